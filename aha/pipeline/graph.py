@@ -181,8 +181,8 @@ def run_stage(stage: Stage, backend: Backend, rundir: RunDir, observer: Observer
 
 
 def check_last_steps(rundir: RunDir) -> None:
-    """FailedBar where the last steps of a run changed no weight, since their loss or gradient was not finite: it ended before the doctor
-    had seen enough of them, and what it leaves is a model that cannot compute."""
+    """Raise FailedBar if the last steps of a run changed no weight, since their loss or gradient was not finite: the run ended before the
+    doctor had seen enough of them, and leaves a model that cannot compute."""
     rows = rundir.metrics()
     sick = list(takewhile(lambda row: row.get("skipped", 0.0) >= max(1.0, row.get("updates", 1.0)), reversed(rows)))
     if not sick:

@@ -1,4 +1,4 @@
-"""What preference models learn from (nature B.3): answers of a model, compared again and again, or labelled safe and unsafe."""
+"""The training data of preference models (nature B.3): a model's answers, compared several times, or labelled safe and unsafe."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ Row = TypeVar("Row", Pair, Labelled)
 
 @dataclass(frozen=True)
 class Pairs:
-    """Two summaries at a time are compared `times` times, which of them is shown first drawn anew each time, and kept where the mean
-    difference is more than `margin` points (nature B.3: four times, 1). Pairs whose chosen answer is longer, or shorter, than the rejected
-    one are then left out, the most unequal first, until the mean lengths differ by no more than the share `apart` (`None`: none is), or
-    half of all pairs are left."""
+    """Two summaries at a time are compared `times` times, in an order drawn anew each time, and kept if the mean difference is more than
+    `margin` points (nature B.3: four times, 1). Pairs whose chosen answer is longer (or shorter) than the rejected one are then left out,
+    the most unequal first, until the mean lengths differ by at most the share `apart` (`None`: no pair is left out), or half of all pairs
+    remain."""
 
     times: int = 4
     margin: float = 1.0
@@ -49,7 +49,7 @@ class Pairs:
     def rows(
         self, batch: Sequence[tuple[Problem, Sequence[Reply]]], live: LiveAssessor, place: tuple[int, ...]
     ) -> tuple[list[Pair], Metrics]:
-        """The pairs of a chunk that are kept, and how many there were."""
+        """Return the pairs of a chunk that are kept, and their counts."""
         couples = [(problem, *two) for problem, replies in batch for two in _couples(replies)]
         swap_table = [[bool(seed_for(*place, number, turn) & 1) for turn in range(self.times)] for number in range(len(couples))]
         comparisons = [
@@ -67,7 +67,7 @@ class Pairs:
         return pairs, {"compared": float(len(couples)), "unjudged": float(means.count(None)), "kept": float(len(pairs))}
 
     def chosen(self, pairs: Sequence[Pair]) -> list[int]:
-        """Which of all pairs stay, so that length says little about which answer was chosen."""
+        """Return the indices of the pairs that stay, so that length says little about which answer was chosen."""
         if self.apart is None:
             return list(range(len(pairs)))
         return balance_lengths([(len(pieces(pair.chosen)), len(pieces(pair.rejected))) for pair in pairs], self.apart)
@@ -75,12 +75,12 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Labels:
-    """Every reply as it stands, its thought included, is labelled safe or unsafe."""
+    """The task to label every whole reply, its thought included, as safe or unsafe."""
 
     def rows(
         self, batch: Sequence[tuple[Problem, Sequence[Reply]]], live: LiveAssessor, place: tuple[int, ...]
     ) -> tuple[list[Labelled], Metrics]:
-        """All replies of a chunk that have a label, each text once a problem."""
+        """Return all replies of a chunk that got a label, each text once per problem, and their counts."""
         texts = [
             (problem, text) for problem, replies in batch for text in dict.fromkeys(reply.text for reply in replies if reply.text.strip())
         ]
@@ -90,13 +90,13 @@ class Labels:
         return rows, {"unjudged": float(labels.count(None)), "kept": float(len(rows)), "unsafe": float(unsafe)}
 
     def chosen(self, rows: Sequence[Labelled]) -> list[int]:
-        """All."""
+        """Return the indices of all rows."""
         return list(range(len(rows)))
 
 
 @dataclass(frozen=True)
 class Writer:
-    """Somebody of the tiny world who answers by rule, as well as the `care` that is taken, from 0 to 1."""
+    """A writer of the tiny world, who answers by rule. `care`, from 0 to 1, sets how good the answers are."""
 
     care: float = 0.7
 
@@ -107,12 +107,9 @@ class Writer:
 
 @dataclass(frozen=True)
 class Annotate:
-    """`questions` problems (`None`: all of a file's) are answered by `model`, `samples` times each, and `by` says what `task` wants to know
-    of the answers.
-
-    `writers` answer each of them too, so that there is more to prefer than what the model says by itself.
-
-    The rows are in the folder `rows` of the run, which appears whole. `chunk` problems are asked between two saves."""
+    """`questions` problems (`None`: all of a file's) are answered by `model`, `samples` times each, and `by` judges the answers for `task`.
+    `writers` answer each problem too, so that there is more to compare than the model's own answers.
+    The rows are in the run's folder `rows`, which appears whole. `chunk` problems are asked between two saves."""
 
     model: str
     problems: Problems
@@ -135,11 +132,11 @@ class Annotate:
             raise BadInput(f"samples is {self.samples}: a pair is two answers to one question, so 2 or more are needed")
 
     def problems_to_ask(self) -> list[Problem]:
-        """Every prompt, in order. BadInput where they cannot be read."""
+        """Return every prompt, in order. BadInput if they cannot be read."""
         return drawn_once(self.problems, self.questions, self.seed)
 
     def run(self, backend: Backend, rundir: RunDir, observer: Observer) -> None:
-        """The loop; a stopped run goes on with the chunk after the last that was saved."""
+        """Run the stage; a stopped run resumes with the chunk after the last one saved."""
         if rundir.finished:
             return
         problems = self.problems_to_ask()
@@ -161,7 +158,7 @@ class Annotate:
     def _chunk(
         self, number: int, problems: Sequence[Problem], source: EngineSource, live: LiveAssessor, shards: Shards, log: StepLog
     ) -> None:
-        """Asked, judged, saved."""
+        """Sample, judge and save one chunk."""
         log.begin(number)
         began = time.monotonic()
         wishes = [SampleRequest(problem, place, 0, self.samples, plain=False) for place, problem in enumerate(problems)]
@@ -177,7 +174,7 @@ class Annotate:
         log.end(number, metrics, timings, save=lambda folder: None, progress=progress)
 
     def _with_writers(self, replies: Sequence[Reply], problem: Problem) -> list[Reply]:
-        """With what the writers say, in a drawn order, so that who stands beside whom is chance."""
+        """Return the replies and those of the writers, in random order, so that chance decides which are paired."""
         if not self.writers:
             return list(replies)
         draw = random.Random(f"annotate {self.seed} {problem.id}")
@@ -185,7 +182,7 @@ class Annotate:
         return draw.sample(mixture, len(mixture))
 
     def _publish(self, rundir: RunDir) -> dict[str, object]:
-        """The folder that the next stage reads, and what the run came to."""
+        """Write the folder that the next stage reads, and return the run's totals."""
         totals = {name: int(sum(line.get(name, 0.0) for line in rundir.metrics())) for name in ("asked", "compared", "unjudged", "unsafe")}
         if not (rundir.root / ROWS).exists():
             lines = list(Shards.read(rundir.root / ROW_COUNT))
@@ -203,7 +200,7 @@ class Annotate:
         return {"rows": len(lines), "before_balance": int(total), **totals, **self._lengths(lines)}
 
     def _lengths(self, lines: Sequence[str]) -> Metrics:
-        """Mean pieces of chosen and rejected answers, where rows are pairs."""
+        """Return the mean number of pieces of chosen and of rejected answers; empty if the rows are not pairs."""
         if not isinstance(self.task, Pairs):
             return {}
         pairs = [_decode(line, Pair) for line in lines]
@@ -218,8 +215,8 @@ class Annotate:
 
 
 def balance_lengths(lengths: Sequence[tuple[int, int]], apart: float) -> list[int]:
-    """The (chosen, rejected) lengths that stay, by index and in order: of the side that is longer in all, those that are longest by most
-    leave, until the two means differ by at most the share `apart` of their mean. Half of them stay, however unequal they are."""
+    """Return the indices, in order, of the (chosen, rejected) lengths that stay: the pairs most unequal towards the side that is longer in
+    total are left out until the two means differ by at most the share `apart` of their mean, or half of the pairs remain."""
     gap, whole = sum(first - second for first, second in lengths), sum(first + second for first, second in lengths)
     sign = 1 if gap > 0 else -1
     rest = set(range(len(lengths)))
@@ -233,13 +230,13 @@ def balance_lengths(lengths: Sequence[tuple[int, int]], apart: float) -> list[in
 
 
 def _couples(replies: Sequence[Reply]) -> Iterator[tuple[str, str]]:
-    """Different summaries, two by two; no reply stands in two of them."""
+    """Yield different summaries in pairs; no summary is in two pairs."""
     summaries = list(dict.fromkeys(reply.answer for reply in replies if reply.answer is not None))
     yield from zip(summaries[0::2], summaries[1::2], strict=False)
 
 
 def _mean(verdicts: Sequence[tuple[float, float | None]]) -> float | None:
-    """Of the verdicts that were given, each turned the way in which the two answers stand."""
+    """Return the mean of the verdicts that were given, each multiplied by its sign; None if there are none."""
     values = [sign * value for sign, value in verdicts if value is not None]
     return fmean(values) if values else None
 

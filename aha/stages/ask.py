@@ -1,8 +1,6 @@
-"""Problems to scored groups: the part of the loop that RL, the doctor and the reward-hacking probe share; sampling ahead of learning.
-
-At lag L every token of rollout r comes from the weights of version max(0, r - L). The summary says in numbers what a rollout's groups
-are: the metrics that need no model.
-"""
+"""The way from problems to scored groups, which RL, the doctor and the reward-hacking probe share; sampling ahead of learning.
+At lag L every token of rollout r comes from the weights of version max(0, r - L). The summary holds the metrics of a rollout's groups that
+need no model."""
 
 from __future__ import annotations
 
@@ -26,10 +24,9 @@ from aha.types import Abstained, Completion, Group, Problem, Reply, Score
 
 @dataclass(frozen=True)
 class GroupSampler:
-    """Everything that turns problems into scored groups, opened once. `heartbeat` is called as each group arrives.
-
-    `cut`: a reply ends where the model's context does, of a prompt that leaves less room than the sampling takes. `threads` groups are
-    scored at a time beside sampling, where that is worth it; `stats` is how long it took."""
+    """The open parts that turn problems into scored groups. `heartbeat` is called as each group arrives.
+    `cut`: a reply ends at the model's context if the prompt leaves less room than the sampling allows. Up to `threads` groups are scored at
+    a time beside sampling if that is worth it; `stats` holds the time it took."""
 
     engine: Engine
     tokenizer: Tokenizer
@@ -45,8 +42,8 @@ class GroupSampler:
     def groups(
         self, problems: Sequence[Problem], place: tuple[int, ...], take: Callable[[Group], None] = lambda group: None
     ) -> list[Group]:
-        """Return one scored group a problem, in the problems' order; sample j of problem i is drawn with `seed_for(*place, i, j)`.
-        `take` is called with each of them, in that order, as soon as it and those before it are scored."""
+        """Return one scored group per problem, in their order; sample j of problem i is drawn with `seed_for(*place, i, j)`.
+        `take` is called with each group, in that order, as soon as it and those before it are scored."""
         requests = [
             self._request(problem, tuple(seed_for(*place, i, j) for j in range(self.samples))) for i, problem in enumerate(problems)
         ]
@@ -67,20 +64,20 @@ class GroupSampler:
                 next_index[0] += 1
                 take(group)
 
-        waiting_groups, next_index = dict[int, Group](), [0]  # groups that wait for one before them; how many were handed on
+        waiting_groups, next_index = dict[int, Group](), [0]  # groups that wait for an earlier one; the number handed on
         groups = RolloutSampler(self.sampling, self.threads, self.stats).sample(self.engine, requests, score, progress)
         hand_on()
         return groups
 
     def _request(self, problem: Problem, seeds: tuple[int, ...]) -> Ask:
-        """A prompt that leaves less room than the sampling takes is given what it leaves, and no other prompt loses anything by it."""
+        """Return the request for a prompt. With `cut`, a prompt that leaves too little room gets what is left, and others lose nothing."""
         prompt, context = problem_tokens(self.template, problem, self.tokenizer), self.tokenizer.context
         cut = self.cut and context is not None and len(prompt) + self.sampling.max_tokens > context
         return Ask(prompt, seeds, context - len(prompt) if cut and context is not None else None)
 
 
 def summarise(groups: Sequence[Group]) -> Metrics:
-    """Means over all samples of a rollout; shares are from 0 to 1, lengths in tokens. NaN-free: what has no sample is left out."""
+    """Return means over all samples of a rollout: shares from 0 to 1, lengths in tokens. A metric without samples is left out (no NaN)."""
     pairs = [pair for group in groups for pair in zip(group.replies, group.scores, strict=True)]
     replies, scores = [reply for reply, _ in pairs], [score for _, score in pairs]
     totals = [score.total for score in scores if not isinstance(score.total, Abstained)]
@@ -102,13 +99,13 @@ def summarise(groups: Sequence[Group]) -> Metrics:
 
 
 def _causes(scores: Sequence[Score]) -> Metrics:
-    """The share of samples that ran into each of the grader's limits, where any did."""
+    """Return the share of samples that reached each of the grader's limits, if any did."""
     causes = Counter(score.total.cause for score in scores if isinstance(score.total, Abstained) and score.total.cause)
     return {f"abstained/{cause}": count / len(scores) for cause, count in sorted(causes.items())}
 
 
 def _parts(scores: Sequence[Score]) -> Metrics:
-    """The mean of each reward by name, weight left out; `accuracy` also without its prefix."""
+    """Return the mean of each reward by name, without its weight; `accuracy` also without its prefix."""
     values: dict[str, list[float]] = {}
     for score in scores:
         for part in score.parts:
@@ -119,7 +116,7 @@ def _parts(scores: Sequence[Score]) -> Metrics:
 
 
 def _domains(groups: Sequence[Group]) -> Metrics:
-    """The accuracy of each domain, where there are several."""
+    """Return the accuracy of each domain if there are several."""
     values: dict[str, list[float]] = {}
     for group in groups:
         parts = [part for score in group.scores for part in score.parts if part.name == "accuracy"]
@@ -129,7 +126,7 @@ def _domains(groups: Sequence[Group]) -> Metrics:
 
 
 def _lengths(pairs: Sequence[tuple[Reply, Score]]) -> Metrics:
-    """Mean length of right and of wrong replies, where there are any."""
+    """Return the mean length in tokens of right and of wrong replies, if there are any."""
     by_outcome: dict[str, list[int]] = {"length_right": [], "length_wrong": []}
     for reply, score in pairs:
         for part in score.parts:
@@ -139,7 +136,7 @@ def _lengths(pairs: Sequence[tuple[Reply, Score]]) -> Metrics:
 
 
 def staleness(groups: Sequence[Group], rollout: int) -> Metrics:
-    """Return how many rollouts behind the weights were that sampled a rollout: the mean over its replies of the mean over their tokens."""
+    """Return how many rollouts old the weights were that sampled a rollout: the mean over its replies of the mean over their tokens."""
     return {"staleness": fmean(_age(completion, rollout) for group in groups for completion in group.completions)}
 
 
@@ -154,14 +151,14 @@ STEP = "step_of_version_"
 
 
 class Version(NamedTuple):
-    """Weights that may still be sampled from, and the optimizer steps that were done then."""
+    """Weights that may still be sampled from, and the number of optimizer steps done by then."""
 
     weights: Weights
     step: int
 
 
 class RolloutSample(NamedTuple):
-    """What one rollout sampled: all groups, those worth an update, and the rounds it took."""
+    """The result of sampling one rollout: all groups, those worth an update, and the number of rounds."""
 
     groups: Sequence[Group]
     training_groups: Sequence[Group]
@@ -169,13 +166,13 @@ class RolloutSample(NamedTuple):
 
 
 class _Over(Exception):
-    """The run has ended, and nobody wants what is being sampled."""
+    """The run has ended, so the sampling in progress is not needed."""
 
 
 @dataclass
 class Ahead:
-    """`ask(rollout, step)` samples a rollout as it is when `step` optimizer steps are done, with the weights that the engine holds. `lag`
-    is at least 1; `last` is the number of the last rollout that there may be."""
+    """Samples rollouts ahead of learning, in its own thread. `ask(rollout, step)` samples a rollout with the engine's weights and the
+    settings that hold after `step` optimizer steps. `lag` is at least 1; `last` is the number of the last possible rollout."""
 
     engine: Engine
     learner: Learner
@@ -191,27 +188,27 @@ class Ahead:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """What was sampled ahead and is not wanted ends at its next sign of life."""
+        """End sampling: a rollout that is not needed any more ends at its next heartbeat."""
         self._over = True
         self._thread.shutdown(wait=error is None, cancel_futures=True)
 
     def heartbeat(self, heartbeat: Callable[[str], None], activity: str) -> None:
-        """Pass a sign of life on, in the thread that samples."""
+        """Pass a heartbeat on, in the sampling thread; raise `_Over` once the run has ended."""
         if self._over:
             raise _Over
         heartbeat(activity)
 
     def publish(self, version: int, step: int) -> None:
-        """Keep the learner's weights as they are now: as many rollouts as `lag` may be sampled from older ones."""
+        """Keep a snapshot of the learner's weights as this version, since rollouts are sampled from weights up to `lag` versions old."""
         self.versions[version] = Version(self.learner.weights().snapshot(), step)
 
     def result_of(self, rollout: int) -> RolloutSample:
-        """Return what a rollout sampled; those that may be sampled by now are begun before it is waited for."""
+        """Return the sample of a rollout; first start all rollouts that may be sampled by now."""
         for number in range(rollout, min(rollout + self.lag, self.last) + 1):
             if number not in self._futures:
                 self._futures[number] = self._thread.submit(self._sample, number)
         future = self._futures.pop(rollout)
-        while not future.done():  # the sampling beats, and who watches it has the limit
+        while not future.done():  # the sampling thread sends heartbeats, and its observer has the time limit
             wait([future], timeout=POLL_S)
         sample = future.result(timeout=POLL_S)
         version = self.version_of(rollout)
@@ -222,7 +219,7 @@ class Ahead:
         return sample
 
     def version_of(self, rollout: int) -> int:
-        """Return which weights a rollout is sampled from."""
+        """Return the version of the weights that a rollout is sampled from."""
         return max(0, rollout - self.lag)
 
     def _sample(self, rollout: int) -> RolloutSample:
@@ -234,18 +231,18 @@ class Ahead:
     # --- on disk ---
 
     def save(self, folder: Path, version: int) -> None:
-        """Write the learner, whose weights are of that version, and the older weights that rollouts to come are sampled from."""
+        """Write the learner, whose weights are of that version, and the older weights that later rollouts are sampled from."""
         self.learner.save(folder)
         for number, (weights, _) in self.versions.items():
             if number < version:
                 weights.save(folder / file_of(number))
 
     def progress(self, version: int) -> dict[str, int]:
-        """Return what `restore` has to know beside the files."""
+        """Return the values that `restore` needs beside the files."""
         return {f"{STEP}{number}": version_.step for number, version_ in self.versions.items() if number < version}
 
     def restore(self, folder: Path, progress: dict[str, int | float | str]) -> None:
-        """Bring the older weights back."""
+        """Load the older weights back."""
         for name, step in progress.items():
             if name.startswith(STEP):
                 number = int(name.removeprefix(STEP))

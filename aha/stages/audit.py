@@ -1,8 +1,6 @@
-"""The audit before imitation starts: what goes wrong silently in fine-tuning is looked for in every row, and told before any compute.
-
-Does every reply end with the stop token, and is it learned? Does the template read back what it wrote? Is a row cut? Is the delimiter of
-the cold start one special token?
-"""
+"""The audit before fine-tuning: every row is checked for faults that fine-tuning hides, and they are reported before any compute is spent.
+It checks that every reply ends with a stop token that is learned, that the template reads back what it wrote, that rows are not cut, and
+that the cold start's delimiter is one special token."""
 
 from __future__ import annotations
 
@@ -23,14 +21,14 @@ from aha.types import Conversation, Example, Message
 
 TooLong = Literal["stop", "skip", "cut"]
 A_MARK = "A system prompt."
-REASONS = 100  # that are kept of rows that cannot be learned
+REASONS = 100  # the most reasons kept of rows that cannot be learned
 
 
 @dataclass(frozen=True)
 class Audit:
-    """What was found. `left_out`: the first of the `unusable` rows, which cannot be learned, each with its reason; `columns`: which columns
-    were read as what, and which were not; `too_long`: rows beyond `limit` tokens, of which
-    `cut` are learned without their end; `silent`: replies without a chain of thought; `turns`: rows whose earlier replies are only read."""
+    """The result of an audit. `left_out`: the reasons for the first of the `unusable` rows, which cannot be learned; `columns`: the columns
+    that were read, as what, and those that were not; `too_long`: rows beyond `limit` tokens, of which `cut` are learned without their end;
+    `silent`: replies without a chain of thought; `turns`: rows with earlier replies, which are only read."""
 
     source: str
     examples: int
@@ -49,7 +47,7 @@ class Audit:
     unusable: int = 0
 
     def lines(self) -> list[str]:
-        """For a person, before the start."""
+        """Return the audit as lines for a person, before the start."""
         totals = f"{self.examples:,} examples, {self.tokens:,} tokens, {self.learned:,} of them learned"
         lines = [
             f"{self.source}: {totals}; the longest has {self.longest:,} of at most {self.limit:,}",
@@ -70,7 +68,7 @@ class Audit:
 
 @dataclass(frozen=True)
 class AuditRules:
-    """How rows are judged: `limit` tokens at most, and what is done with those that are longer or broken."""
+    """The rules for rows: at most `limit` tokens, and what happens to rows that are longer or broken."""
 
     limit: int
     too_long: TooLong
@@ -79,7 +77,7 @@ class AuditRules:
 
 @dataclass
 class _Count:
-    """What is counted while rows are read."""
+    """Counts taken while rows are read."""
 
     rows: int = 0
     left_out: int = 0
@@ -110,7 +108,7 @@ def audit_rows(
 def audited_together(
     source: str, parts: Sequence[tuple[Iterable[Example | RefusedRow], float]], template: Template, tokenizer: Tokenizer, rules: AuditRules
 ) -> tuple[TokenizedExamples, Audit]:
-    """The same of several sources, each with the number of times that its rows stand in the set; a fraction is drawn by their ids."""
+    """Return the same for several sources, each with the number of times its rows are in the set; a fraction is drawn by the rows' ids."""
     check_form(template, tokenizer)
     sequences, count, columns = TokenizedExamples(), _Count(), template_lines(template, tokenizer)
     for rows, weight in parts:
@@ -148,7 +146,7 @@ def audited_together(
 
 
 def _suffix_lines(source: str, template: Template, count: _Count) -> list[str]:
-    """How many questions have the template's suffix. BadInput where none has: then its domain is called otherwise."""
+    """Return a line on how many questions get the template's suffix. BadInput if none does: their domains have other names."""
     if not isinstance(template, Instruct) or not template.suffix or template.domains is None:
         return []
     of_domains = sum(count.domains[name] for name in template.domains)
@@ -162,14 +160,14 @@ def _suffix_lines(source: str, template: Template, count: _Count) -> list[str]:
 
 
 def times_of(name: str, weight: float) -> int:
-    """Return how often a row stands in a set where its source has this weight: its whole part, and once more for a share of the rows."""
+    """Return how often a row is in a set where its source has this weight: the whole part, and once more for a share of the rows."""
     whole = int(weight)
     point = int.from_bytes(blake2b(f"weight {name}".encode("utf-8", "replace"), digest_size=8).digest(), "big")
     return whole + (point < (weight - whole) * 2**64)
 
 
 def _take(sequence: TokenizedExample, example: Example, times: int, sequences: TokenizedExamples, count: _Count, rules: AuditRules) -> None:
-    """The sequence, where it is short enough or may be cut, as often as it stands in the set."""
+    """Count the sequence and add it to the set `times` times, if it is short enough or may be cut."""
     if len(sequence) > rules.limit:
         count.long += 1
         count.worst = max(count.worst, (len(sequence), sequence.id))
@@ -188,7 +186,7 @@ def _take(sequence: TokenizedExample, example: Example, times: int, sequences: T
 
 
 def check_form(template: Template, tokenizer: Tokenizer) -> None:
-    """BadInput where the template cannot be this model's: a delimiter that is no token, or a thought that the chat template opens too."""
+    """Raise BadInput if the template does not suit the model: its delimiter is not one token, or the chat template opens a thought too."""
     if tokenizer.end not in tokenizer.stop:
         raise BadInput(f"replies would end with {tokenizer.decode([tokenizer.end])!r}, at which nothing stops: name it as an end token")
     if isinstance(template, Delimited) and len(pieces := tokenizer.encode(template.token)) != 1:
@@ -208,7 +206,7 @@ def check_form(template: Template, tokenizer: Tokenizer) -> None:
 
 
 def template_lines(template: Template, tokenizer: Tokenizer) -> list[str]:
-    """Return what a person should know of how this model's chat template asks."""
+    """Return a line about the system prompt that the model's chat template inserts by itself; none if it inserts none."""
     conversation = template.prompt("?")
     if isinstance(conversation, str) or any(message.role == "system" for message in conversation.messages):
         return []
@@ -220,11 +218,11 @@ def template_lines(template: Template, tokenizer: Tokenizer) -> list[str]:
 
 
 def inserted_system(tokenizer: Tokenizer, conversation: Conversation) -> str:
-    """Return what a chat template says as the system where nobody does; empty where it says nothing."""
+    """Return the system prompt that a chat template inserts if nobody gives one; empty if it inserts none."""
     try:
         bare = tokenizer.decode(tokenizer.chat(conversation))
         text = tokenizer.decode(tokenizer.chat(replace(conversation, messages=(Message("system", A_MARK), *conversation.messages))))
-    except BadInput:  # a template that takes no system message has none of its own to be left out
+    except BadInput:  # a template that takes no system message inserts none
         return ""
     before, mark, after = text.partition(A_MARK)
     if not mark or not bare.startswith(before) or not bare.endswith(after) or len(bare) < len(before) + len(after):
@@ -233,7 +231,7 @@ def inserted_system(tokenizer: Tokenizer, conversation: Conversation) -> str:
 
 
 def _lesson(example: Example, template: Template, tokenizer: Tokenizer) -> TokenizedExample | str:
-    """The sequence, or in words why there is none."""
+    """Return the sequence, or the reason in words why there is none."""
     try:
         sequence = tokenize_example(example, template, tokenizer)
     except BadInput as error:
@@ -245,7 +243,7 @@ def _lesson(example: Example, template: Template, tokenizer: Tokenizer) -> Token
 
 
 def _difference(example: Example, sequence: TokenizedExample, template: Template, tokenizer: Tokenizer) -> str:
-    """What is not read back from the tokens as it was written; empty where all is."""
+    """Return how the text read back from the tokens differs from what was written; empty if it does not."""
     message = example.conversation.messages[-1]
     read = template.read(tokenizer.decode(sequence.reply[:-1]), len(sequence.reply), "stop")
     if read.answer is None:

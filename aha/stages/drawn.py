@@ -1,4 +1,4 @@
-"""Who is asked for replies to be imitated: a model here, token by token, or a server, which has to show what it thought."""
+"""The sources of replies to imitate: a model on this machine, token by token, or a server, which has to show its thoughts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from aha.stages.assessors import RetryingChat, RetryPolicy
 from aha.template import ANSWER, END_ANSWER, Template, prompt_after
 from aha.types import ChatReply, Conversation, Message, Open, Problem, Reply
 
-MOST_THOUGHTLESS = 8  # replies of a teacher, none of which has a thought, say that it shows none
+MOST_THOUGHTLESS = 8  # a teacher with no thought in this many replies shows none
 
 _GREETING = re.compile(
     r"(?i)\W*(?:(?:hello|hi|hey|good (?:morning|afternoon|evening|night)|thanks|thank you|bye|goodbye|ok)(?: there| so much| very much)?"
@@ -24,7 +24,7 @@ _GREETING = re.compile(
 
 @dataclass(frozen=True)
 class SampledReply:
-    """One reply and the seed it was drawn with; `None` where a server was told none."""
+    """One reply and the seed it was drawn with; `None` if the server was given no seed."""
 
     seed: int | None
     reply: Reply
@@ -32,7 +32,7 @@ class SampledReply:
 
 @dataclass(frozen=True)
 class SampleRequest:
-    """A problem that is to be answered `count` times more, of which sample `first` is the next. `place` is the problem's in its chunk;
+    """A problem to answer `count` more times, the first of them as sample number `first`. `place`: the problem's index in its chunk;
     `plain`: without a chain of thought."""
 
     problem: Problem
@@ -43,34 +43,34 @@ class SampleRequest:
 
 
 class ReplySource(Protocol):
-    """Whoever answers. Draws depend on the place in the run alone."""
+    """A source of replies. Draws depend on the place in the run alone."""
 
     def draw(self, wishes: Sequence[SampleRequest], chunk: int) -> Iterator[tuple[int, list[SampledReply]]]:
-        """Each wish's index with its replies, as they come; one that a server gives no reply to is left out."""
+        """Yield each wish's index with its replies, as they come; a wish without a reply from the server is left out."""
         ...
 
     def close(self) -> None: ...
 
 
 class NoSource:
-    """Where no problem is left to be asked."""
+    """The source for a run with no problem left to ask."""
 
     def draw(self, wishes: Sequence[SampleRequest], chunk: int) -> Iterator[tuple[int, list[SampledReply]]]:
         return iter(())
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing, since nothing is open."""
 
 
 def needs_no_thought(problem: Problem, domains: Sequence[str]) -> bool:
-    """Whether it is answered at once (paper §2.3.3: simple queries such as "hello" get no chain of thought): one of `domains`, or nothing
-    but a greeting."""
+    """Return True if a problem is answered without a chain of thought (paper §2.3.3: simple queries such as "hello"): its domain is in
+    `domains`, or it is only a greeting."""
     return problem.domain in domains or (isinstance(problem.reference, Open) and _GREETING.fullmatch(problem.question) is not None)
 
 
 @dataclass(frozen=True)
 class EngineSource:
-    """A model here. A reply without a chain of thought is drawn like any other, and its thought left out."""
+    """A model on this machine. A reply without a chain of thought is drawn like any other, and its thought is left out."""
 
     engine: Engine
     tokenizer: Tokenizer
@@ -93,7 +93,7 @@ class EngineSource:
             yield index, [SampledReply(seed, reply) for seed, reply in zip(asks[index].seeds, replies, strict=True)]
 
     def close(self) -> None:
-        """Nothing: the engine ends with whoever opened it."""
+        """Do nothing, since the engine belongs to the code that opened it."""
 
 
 @dataclass
@@ -130,7 +130,7 @@ class ChatSource:
             raise BadInput(no_reasoning(self.model, self._replies))
 
     def close(self) -> None:
-        """Lets go of connections."""
+        """Close all connections."""
         for chat in self._chats.values():
             chat.close()
 
@@ -152,7 +152,7 @@ class ChatSource:
                 raise BadInput(asked_in_conversations(self.template))
 
     def _look(self, wish: SampleRequest, batch: Sequence[ChatReply]) -> None:
-        """BadInput once it is plain that the server shows no thought: its rows would teach a model not to think."""
+        """Raise BadInput once it is clear that the server shows no thought: its rows would teach a model not to think."""
         if wish.plain:
             return
         self._replies += len(batch)
@@ -161,7 +161,7 @@ class ChatSource:
             raise BadInput(no_reasoning(self.model, self._replies))
 
     def _sample(self, reply: ChatReply, wish: SampleRequest, number: int) -> SampledReply:
-        """A reply without the thought that was wanted breaks the form; so does one that was cut."""
+        """Return the reply as a sample; if it was cut, or lacks the thought that was wanted, it has no thought and no answer."""
         thought = "" if wish.plain else (reply.thought or "").strip()
         answer = unwrap(reply.text)
         whole = reply.finished == "stop" and answer and (thought or wish.plain)
@@ -173,19 +173,19 @@ class ChatSource:
 
 
 def unwrap(text: str) -> str:
-    """What is visible of a reply; R1-Zero's tags around the whole of it are left out."""
+    """Return the visible part of a reply, without R1-Zero's tags around the whole of it."""
     bare = text.strip()
     inside = bare.removeprefix(ANSWER).removesuffix(END_ANSWER)
     return inside.strip() if bare == f"{ANSWER}{inside}{END_ANSWER}" else bare
 
 
 def asked_in_conversations(template: Template) -> str:
-    """The line that a form for base models is refused with."""
+    """Return the error for a template of base models, which cannot be used with a server."""
     return f"template {type(template).__name__}: a server is asked in conversations; take instruct (--template instruct)"
 
 
 def no_reasoning(model: str, replies: int) -> str:
-    """The line that a teacher is refused with."""
+    """Return the error for a teacher that shows no thoughts."""
     return (
         f"model {model}: none of its {replies} replies shows what it thought; a teacher has to return `reasoning_content` (or begin with "
         "<think>...</think>): take a reasoning model, start its server with a reasoning parser, or name the domains that need no thought "

@@ -1,9 +1,6 @@
-"""Measuring models on a benchmark: one alone, or the base, the last checkpoint of a run and the way between them.
-
-Distilling or RL (paper 4.1, Table 6): two ways to teach the same base, measured where both have cost the same.
-
-What learning cost: tokens that were read and written, and the arithmetic that they took.
-"""
+"""Evaluation of models on a benchmark: one alone, or a run's base, its last checkpoint and those between.
+Distillation or RL (paper 4.1, Table 6): two ways to teach the same base, measured where both have cost the same.
+The cost of training: tokens read and generated, and the arithmetic that they took."""
 
 from __future__ import annotations
 
@@ -39,9 +36,9 @@ from aha.types import Abstained, Group
 
 @dataclass(frozen=True)
 class Measure:
-    """One model on a benchmark: `k` samples of each of its problems. `problems`: how many of them, of each domain where there are several;
-    `prompts`: of each kind of general prompt. 0: what the benchmark has by default. `template` None: the benchmark's own. `sandbox`: where
-    the programs of replies run."""
+    """One model on a benchmark: `k` samples of each problem. `problems`: their number, in each domain if there are several; `prompts`: the
+    number of each kind of general prompt; 0 means the benchmark's default. `template` None: the benchmark's own. `sandbox`: the sandbox
+    that runs the programs of replies."""
 
     model: str
     benchmark: str = "tiny-world"
@@ -58,12 +55,12 @@ class Measure:
             raise BadInput(f"k {self.k}, problems {self.problems}, prompts {self.prompts}: 1 or more, and 0 or more of each")
 
     def run(self, backend: Backend, rundir: RunDir, observer: Observer) -> None:
-        """Measure the model and finish the run; every sample stays in `evals`, and is not asked for again."""
+        """Measure the model and finish the run; every sample is stored in `evals`, and is not asked for again."""
         samples = self.ask(backend, observer, rundir.root / "evals" / self.benchmark)
         rundir.finish(result_of(samples, benchmark(self.benchmark), self.model, self.seed).to_json())
 
     def ask(self, backend: Backend, observer: Observer, folder: Path | None) -> list[GradedSample]:
-        """Return all samples, graded, in the order of the problems; the folder keeps them, and what it holds is not asked again."""
+        """Return all samples, graded, in the order of the problems; the folder stores them, and those in it are not asked again."""
         return self.ask_with(benchmark(self.benchmark), lambda: backend.engine(self.model), backend.tokenizer(self.model), observer, folder)
 
     def ask_with(
@@ -75,9 +72,9 @@ class Measure:
         folder: Path | None,
         most: int | None = None,
     ) -> list[GradedSample]:
-        """Return the same of an engine that is opened where it is needed; `most`: of so many examples only."""
+        """Return the same with an engine that is opened only if needed; `most`: use only the first examples, up to this number."""
         if folder is not None and not (folder / RESULT).exists() and (old := samples_file(folder)) is not None and old.suffix == ".gz":
-            return read_samples(old)  # of 0.1
+            return read_samples(old)  # written by version 0.1
         if folder is not None and (folder / RESULT).exists():
             return read_samples(folder)
         examples, _ = select_examples(chosen, None, self.problems, self.prompts, self.seed)
@@ -101,11 +98,10 @@ class Measure:
 
 @dataclass(frozen=True)
 class Evaluate:
-    """`model` is the base; `k` samples of each of `problems` held-out problems. `short`: the cut, in new tokens, of pass@1_short.
-
-    `of`: the run directory whose checkpoints are measured; its own where there is none. `sandbox`: where the programs of replies run.
-
-    `curve_problems` and `curve_samples` are the cheap measure of the checkpoints between base and last; 0 problems leave them out."""
+    """`model` is the base; `k` samples are asked for each of `problems` held-out problems. `short`: the limit, in new tokens, of
+    pass@1_short. `of`: the run directory whose checkpoints are measured (None: this one). `sandbox`: the sandbox that runs the programs of
+    replies. `curve_problems` and `curve_samples` are for the cheap measure of the checkpoints between base and last; 0 problems leave them
+    out."""
 
     model: str
     of: str | None = None
@@ -125,7 +121,7 @@ class Evaluate:
             raise BadInput(f"k {self.k}, problems {self.problems}, curve_samples {self.curve_samples}: each must be 1 or more")
 
     def run(self, backend: Backend, rundir: RunDir, observer: Observer) -> None:
-        """Measure what the run directory holds, or another one, and finish this one."""
+        """Measure the checkpoints of this run directory, or of another one, and finish this run."""
         record = rundir if self.of is None else Record(Path(self.of))
         training = sum(timings.get("seconds", 0.0) + timings.get("save_s", 0.0) for timings in record.timings())
         began = time.monotonic()
@@ -135,8 +131,7 @@ class Evaluate:
     def over(self, backend: Backend, evals: Path, checkpoints: Sequence[Checkpoint], observer: Observer) -> dict[str, object]:
         """Return the results of `base`, of `zero` (the last checkpoint), their `gain`, and the `curve` from base (rollout null) over every
         checkpoint to zero.
-
-        Every sample is kept in a folder below `evals`; what is there is not asked again, so a stopped evaluation goes on."""
+        Every sample is stored in a folder below `evals` and not asked again, so a stopped evaluation can be resumed."""
         if not checkpoints:
             raise BadInput(f"{evals.parent}: no checkpoint in it, so there is nothing to measure; let the run save one")
         *between, last = checkpoints
@@ -156,7 +151,7 @@ class Evaluate:
 
     @property
     def chosen(self) -> Benchmark:
-        """The benchmark, with the cut of short replies."""
+        """The benchmark, graded with `short` as the limit of short replies."""
         bench = benchmark(self.benchmark)
         return replace(bench, grade=partial(grade_countdown, short=self.short)) if bench.grade is grade_countdown else bench
 
@@ -182,12 +177,12 @@ def gain(before: Sequence[GradedSample], after: Sequence[GradedSample], seed: in
     return paired_difference(verdicts[0], verdicts[1], seed)
 
 
-FORWARD, BACKWARD = 2, 4  # operations a parameter and token
+FORWARD, BACKWARD = 2, 4  # operations per parameter and token
 
 
 @dataclass(frozen=True)
 class ComputeCost:
-    """`sampled`: tokens that were written; `read`: of prompts, while sampling; `learned`: tokens in updates, prompts included."""
+    """`sampled`: tokens generated; `read`: prompt tokens while sampling; `learned`: tokens in updates, prompts included."""
 
     sampled: int = 0
     read: int = 0
@@ -199,19 +194,19 @@ class ComputeCost:
 
 
 def parameters(folder: Path) -> int | None:
-    """How many the model has, from the headers of its safetensors; None where there are none."""
+    """Return the number of parameters in a model's folder, from the headers of its safetensors; None if there are none."""
     files = sorted(folder.glob("model*.safetensors")) if folder.is_dir() else []
     return sum(map(_parameter_count, files)) or None
 
 
 def imitation_costs(record: Record, size: int) -> list[ComputeCost]:
-    """Of each step of a fine-tuning: one forward and one backward pass."""
+    """Return the cost of each step of a fine-tuning: one forward and one backward pass."""
     steps = [int(line.get("tokens", 0)) for line in record.timings()]
     return [ComputeCost(learned=tokens, flops=float(size) * tokens * (FORWARD + BACKWARD)) for tokens in steps]
 
 
 def rl_costs(record: Record, size: int, reference: bool) -> list[ComputeCost]:
-    """Of each rollout of RL: sampling, and learning from the groups that do not agree, with a pass of the reference where there is one."""
+    """Return the cost of each RL rollout: sampling, and learning from groups that disagree, with the reference's pass if there is one."""
     return [_rollout(record.read_groups(int(line["rollout"])), size, reference) for line in record.metrics()]
 
 
@@ -239,9 +234,9 @@ def _parameter_count(path: Path) -> int:
 @dataclass(frozen=True)
 class Equal:
     """`taught_of` and `rl_of` are the run directories of a fine-tuning and of RL on the same base. The RL is measured at its first
-    checkpoint that cost at least as much arithmetic as the whole fine-tuning, so that equal means not less for RL; `domains` are those
-    that both could learn, each asked in the form that it learned. Teaching is charged for what the student did; what the teacher's samples
-    cost is not charged."""
+    checkpoint that cost at least as much arithmetic as the whole fine-tuning, so that RL never gets less; `domains` are those that both
+    could learn, each asked in the form that it was learned. The student is charged for its own training; the cost of the teacher's samples
+    is not charged."""
 
     taught_of: str
     rl_of: str
@@ -254,7 +249,7 @@ class Equal:
     seed: int = 0
 
     def run(self, backend: Backend, rundir: RunDir, observer: Observer) -> None:
-        """Every reply is kept in `evals`, and is not asked for again."""
+        """Measure both models at equal cost; every reply is stored in `evals`, and is not asked for again."""
         student_run, rl_run = Record(Path(self.taught_of)), Record(Path(self.rl_of))
         last = student_run.checkpoints()[-1]
         size = parameters(last.folder) or 0
@@ -296,7 +291,7 @@ class Equal:
 
 
 def _grades(samples: Sequence[GradedSample], domains: Sequence[str]) -> list[list[float]]:
-    """Return the grades of each problem's samples, of the domains."""
+    """Return the grades of each problem's samples in these domains."""
     problems = by_problem(sample for sample in samples if sample.category in domains)
     return [[sample.grade or 0.0 for sample in samples_of] for samples_of in problems.values()]
 

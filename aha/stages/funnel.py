@@ -1,9 +1,6 @@
-"""What became of every sample: each has exactly one end, and the ends add up to what was asked (the last line is the paper's Table 5).
-
-Who made a row: names that stay the same for the same model, grader and template, and change with them.
-
-What a sampling run has on disk: rows as they are kept, and at its end the folder that the next stage reads.
-"""
+"""The outcome of every sample: each has exactly one end, and the ends add up to the samples asked (the last line is the paper's Table 5).
+The origin of a row: names that stay the same for the same model, grader and template, and change with them.
+The files of a sampling run: rows as they are kept, and at the end the folder that the next stage reads."""
 
 from __future__ import annotations
 
@@ -54,11 +51,11 @@ class Tally:
         self.counts[domain, end] += number
 
     def metrics(self) -> dict[str, float]:
-        """`funnel/domain/end`: how a chunk's counts are kept in the run's metrics."""
+        """Return the counts as `funnel/domain/end`, as the run's metrics hold them for a chunk."""
         return {f"{PREFIX}/{domain}/{end}": float(number) for (domain, end), number in sorted(self.counts.items())}
 
     def rates(self) -> dict[str, float]:
-        """What is worth a glance while the run is on: shares of all samples, and the rows kept."""
+        """Return the figures to show during the run: shares of all samples, and the number of rows kept."""
         ends = Counter[str]()
         for (_, end), number in self.counts.items():
             ends[end] += number
@@ -71,7 +68,7 @@ class Tally:
 
     @classmethod
     def of(cls, metrics: Iterable[Mapping[str, float]]) -> Tally:
-        """The sum over chunks."""
+        """Return the sum of the counts of several chunks."""
         tally = cls()
         for line in metrics:
             for name, number in line.items():
@@ -82,18 +79,18 @@ class Tally:
         return tally
 
     def rows_by_domain(self) -> dict[str, int]:
-        """Rows by domain, in the domains' order."""
+        """Return the number of rows by domain, sorted by domain; domains without rows are left out."""
         return {domain: number for domain in self.domains() if (number := self.counts[domain, ROW_COUNT])}
 
     def domains(self) -> list[str]:
         return sorted({domain for domain, _ in self.counts})
 
     def sample_count(self, domain: str) -> int:
-        """Samples, all of which have an end."""
+        """Return the number of a domain's samples, all of which have an end."""
         return sum(self.counts[domain, end] for end in ENDS)
 
     def line(self, domain: str, rows: int) -> dict[str, float]:
-        """One line of the report: from prompts to the rows of the set."""
+        """Return one line of the report: from prompts to the rows of the set."""
         funnel: dict[str, float] = {PROMPTS: self.counts[domain, PROMPTS], "asked": self.sample_count(domain)}
         remainder = self.sample_count(domain)
         for name, ends in STEPS:
@@ -104,7 +101,7 @@ class Tally:
 
 
 def report(tally: Tally, rows: Mapping[str, int]) -> dict[str, object]:
-    """The funnel by domain and in all, and why the others fell out. `rows`: what the mix left of each domain."""
+    """Return the funnel by domain and in all, and the counts of dropped samples by reason. `rows`: the rows of each domain in the mix."""
     lines = {domain: tally.line(domain, rows.get(domain, 0)) for domain in tally.domains()}
     whole = Tally()
     for (_, end), number in tally.counts.items():
@@ -118,7 +115,7 @@ def report(tally: Tally, rows: Mapping[str, int]) -> dict[str, object]:
 
 
 def table(funnel: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[str]:
-    """The report in lines for a terminal."""
+    """Return the report as lines for a terminal."""
     names = [PROMPTS, "asked", *(name for name, _ in STEPS), "rows", "mean tokens"]
     widths = [max(len(name), 8) + 2 for name in names]
     wide = max(map(len, funnel["domains"]))
@@ -135,7 +132,7 @@ DIGITS = 16
 
 
 def sampler_of(model: str) -> str:
-    """A folder's name and a digest of its weights; a server or a hub's name as it is written."""
+    """Return a folder's name with a digest of its weights; a server's or a hub's name as it is written, without secrets."""
     folder = Path(model).expanduser()
     if not folder.is_dir():
         return mask(model)
@@ -149,24 +146,24 @@ def sampler_of(model: str) -> str:
 
 
 def grader_of(truth: Accuracy | Judge) -> str:
-    """The version of the rules; the judge's name beside it where one judges."""
+    """Return the version of the rules, with the judge's name if a judge decides."""
     return grader_version() if isinstance(truth, Accuracy) else f"{grader_version()} and {mask(truth.model)}"
 
 
 def template_of(template: Template) -> str:
-    """Its kind, the version of the grammar and a digest of its settings."""
+    """Return the template's class, the version of the grammar and a digest of its settings."""
     settings = json.dumps(flatten({"template": template}), ensure_ascii=False, sort_keys=True)
     return f"{type(template).__name__}@{template_version()}-{hashlib.sha256(settings.encode()).hexdigest()[:8]}"
 
 
 ROWS, RAW = "rows", "raw"
-BEFORE = {ROWS: "kept", RAW: "kept-raw"}  # where the rows are until the set is whole
+BEFORE = {ROWS: "kept", RAW: "kept-raw"}  # the folders of the rows until the set is complete
 AT_ONCE = 1_000
 Form = Literal["jsonl", "parquet"]
 
 
 class Store:
-    """Rows and what they were rewritten from, each in shards that hold what the last save knew of and no more."""
+    """Rows and the samples they were rewritten from, each in shards that hold exactly what the last save recorded."""
 
     def __init__(self, root: Path, per_shard: int, places: Mapping[str, int | float | str], disk: Disk) -> None:
         def place_of(name: str) -> ShardPlace:
@@ -175,28 +172,28 @@ class Store:
         self._shards = {name: Shards(root / folder, per_shard, place_of(name), disk) for name, folder in BEFORE.items()}
 
     def append(self, rows: Sequence[Example], raws: Sequence[Example]) -> None:
-        """On the device when this returns, and there for good once `places` are saved."""
+        """Append the rows. They are on disk when this returns, and are kept for good once `places` is saved."""
         for name, examples in ((ROWS, rows), (RAW, raws)):
             self._shards[name].append([write_example(example) for example in examples])
 
     @property
     def places(self) -> dict[str, int | float | str]:
-        """How far the rows go."""
+        """The lines and bytes of the shards so far, to be saved with the progress."""
         place: dict[str, int | float | str] = {}
         for name, shards in self._shards.items():
             place |= {f"{name}_lines": shards.place.lines, f"{name}_bytes": shards.place.size}
         return place
 
     def texts(self) -> Iterator[tuple[str, str, str]]:
-        """What was asked, thought and said, of every row that is there."""
+        """Yield the question, thought and answer of every row."""
         for line in Shards.read(self._shards[ROWS].folder):
             *before, last = parse_json(line)["messages"]
             yield "\n".join(message["content"] for message in before), last.get("reasoning_content", ""), last["content"]
 
 
 def publish(rundir: RunDir, mix: Mix, seed: int, per_shard: int, form: Form = "jsonl") -> dict[str, Any]:
-    """The set, mixed, in the folder `rows`, which appears whole; what the run came to. FailedBar where there is no row, or no such mix, or
-    a row that the form cannot hold."""
+    """Write the mixed set to the folder `rows`, which appears whole, and return the run's result. FailedBar if there is no row, if the mix
+    is not possible, or if the file format cannot hold a row."""
     root, disk, tally = rundir.root, rundir.disk, Tally.of(rundir.metrics())
     counts = tally.rows_by_domain()
     if not counts:
@@ -225,14 +222,14 @@ def publish(rundir: RunDir, mix: Mix, seed: int, per_shard: int, form: Form = "j
 
 
 def _rows_with_names(folder: Path) -> Iterator[tuple[str, str, str]]:
-    """Id, domain and line of each row."""
+    """Yield the id, domain and line of each row."""
     for line in Shards.read(folder):
         row = parse_json(line)
         yield row["id"], row["domain"], line
 
 
 def _write(folder: Path, lines: Iterable[str], per_shard: int, disk: Disk, form: Form) -> None:
-    """The folder appears whole, by one rename, and without checksums: a person may edit it. Nothing where there is no line."""
+    """Write the folder, which appears whole by one rename, without checksums, since a person may edit it. No lines: no folder."""
     queue = iter(lines)
     first = next(queue, None)
     if first is None or folder.exists():
@@ -263,7 +260,7 @@ def _tables(folder: Path, lines: Iterator[str], per_shard: int, disk: Disk) -> N
 
 
 def _why(tally: Tally) -> str:
-    """What most samples fell out by."""
+    """Return the most frequent reasons why samples were dropped, in words."""
     ends = Counter[str]()
     for (_, end), number in tally.counts.items():
         if end in ENDS and end != ROW_COUNT:

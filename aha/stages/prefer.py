@@ -1,4 +1,4 @@
-"""Learning a preference (nature B.3): a model with one number for a head, from pairs or from labelled replies."""
+"""Training of preference models (nature B.3): a model with a head of one number, from pairs or from labelled replies."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from aha.types import Problem
 
 @dataclass(frozen=True)
 class PreferenceUnit:
-    """Rows of tokens that are learned together, the chosen one first, and whether the only one is safe. `question` is what they answer."""
+    """Rows of tokens that are learned together, the chosen one first. `label`: if a single row is safe; `question`: what they answer."""
 
     question: str
     rows: tuple[list[int], ...]
@@ -32,10 +32,10 @@ class PreferenceUnit:
 
 @dataclass(frozen=True)
 class Prefer:
-    """With the loss Pairwise, `data` holds pairs (`Pair`) and the model learns which answer was chosen; with Pointwise, labelled replies.
-
-    `model` lends its weights and is given a head that scores. Of the prompts, the share `held_out` is not learned from; how often the model
-    agrees with them stands in the metrics whenever a checkpoint is written. A row longer than `longest` tokens is left out."""
+    """Training of a preference model. With the loss Pairwise, `data` holds pairs (`Pair`) and the model learns which answer was chosen;
+    with Pointwise, labelled replies. `model` gives the initial weights and gets a head that scores. The share `held_out` of the prompts is
+    not learned; the metrics hold how often the model agrees with them whenever a checkpoint is written. A row longer than `longest` tokens
+    is left out."""
 
     model: str
     data: str
@@ -55,7 +55,7 @@ class Prefer:
             raise BadInput(f"held_out is {self.held_out}: a share of the prompts, from 0 to below 1")
 
     def run(self, backend: Backend, rundir: RunDir, observer: Observer) -> None:
-        """The loop. Goes on to the bit from the newest checkpoint of `rundir`."""
+        """Train the model. A stopped run resumes from the newest checkpoint of `rundir` and gives the same bits."""
         observer.heartbeat(f"reading {self.data}")
         units = self.units(backend.tokenizer(self.model))
         short_units = [unit for unit in units if len(unit) <= self.longest]
@@ -92,7 +92,7 @@ class Prefer:
             )
 
     def units(self, tokenizer: Tokenizer) -> list[PreferenceUnit]:
-        """Every row of `data` in tokens."""
+        """Return every row of `data` as tokens."""
 
         def score_tokens(problem: Problem, text: str) -> list[int]:
             return scored_tokens(as_conversation(problem, text), tokenizer)
@@ -107,11 +107,11 @@ class Prefer:
         ]
 
     def course(self, units: int) -> Epochs:
-        """Which units each step has."""
+        """Return the order in which the steps go through the units."""
         return Epochs("prefer", self.seed, self.batch, units, units * self.epochs)
 
     def measure(self, learner: Learner, units: Sequence[PreferenceUnit]) -> Metrics:
-        """The loss and what goes with it on rows that are not learned from; nothing where there are none."""
+        """Return the loss and its metrics on rows that are not learned; empty if there are none."""
         if not units:
             return {}
         metrics = learner.measure(learner.score_batch(*labelled_rows(units)), self.loss)
@@ -123,13 +123,13 @@ class Prefer:
 
 
 def labelled_rows(units: Sequence[PreferenceUnit]) -> tuple[list[list[int]], list[bool], int]:
-    """The rows of units of one kind, whether each is the chosen or safe one, and the rows of a unit: what `Learner.score_batch` takes."""
+    """Return what `Learner.score_batch` takes: rows of units of one kind, if each is the chosen or a safe one, and the rows per unit."""
     rows = [row for unit in units for row in unit.rows]
     return rows, [unit.label and row is unit.rows[0] for unit in units for row in unit.rows], len(units[0].rows)
 
 
 def digest_of(units: Sequence[PreferenceUnit]) -> str:
-    """The sha256 of all tokens and labels, in order."""
+    """Return the sha256 of all tokens and labels, in order."""
     seen = hashlib.sha256()
     for unit in units:
         seen.update(json.dumps([unit.rows, unit.label]).encode())

@@ -1,9 +1,6 @@
-"""Pretraining on plain documents: where the tiny base model comes from. Next-token prediction, no reward anywhere.
-
-A smaller model out of a larger one: some of its layers, as a student's base to begin with, which then has to read again.
-
-A stage between two pretraining stages: embedding rows that were never trained get a vector of their own.
-"""
+"""Pretraining on plain documents by next-token prediction, without any reward; it makes the tiny base model.
+A smaller model from some layers of a larger one, the start of a student's base, which then has to be pretrained again.
+A stage between two pretraining stages that gives embedding rows which were never trained their own vectors."""
 
 from __future__ import annotations
 
@@ -26,12 +23,11 @@ from aha.tasks.wider import mixture
 
 @dataclass(frozen=True)
 class Pretrain:
-    """Again and again: write `chunk_documents` new documents, sort them by length into optimizer steps of about `step_tokens` tokens,
-    learn them in a drawn order. The rate is `optim.lr` for the share `decay_from` of the chunks and then falls linearly to `decay_to`
-    of it.
-
-    `longest`: a document is cut there; RL must not want thoughts longer than what the base has read. `others`: the share of documents
-    of the wider corpus (`tasks.wider`)."""
+    """Pretraining in chunks: write `chunk_documents` new documents, sort them by length into optimizer steps of about `step_tokens` tokens,
+    and learn the steps in random order. The rate is `optim.lr` for the share `decay_from` of the chunks and then falls linearly to
+    `decay_to` of it.
+    `longest`: documents are cut at this number of tokens; RL must not want thoughts longer than the base has read. `others`: the share of
+    documents of the wider corpus (`tasks.wider`)."""
 
     model: str
     chunks: int = 190
@@ -46,7 +42,7 @@ class Pretrain:
     save_every: int = 4
 
     def __post_init__(self) -> None:
-        mixture(self.others)  # refuses what is no share before anything runs
+        mixture(self.others)  # rejects an invalid share before anything runs
 
     def run(self, backend: Backend, rundir: RunDir, observer: Observer) -> None:
         tokenizer = backend.tokenizer(self.model)
@@ -68,7 +64,7 @@ class Pretrain:
             log.end(chunk, metrics, timings, save=learner.save, progress={"step": step})
 
     def _steps(self, chunk: int, tokenizer: Tokenizer) -> list[list[list[int]]]:
-        """The token lists of each optimizer step of a chunk: of like length within a step, so that little is padding."""
+        """Return the token lists of each optimizer step of a chunk, of similar length within a step, so that little is padding."""
         texts = documents(chunk * self.chunk_documents, self.chunk_documents, self.seed, mixture(self.others))
         end = [tokenizer.stop[0]]
         rows = sorted(((tokenizer.encode(document.text) + end)[: self.longest] for document in texts), key=len)
@@ -87,14 +83,14 @@ class Pretrain:
         return metrics["loss"]
 
     def rate_at(self, done: float) -> float:
-        """The multiple of the learning rate when so many chunks are done."""
+        """Return the multiple of the learning rate after `done` chunks."""
         factor = min(1.0, (1 - done / self.chunks) / (1 - self.decay_from))
         return max(self.decay_to, factor)
 
 
 @dataclass(frozen=True)
 class Shrink:
-    """Keep those of the model's `layers`, counted from 0, in that order, and everything that is not in a layer."""
+    """Keep those of the model's `layers`, counted from 0, in the given order, and everything that is not in a layer."""
 
     model: str
     layers: tuple[int, ...] = (0, 3)
@@ -124,8 +120,7 @@ class Shrink:
 @dataclass(frozen=True)
 class ReinitUnusedEmbeddings:
     """Add noise to embedding rows that were never trained, so that they differ.
-
-    The noise is drawn with `seed` and is as long as trained rows differ from their mean, times `strength`."""
+    The noise is drawn with `seed`; its length is `strength` times the typical distance of trained rows from their mean."""
 
     model: str
     strength: float = 1.0
@@ -136,7 +131,7 @@ class ReinitUnusedEmbeddings:
             raise BadInput(f"strength is {self.strength}: rows that stay alike cannot be told apart, so above 0")
 
     def run(self, backend: Backend, rundir: RunDir, observer: Observer) -> None:
-        """Write one checkpoint, which equals the model where it has no untrained row."""
+        """Write one checkpoint, which equals the model if it has no untrained row."""
         from aha.learning.layers import reinit_unused_rows  # loads torch, which settings must not
 
         if rundir.resume() is not None:

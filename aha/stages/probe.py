@@ -1,4 +1,4 @@
-"""Whether a learned preference is being pleased at the cost of what it stands for (nature B.5: reward hacking), and where to go back to."""
+"""The probe for reward hacking (nature B.5): preference rises while held-out accuracy falls; it names the checkpoint to go back to."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from aha.protocols import Continue, Metrics, Problems, RollBack
 from aha.stages.ask import GroupSampler
 from aha.types import Abstained, Group
 
-ROLLOUT = -2  # the rollout that a probe's seeds belong to: none that trains, nor the doctor's
+ROLLOUT = -2  # the rollout number in a probe's seeds, which neither training nor the doctor uses
 ACCURACY, PREFERENCE = "probe/accuracy", "probe/preference"
 ROLLED_BACK = "rolled_back_to"
 
 
 @dataclass(frozen=True)
 class ProbePoint:
-    """What the weights after a rollout showed."""
+    """The measurement of the weights after a rollout."""
 
     rollout: int
     accuracy: float
@@ -27,7 +27,7 @@ class ProbePoint:
 
 @dataclass(frozen=True)
 class Finding:
-    """What a probe measured (nothing where none was due), what follows, and which checkpoint has to stay for it."""
+    """The result of a probe: what it measured (empty if none was due), the verdict, and the checkpoint that has to be kept for it."""
 
     metrics: Metrics = field(default_factory=dict)
     verdict: Continue | RollBack = Continue()
@@ -35,18 +35,17 @@ class Finding:
 
     @property
     def back_to(self) -> dict[str, int]:
-        """For a rollout's metrics and a checkpoint's progress: that the run is over, and whose weights it ended with."""
+        """The entry in a rollout's metrics and a checkpoint's progress that says the run is over, and with which rollout's weights."""
         return {ROLLED_BACK: self.verdict.rollout} if isinstance(self.verdict, RollBack) else {}
 
 
 @dataclass(frozen=True)
 class RewardHackingProbe:
-    """Held-out problems, always the same with the same draws, asked after every `every` rollouts while a preference is paid, and judged by
-    the stage's own rewards. Both kinds have to be among them: those with an accuracy, and those whose `preferences` are scored.
-
-    A point is bad where the accuracy is more than `falls` below the best so far, and the preference more than `rises` above that of the
-    best checkpoint. `patience` bad points in a row end the run, and its last checkpoint becomes the best one: of those whose accuracy was
-    not that far below the best, the one that was preferred most."""
+    """The same held-out problems with the same draws, asked after every `every` rollouts while a preference is rewarded, and scored by the
+    stage's own rewards. They have to include both kinds: problems with an accuracy, and problems whose `preferences` are scored.
+    A point is bad if the accuracy is more than `falls` below the best so far, and the preference more than `rises` above that of the best
+    checkpoint. `patience` bad points in a row end the run, and its last checkpoint becomes the best one: among those whose accuracy was
+    within `falls` of the best, the one with the highest preference."""
 
     problems: Problems
     preferences: tuple[str, ...]
@@ -68,18 +67,18 @@ class RewardHackingProbe:
         return (rollout + 1) % self.every == 0
 
     def look(self, sampler: GroupSampler, rollout: int, seed: int, before: Sequence[ProbePoint]) -> Finding:
-        """At the weights that the engine holds, after what the points before showed."""
+        """Measure the weights that the engine holds, and return the finding, given the points before."""
         groups = replace(sampler, samples=self.samples).groups(self.problems.at(0, 0, self.questions, seed), (seed, ROLLOUT, 0))
         metrics = {ACCURACY: _mean(groups, ("accuracy",)), PREFERENCE: _mean(groups, self.preferences)}
         points = [*before, ProbePoint(rollout, metrics[ACCURACY], metrics[PREFERENCE])]
         return Finding(metrics, self.verdict(points), (self.best(points).rollout,))
 
     def points(self, metrics: Iterable[Mapping[str, float]]) -> list[ProbePoint]:
-        """Those that the rollouts' metrics hold."""
+        """Return the points in the metrics of the rollouts."""
         return [ProbePoint(int(line["rollout"]), line[ACCURACY], line[PREFERENCE]) for line in metrics if ACCURACY in line]
 
     def best(self, points: Sequence[ProbePoint]) -> ProbePoint:
-        """Known step by step, so that one checkpoint at a time has to be kept for it."""
+        """Return the best point. It is found step by step, so that one checkpoint at a time has to be kept for it."""
         best, top = points[0], points[0].accuracy
         for point in points[1:]:
             top = max(top, point.accuracy)
@@ -88,7 +87,7 @@ class RewardHackingProbe:
         return best
 
     def verdict(self, points: Sequence[ProbePoint]) -> Continue | RollBack:
-        """What the points up to now say."""
+        """Return whether to continue or to roll back, given the points up to now."""
         last = points[-self.patience :]
         if len(last) < self.patience or not all(self._bad(point, points[: points.index(point) + 1]) for point in last):
             return Continue()

@@ -1,8 +1,6 @@
-"""The problems of a run, looked at one and all before anything is computed: whether they fit in the model's context, whether somebody
-judges them, and whether an evaluation asks them too.
-
-What rows are compared with, so that no evaluation is learned: benchmarks by name, and files.
-"""
+"""Checks of all problems of a run before anything is computed: that they fit in the model's context, that a reward judges them, and that no
+evaluation asks them too.
+The index of benchmarks, by name, and files that rows are compared with, so that no evaluation is learned."""
 
 from __future__ import annotations
 
@@ -37,9 +35,9 @@ LongPrompts = Literal["stop", "skip", "cut"]
 
 @dataclass(frozen=True)
 class Room:
-    """The `context` of a model (none: it does not say), the longest `reply` that a run will allow, and what a prompt does that does not fit
-    with it: it stops the run, is left out ("skip"), or is given a shorter reply than the others ("cut"). `flag`: whether a stage has that
-    setting; `why`: what limits the context, in words."""
+    """The `context` of a model (None: unknown), the longest `reply` that a run allows, and what happens with a prompt that does not fit
+    with it: it stops the run, is left out ("skip"), or gets a shorter reply ("cut"). `flag`: the stage has that setting; `why`: what limits
+    the context, in words."""
 
     context: int | None
     reply: int
@@ -48,12 +46,12 @@ class Room:
     why: str = ""
 
     def fits(self, size: int) -> bool:
-        """Whether a prompt of so many tokens may be asked."""
+        """Return True if a prompt of `size` tokens may be asked."""
         return self.context is None or size + (1 if self.too_long == "cut" else self.reply) <= self.context
 
     def check(self, sizes: dict[str, int]) -> list[str]:
-        """Return what a person should know of prompts, by their problems' names, that do not fit. BadInput where such a one stops the run:
-        the advice holds for all of them."""
+        """Return a line for a person about the prompts, by their problems' names, that do not fit. BadInput if they stop the run, with
+        advice that holds for all of them."""
         if self.context is None or not sizes:
             return []
         long = [name for name, size in sizes.items() if size + self.reply > self.context]
@@ -78,8 +76,8 @@ class Room:
 
 
 def asked_of(source: Problems, count: int, seed: int) -> Iterator[Problem]:
-    """Yield the problems of a source that a run may ask, as far as they can be listed: all rows of a file; of a source without an end
-    those of the first rollout of `count`."""
+    """Yield the problems that a run may ask, as far as they can be listed: all rows of a file; for an endless source those of the first
+    rollout of `count`."""
     match source:
         case RowProblems():
             yield from source.all()
@@ -91,13 +89,13 @@ def asked_of(source: Problems, count: int, seed: int) -> Iterator[Problem]:
 
 
 def has_rows(source: Problems) -> bool:
-    """Return whether any problem of a source is a row of a file or data set."""
+    """Return True if any problem of a source is a row of a file or data set."""
     return isinstance(source, RowProblems) or (isinstance(source, MixedProblems) and any(has_rows(part) for part, _ in source.parts))
 
 
 def keep_problems(source: Problems, keep: Callable[[Problem], bool], why: str) -> Problems:
-    """Return the source with those rows alone that `keep` takes; what makes its own problems is as it was. BadInput where no row of a
-    file is left, which says `why`."""
+    """Return the source with only the rows that `keep` accepts; generated problems are unchanged. BadInput, with `why`, if no row of a file
+    is left."""
     match source:
         case RowProblems():
             return source.keep_problems(keep, why)
@@ -107,8 +105,8 @@ def keep_problems(source: Problems, keep: Callable[[Problem], bool], why: str) -
 
 
 def check_rewards(problems: Iterable[Problem], rewards: Rewards) -> None:
-    """BadInput for a problem that no reward covers, and for one with an answer that could be checked and is not, where others are: a domain
-    of another name would earn nothing, silently."""
+    """Raise BadInput for a problem that no reward covers, and for a checkable answer that no reward checks although others are checked: a
+    domain with another name would earn nothing, silently."""
     truths = [part for part in rewards.parts if isinstance(part.reward, Accuracy | Judge)]
     seen = set[tuple[str, bool]]()
     for problem in problems:
@@ -131,7 +129,7 @@ def _domains(parts: Iterable[RewardPart]) -> str:
 
 
 def prompt_sizes(problems: Iterable[Problem], template: Template, tokenizer: Tokenizer) -> tuple[dict[str, int], list[str]]:
-    """Return how many tokens each prompt has, and what a person should know of questions with signs that come back from no token."""
+    """Return the number of tokens of each prompt, and a line about questions with characters that the tokenizer loses."""
     sizes, lost = dict[str, int](), list[str]()
     for problem in problems:
         tokens = problem_tokens(template, problem, tokenizer)
@@ -153,7 +151,7 @@ def problems_digest(problems: Iterable[Problem]) -> str:
 
 
 def repeated_line(problems: Iterable[Problem]) -> list[str]:
-    """Return what a person should know of rows that ask what another row asks: they are asked more often than others."""
+    """Return lines about rows that ask the same as another row: they are asked more often than others."""
     seen, twice, contradictions = dict[bytes, tuple[str, Reference]](), 0, list[str]()
     for problem in problems:
         text = "\n".join([*(turn.content for turn in problem.turns), problem.question])
@@ -168,15 +166,15 @@ def repeated_line(problems: Iterable[Problem]) -> list[str]:
     return lines
 
 
-AT_HAND = "at-hand"  # every published benchmark whose rows lie in the folder that AHA_DATA names
-MODEL_COLUMNS = frozenset({"model_outputs", "output", "outputs", "response", "responses", "prediction", "pred"})  # of rows of benchmarks
+AT_HAND = "at-hand"  # every published benchmark with rows in the folder AHA_DATA
+MODEL_COLUMNS = frozenset({"model_outputs", "output", "outputs", "response", "responses", "prediction", "pred"})  # of benchmarks' rows
 CACHE = Path("~/.cache/aha/grams")
-MOST_BENCHMARKS = 4  # benchmarks that a line names
+MOST_BENCHMARKS = 4  # the most benchmarks named in a line
 
 
 @lru_cache(maxsize=2)
 def seen_of(names: tuple[str, ...], words: int) -> GramIndex:
-    """Questions and solutions of all of them. BadInput for a name that is neither a benchmark's nor a file's."""
+    """Return the index of all their questions and solutions. BadInput for a name that is neither a benchmark's nor a file's."""
     seen = GramIndex(words)
     for name in expand_names(names):
         _add(seen, name)
@@ -184,7 +182,7 @@ def seen_of(names: tuple[str, ...], words: int) -> GramIndex:
 
 
 def expand_names(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the names with those of the benchmarks at hand in the place of `at-hand`."""
+    """Return the names, with those of the benchmarks at hand in place of `at-hand`."""
     if AT_HAND not in names:
         return names
     at_hand = tuple(name for name, bench in BENCHMARKS.items() if bench.generator is None and files_at_hand(bench))
@@ -192,7 +190,7 @@ def expand_names(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def comparison_text(names: tuple[str, ...], rows: int, left_out: int) -> str:
-    """Return what problems were compared with, and how many fell out, for a person."""
+    """Return a line that says what problems were compared with, and how many were left out."""
     if not (members := expand_names(names)):
         return "nothing to compare the problems with: AHA_DATA names no folder with rows of benchmarks, and --against names none"
     name_list = ", ".join(members[:MOST_BENCHMARKS]) + (
@@ -202,7 +200,7 @@ def comparison_text(names: tuple[str, ...], rows: int, left_out: int) -> str:
 
 
 def all_shared(names: tuple[str, ...]) -> str:
-    """Return why no problem is left where each stands in what it was compared with."""
+    """Return the reason why no problem is left if every one is in what it was compared with."""
     return f"each shares a run of words with {', '.join(expand_names(names)[:MOST_BENCHMARKS])}; --against '' keeps them"
 
 
@@ -227,7 +225,7 @@ def _add(seen: GramIndex, name: str) -> None:
 
 
 def _add_benchmark(seen: GramIndex, bench: Benchmark) -> None:
-    """The rows of a benchmark; what was made of files at hand is kept, since many take half a minute."""
+    """Add the rows of a benchmark; the index of files at hand is cached, since a large one takes half a minute."""
     files = files_at_hand(bench)
     stamp = "|".join(f"{path.resolve()} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files)
     cache_path = CACHE.expanduser() / f"{bench.name}-{seen.n}-{hashlib.sha256(stamp.encode()).hexdigest()[:16]}"
@@ -237,7 +235,7 @@ def _add_benchmark(seen: GramIndex, bench: Benchmark) -> None:
     for fields in raw_rows_of(bench, files) if files else raw_rows(bench, None):
         benchmark_index.add_row({name: value for name, value in fields.items() if name not in MODEL_COLUMNS})
     if files:
-        with suppress(DiskTrouble):  # only a help
+        with suppress(DiskTrouble):  # the cache only saves time
             cache_path.parent.mkdir(parents=True, exist_ok=True)
             replace_file(Disk(), cache_path, benchmark_index.pack())
     seen.unpack(benchmark_index.pack())

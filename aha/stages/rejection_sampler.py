@@ -1,4 +1,5 @@
-"""From problems to rows, a chunk at a time: ask, judge, filter, rewrite, compare with what is there. The same chunk gives the same rows."""
+"""The steps from problems to rows, a chunk at a time: sample, judge, filter, rewrite, drop duplicates. The same chunk gives the same
+rows."""
 
 from __future__ import annotations
 
@@ -20,14 +21,14 @@ from aha.tasks.filters import GramIndex, Measure, Readable
 from aha.text import ngrams, pieces
 from aha.types import Abstained, Conversation, Example, Message, Open, Origin, Problem
 
-JUDGING = 16  # problems whose samples are judged at a time beside sampling, where judging takes time
-LONGEST = 3_000_000  # bytes of a reply; a line with more is not read
-LIKE = 5  # words in the runs by which two replies to one problem are compared
+JUDGING = 16  # problems judged at a time beside sampling, if judging takes time
+LONGEST = 3_000_000  # bytes of a reply; a longer line is not read
+LIKE = 5  # words per n-gram when two replies to one problem are compared
 
 
 @dataclass(frozen=True)
 class SampleLimits:
-    """How often a problem is asked and what a row has to be."""
+    """The limits on samples per problem, and the requirements on a row."""
 
     samples: int
     at_once: int
@@ -53,7 +54,7 @@ class Candidate:
 
 @dataclass
 class ChunkResult:
-    """What a chunk came to: rows, the samples they were rewritten from, and the end of every sample."""
+    """The result of a chunk: rows, the samples they were rewritten from, and the end of every sample."""
 
     rows: list[Example] = field(default_factory=list)
     raws: list[Example] = field(default_factory=list)
@@ -72,7 +73,7 @@ class _Open:
 
 @dataclass
 class RejectionSampler:
-    """All that is open while rows are made. `truth` says whether a reply is right; `rewrite` is `None` where rows stay as they are."""
+    """The open parts that make rows. `truth` decides if a reply is right; `rewrite` is `None` if rows stay as they are."""
 
     name: str
     limits: SampleLimits
@@ -92,7 +93,7 @@ class RejectionSampler:
         self.health = FailureWindow(self.limits.unjudged)
 
     def chunk(self, number: int, problems: Sequence[Problem]) -> ChunkResult:
-        """Asks each problem until it has its rows or its samples are spent."""
+        """Ask each problem until it has its rows or its samples are used up."""
         result = ChunkResult()
         open_problems = [_Open(problem, place) for place, problem in enumerate(problems)]
         for item in open_problems:
@@ -115,7 +116,7 @@ class RejectionSampler:
     # --- right? ---
 
     def _judge(self, wishes: Sequence[SampleRequest], chunk: int) -> dict[int, list[tuple[SampledReply, float | Abstained]]]:
-        """Replies with what they are worth, by wish. Judging goes on beside sampling."""
+        """Return the replies with their rewards, by wish. Judging runs beside sampling."""
         samples: dict[int, list[SampledReply]] = {}
         with ScoringExecutor[list[float | Abstained]](JUDGING, self.stats) as executor:
             for index, replies in self.source.draw(wishes, chunk):
@@ -127,13 +128,13 @@ class RejectionSampler:
 
     def _worth(self, problem: Problem, replies: Sequence[SampledReply]) -> list[float | Abstained]:
         if isinstance(problem.reference, Open):
-            return [1.0] * len(replies)  # nothing to be right about; what is not wanted was never asked
+            return [1.0] * len(replies)  # an open question has no right answer; unwanted ones are never asked
         return self.truth(problem, [sample.reply for sample in replies])
 
     def _look_at(
         self, wishes: Sequence[SampleRequest], samples: dict[int, list[SampledReply]], worth: dict[int, list[float | Abstained]]
     ) -> None:
-        """Too many replies that cannot be judged: a pause, another try, and then the run ends. None of them counts as wrong."""
+        """Pause and judge again if too many replies got no verdict, and then end the run. None of them counts as wrong."""
         if not self.health.fails_with(*_verdict_counts(samples, worth)):
             self.health.add(*_verdict_counts(samples, worth))
             return
@@ -155,7 +156,7 @@ class RejectionSampler:
     # --- readable? ---
 
     def _sorted_out(self, wish: SampleRequest, verdicts: Sequence[tuple[SampledReply, float | Abstained]], tally: Tally) -> list[Candidate]:
-        """Those that are right and readable; the others have met their end."""
+        """Return the candidates that are right and readable; the ends of the others are counted."""
         domain = wish.problem.domain
         if len(verdicts) < wish.count:
             tally.add(domain, "no reply", wish.count - len(verdicts))
@@ -185,7 +186,7 @@ class RejectionSampler:
     # --- rewritten, new? ---
 
     def _finish(self, candidates: Sequence[Sequence[Candidate]], open_problems: Sequence[_Open], result: ChunkResult) -> None:
-        """One candidate of each problem after another, until the problem has its rows; those left over are over the cap."""
+        """Finish one candidate of each problem at a time until the problem has its rows; the rest are over the cap."""
         queues = [list(queue) for queue in candidates]
         while batch := [queue.pop(0) for queue in queues if queue and len(open_problems[queue[0].wish.place].grams) < self.limits.cap]:
             raws = [Raw(candidate.wish.problem, candidate.thought, candidate.answer) for candidate in batch]
@@ -198,7 +199,7 @@ class RejectionSampler:
                 result.tally.add(candidate.wish.problem.domain, "over the cap")
 
     def _row(self, candidate: Candidate, texts: tuple[str, str] | None, item: _Open, result: ChunkResult) -> str:
-        """How it ends; what is kept is put into `result`."""
+        """Return the end of a candidate; a row that is kept is added to `result`."""
         problem = candidate.wish.problem
         if texts is None or not all(map(is_text, texts)):
             return "not rewritten"
@@ -242,7 +243,7 @@ class RejectionSampler:
     # --- rows of others ---
 
     def from_examples(self, examples: Sequence[Example]) -> ChunkResult:
-        """Rows that were written elsewhere: readable, new, and no evaluation's."""
+        """Return the rows written elsewhere that are readable, new, and not part of an evaluation."""
         result = ChunkResult()
         for example in examples:
             result.tally.add(example.domain, PROMPTS)
@@ -266,12 +267,12 @@ class RejectionSampler:
 
 
 def is_text(text: str) -> bool:
-    """Whether a row can hold it: a model may write a NUL, or half of a pair of surrogates."""
+    """Return True if a row can hold the text: a model may write a NUL, half of a surrogate pair, or too much."""
     return not any(letter == "\0" or "\ud800" <= letter <= "\udfff" for letter in text) and len(text.encode()) < LONGEST
 
 
 def key_of(question: str, thought: str, answer: str) -> bytes:
-    """Equal for rows that differ in case, width and blanks only."""
+    """Return a key that is equal for rows that differ only in case, width and blanks."""
     texts = "\x1e".join("\x1f".join(pieces(text)) for text in (question, thought, answer))
     return hashlib.blake2b(texts.encode("utf-8", "replace"), digest_size=16).digest()
 
@@ -283,7 +284,7 @@ def _alike(first: set[tuple[str, ...]], second: set[tuple[str, ...]], near: floa
 
 
 def _verdict_counts(samples: dict[int, list[SampledReply]], worth: dict[int, list[float | Abstained]]) -> tuple[int, int]:
-    """Replies that have a verdict, and those that have none though they have an answer."""
+    """Return the number of replies with a verdict, and of those with an answer but no verdict."""
     pairs = [
         isinstance(value, Abstained)
         for index, replies in samples.items()

@@ -1,4 +1,4 @@
-"""From what a model thought to what another may learn from: first person, one language, faithful summary (paper §2.3.1, nature B.3.2)."""
+"""Rewriting of a model's thoughts for another model to learn: first person, one language, faithful summary (paper §2.3.1, nature B.3.2)."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ NO_REWRITER = "(--rewriter.model)"
 
 @dataclass(frozen=True)
 class Raw:
-    """What is to be rewritten."""
+    """A sample to rewrite."""
 
     problem: Problem
     thought: str
@@ -51,10 +51,10 @@ class Raw:
 
 
 class LiveRewriter(Protocol):
-    """A rewriter at work."""
+    """A rewriter that is open."""
 
     def __call__(self, raws: Sequence[Raw]) -> list[Rewritten | None]:
-        """Thought and summary of each; `None` where it cannot be rewritten."""
+        """Return the thought and summary of each; `None` if it cannot be rewritten."""
         ...
 
 
@@ -64,15 +64,14 @@ class Rules:
 
     @contextmanager
     def live(self, backend: Backend, heartbeat: Callable[[str], None]) -> Iterator[LiveRewriter]:
-        """Needs nothing."""
+        """Yield the rewriter, which needs no model."""
         yield lambda raws: [rewrite(raw.problem, raw.thought, raw.answer) for raw in raws]
 
 
 @dataclass(frozen=True)
 class Rewriter:
     """A language model that rewrites: a server (`http://host:port/v1#name`), a folder or a hub name.
-
-    A reply that does not have both parts is asked for again, `asks` times in all."""
+    A reply without both parts is asked for again, up to `asks` times in all."""
 
     model: str = NO_REWRITER
     sampling: Sampling = Sampling(temperature=0.6, top_p=0.95, max_tokens=16_384)
@@ -86,7 +85,7 @@ class Rewriter:
 
     @contextmanager
     def live(self, backend: Backend, heartbeat: Callable[[str], None]) -> Iterator[LiveRewriter]:
-        """With the chat open."""
+        """Yield the rewriter with its chats open."""
         name = f"rewriter {self.model}"
         with ExitStack() as stack:
             ways = turns(self.model, replace(self.asking, samples=1))
@@ -97,7 +96,7 @@ class Rewriter:
 
 @dataclass(frozen=True)
 class _ModelRewriter:
-    """One of `asked` a turn."""
+    """A rewriter that uses the next of its chats for each attempt."""
 
     chats: Sequence[RetryingChat]
 
@@ -113,7 +112,7 @@ class _ModelRewriter:
 
 
 def rewriter_prompt(raw: Raw, again: bool = False) -> Conversation:
-    """What a rewriter is asked. One message, since not every model knows a system's."""
+    """Return the prompt of a rewriter, as one message, since not every model knows a system role."""
     texts = {"problem": raw.problem.question, "chain": raw.thought, "answer": raw.answer}
     fence = hashlib.sha256("\x1f".join(texts.values()).encode("utf-8", "replace")).hexdigest()[:24]
     text = PROMPT.format(
@@ -130,7 +129,7 @@ def rewriter_prompt(raw: Raw, again: bool = False) -> Conversation:
 
 
 def read(text: str) -> Rewritten | None:
-    """The two parts of a rewriter's reply; `None` unless each tag stands there exactly once, in order, and neither part is blank."""
+    """Return the two parts of a rewriter's reply; `None` unless each tag is in it exactly once, in order, and neither part is blank."""
     if any(text.count(tag) != 1 for tag in (CHAIN, END_CHAIN, SUMMARY, END_SUMMARY)):
         return None
     before, _, rest = text.partition(CHAIN)
@@ -142,8 +141,8 @@ def read(text: str) -> Rewritten | None:
 
 
 def same_answer(reference: Reference, answer: str, thought: str, summary: str) -> bool:
-    """Whether a summary that is right says what the chain found: where several answers are right, the same one, and no other result than
-    the one that the rewritten thought itself claims."""
+    """Return True if a right summary gives the same answer as before: for countdown the same expression, for claims the one that the
+    rewritten thought marks, if it marks one. Other kinds are not compared."""
     match reference:
         case Countdown():
             answer_expression, summary_expression = last_expression(answer), last_expression(summary)

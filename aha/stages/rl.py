@@ -1,4 +1,4 @@
-"""Reinforcement learning by group comparison (paper §2.2): ask, judge, compare, learn, repeat."""
+"""Reinforcement learning by group comparison (paper §2.2): sample, score, compare, update, repeat."""
 
 from __future__ import annotations
 
@@ -40,28 +40,27 @@ from aha.tasks.filters import WORDS
 from aha.template import R1Zero, Template
 from aha.types import Group, Lora, Problem, Truncation
 
-MORE = 2  # times the rollouts that would do if every one of them took all its optimizer steps
-MERGED_KL = 1e-3  # between the merged weights that sampled and the adapter that learns, a token
+MORE = 2  # times the rollouts needed if each takes all its optimizer steps
+MERGED_KL = 1e-3  # per token, between the merged weights that sampled and the adapter in training
 AGREEMENT_ROWS = 8  # rows of a rollout on which engine and learner are compared
 _LOSS_METRICS = tuple("loss kl_ref kl_old kl_old_k1 mismatch_kl ess entropy clip_low clip_high clip_dual grad_norm lr".split())
 
 
 @dataclass(frozen=True)
 class Rl:
-    """A rollout asks `questions` with `samples` replies each and learns from them in `minibatches` optimizer steps, once each.
-
-    `steps` counts optimizer steps, as in the paper; the last rollout may be left early. `reference_every` steps the reference becomes
-    the policy (`None`: never). `old` says where the ratio's denominator comes from: "behaviour" is the log-probability as sampled (right
-    where engine and learner agree, and a forward pass cheaper), "recomputed" the learner's own (then `loss.correction` has work to do).
-    From the share `anneal_from` of the steps on, the learning rate falls linearly towards 0 (1.0: it stays, as in the paper).
+    """A rollout samples `samples` replies to each of `questions` and learns from them in `minibatches` optimizer steps, each reply once.
+    `steps` counts optimizer steps, as in the paper; the last rollout may be cut short. Every `reference_every` steps the reference becomes
+    the policy (`None`: never). `old` is the source of the ratio's denominator: "behaviour" is the log-probability as sampled (right if
+    engine and learner agree, and one forward pass cheaper), "recomputed" the learner's own (then `loss.correction` has an effect). From the
+    share `anneal_from` of the steps on, the learning rate falls linearly towards 0 (1.0: it is constant, as in the paper).
     A checkpoint is written every `save_every` rollouts; the last `keep_last` stay, and those after every `keep_every` rollouts. The groups
     of the last `keep_groups` rollouts stay, and those of every `keep_groups_every` rollouts; None: all, which reports and costs read.
-    `lora`: adapters that learn in place of all weights; `max_positions`: how many positions the model is to know (none: as it comes).
-    A prompt that leaves no room for the longest reply stops the run before its start, is left out, or has shorter replies: `too_long`.
+    `lora`: adapters to train in place of all weights; `max_positions`: the positions that the model is to know (None: as it comes).
+    `too_long`: a prompt without room for the longest reply stops the run before its start, is left out, or gets shorter replies.
     Rows that share ten words with a benchmark or file of `against` are left out; "at-hand" is every benchmark in AHA_DATA.
-    `lag`: how many rollouts are sampled ahead, each from weights as many rollouts old; what `schedule` and `late` say then holds for the
-    steps that those weights had. `schedule`: what changes within the run; `late`: what only its last steps have; `probe`: what ends it when
-    a preference is hacked."""
+    `lag`: the number of rollouts sampled ahead, each from weights as many rollouts old; `schedule` and `late` then hold for the steps of
+    those weights. `schedule`: changes within the run; `late`: settings of its last steps only; `probe`: ends it if a preference is
+    hacked."""
 
     model: str
     problems: Problems
@@ -135,7 +134,7 @@ class Rl:
 
     @property
     def adaptation(self) -> Adaptation:
-        """What is changed in the model that the run starts from."""
+        """The changes to the model that the run starts from."""
         return Adaptation(self.max_positions, self.lora)
 
     @property
@@ -144,44 +143,44 @@ class Rl:
 
     @property
     def most_rollouts(self) -> int:
-        """Return how many rollouts there are at most: one whose groups agree takes fewer optimizer steps than it has mini-batches."""
+        """The most rollouts that the run may take: one whose groups agree takes fewer optimizer steps than it has mini-batches."""
         return MORE * self.rollouts
 
     def rate_at(self, step: int) -> float:
-        """The multiple of the learning rate that step `step` (from 0) takes, warm-up apart."""
+        """Return the multiple of the learning rate for step `step` (from 0), without the warm-up."""
         rest = self.steps * (1 - self.anneal_from)
         return min(1.0, (self.steps - step) / rest) if rest > 0 else 1.0
 
     @property
     def sources(self) -> tuple[Problems, ...]:
-        """All that problems are taken from, the probe's left out."""
+        """All sources of problems, without the probe's."""
         late = self.late.problems if self.late is not None else None
         return (self.problems,) if late is None else (self.problems, late)
 
     def is_late(self, step: int) -> bool:
-        """Whether a rollout that begins with this step is one of those that `late` speaks of."""
+        """Return True if a rollout that begins with this step is in the final phase."""
         return self.late is not None and step >= self.steps - self.late.steps
 
     def problems_at(self, step: int) -> Problems:
-        """Where a rollout that begins with this step takes its problems from."""
+        """Return the source of problems for a rollout that begins with this step."""
         late = self.late.problems if self.late is not None and self.is_late(step) else None
         return self.problems if late is None else late
 
     def rewards_at(self, rewards: Rewards, step: int) -> Rewards:
-        """These rewards, as they judge a rollout that begins with this step."""
+        """Return these rewards as they score a rollout that begins with this step."""
         early = self.late.rewards if self.late is not None and not self.is_late(step) else ()
         return self.schedule.rewards(rewards.without(early), step)
 
     def run(self, backend: Backend, rundir: RunDir, observer: Observer) -> None:
-        """The loop. Raises FailedBar when the observer stops it; everything up to there is on disk."""
+        """Train the model. FailedBar if the observer stops it; everything up to there is on disk."""
         backend = self.adaptation.apply(backend)
         with self.rewards.open(backend) as live:
             stage, _ = self.ready(backend.tokenizer(self.model))
             stage._run(*stage._open(backend, observer, live), rundir, observer)
 
     def ready(self, tokenizer: Tokenizer) -> tuple[Rl, list[str]]:
-        """The stage without the rows that are not asked, and what a person should know of them. BadInput, in one line, for prompts that do
-        not fit, that the template cannot write, or that nobody would judge. Looked at once, however often it is asked for."""
+        """Return the stage without the rows that are not asked, and lines about them for a person. BadInput, in one line, for prompts that
+        do not fit, that the template cannot write, or that no reward covers. The result is computed once."""
         if "_ready" not in vars(self):
             vars(self)["_ready"] = self._prepare(tokenizer)
         ready: tuple[Rl, list[str]] = vars(self)["_ready"]
@@ -217,12 +216,12 @@ class Rl:
         return replace(self, problems=keep_problems(self.problems, keep, why), late=late)
 
     @cached_property
-    def rows_digest(self) -> str:  # of all that may be asked, in order
+    def rows_digest(self) -> str:  # of all rows that may be asked, in order
         return problems_digest(self._problems(rows=True))
 
     @property
     def longest_reply(self) -> int:
-        """The most new tokens that any rollout of the run allows."""
+        """The most new tokens per reply that any rollout of the run allows."""
         changes = {0, *(step for step, _ in self.schedule.max_tokens if step < self.steps)}
         return max(self.schedule.sampling(self.sampling, step).max_tokens for step in changes)
 
@@ -277,7 +276,7 @@ class Rl:
         rundir: RunDir,
         ahead: Ahead,
     ) -> None:
-        """A rollout is done: its line, its groups and, where one is due, a checkpoint."""
+        """Write a finished rollout: its metrics, its groups and, if one is due, a checkpoint."""
         save: Callable[[Path], None] = partial(ahead.save, version=rollout + 1)
         if isinstance(finding.verdict, RollBack):
             rundir.notes.append(finding.verdict.reason)
@@ -288,11 +287,11 @@ class Rl:
         log.end(rollout, metrics, timings, sample.groups, save=save, progress=progress, keep=keep, due=due, last=last)
 
     def _sampler_at(self, sampler: GroupSampler, step: int) -> GroupSampler:
-        """The sampler of a rollout that begins with this step."""
+        """Return the sampler of a rollout that begins with this step."""
         return replace(sampler, sampling=self.schedule.sampling(self.sampling, step), rewards=self.rewards_at(sampler.rewards, step))
 
     def _early_end(self, step: int, rundir: RunDir) -> str:
-        """Return why the run ends before its last optimizer step."""
+        """Return the reason why the run ends before its last optimizer step."""
         dead = fmean(line.get("dead_groups", 0.0) for line in rundir.metrics())
         return (
             f"the run ends at optimizer step {step:,} of {self.steps:,}, after {self.most_rollouts:,} rollouts, {MORE} times as many as "
@@ -309,7 +308,7 @@ class Rl:
         ), learner
 
     def _resume(self, rundir: RunDir, learner: Learner, engine: Engine, ahead: Ahead) -> tuple[int, int]:
-        """The rollout to go on with and the optimizer steps done; a run that was rolled back is over."""
+        """Return the rollout to resume with and the optimizer steps done; a run that was rolled back is over."""
         state = rundir.resume()
         if state is None:
             return 0, 0
@@ -323,7 +322,7 @@ class Rl:
         return state.rollout + 1, int(state.progress["step"])
 
     def _ask(self, sampler: GroupSampler, rollout: int, source: Problems, take: Callable[[Group], None]) -> RolloutSample:
-        """All groups that were asked, given to `take` as they come, those worth an update (at most `questions`), and the rounds it took."""
+        """Return all groups asked, which are passed to `take` as they come, those worth an update (at most `questions`), and the rounds."""
         groups: list[Group] = []
         training_groups: list[Group] = []
         for round in range(self.filter.rounds):
@@ -338,7 +337,7 @@ class Rl:
     def _learn(
         self, learner: Learner, groups: Sequence[Group], temperature: float, rollout: int, step: int, observer: Observer
     ) -> tuple[int, Metrics]:
-        """One optimizer step a mini-batch; the step count after it and the means of what the steps reported."""
+        """Take one optimizer step per mini-batch; return the step count after them and the means of the steps' metrics."""
         batch = learner.policy_batch(groups, self.advantages, temperature, self.truncation)
         mismatch: Metrics = {}
         loss = self.loss
@@ -348,14 +347,14 @@ class Rl:
             mismatch = learner.mismatch(batch, AGREEMENT_ROWS)
             if self.lora.rank:
                 loss = self._loss_for(mismatch)
-                if mismatch["corrected"]:  # the ratio's denominator is the learner's own
+                if mismatch["corrected"]:  # the ratio's denominator comes from the learner
                     batch = replace(batch, old_M=learner.logprobs(batch, "policy"))
         reports: list[Metrics] = []
         for minibatch in learner.minibatches(batch, self.minibatches, seed_for(self.seed, rollout), self.loss.aggregate):
             if step == self.steps:
                 break
             learner.set_rate(self.rate_at(step))
-            if self.loss.needs_reference:  # as it is at this step: a reset may fall between two mini-batches of a rollout
+            if self.loss.needs_reference:  # computed at this step, as a reset may come between two mini-batches
                 minibatch = replace(minibatch, reference_M=learner.logprobs(minibatch, "reference"))
             reports.append(learner.update(minibatch, loss))
             step += 1
@@ -366,13 +365,13 @@ class Rl:
         return step, {**_means(reports), **mismatch, "skipped": skips, "updates": float(len(reports))}
 
     def _loss_for(self, mismatch: Metrics) -> Grpo | Gspo | Cispo:
-        """The loss of a rollout whose engine had weights merged with the adapter, where the learner's are not: what merging rounds away
-        shows as a mismatch, and above the bound the loss corrects it, if it can (`corrected` 1.0)."""
+        """Return the loss of a rollout sampled by an engine with merged weights, while the learner keeps the adapter apart: rounding in the
+        merge shows as a mismatch, and above the bound the loss corrects it, if it can (`corrected` 1.0)."""
         mismatch["corrected"] = float(mismatch["mismatch_kl"] > MERGED_KL)
         return replace(self.loss, correction="token-tis") if mismatch["corrected"] and isinstance(self.loss, Grpo) else self.loss
 
     def _probe(self, sampler: GroupSampler, rollout: int, step: int, rundir: RunDir) -> Finding:
-        """Of the weights after a rollout, where the next one pays a preference."""
+        """Return the finding for the weights after a rollout, if the next one rewards a preference and the probe is due."""
         if self.probe is None:
             return Finding()
         points = self.probe.points(rundir.metrics())
@@ -382,7 +381,7 @@ class Rl:
         return self.probe.look(replace(sampler, sampling=self.schedule.sampling(self.sampling, step)), rollout, self.seed, points)
 
     def _schedule_metrics(self, sampler: GroupSampler) -> Metrics:
-        """What held in a rollout of all that changes within the run."""
+        """Return the values that held in a rollout of all settings that change within the run."""
         weights = {part.name: part.weight for part in sampler.rewards.parts}
         names = [*self.schedule.names, *(self.late.rewards if self.late else ())]
         metrics = {f"weight/{name}": weights.get(name, 0.0) for name in names}
@@ -394,7 +393,7 @@ class Rl:
 
 
 def _means(reports: Sequence[Metrics]) -> Metrics:
-    """The mean over a rollout's steps; of steps that were skipped only what is finite counts, so that one bad step stays visible as
-    `skipped` and does not blot out the rest."""
+    """Return the means over a rollout's steps. Skipped steps do not count, so that one bad step is visible as `skipped` and does not hide
+    the rest."""
     done = [report for report in reports if not report.get("skipped")]
     return {name: fmean(report[name] for report in done) for name in _LOSS_METRICS if done and name in done[0]}

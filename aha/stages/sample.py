@@ -1,4 +1,4 @@
-"""Rejection sampling and the cold start's set: ask often, keep what is right and readable, rewrite it where that is wanted (paper §2.3.1,
+"""Rejection sampling and the cold start's set: sample often, keep what is right and readable, and rewrite it if wanted (paper §2.3.1,
 §2.3.3)."""
 
 from __future__ import annotations
@@ -34,20 +34,18 @@ Item = TypeVar("Item", Problem, Example)
 
 @dataclass(frozen=True)
 class Sample:
-    """Asks `questions` problems (`None`: all of a file's), each until `cap` rows of it are kept or `samples` replies are spent, `at_once`
-    of them at a time.
-
-    `model` is a folder, a hub name, or a server that shows what it thought (`http://host:port/v1#name`). `shots`: a file of examples, the
-    first `shot_count` of which stand before every question. `truth` says what is right: the rules, or a judge for what no rule can say; an
-    open question has no right answer and is asked only where `open_answers` is "keep". Questions of the domains `plain` are answered
+    """Rejection sampling of `questions` problems (`None`: all of a file's), each until `cap` of its rows are kept or `samples` replies are
+    used up, `at_once` of them at a time.
+    `model` is a folder, a hub name, or a server that shows its thoughts (`http://host:port/v1#name`). `shots`: a file of examples, the
+    first `shot_count` of which come before every question. `truth` decides what is right: the rules, or a judge for what no rule can check;
+    an open question has no right answer and is asked only if `open_answers` is "keep". Questions of the domains `plain` are answered
     without a chain of thought, as greetings are.
-
-    A reply must be `readable`; `rewriter` turns it into thought and summary, which must be right still, say the same, and be readable as
-    `rewritten` says. Rows that share a run of `words` words with the benchmarks or files `against` are left out, and so is what is `near`
-    (from that share of equal runs of five words on) another row of its problem. `also`: rows written elsewhere. `mix`: shares of domains.
-
-    `chunk` problems are asked between two saves; at the end the rows stand in `shards` of `shard_rows` each. More than `unjudged` of the
-    last replies without a verdict end the run, after a pause."""
+    A reply must be `readable`; `rewriter` turns it into thought and summary, which must still be right, say the same, and be readable by
+    `rewritten`. Rows that share a run of `words` words with the benchmarks or files `against` are left out, and so are rows whose share of
+    runs of five words in common with another row of their problem is `near` or more. `also`: rows written elsewhere. `mix`: shares of
+    domains.
+    `chunk` problems are asked between two saves; at the end the rows are in `shards` of `shard_rows` each. If more than the share
+    `unjudged` of the last replies has no verdict, the run pauses and then ends."""
 
     model: str
     problems: Problems
@@ -94,11 +92,11 @@ class Sample:
 
     @property
     def chunks(self) -> int | None:
-        """How often a run saves; `None` where only the problems or the rows of others can say."""
+        """The number of saves in a run; `None` if it depends on the problems or on rows written elsewhere."""
         return None if self.questions is None or self.also else -(-self.questions // self.chunk)
 
     def check(self) -> None:
-        """BadInput for what can be seen to be wrong before a model is loaded. References to other stages are theirs to check."""
+        """Raise BadInput for faults that show before a model is loaded. References to other stages are checked by those stages."""
         if isinstance(self.rewriter, Rewriter) and self.rewriter.model == NO_REWRITER:
             raise BadInput("a model that rewrites is needed: --rewriter.model http://host:port/v1#NAME, or --rewriter none")
         if isinstance(self.truth, Judge):
@@ -110,7 +108,7 @@ class Sample:
             raise BadInput(asked_in_conversations(self.template))
 
     def run(self, backend: Backend, rundir: RunDir, observer: Observer) -> None:
-        """The loop. What is in `rows` at its end is whole; before that there is no such folder."""
+        """Run the stage. The folder `rows` exists only at the end, when it is complete."""
         if (rundir.root / ROWS).exists() and rundir.finished:
             return
         problems, left_out = self.problems_to_ask()
@@ -134,7 +132,7 @@ class Sample:
     # --- what is asked ---
 
     def problems_to_ask(self) -> tuple[list[Problem], Tally]:
-        """The problems, each once, without those that an evaluation asks or that nothing could be kept of; and how many fell out."""
+        """Return the problems, each once, without those that an evaluation asks or that could give no row, and the counts of these."""
         tally, seen, ids = Tally(), seen_of(self._against, self.words), set[str]()
         problems: list[Problem] = []
         for problem in self._problems():
@@ -158,14 +156,14 @@ class Sample:
 
     @property
     def _against(self) -> tuple[str, ...]:
-        """What rows are compared with; a source that makes its own problems holds them out itself."""
+        """The benchmarks and files to compare rows with; a source that generates its problems holds some out itself."""
         return self.against if has_rows(self.problems) else tuple(name for name in self.against if name != AT_HAND)
 
     def _problems(self) -> list[Problem]:
         return [] if self.questions == 0 else drawn_once(self.problems, self.questions, self.seed)
 
     def _with_labels(self, source: Iterable[Example], number: int) -> Iterator[Example]:
-        """Under ids of this set, with the row that each comes from as its parent."""
+        """Yield the examples with ids of this set, each with its original row as a parent."""
         for example in source:
             name = getattr(source, "source", type(source).__name__)
             origin = example.origin or Origin(self.name, example.id, str(name), None, "", "")
@@ -178,7 +176,7 @@ class Sample:
     # --- what is open ---
 
     def _open(self, backend: Backend, observer: Observer, stack: ExitStack, asks: bool) -> RejectionSampler:
-        """All that a chunk needs; a model only where one is asked."""
+        """Return the open parts that a chunk needs; a model is loaded only if it is asked."""
         source = self._source(backend, observer) if asks else NO_SOURCE
         stack.callback(source.close)
         truth = stack.enter_context(self.truth.open(backend))
@@ -200,15 +198,15 @@ class Sample:
         )
 
     def _measure(self, backend: Backend) -> Measure:
-        """How tokens are counted: by pieces of text where nobody is asked, or the tokenizer is elsewhere. The settings alone decide,
-        so that a run that goes on after its last question counts as before."""
+        """Return the function that counts tokens: pieces of text if nobody is asked or the tokenizer is elsewhere. It depends on the
+        settings alone, so that a run resumed after its last question counts as before."""
         if self.questions == 0 or is_endpoint(self.model):
             return _pieces
         tokenizer = backend.tokenizer(self.model)
         return lambda text: len(tokenizer.encode(text))
 
     def _source(self, backend: Backend, observer: Observer) -> ReplySource:
-        """Who answers."""
+        """Return the source of replies."""
         observer.heartbeat(f"loading {self.model}")
         template = self._template()
         if is_endpoint(self.model):
@@ -217,7 +215,7 @@ class Sample:
         return EngineSource(engine, tokenizer, template, self.sampling, self.seed, observer.heartbeat)
 
     def _template(self) -> Template:
-        """With the shots in it."""
+        """Return the template with the shots in it."""
         if self.shots is None or not isinstance(self.template, R1Zero | Short | Instruct):
             return self.template
         return FewShot(self.template, tuple(_shot(example) for example in load_examples(self.shots).examples[: self.shot_count]))
@@ -225,7 +223,7 @@ class Sample:
     # --- one chunk ---
 
     def _chunk(self, factory: RejectionSampler, number: int, items: Chunk, store: Store, log: StepLog, tally: Tally) -> None:
-        """Asked, kept, saved."""
+        """Make the rows of one chunk and save them."""
         log.begin(number)
         began = time.monotonic()
         problems = [item for item in items if isinstance(item, Problem)]
@@ -253,7 +251,7 @@ def _slices(items: Sequence[Item], size: int) -> list[Sequence[Item]]:
 
 
 def _shot(example: Example) -> Shot:
-    """BadInput for an example that shows no thinking."""
+    """Return the example as a shot. BadInput if it has no chain of thought."""
     *before, last = example.conversation.messages
     if not last.thought:
         raise BadInput(f"shots: example {example.id} has no chain of thought to be shown")

@@ -1,4 +1,4 @@
-"""The test-time scaling lab: the same problems with more samples, with thoughts cut short, and with thoughts that are made longer."""
+"""The test-time scaling lab: the same problems with more samples, with thoughts cut short, and with thoughts made longer."""
 
 from __future__ import annotations
 
@@ -25,21 +25,20 @@ from aha.settings import differences
 from aha.template import END_THINK, THINK, ChatTemplate, Delimited, FewShot, Template
 from aha.types import Completion, Count, FinishReason, Language
 
-Progress = Callable[[str, int, int], None]  # an arm, how many of its problems are done, and how many there are
+Progress = Callable[[str, int, int], None]  # an arm, the number of its problems done, and the number of all
 SETTINGS, TRIALS = "settings.json", "trials.jsonl"
-FREE = "free"  # the arm that thinks as long as it likes
+FREE = "free"  # the arm without a limit on thinking
 WAIT: dict[Language, str] = {"en": " Wait,", "zh": " 等等，"}
-LEAST = 16  # tokens that an answer needs: a reply so near the end of the context that they do not fit stays as it is
+LEAST = 16  # tokens that an answer needs; a reply without that much room in the context stays as it is
 Tokens = tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Scale:
-    """`budgets`: the tokens of thinking after which a reply is made to answer; none given: from a sixteenth of the longest reply on.
-    `forced`: how many of a problem's samples are (0: none), in up to `answer_tokens` more.
-
-    `longer`: how many times a thought that has ended is made to go on, by `wait_en` or `wait_zh` in the place of its end; each time in up
-    to `more_tokens` (0: half of the sampling's) more."""
+    """`budgets`: the tokens of thinking after which a reply has to answer; if empty, from a sixteenth of the longest reply on. `forced`:
+    the number of a problem's samples to which this is done (0: none), in up to `answer_tokens` more.
+    `longer`: how many times a finished thought is extended by `wait_en` or `wait_zh` in place of its end, each time in up to `more_tokens`
+    (0: half of the sampling's) more."""
 
     budgets: tuple[int, ...] = ()
     forced: int = 8
@@ -57,12 +56,12 @@ class Scale:
             )
 
 
-# --- where a thought stands -----------------------------------------------------------------------------------------------
+# --- the span of a thought ------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class ThinkTags:
-    """What stands before a thought and after it, and what is written to end it early."""
+    """The tags before and after a thought, and the text that ends it early."""
 
     opening: str = THINK
     closing: str = END_THINK
@@ -71,8 +70,8 @@ class ThinkTags:
 
 @dataclass(frozen=True)
 class ThoughtSpan:
-    """Where a thought stands among the tokens of a reply: from `start`, to before `end`; its closing tag ends before `close`. `close`
-    None: it was never closed, and `end` is the end of the reply."""
+    """The position of a thought among a reply's tokens: from `start` to before `end`; its closing tag ends before `close`. `close` None:
+    the thought was never closed, and `end` is the end of the reply."""
 
     start: int
     end: int
@@ -93,7 +92,7 @@ def think_tags(template: Template) -> ThinkTags:
 
 
 def thought_span(tokens: Sequence[int], prompt: Sequence[int], tags: ThinkTags, tokenizer: Tokenizer) -> ThoughtSpan | None:
-    """Return where the thought of a reply stands, which the prompt may have opened; None where there is none."""
+    """Return the span of a reply's thought, which the prompt may have opened; None if there is none."""
     text = tokenizer.decode(tokens)
     in_thought = tokenizer.decode(prompt).rstrip().endswith(tags.opening)
     at = 0 if in_thought else text.find(tags.opening)
@@ -114,13 +113,13 @@ def thought_span(tokens: Sequence[int], prompt: Sequence[int], tags: ThinkTags, 
     return ThoughtSpan(start, end, bisect_left(places, last + len(tags.closing), key=length))
 
 
-# --- what the lab keeps ---------------------------------------------------------------------------------------------------
+# --- the trials on disk ---------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class ScalingTrial:
-    """One graded sample of the lab with its tokens, from which it can go on. `tokens`: all that was said, what was written for it included;
-    `logprob`: a token's log-probability on average, where nothing was written for it."""
+    """One graded sample of the lab with its tokens, from which it can be continued. `tokens`: all tokens of the reply, those inserted by
+    the lab included; `logprob`: a token's mean log-probability if nothing was inserted."""
 
     tokens: tuple[Count, ...]
     text: str
@@ -131,8 +130,8 @@ class ScalingTrial:
 
 
 class TrialJournal:
-    """A folder of trials: a problem's samples of one arm are one line, which is on the device when `add` returns. What it holds is not
-    asked again."""
+    """A folder of trials: a problem's samples of one arm are one line, which is on disk when `add` returns. Samples in it are not asked
+    again."""
 
     def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:
         self.folder, self.trials = folder, dict[tuple[str, str], tuple[ScalingTrial, ...]]()
@@ -163,7 +162,7 @@ class TrialJournal:
             )
 
     def add(self, arm: str, problem: str, trials: Sequence[ScalingTrial]) -> None:
-        """Keep a problem's samples of an arm."""
+        """Store a problem's samples of an arm."""
         lines = [encode(trial, ScalingTrial) for trial in trials]
         append_journal(Disk(), self.folder / TRIALS, {"arm": arm, "problem": problem, "trials": lines})
         self.trials[arm, problem] = tuple(trials)
@@ -187,7 +186,7 @@ def _grade(problem: str, number: int, trial: ScalingTrial) -> GradedSample:
 
 @dataclass(frozen=True)
 class Continuation:
-    """The tokens that a reply goes on from, in up to `most` more tokens; where not even `least` fit it does not."""
+    """The tokens that a reply continues from, in up to `most` more tokens; if not even `least` fit, it is not continued."""
 
     prefix: Tokens
     most: int
@@ -196,7 +195,7 @@ class Continuation:
 
 @dataclass(frozen=True)
 class ScalingLab:
-    """A scale at work. `engine` is opened when something is to be asked; `context`: the most tokens that it reads, None: no limit known."""
+    """An open lab. `engine` is opened when something is asked; `context`: the most tokens that it reads, None: no limit known."""
 
     scale: Scale
     evaluation: Evaluation
@@ -207,7 +206,7 @@ class ScalingLab:
     progress: Progress
 
     def run(self) -> tuple[list[Arm], list[Arm]]:
-        """Sample everything, and return the arms that are cut and those that are longer. What the folder holds is not asked again."""
+        """Sample everything, and return the arms that are cut and those that are longer. Samples in the folder are not asked again."""
         self._sample_free()
         if not self.forced_count:
             return [], []
@@ -220,7 +219,7 @@ class ScalingLab:
 
     @property
     def forced_count(self) -> int:
-        """How many of a problem's samples; at most the half that is measured where the other half says how hard the problem is."""
+        """The number of a problem's samples to continue: at most the half used for scores; the other half tells how hard the problem is."""
         return min(self.scale.forced, self.evaluation.k - self.evaluation.k // 2)
 
     @property
@@ -230,16 +229,16 @@ class ScalingLab:
 
     @cached_property
     def prompts(self) -> dict[Key, Tokens]:
-        """The token ids that each sample is asked with."""
+        """The token ids of each sample's prompt."""
         return self.evaluation.prompts(self.tokenizer)
 
-    # --- what is asked --------------------------------------------------------------------------------------------------
+    # --- sampling ------------------------------------------------------------------------------------------------------
 
     def _missing(self, arm: str) -> list[str]:
         return [problem for problem in self.problems if (arm, problem) not in self.journal.trials]
 
     def _sample_free(self) -> None:
-        """Sample every problem k times; samples with one prompt are one request."""
+        """Sample every problem k times; samples with the same prompt are one request."""
         k, missing = self.evaluation.k, self._missing(FREE)
         groups: dict[tuple[str, Tokens], list[int]] = {}
         for problem in missing:
@@ -259,8 +258,7 @@ class ScalingLab:
                 self._add(FREE, problem, [trials[problem][number] for number in range(k)])
 
     def _force(self, arm: str, x: int, before: str, plan: Callable[[Key, ScalingTrial], Continuation | None]) -> Arm:
-        """Sample an arm that goes on from the samples of another: as planned, or, where there is no plan or it does not fit, as they
-        are."""
+        """Return an arm that continues samples of another as planned; samples without a plan, or without room for it, stay as they are."""
         missing = self._missing(arm)
         trials = {problem: dict(enumerate(self.journal.trials[before, problem][: self.forced_count])) for problem in missing}
         plans: list[tuple[Key, Continuation]] = []
@@ -291,11 +289,11 @@ class ScalingLab:
         for index, (completion,) in self.engine().generate(requests, replace(self.evaluation.sampling, max_tokens=most)):
             yield index, completion
 
-    # --- how a reply goes on --------------------------------------------------------------------------------------------
+    # --- continuations --------------------------------------------------------------------------------------------------
 
     def _cut(self, budget: int, key: Key, trial: ScalingTrial) -> Continuation | None:
-        """Keep the first `budget` tokens of the thought and write its end, so that the model answers. None where the thought was done by
-        then, or there was none."""
+        """Keep the first `budget` tokens of the thought and close it, so that the model answers. None if the thought had ended by then, or
+        there was none."""
         span = self._span(key, trial)
         unfinished = span is not None and span.close is None and trial.finished == "length"
         if span is None or (span.end - span.start <= budget and not unfinished):
@@ -305,7 +303,7 @@ class ScalingLab:
         return Continuation(head + early, self.scale.answer_tokens, min(LEAST, self.scale.answer_tokens))
 
     def _longer(self, key: Key, trial: ScalingTrial) -> Continuation | None:
-        """Drop the end-of-thought tag and append "Wait", so that the model keeps thinking. None where the thought did not end."""
+        """Replace the end of a thought with "Wait", so that the model keeps thinking. None if the thought did not end."""
         span = self._span(key, trial)
         if span is None or span.close is None:
             return None

@@ -1,7 +1,6 @@
-"""The scaling lab for a model behind a server: its thoughts are ended, or made to go on, by replies that the server continues.
-
-A server tells no token ids, so a thought is cut by asking for it again with the same seed and as many tokens as the budget has. Where the
-server draws otherwise the second time, the arm is of samples of their own; nothing is guessed about where a token ends."""
+"""The scaling lab for a model behind a server: its thoughts are ended or extended by replies that the server continues.
+A server gives no token ids, so a thought is cut by asking for it again with the same seed and the budget as the most tokens. If the server
+samples differently the second time, the arm has samples of its own; nothing is guessed about where a token ends."""
 
 from __future__ import annotations
 
@@ -18,12 +17,12 @@ from aha.stages.scaling_lab import LEAST, Progress, Scale, think_tags
 from aha.template import END_THINK, THINK, apart
 from aha.types import ChatReply, Conversation, Message
 
-ROUNDING = 16  # tokens by which a text may be longer where it is read again from letters
+ROUNDING = 16  # tokens by which a text may grow when it is tokenized again
 
 
 @dataclass(frozen=True)
 class BegunReply:
-    """The beginning of a reply that the server goes on with: `text`, of `tokens` tokens, in up to `most` more."""
+    """The beginning of a reply that the server continues: `text`, of `tokens` tokens, in up to `most` more."""
 
     text: str
     tokens: int
@@ -32,8 +31,8 @@ class BegunReply:
 
 @dataclass(frozen=True)
 class ServedLab:
-    """A scale at work on a server. `free`: the samples that thought as long as they liked; `journal` opens the journal of an arm; `room`:
-    the most tokens that prompt and reply leave to a reply, None: no limit known."""
+    """An open lab on a server. `free`: the samples without a limit on thinking; `journal` opens the journal of an arm; `room`: the most
+    tokens that the context leaves for a reply, None: no limit known."""
 
     scale: Scale
     evaluation: Evaluation
@@ -44,7 +43,7 @@ class ServedLab:
     progress: Progress
 
     def run(self) -> tuple[list[Arm], list[Arm]]:
-        """Ask for what the journals lack, and return the arms that are cut and those that are longer."""
+        """Sample what the journals lack, and return the arms that are cut and those that are longer."""
         limits = self.scale.budgets or budgets(max(sample.tokens or 0 for sample in self.free.values()))
         cut = [self._arm(f"cut-{limit}", limit, self.free, partial(self._cut, limit)) for limit in limits]
         samples, longer = self.free, [Arm(0, sample_set(self.free[key] for key in self.keys).problems)]
@@ -55,7 +54,7 @@ class ServedLab:
 
     @property
     def keys(self) -> list[Key]:
-        """The samples that are forced: at most the half that is measured where the other half says how hard a problem is."""
+        """The samples to continue: at most the half used for scores; the other half tells how hard a problem is."""
         count = min(self.scale.forced, self.evaluation.k - self.evaluation.k // 2)
         return [key for key in self.evaluation.keys if key[1] < count]
 
@@ -64,7 +63,7 @@ class ServedLab:
     def _arm(
         self, name: str, x: int, before: Mapping[Key, GradedSample], begin: Callable[[Mapping[Key, GradedSample]], dict[Key, BegunReply]]
     ) -> Arm:
-        """Go on from the samples of another arm; those that are not begun anew, or do not fit, stay as they are."""
+        """Return an arm that continues samples of another; samples without a beginning, or without room, stay as they are."""
         journal = self.journal(name)
         missing = {key: before[key] for key in self.keys if key not in journal.samples}
         beginnings = begin(missing) if missing else {}
@@ -78,7 +77,7 @@ class ServedLab:
         return Arm(x, sample_set(journal.samples[key] for key in self.keys).problems)
 
     def _go_on(self, arm: str, beginnings: Mapping[Key, BegunReply], journal: SampleJournal) -> None:
-        """Have the server continue each, and grade the whole."""
+        """Let the server continue each beginning, and grade the whole reply."""
         whole = [key for key, reply in beginnings.items() if not reply.most]
         for key in whole:
             self._add(journal, key, ChatReply("", None, 0, "stop"), beginnings[key])
@@ -94,17 +93,17 @@ class ServedLab:
         sampler.chat(self.chat, conversations, grade, lambda samples, grades: self.progress(arm, grades, len(keys)))
 
     def _add(self, journal: SampleJournal, key: Key, chat_reply: ChatReply, beginning: BegunReply) -> None:
-        """Grade a reply: what it began with, and what the server said after it, in which a thought may have ended."""
+        """Grade a reply: its beginning and the server's continuation, in which a thought may have ended."""
         thought, visible = self._parts(chat_reply, THINK in beginning.text and END_THINK not in beginning.text)
         more = thought or ""
         text = beginning.text + (more if visible is None else f"{more}{self._early}{visible}" if more else visible)
         reply = self.evaluation.template.read(text, beginning.tokens + chat_reply.tokens, chat_reply.finished)
         journal.add(self.evaluation.grade(key, reply, self.evaluation.example(key).prompt))
 
-    # --- how a reply is begun ---------------------------------------------------------------------------------------------
+    # --- beginnings -------------------------------------------------------------------------------------------------------
 
     def _cut(self, limit: int, samples: Mapping[Key, GradedSample]) -> dict[Key, BegunReply]:
-        """The first `limit` tokens of each thought and its end. None of a reply that was done by then, or did not think."""
+        """Return the first `limit` tokens of each thought, closed. Replies that had ended by then, or without a thought, are left out."""
         answer = self._fit(self.scale.answer_tokens, limit + ROUNDING)
         keys = {key for key, sample in samples.items() if sample.thought is not None and ((sample.tokens or 0) > limit or _unended(sample))}
         if not keys or answer < min(LEAST, self.scale.answer_tokens):
@@ -119,7 +118,7 @@ class ServedLab:
         return beginnings
 
     def _first_tokens(self, limit: int, keys: set[Key]) -> dict[Key, ChatReply]:
-        """Replies of at most so many tokens, each drawn with the seed of its sample."""
+        """Return replies of at most `limit` tokens, each drawn with the seed of its sample."""
         if not limit:
             return dict.fromkeys(keys, ChatReply("", "", 0, "length"))
         slots = self.evaluation.in_seed_order(keys)
@@ -138,7 +137,7 @@ class ServedLab:
         return {key: replies_by_key[key] for key in slots if key in keys}
 
     def _longer(self, samples: Mapping[Key, GradedSample]) -> dict[Key, BegunReply]:
-        """Each thought that ended, with "Wait" in the place of its end."""
+        """Return each finished thought with "Wait" in place of its end."""
         beginnings = {}
         more = self.scale.more_tokens or max(1, self.evaluation.sampling.max_tokens // 2)
         for key, sample in samples.items():
@@ -149,14 +148,14 @@ class ServedLab:
             beginnings[key] = BegunReply(f"{OPENING}{sample.thought}{wait}", token_count, more)
         return beginnings
 
-    # --- forms --------------------------------------------------------------------------------------------------------------
+    # --- texts --------------------------------------------------------------------------------------------------------------
 
     @property
     def _early(self) -> str:
         return think_tags(self.evaluation.template).early
 
     def _conversation(self, key: Key, text: str) -> Conversation:
-        """What the server is sent: the question, and the beginning that it goes on from."""
+        """Return the messages for the server: the question, and the beginning that it continues."""
         messages = self.evaluation.conversation(key).messages
         return Conversation((*(message for message in messages if message.role != "assistant"), Message("assistant", text)))
 
@@ -164,8 +163,8 @@ class ServedLab:
         return limit if self.room is None else min(limit, self.room - token_count)
 
     def _parts(self, reply: ChatReply, opened: bool) -> tuple[str, str | None] | tuple[None, str]:
-        """The thought, and what is visible after it, None while it has not ended; thought None: none began. `opened`: what was sent opened
-        it."""
+        """Return the thought and the text after it, None while the thought has not ended; thought None: there is none. `opened`: the prompt
+        opened the thought."""
         if reply.thought is not None:
             ended = bool(reply.text) or reply.finished == "stop"
             return _whole_letters(reply.thought), reply.text if ended else None
@@ -177,7 +176,7 @@ class ServedLab:
 
 
 def _whole_letters(thought: str) -> str:
-    """Return a thought without the new lines before it, and without the half of a letter that a cut may leave."""
+    """Return a thought without leading new lines, and without the half of a character that a cut may leave."""
     return thought.lstrip("\n").rstrip("\ufffd")
 
 

@@ -1,4 +1,4 @@
-"""Supervised fine-tuning (paper §2.3.1, §2.3.3, §2.4): imitate what was said, token by token, replies only."""
+"""Supervised fine-tuning (paper §2.3.1, §2.3.3, §2.4): imitation of replies, token by token; prompts are not learned."""
 
 from __future__ import annotations
 
@@ -26,13 +26,12 @@ from aha.types import Lora
 
 @dataclass(frozen=True)
 class Sft:
-    """Every example of `data` is imitated `epochs` times, `batch` an optimizer step. `data`: a file, a folder of shards, a data set, or
-    several of them with weights (`a.jsonl=2,b.jsonl`), laid out as `layout` says.
-
-    The learning rate falls from `optim.lr` along half a cosine to `final_rate` of it, which the last step takes. A row of more than
-    `max_tokens`, or of more than the model knows, stops the run before its start, is left out ("skip") or loses its end ("cut").
-    `bad_rows`: what a row that cannot be read or learned does. `stopping` looks after the first steps whether replies end.
-    `lora`: adapters that learn in place of all weights. `max_positions`: how many positions the model is to know; none: as it comes."""
+    """Every example of `data` is learned `epochs` times, `batch` per optimizer step. `data`: a file, a folder of shards, a data set, or
+    several of them with weights (`a.jsonl=2,b.jsonl`), laid out as in `layout`.
+    The learning rate falls from `optim.lr` along half a cosine to `final_rate` of it at the last step. A row of more than `max_tokens`, or
+    of more than the model's context, stops the run before its start, is left out ("skip") or loses its end ("cut").
+    `bad_rows`: what happens with a row that cannot be read or learned. `stopping` checks after the first steps that replies end.
+    `lora`: adapters to train in place of all weights. `max_positions`: the positions that the model is to know; None: as it comes."""
 
     model: str
     data: str
@@ -62,11 +61,11 @@ class Sft:
 
     @property
     def adaptation(self) -> Adaptation:
-        """What is changed in the model that the stage starts from."""
+        """The changes to the model that the stage starts from."""
         return Adaptation(self.max_positions, self.lora)
 
     def run(self, backend: Backend, rundir: RunDir, observer: Observer) -> None:
-        """The loop. Goes on to the bit from the newest checkpoint of `rundir`."""
+        """Train the model. A stopped run resumes from the newest checkpoint of `rundir` and gives the same bits."""
         backend = self.adaptation.apply(backend)
         observer.heartbeat(f"reading {self.data}")
         sequences, audit = self.prepare(backend)
@@ -89,9 +88,8 @@ class Sft:
             log.end(step, metrics, timings, save=learner.save, progress=progress, keep=keep, stop=verdict)
 
     def prepare(self, backend: Backend) -> tuple[TokenizedExamples, Audit]:
-        """The data as tokens and what the audit found, looked at once for this stage, however often it is asked for.
-
-        BadInput, in one line, for what would be learned wrong."""
+        """Return the data as tokens and the audit of them, computed once per stage.
+        BadInput, in one line, for rows that would be learned wrong."""
         if "_prepared" not in vars(self):
             tokenizer = self.adaptation.apply(backend).tokenizer(self.model)
             limit = min(self.max_tokens, tokenizer.context or self.max_tokens)
@@ -107,17 +105,17 @@ class Sft:
         return result
 
     def steps(self, examples: int) -> int:
-        """Optimizer steps of the whole run; the last one may be smaller."""
+        """Return the number of optimizer steps of the whole run; the last one may be smaller."""
         return math.ceil(round(examples * self.epochs) / self.batch)
 
     def rate_at(self, step: int, steps: int) -> float:
-        """The multiple of the learning rate that step `step` (from 0) takes, warm-up apart: 1 at its end, `final_rate` at the last."""
+        """Return the multiple of the learning rate for step `step` (from 0) after the warm-up: 1 at its end, `final_rate` at the last."""
         first = min(self.optim.warmup_steps, steps - 1)
         done = max(0, step - first) / max(1, steps - 1 - first)
         return self.final_rate + (1 - self.final_rate) * (1 + math.cos(math.pi * done)) / 2
 
     def course(self, examples: int) -> Epochs:
-        """Which examples each step has."""
+        """Return the order in which the steps go through the examples."""
         return Epochs("sft", self.seed, self.batch, examples, round(examples * self.epochs))
 
     def _update(self, learner: Learner, step: int, steps: int, sequences: Sequence[TokenizedExample]) -> Metrics:
@@ -135,26 +133,26 @@ class Sft:
         metrics: Metrics,
         notes: list[str],
     ) -> str:
-        """Adds what the stop-rate probe saw where it is due; why the run should end, if it should."""
+        """Add the result of the stop-rate probe to `metrics` if it is due; return the reason to end the run, or an empty text."""
         if self.stopping is None or step + 1 != min(self.stopping.after, steps):
             return ""
         try:
             metrics |= self.stopping.measure(self.model, self.template, sequences, self.seed, backend, learner)
-        except BadInput as reason:  # a model that learns and that no engine here samples from
+        except BadInput as reason:  # a model that can be trained but that no engine here can sample from
             notes.append(f"whether replies end by themselves was not tried: {reason}")
             return ""
         return self.stopping.reason(metrics)
 
 
 def warm_up_line(optim: Adam, steps: int) -> list[str]:
-    """Return what a person should know of a warm-up that is longer than the run."""
+    """Return a line for a person if the warm-up is longer than the run."""
     if optim.warmup_steps <= steps:
         return []
     return [f"warm-up takes {optim.warmup_steps:,} steps and the run has {steps:,}: the rate never gets to {optim.lr:g}"]
 
 
 def digest_of(sequences: Sequence[TokenizedExample]) -> str:
-    """The sha256 of all tokens, in order."""
+    """Return the sha256 of all tokens, in order."""
     seen = hashlib.sha256()
     for sequence in sequences:
         seen.update(f"{len(sequence.prompt)} {len(sequence.reply)} ".encode())

@@ -1,4 +1,4 @@
-"""What the loops of all stages share: steps that are shown to observers and written down, passes over a data set, schedules of settings."""
+"""Code that the loops of all stages share: steps shown to observers and written down, passes over a data set, schedules of settings."""
 
 from __future__ import annotations
 
@@ -21,10 +21,9 @@ USUAL = Retention()
 
 @dataclass(frozen=True)
 class StepLog:
-    """The steps of a loop. `kind` is what a person calls one (a rollout, a step, a chunk), `count` how many there are in all.
-
-    A checkpoint is due every `save_every` steps and after the last one. Whoever stops the loop in between gets one more, which leaves again
-    when the next one is there, so that a run that was stopped ends with the files of one that was not."""
+    """The steps of a loop. `kind` is a person's word for a step (rollout, step, chunk), `count` the number of them in all.
+    A checkpoint is due every `save_every` steps and after the last one. Stopping the loop in between adds one more, which is removed again
+    once the next one is written, so that a stopped run ends with the same files as one that was not."""
 
     rundir: RunDir
     observer: Observer
@@ -33,11 +32,11 @@ class StepLog:
     save_every: int = 1
 
     def begin(self, number: int) -> None:
-        """From here on ctrl-C waits until the step is written down."""
+        """Announce a step: ctrl-C waits from here until the step is written down."""
         self.observer.begin(self.kind, number)
 
     def due(self, number: int) -> bool:
-        """Whether a checkpoint is written after this step, whatever happens in it."""
+        """Return True if a checkpoint is written after this step, whatever happens in it."""
         return number + 1 == self.count or (number + 1) % self.save_every == 0
 
     def end(
@@ -55,8 +54,7 @@ class StepLog:
         stop: str = "",
     ) -> None:
         """Write the step down. `due`: with a checkpoint in any case. `last`: no step follows. `stop`: the loop's own reason to end here.
-
-        FailedBar where somebody stops the run, Interruption where somebody pressed ctrl-C; everything up to here is then saved."""
+        FailedBar if the run is stopped, Interruption after ctrl-C; everything up to here is saved then."""
         verdict: Verdict = self.observer.rollout(number, metrics, timings, groups)
         if stop and not isinstance(verdict, Stop):
             verdict = Stop(stop, verdict.signs)
@@ -75,7 +73,7 @@ class StepLog:
                 raise Interruption(self._words(number), exit_code)
 
     def _way_back(self, signs: Sequence[str]) -> str:
-        """Where a person may go on from after a collapse."""
+        """Return a hint to resume from the last healthy checkpoint after a collapse; empty if there is none."""
         healthy = self.rundir.healthy if signs else None
         return (
             "" if healthy is None else f" The last checkpoint before the first sign of it is {healthy.folder}: go on from there (--model)."
@@ -87,14 +85,14 @@ class StepLog:
 
 
 def with_rest(phases: Metrics, timings: Metrics) -> Metrics:
-    """Return the seconds of the phases of a rollout, and as `other_s` what is left of it beside them and judging. Nothing is left where
-    sampling and learning go on at once."""
+    """Return the seconds of the phases of a rollout, with `other_s` for the rest beside them and judging, which is 0 if sampling and
+    learning run at once."""
     known = sum(phases.values()) + timings.get("judge_alone_s", 0.0)
     return {**phases, "other_s": max(0.0, timings["seconds"] - known)}
 
 
 class LapTimer:
-    """Seconds of each part of a rollout. Information only: nothing is decided by it."""
+    """The seconds of each part of a rollout, for information only: nothing is decided by them."""
 
     def __init__(self) -> None:
         self._start = self._last = time.monotonic()
@@ -111,7 +109,7 @@ class LapTimer:
 
 @dataclass(frozen=True)
 class Epochs:
-    """`examples` of them gone through until `places` were taken, `batch` at a time. `name` and `seed` draw the orders."""
+    """Passes over `examples` examples until `places` of them were used, `batch` at a time. `name` and `seed` determine the orders."""
 
     name: str
     seed: int
@@ -120,7 +118,7 @@ class Epochs:
     places: int
 
     def picks(self, step: int) -> list[int]:
-        """The examples of a step: every epoch is a new order of all, and a step may begin in one and end in the next."""
+        """Return the examples of a step: every epoch is a new order of all, and a step may begin in one epoch and end in the next."""
         places = range(step * self.batch, min((step + 1) * self.batch, self.places))
         orders = {epoch: self._order(epoch) for epoch in {place // self.examples for place in places}}
         return [orders[place // self.examples][place % self.examples] for place in places]
@@ -130,7 +128,7 @@ class Epochs:
 
 
 def resumed_step(rundir: RunDir, learner: Learner, data: str, digest: str) -> int:
-    """The step to go on with, the learner being as it was then. BadInput where `data` is not what the run began with."""
+    """Return the step to resume with; the learner gets its state of that time. BadInput if `data` is not what the run began with."""
     state = rundir.resume()
     if state is None:
         return 0
@@ -141,7 +139,7 @@ def resumed_step(rundir: RunDir, learner: Learner, data: str, digest: str) -> in
 
 
 def check_positive(stage: object, *names: str) -> None:
-    """BadInput for the first of these settings that is below 1; None is no count. A name may lead through a part: `sampling.max_tokens`."""
+    """Raise BadInput for the first of these settings below 1; None is allowed. A name may lead through a part: `sampling.max_tokens`."""
     for name in names:
         value = attrgetter(name)(stage)
         if value is not None and value < 1:
@@ -150,10 +148,9 @@ def check_positive(stage: object, *names: str) -> None:
 
 @dataclass(frozen=True)
 class Schedule:
-    """From an optimizer step on, another value; before the first of them, the stage's own. A rollout is asked and judged under what holds
-    at the step that it begins with, so a step in the middle of one counts from the next.
-
-    `max_tokens` and `temperature`, of the sampling: (step, value). `weights`: (name of the reward, step, weight); a reward that weighs 0 is
+    """Settings that change at an optimizer step; before the first change, the stage's own hold. A rollout is sampled and scored under the
+    settings of the step it begins with, so a change in the middle of one counts from the next.
+    `max_tokens` and `temperature`, of the sampling: (step, value). `weights`: (name of the reward, step, weight); a reward of weight 0 is
     still measured."""
 
     max_tokens: tuple[tuple[int, int], ...] = ()
@@ -172,17 +169,17 @@ class Schedule:
         return tuple(dict.fromkeys(name for name, _, _ in self.weights))
 
     def sampling(self, usual: Sampling, step: int) -> Sampling:
-        """How tokens are drawn by a rollout that begins with this step, counted from 0."""
+        """Return the sampling of a rollout that begins with this step, counted from 0."""
         longest, temperature = _at(self.max_tokens, usual.max_tokens, step), _at(self.temperature, usual.temperature, step)
         return replace(usual, max_tokens=int(longest), temperature=temperature)
 
     def rewards(self, usual: Rewards, step: int) -> Rewards:
-        """The rewards with the weights of a rollout that begins with this step."""
+        """Return the rewards with the weights of a rollout that begins with this step."""
         weights = {part.name: _at(self._weights(part.name), part.weight, step) for part in usual.parts if part.name in self.names}
         return usual.with_weights(weights) if weights else usual
 
     def lines(self) -> list[tuple[int, str]]:
-        """Each change, its step and in words, in the order of the settings."""
+        """Return the step of each change and the change in words, in the order of the settings."""
         lines = [("max_tokens", self.max_tokens), ("temperature", self.temperature)]
         lines += [(f"weight of {name}", self._weights(name)) for name in self.names]
         return [(step, f"from step {step:,} on, {name} {value:,}") for name, changes in lines for step, value in changes]
@@ -193,10 +190,9 @@ class Schedule:
 
 @dataclass(frozen=True)
 class FinalPhase:
-    """What only the last `steps` optimizer steps have: the rewards of these names, and problems of their own. Before, neither is asked.
-
-    A learned preference is pleased sooner than it is met: the paper has it, and general prompts with it, in the last 400 of 1,700 steps
-    only (nature, Methods). `problems` None: those of the stage, all along."""
+    """Settings of the last `steps` optimizer steps only: the rewards of these names, and problems of their own. Neither is used before.
+    A learned preference is hacked sooner than it is satisfied: the paper uses it, and general prompts, in the last 400 of 1,700 steps only
+    (nature, Methods). `problems` None: those of the stage."""
 
     steps: int = 400
     rewards: tuple[str, ...] = ()

@@ -1,7 +1,5 @@
-"""Examples to token ids: what is asked, and what is learned. The boundary lies where the model begins to speak when it is asked.
-
-The stop-rate probe: a fine-tuned model that never ends its replies is found after the first steps, not after the last.
-"""
+"""Examples as token ids: the prompt, and the reply that is learned. The boundary is where the model begins to speak when it is asked.
+The stop-rate probe finds a fine-tuned model that never ends its replies after the first steps, not after the last."""
 
 from __future__ import annotations
 
@@ -22,12 +20,12 @@ from aha.types import Conversation, Example, Message
 
 WIDTH = array("i").itemsize
 IN_MEMORY = 1 << 30  # bytes of tokens, 268 million
-TAIL = 16  # tokens at the end of a prompt, among which the thought is opened
+TAIL = 16  # tokens at the end of a prompt that may open the thought
 
 
 @dataclass(frozen=True)
 class TokenizedExample:
-    """The tokens of an example: the prompt is read, the reply, which ends with the stop token unless it was cut, is learned."""
+    """The tokens of an example: the prompt is only read; the reply, which ends with the stop token unless it was cut, is learned."""
 
     id: str
     prompt: array[int]
@@ -38,8 +36,8 @@ class TokenizedExample:
 
 
 class TokenizedExamples(Sequence[TokenizedExample]):
-    """Training sequences in the order in which they were added. What does not fit in `memory` bytes lies in a file without a name, since a
-    set may be larger than the machine's memory."""
+    """Training sequences in the order in which they were added. Beyond `memory` bytes they are in an unnamed file, since a set may be
+    larger than the machine's memory."""
 
     def __init__(self, sequences: Iterable[TokenizedExample] = (), memory: int = IN_MEMORY) -> None:
         self._file = SpooledTemporaryFile(max_size=memory)  # noqa: SIM115 (it lives as long as this)
@@ -49,7 +47,7 @@ class TokenizedExamples(Sequence[TokenizedExample]):
             self.add(sequence)
 
     def add(self, sequence: TokenizedExample, times: int = 1) -> None:
-        """Add a sequence that stands in the set so many times."""
+        """Add a sequence that is in the set `times` times."""
         name = sequence.id.encode("utf-8", "replace")
         self._order.extend([len(self._starts)] * times)
         self._starts.append(self._file.seek(0, SEEK_END))
@@ -77,7 +75,7 @@ class TokenizedExamples(Sequence[TokenizedExample]):
 
 
 def tokenize_example(example: Example, template: Template, tokenizer: Tokenizer) -> TokenizedExample:
-    """The example as the template asks and writes it. BadInput where the template or the model's chat template cannot."""
+    """Return the example as the template asks and writes it. BadInput if the template or the model's chat template cannot."""
     conversation = question(example.conversation, template, example.domain)
     prompt = tokenizer.prompt(conversation) if isinstance(conversation, str) else tokenizer.chat(conversation)
     reply = after(tokenizer.decode(prompt[-TAIL:]), target_text(example, template))
@@ -91,7 +89,7 @@ def after(prompt: str, reply: str) -> str:
 
 
 def question(conversation: Conversation, template: Template, domain: str) -> str | Conversation:
-    """All before the last message, its last question as the template asks it. Earlier thoughts are left out, as when a model is asked."""
+    """Return all before the last message, with the last question in the template's form. Earlier thoughts are left out, as in sampling."""
     before = conversation.messages[:-1]
     place = max(index for index, message in enumerate(before) if message.role == "user")
     turns = [Message(message.role, message.content) for message in before]
@@ -104,14 +102,14 @@ def question(conversation: Conversation, template: Template, domain: str) -> str
 
 
 def target_text(example: Example, template: Template) -> str:
-    """What the model is to say, thought and answer, without the blanks around a thought and after it, which are the template's; without a
-    chain of thought the thought is empty."""
+    """Return the text to learn, thought and answer, without blanks around the thought and after it, which belong to the template; an
+    example without a chain of thought has an empty thought."""
     message = example.conversation.messages[-1]
     return template.write((message.thought or "").strip(), message.content if message.thought is None else message.content.strip())
 
 
 def rows_and_marks(sequences: Sequence[TokenizedExample]) -> tuple[list[list[int]], list[list[bool]]]:
-    """The tokens of each sequence, and which of them are learned: those of the reply, none of the prompt."""
+    """Return the tokens of each sequence, and a mark for each token: true for the reply, false for the prompt."""
     rows = [[*sequence.prompt, *sequence.reply] for sequence in sequences]
     marks = [[False] * len(sequence.prompt) + [True] * len(sequence.reply) for sequence in sequences]
     return rows, marks
@@ -119,9 +117,9 @@ def rows_and_marks(sequences: Sequence[TokenizedExample]) -> tuple[list[list[int
 
 @dataclass(frozen=True)
 class Stopping:
-    """After `after` optimizer steps (or the last), `questions` prompts of the data are answered, each with up to `times` as many tokens as
-    the longest of their own replies (and `sampling.max_tokens` at most). Fewer than the share `least` that end by themselves end the run;
-    the same command goes on with it nonetheless."""
+    """A check after `after` optimizer steps (or the last): `questions` prompts of the data are answered, each with up to `times` as many
+    tokens as the longest of their own replies (at most `sampling.max_tokens`). If less than the share `least` of them end by themselves,
+    the run ends; the same command resumes it nonetheless."""
 
     after: int = 50
     questions: int = 8
@@ -139,7 +137,7 @@ class Stopping:
     def measure(
         self, model: str, template: Template, sequences: Sequence[TokenizedExample], seed: int, backend: Backend, learner: Learner
     ) -> Metrics:
-        """`stop_rate`, `stop_format` (of those that stopped, the share that keeps the template) and `stop_length`, in tokens."""
+        """Return `stop_rate`, `stop_format` (the share of stopped replies that keep the template) and `stop_length`, in tokens."""
         tokenizer, engine = backend.tokenizer(model), backend.engine(model)
         engine.load(learner.weights(), version=self.after)
         sample = random.Random(f"stopping {seed}").sample(sequences, min(self.questions, len(sequences)))
@@ -157,7 +155,7 @@ class Stopping:
         }
 
     def reason(self, metrics: Metrics) -> str:
-        """Why the run should end; empty where it goes on."""
+        """Return the reason why the run should end; empty if it goes on."""
         if (rate := metrics["stop_rate"]) >= self.least:
             return ""
         return (
