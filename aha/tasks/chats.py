@@ -162,7 +162,9 @@ def chat_of(fields: Mapping[str, object], layout: ExampleLayout) -> RowTurns:
         turn_list, read = _question_and_reply(present, layout)
     turn_list = [*_system(present, [message for message, _ in turn_list], read), *turn_list]
     messages = tuple(message for message, _ in turn_list)
-    if not messages or messages[-1].role != "assistant":
+    if not messages:
+        raise Bad(f"field {turns!r} has no message: there is nothing to imitate")
+    if messages[-1].role != "assistant":
         raise Bad("its last message is not the assistant's: there is nothing to imitate")
     return RowTurns(messages, _targets(turn_list, layout), read)
 
@@ -246,6 +248,8 @@ def _column(fields: Mapping[str, object], chosen: str, names: tuple[str, ...], p
         raise Bad("it is a pair of answers, chosen and rejected: a preference model learns from these; an example has one reply")
     if "text" in fields and purpose == "question":
         raise Bad("it has one text: where the question ends and the reply begins cannot be told; give it prompt and completion")
+    if nulls := [name for name in names if name in fields]:
+        raise Bad(f"field {nulls[0]!r} is null: a text is needed")
     raise Bad(f"it has neither messages nor {' or '.join(names)}; its fields are {_names(fields)}")
 
 
@@ -324,15 +328,18 @@ def _message(turn: object, name: str) -> tuple[Message, bool | None]:
         raise Bad(_no_turns(name))
     role_name = turn.get("role", turn.get("from"))
     role = ROLES.get(role_name.lower()) if isinstance(role_name, str) else None
+    if role_name is None:
+        raise Bad(f"a message of field {name!r} has no role: it is one of system, user, assistant")
     if role is None:
         raise Bad(f"a message's role is {str(role_name)[:40]!r}: it is one of system, user, assistant")
     if unknown := [key for key in UNKNOWN if not blank(turn.get(key))]:
         raise Bad(f"a message of the {role} has {unknown[0]!r}, which no template here writes: text alone is learned")
-    content = _content(turn.get("content", turn.get("value")))
+    column = "value" if "value" in turn and "content" not in turn else "content"
+    content = _content(turn.get(column))
     if role == "system" and content == "":
         return Message("system", ""), None
     thought = next((turn[key] for key in THOUGHT if turn.get(key) is not None), None)
-    return _make_message(role, text_of("content", content, LONGEST_LINE), thought), _weight(turn)
+    return _make_message(role, text_of(column, content, LONGEST_LINE), thought), _weight(turn)
 
 
 def _weight(turn: Mapping[str, object]) -> bool | None:
@@ -372,6 +379,8 @@ def _make_message(role: Role, content: str, thought: object) -> Message:
 def turns_of(value: object, name: str) -> tuple[Message, ...]:
     """Return the messages of a prompt that is a list of them. Bad where it is none, or the last is not the user's."""
     messages = tuple(message for message, _ in _turns(value, name))
-    if not messages or messages[-1].role != "user":
+    if not messages:
+        raise Bad(f"field {name!r} has no message: somebody has to ask")
+    if messages[-1].role != "user":
         raise Bad(f"field {name!r}: its last message is not the user's: somebody has to ask")
     return messages

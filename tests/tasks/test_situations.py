@@ -164,6 +164,20 @@ REFUSED: dict[str, tuple[str, str, Read, str]] = {
         examples,
         "line 1: its last message is not the assistant's",
     ),
+    "a prompt that is null": ("a.jsonl", lines({"prompt": None, "completion": "2"}), examples, "line 1: field 'prompt' is null"),
+    "a conversation without a message": ("a.jsonl", lines({"messages": []}), examples, "line 1: field 'messages' has no message"),
+    "a message without a role": (
+        "a.jsonl",
+        lines({"messages": [{"content": "1"}, CHAT[1]]}),
+        examples,
+        "line 1: a message of field 'messages' has no role",
+    ),
+    "a message in parts under ShareGPT's name": (
+        "a.jsonl",
+        lines({"conversations": [{"from": "human", "value": ["1"]}, {"from": "gpt", "value": "2"}]}),
+        examples,
+        "line 1: field 'value' is of type list",
+    ),
     "a tool that speaks": (
         "a.jsonl",
         lines({"messages": [CHAT[0], {"role": "tool", "content": "6"}, CHAT[1]]}),
