@@ -17,7 +17,7 @@ from aha.template import ChatTemplate, Instruct
 FORM = Instruct(suffix="", system="")
 LONGEST = 72  # new tokens of a reply; replies of the cold start have 25 to 50
 GREEDY = Sampling(temperature=0.0, top_p=1.0, max_tokens=LONGEST)
-AS_IT_COMES = ("word-problems", "word-problems-boxed", "word-problems-steps")
+AS_IT_COMES = ("word-problems", "word-problems-number", "word-problems-steps")
 
 SOURCES = {
     "cold-start": "[paper 2.3.1: a small set of long chains; here 200 that a script writes, as the smallest models show none to be kept]",
@@ -69,15 +69,15 @@ def rl(model: str) -> Rl:
         loss=Grpo(clip_low=0.2, clip_high=0.28, kl=0.0, aggregation="token-mean"),
         advantages=Advantages("group_std"),
         sampling=Sampling(1.0, 1.0, LONGEST),
-        optim=Adam(lr=2e-5, warmup_steps=4),
+        optim=Adam(lr=1.5e-5, warmup_steps=2),
         filter=Filter(drop_dead=True),
-        questions=8,
+        questions=16,
         samples=8,
         minibatches=2,
-        steps=40,
+        steps=26,
         reference_every=None,
         anneal_from=0.5,
-        save_every=4,
+        save_every=6,
         keep_last=1,
     )
 
@@ -112,11 +112,11 @@ def word_problems() -> Recipe:
     stages: list[tuple[str, Stage]] = [
         ("cold-start", sample(NEEDS_MODEL, "cold-start", 0, demonstrations=200)),
         ("sft1", sft("@cold-start", epochs=1.0)),
-        ("measure-sft1", measure("@sft1")),
         ("rl", rl("@sft1")),
-        ("measure-rl", measure("@rl")),
         ("rejection", sample("@rl", "rejection", 320)),
         ("sft2", sft("@rejection", epochs=2.0)),
+        ("measure-sft1", measure("@sft1")),
+        ("measure-rl", measure("@rl")),
         ("measure-sft2", measure("@sft2")),
     ]
     stages += [

@@ -2,14 +2,17 @@
 
 Training and held-out problems share no name, no thing, no sentence and no number: pairs of numbers (3 and 4, 7 and 8 …) train, those
 between them (5 and 6, 9 and 10 …) are held out, factors too. A third of what is held out has a form that training never shows. Numbers
-are small, since a model of 135M weights adds larger ones wrongly whatever it is asked.
+are small, since a model of 135M weights adds larger ones wrongly whatever it is asked. Training tells a story in many ways, a clause
+for what there is and one for all that happens to it, so that what is learned are the operations and not a few sentences.
 """
 
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import product
 from typing import Literal
 
 from aha.errors import BadInput
@@ -26,6 +29,8 @@ OPERATIONS: dict[str, Callable[[int, int], int]] = {
     "*": lambda a, b: a * b,
     "/": lambda a, b: a // b,
 }
+HAPPENINGS = {"+": "{1} more", "-": "{1} gone", "*": "{1} times {0}", "/": "{0} for {1}"}
+NUMERAL = r"\d+"
 NAMES: dict[Split, tuple[str, ...]] = {
     "train": tuple("Anna Ben Clara David Emma Felix Grace Henry Ivy Jack Kate Leo Mia Noah Olive Paul Rosa Sam Tina Victor".split()),
     "held-out": tuple("Amir Bella Carlos Diana Elias Fiona George Hannah Igor Julia Kevin Laura Marco Nina Oscar Priya".split()),
@@ -34,10 +39,11 @@ THINGS: dict[Split, tuple[str, ...]] = {
     "train": tuple("apples pencils stickers marbles books cookies coins stamps cards flowers".split()),
     "held-out": tuple("oranges buttons shells beads magazines muffins tickets badges photos candles".split()),
 }
-LARGEST = 20
+LARGEST = 12
+LARGEST_TOTAL = 20  # of what is shared
 NUMBERS: dict[Split, tuple[int, ...]] = {
-    "train": tuple(n for n in range(3, LARGEST + 1) if n % 4 in (3, 0)),
-    "held-out": tuple(n for n in range(2, LARGEST + 1) if n % 4 in (1, 2)),
+    "train": tuple(n for n in range(3, LARGEST_TOTAL + 1) if n % 4 in (3, 0)),
+    "held-out": tuple(n for n in range(2, LARGEST_TOTAL + 1) if n % 4 in (1, 2)),
 }
 FACTORS: dict[Split, tuple[int, ...]] = {"train": (3, 4), "held-out": (2, 5)}
 MOST_PER_GROUP = 10  # in each of several equal groups
@@ -47,11 +53,10 @@ MOST_PER_GROUP = 10  # in each of several equal groups
 class Form:
     """What is asked, whatever the words: `sorts` of its numbers (n: any, e: how many in each group, k: a factor, t: a total that the
     factor after it divides), the operations in order, each on what came before and the number of that place (0: the first number once
-    more), and a reason for each. `trained`: whether training shows it. `texts`: the sentences of either split."""
+    more). `trained`: whether training shows it. `texts`: the sentences of either split."""
 
     sorts: str
     operations: tuple[tuple[str, int], ...]
-    reasons: tuple[str, ...]
     trained: bool
     texts: dict[Split, tuple[str, ...]]
 
@@ -70,7 +75,7 @@ class Form:
         """Return numbers of the split, or None where they make no sense together."""
         factor = draw.choice(FACTORS[split])
         pools = {
-            "n": NUMBERS[split],
+            "n": tuple(n for n in NUMBERS[split] if n <= LARGEST),
             "e": tuple(n for n in NUMBERS[split] if n <= MOST_PER_GROUP),
             "k": (factor,),
             "t": tuple(n for n in NUMBERS[split] if n % factor == 0),
@@ -80,17 +85,72 @@ class Form:
         return numbers if min(values) > 0 else None
 
 
+HAVE = (  # what there is, before something happens to it
+    "{a} has {0} {things}.",
+    "There are {0} {things} in a box.",
+    "{a} starts the day with {0} {things}.",
+    "{a}'s bag holds {0} {things}.",
+    "{a} brings {0} {things} to school.",
+    "{a} sees {0} {things} on the floor.",
+)
+MORE = (  # {n} stands for the number's place
+    "{b} gives {a} {n} more.",
+    "{a} puts {n} more into it.",
+    "Then {a} buys {n} {things}.",
+    "{a} gets {n} more from {b}.",
+    "{a} finds {n} {things}.",
+    "{b} adds {n}.",
+    "A week later {n} new ones arrive.",
+    "{a} earns {n} more.",
+)
+GONE = (
+    "{a} gives {n} of them to {b}.",
+    "{b} takes {n} away.",
+    "{a} loses {n}.",
+    "{n} of them break.",
+    "{a} uses {n} of the {things}.",
+    "{b} borrows {n}.",
+    "{n} get wet and must go.",
+    "{a} drops {n} into the river.",
+)
+GROUPS = (
+    "{a} buys {1} boxes. Each box holds {0} {things}.",
+    "{a} puts {0} {things} into each of {1} bags.",
+    "{a} has {1} bags with {0} {things} in each.",
+    "{1} friends bring {0} {things} each to {a}.",
+    "A pack has {0} {things}. {a} takes {1} packs.",
+    "There are {1} tables with {0} {things} on each.",
+    "{a} gets {0} {things} every day. This goes on for {1} days.",
+)
+SHARES = (
+    "{a} shares {0} {things} equally among {1} friends. How many {things} does each friend get?",
+    "{0} {things} are packed into {1} equal bags. How many {things} are in one bag?",
+    "{a} splits {0} {things} into {1} equal piles. How many {things} are in a pile?",
+    "{1} children share {0} {things} equally. How many {things} does each child get?",
+    "{a} puts {0} {things} into {1} boxes, as many in one as in the next. How many {things} are in each box?",
+    "{a} gives {0} {things} to {1} friends, and all get the same number. How many {things} does {b} get, who is one of them?",
+    "{0} {things} are laid in {1} equal rows. How many {things} are in each row?",
+)
+NOW = ("How many {things} does {a} have now?", "How many {things} are there now?")
+LEFT = ("How many {things} are left?", "How many {things} are still there?")
+IN_ALL = ("How many {things} is that in all?", "How many {things} are there now?")
+
+
+def story(*clauses: tuple[str, ...]) -> tuple[str, ...]:
+    """Return every text of one sentence from each list, in which {n} is the number of its list's place; no sentence where that is empty."""
+    return tuple(
+        " ".join(sentence.replace("{n}", f"{{{place}}}") for place, sentence in enumerate(sentences) if sentence)
+        for sentences in product(*clauses)
+    )
+
+
 FORMS: dict[str, Form] = {
     "more": Form(
         "nn",
         (("+", 1),),
-        ("{a} gets more.",),
         True,
         {
-            "train": (
-                "{a} has {0} {things}. {b} gives {a} {1} more. How many {things} does {a} have now?",
-                "There are {0} {things} in a box. {a} puts {1} more into it. How many {things} are in the box?",
-            ),
+            "train": story(HAVE, MORE, NOW),
             "held-out": (
                 "{a} collected {0} {things} in the morning and {1} in the afternoon. How many did {a} collect that day?",
                 "On a table lie {0} {things}. Then {a} lays another {1} beside them. How many lie there in the end?",
@@ -100,13 +160,9 @@ FORMS: dict[str, Form] = {
     "less": Form(
         "nn",
         (("-", 1),),
-        ("Some are gone.",),
         True,
         {
-            "train": (
-                "{a} has {0} {things} and gives {1} of them to {b}. How many {things} are left?",
-                "There were {0} {things} in the shop. {a} bought {1}. How many {things} are still in the shop?",
-            ),
+            "train": story(HAVE, GONE, LEFT),
             "held-out": (
                 "{a} owned {0} {things} but lost {1} on the way home. How many remain?",
                 "Out of {0} {things}, {a} sold {1} at the market. How many could {a} not sell?",
@@ -116,13 +172,9 @@ FORMS: dict[str, Form] = {
     "groups": Form(
         "ek",
         (("*", 1),),
-        ("Each group is the same.",),
         True,
         {
-            "train": (
-                "{a} buys {1} boxes. Each box holds {0} {things}. How many {things} does {a} buy?",
-                "{a} puts {0} {things} into each of {1} bags. How many {things} are in the bags?",
-            ),
+            "train": story(GROUPS, IN_ALL),
             "held-out": (
                 "A shelf has {1} rows, and {a} sets {0} {things} in every row. How many {things} stand there?",
                 "For {1} days {a} makes {0} {things} a day. How many are made altogether?",
@@ -132,13 +184,9 @@ FORMS: dict[str, Form] = {
     "share": Form(
         "tk",
         (("/", 1),),
-        ("They are split evenly.",),
         True,
         {
-            "train": (
-                "{a} shares {0} {things} equally among {1} friends. How many {things} does each friend get?",
-                "{0} {things} are packed into {1} equal bags. How many {things} are in one bag?",
-            ),
+            "train": SHARES,
             "held-out": (
                 "{a} divides {0} {things} fairly between {1} cousins. What does every cousin receive?",
                 "A set of {0} {things} fills {1} trays with the same number on each. How many lie on a tray?",
@@ -148,13 +196,9 @@ FORMS: dict[str, Form] = {
     "more-less": Form(
         "nnn",
         (("+", 1), ("-", 2)),
-        ("{a} gets more.", "Then some are gone."),
         True,
         {
-            "train": (
-                "{a} has {0} {things}. {b} gives {a} {1} more, and then {a} loses {2}. How many {things} does {a} have now?",
-                "There were {0} {things} in a box. {a} put in {1} more and {b} took out {2}. How many {things} are in the box?",
-            ),
+            "train": story(HAVE, MORE, GONE, LEFT),
             "held-out": (
                 "{a} picked {0} {things}, found another {1}, and sold {2} of them all. How many did {a} keep?",
                 "A stall opened with {0} {things}. A van brought {1}, and customers bought {2}. How many were there at closing time?",
@@ -164,13 +208,9 @@ FORMS: dict[str, Form] = {
     "less-less": Form(
         "nnn",
         (("-", 1), ("-", 2)),
-        ("Some are gone.", "Then more are gone."),
         True,
         {
-            "train": (
-                "{a} has {0} {things}. {a} gives {1} to {b} and loses {2}. How many {things} are left?",
-                "There were {0} {things} in the shop. {a} bought {1} and {b} bought {2}. How many {things} are still in the shop?",
-            ),
+            "train": story(HAVE, GONE, GONE, LEFT),
             "held-out": (
                 "Of {0} {things}, {1} broke on Monday and {2} on Tuesday. How many remain whole?",
                 "{a} owned {0} {things}, sold {1} online and threw {2} away. How many does {a} still own?",
@@ -180,13 +220,9 @@ FORMS: dict[str, Form] = {
     "groups-more": Form(
         "ekn",
         (("*", 1), ("+", 2)),
-        ("Each group is the same.", "Then come more."),
         True,
         {
-            "train": (
-                "{a} buys {1} boxes with {0} {things} in each. {b} gives {a} {2} more. How many {things} does {a} have?",
-                "{a} has {2} {things} and buys {1} bags of {0} {things}. How many {things} does {a} have now?",
-            ),
+            "train": story(GROUPS, ("",), MORE, NOW),
             "held-out": (
                 "{a} fills {1} jars with {0} {things} apiece, and {2} stay outside. How many {things} are there altogether?",
                 "For {1} weeks {a} saves {0} {things} a week. An uncle adds {2}. What is the total?",
@@ -196,7 +232,6 @@ FORMS: dict[str, Form] = {
     "groups-less": Form(
         "ekn",
         (("*", 1), ("-", 2)),
-        ("Each group is the same.", "Then some are gone."),
         False,
         {
             "train": (),
@@ -209,7 +244,6 @@ FORMS: dict[str, Form] = {
     "compare": Form(
         "nn",
         (("+", 1), ("+", 0)),
-        ("The other one has more.", "Both together."),
         False,
         {
             "train": (),
@@ -222,7 +256,6 @@ FORMS: dict[str, Form] = {
     "share-more": Form(
         "tkn",
         (("/", 1), ("+", 2)),
-        ("They are split evenly.", "Then come more."),
         False,
         {
             "train": (),
@@ -261,12 +294,13 @@ class WordProblem:
 
     @property
     def solution(self) -> tuple[str, str]:
-        """A chain of thought that writes every calculation down with its reason, and the answer."""
+        """A chain of thought that repeats the numbers and then says what happens to each with its calculation; and the answer."""
         form = FORMS[self.form]
-        sums = [f"{a} {operator} {b} = {OPERATIONS[operator](a, b)}." for a, operator, b in form.steps(self.numbers)]
-        reasons = [reason.format(a=self.names[0]) for reason in form.reasons]
-        thought = "\n".join(f"{reason} {calculation}" for reason, calculation in zip(reasons, sums, strict=True))
-        return thought, str(form.result(self.numbers))
+        lines = [f"Numbers: {', '.join(re.findall(NUMERAL, self.question))}."]
+        for left, operator, right in form.steps(self.numbers):
+            happening = HAPPENINGS[operator].format(left, right)
+            lines.append(f"{happening}: {left} {operator} {right} = {OPERATIONS[operator](left, right)}.")
+        return "\n".join(lines), str(form.result(self.numbers))
 
 
 def word_problem_of(problem: Problem) -> WordProblem:

@@ -112,7 +112,7 @@ def test_the_last_number_counts_of_all_where_no_tags_are_known_and_of_the_answer
 
 
 def test_three_prompts_ask_the_same_problems() -> None:
-    sets = [select_examples(benchmark(name), None, 40)[0] for name in ("word-problems", "word-problems-boxed", "word-problems-steps")]
-    for plain, boxed, steps in zip(*sets, strict=True):
-        assert plain.id == boxed.id == steps.id and boxed.prompt.startswith(plain.prompt) and steps.prompt.startswith(plain.prompt)
-        assert len({plain.prompt, boxed.prompt, steps.prompt}) == 3
+    sets = [select_examples(benchmark(name), None, 40)[0] for name in ("word-problems", "word-problems-number", "word-problems-steps")]
+    for plain, number, steps in zip(*sets, strict=True):
+        assert plain.id == number.id == steps.id and number.prompt.startswith(plain.prompt) and steps.prompt.startswith(plain.prompt)
+        assert len({plain.prompt, number.prompt, steps.prompt}) == 3

@@ -18,7 +18,7 @@ from aha.tasks.general import KINDS, GeneralProblems
 from aha.tasks.program import ProgramProblems
 from aha.tasks.rubric import is_safe, marks
 from aha.tasks.word_problems import UNSEEN, WordProblems, word_problem_of
-from aha.template import BOX_PROMPT, ChatTemplate, Delimited, Short
+from aha.template import ChatTemplate, Delimited, Short
 from aha.text import language_share, mixes_languages, reflects
 from aha.types import Number, Open, Problem, Reply, Right, Wrong
 
@@ -136,7 +136,7 @@ TINY_WORLD = replace(
 # --- word problems ------------------------------------------------------------------------------------------------------
 
 NUMBER = re.compile(r"-?\d+(?:,\d{3})*(?:\.\d+)?")
-SUFFIXES = {"": "", "-boxed": BOX_PROMPT, "-steps": "Let's think step by step. End with the answer as a number."}
+SUFFIXES = {"": "", "-number": "Answer with a number alone.", "-steps": "Let's think step by step. End with the answer as a number."}
 
 
 def _word_examples(suffix: str, problems: int, prompts: int, seed: int) -> list[BenchmarkExample]:
@@ -176,7 +176,7 @@ def grade_last_number(example: BenchmarkExample, reply: Reply) -> ReplyGrade:
 WORD_PROBLEMS = tuple(
     Benchmark(
         name=f"word-problems{ending}",
-        description=f"word problems of one or two operations, held out{', with a suffix that asks for steps' * bool(suffix)}",
+        description=f"word problems of one or two operations, held out{f', asked: {suffix}' * bool(suffix)}",
         licence=LICENCE,
         generator=ProblemGenerator(partial(_word_examples, suffix), problems=500),
         grade=grade_last_number,
