@@ -1,4 +1,4 @@
-"""The truth: what is a right answer to a reference. Knows no model, no template and no reward."""
+"""The grading of answers by their references, without knowledge of any model, template or reward."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ atexit.register(_DEFAULT.close)
 
 
 def grade(reference: Reference, answer: str | None, maths: Settings = DEFAULT, question: str | None = None) -> Grade:
-    """Whether the answer is right; `None`, a reply that broke its template, is always wrong. `maths`: how formulas are compared.
-    `question`: a formula that only repeats a calculation of it is wrong.
+    """Return the grade of an answer; `None`, a reply that broke its template, is always wrong. `maths` sets how formulas are compared.
+    `question`: a formula that only repeats a calculation of the question is wrong.
 
-    By graders that the whole process shares; `with Graders(...) as graders: graders.grade(...)` for some of one's own."""
+    The graders are shared by the whole process; use `with Graders(...) as graders: graders.grade(...)` for your own."""
     return _DEFAULT.grade(reference, answer, maths, question)
 
 
 @contextmanager
 def programs_in(tier: Tier | Literal["auto"]) -> Iterator[None]:
-    """Meanwhile the shared graders run programs in this tier."""
+    """Run programs of the shared graders in this tier inside the `with` block."""
     before = _DEFAULT.tier
     _DEFAULT.move(tier)
     try:
@@ -41,5 +41,5 @@ def programs_in(tier: Tier | Literal["auto"]) -> Iterator[None]:
 
 
 def fraction(reference: Reference, answer: str | None) -> float | Abstained:
-    """The share of its tests that code passes; elsewhere 1 for right and 0 for wrong. By the same graders."""
+    """Return the share of its tests that code passes; for other answers 1 if right, 0 if wrong. Uses the same shared graders."""
     return _DEFAULT.fraction(reference, answer)

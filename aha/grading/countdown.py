@@ -1,8 +1,8 @@
-"""Countdown, exactly: an expression of its own small grammar, in fractions; nothing is ever handed to an interpreter.
+"""Exact grading of Countdown: an expression of a small grammar is evaluated in fractions; nothing is ever handed to an interpreter.
 
     sum = product (("+" | "-") product)*      product = atom (("*" | "/") atom)*      atom = digits | "(" sum ")"
 
-There is no sign before a number, no decimal point and no power. One trailing `= N` is allowed where N is what the expression equals.
+There is no sign before a number, no decimal point and no power. One trailing `= N` is allowed if the expression equals N.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _TOKEN = re.compile(r"[0-9]+(?:\.[0-9]+)?|\S")
 
 @dataclass(frozen=True)
 class _Read:
-    """What was read: its value, the whole numbers in it from left to right, and where the next token stands."""
+    """The result of reading an expression: its value, its integers from left to right, and the place of the next token."""
 
     value: Fraction
     numbers: tuple[int, ...]
@@ -32,7 +32,7 @@ class _Read:
 
 
 class _Grammar:
-    """Reads the longest expression from a place in the tokens, at most MOST_TOKENS long, or `None`."""
+    """A parser of the longest expression from a place in the tokens, at most MOST_TOKENS long; `None` if there is none."""
 
     def __init__(self, tokens: Sequence[str], start: int = 0) -> None:
         self.tokens = tokens[start : start + MOST_TOKENS]
@@ -77,7 +77,7 @@ def _is_whole(token: str) -> bool:
 
 
 def grade_countdown(reference: Countdown, answer: str) -> Grade:
-    """Right for an expression that uses each number exactly once and equals the target; in a box, or as the whole answer."""
+    """Return Right for an expression that uses each number exactly once and equals the target, in a box or as the whole answer."""
     answer = own_part(answer)
     box = claim(answer, "box")
     text = arithmetic(box.text if box.marked else answer).strip().rstrip(".。$").lstrip("$").strip()
@@ -97,7 +97,7 @@ def grade_countdown(reference: Countdown, answer: str) -> Grade:
 
 
 def _says(tokens: Sequence[str], value: Fraction) -> bool:
-    """Whether the tokens are `= N`, N being the value."""
+    """Return True if the tokens are `= N` and N is the value."""
     return len(tokens) == 2 and tokens[0] == "=" and _is_whole(tokens[1]) and int(tokens[1]) == value
 
 
@@ -106,7 +106,7 @@ def _quote(text: str) -> str:
 
 
 def last_expression(text: str) -> str | None:
-    """The last arithmetic expression with an operator anywhere in the text: for the lenient measure, which asks for no format."""
+    """Return the last arithmetic expression with an operator anywhere in the text, for the lenient measure, which asks for no format."""
     text, last, at = arithmetic(text[-LONGEST:]), None, 0
     matches = list(_TOKEN.finditer(text))
     tokens = [match.group() for match in matches]

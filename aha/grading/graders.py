@@ -1,8 +1,8 @@
-"""The graders at work: what a reference needs to be compared with is opened when the first answer needs it.
+"""The graders at work: the processes and the sandbox that a reference needs are started when the first answer needs them.
 
-Choices: the letter that an answer commits to, or the text of exactly one option; several are wrong where one is right.
+Choices: the letter that an answer commits to, or the text of exactly one option; several letters are wrong if one is right.
 
-Words: the final claim equals one of the reference's, to the letter or up to how words are written.
+Texts: the final claim equals one of the reference's texts, exactly or up to spelling variants.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from aha.grading.pool.nursery import forget_in_children
 from aha.grading.sandbox import Sandbox, Tier, open_sandbox
 from aha.types import Abstained, Asserts, Calls, Choice, Countdown, Grade, Judged, Latex, Number, Open, Reference, Right, Stdio, Text, Wrong
 
-FEWEST = 10  # letters that an answer may name where nobody says how many options there are
+FEWEST = 10  # letters that an answer may name if the number of options is not known
 
 
 def grade_choice(reference: Choice, answer: str) -> Grade:
-    """Right for the reference's letter or, where the options are known, its text; for all its letters where it has several."""
+    """Return Right for the reference's letter or, if the options are known, its text; for all its letters if it has several."""
     count = max(FEWEST, ord(reference.letter[-1]) - ord("A") + 1)
     letter = chosen(answer, reference.options, count, several=len(reference.letter) > 1)
     if isinstance(letter, Wrong):
@@ -37,7 +37,7 @@ def grade_choice(reference: Choice, answer: str) -> Grade:
 
 
 LONGEST_CLAIM = 2_000
-_TAIL = re.compile(  # what may follow a claim and takes nothing back
+_TAIL = re.compile(  # text that may follow a claim without taking it back
     r"(?i)(?:\.\s+i hope\b[^.\n]*\.?|\.\s+a common mistake is\b[^\n]*|,\s+as (?:was|is|it)\b[^.\n]*\.?"
     r"|[,\s]+(?:(?:and |but )?not)\s[^.\n]*\.?)\Z"
 )
@@ -45,7 +45,7 @@ _SPACE = re.compile(r"\\(?:q?quad|boldsymbol|bm)(?![A-Za-z])")
 
 
 def grade_text(reference: Text, answer: str) -> Grade:
-    """Right where all of the answer, or what it marks as its final claim, is one of the reference's texts."""
+    """Return Right if the whole answer, or its marked final claim, is one of the reference's texts."""
     claim_ = claim(answer)
     final = (last_line(claim_) or claim_.text).strip()
     texts = [
@@ -71,10 +71,10 @@ FAULTS = (ArithmeticError, AssertionError, AttributeError, LookupError, MemoryEr
 
 
 class Graders:
-    """Worker processes for algebra and a sandbox for code. `grade` may be called from any thread, and in a forked child; a fault of ours
-    that an answer brings to light is abstained from, and does not end a run of weeks.
+    """Worker processes for algebra and a sandbox for code. `grade` may be called from any thread and in a forked child. An internal error
+    that an answer triggers becomes Abstained, so that it does not end a long run.
 
-    `workers` None: one for each processor. `sandbox` "auto": the strongest tier that works here, never "unsafe"."""
+    `workers` None: one per processor. `sandbox` "auto": the strongest tier that works here, never "unsafe"."""
 
     def __init__(self, *, workers: int | None = None, deadline_s: float = DEADLINE_S, sandbox: Tier | Literal["auto"] = "auto") -> None:
         self.pool = Pool(workers, deadline_s)
@@ -85,10 +85,10 @@ class Graders:
         forget_in_children(self)
 
     def grade(self, reference: Reference, answer: str | None, maths: Settings = DEFAULT, question: str | None = None) -> Grade:
-        """Whether the answer is right; `None`, a reply that broke its template, is always wrong. `maths`: how formulas are compared.
-        `question`: a formula that only repeats a calculation of it is wrong.
+        """Return the grade of an answer; `None`, a reply that broke its template, is always wrong. `maths` sets how formulas are compared.
+        `question`: a formula that only repeats a calculation of the question is wrong.
 
-        BadInput where the first answer of a kind finds that this machine cannot grade it, with what to install."""
+        BadInput, with what to install, if this machine cannot grade answers of this kind."""
         match reference:
             case Open():
                 return Abstained("an open question has no reference to compare with")
@@ -121,26 +121,26 @@ class Graders:
                 return grade_text(reference, ending(answer))
 
     def fraction(self, reference: Reference, answer: str | None) -> float | Abstained:
-        """The share of its tests that code passes, each of which is run; elsewhere 1 for right and 0 for wrong."""
+        """Return the share of its tests that code passes, all of which are run; for other answers 1 if right, 0 if wrong."""
         if answer is not None and isinstance(reference, Stdio | Calls | Asserts):
             return try_answer(reference, answer, self.sandbox(), every=True).fraction
         grade = self.grade(reference, answer)
         return grade if isinstance(grade, Abstained) else float(isinstance(grade, Right))
 
     def _mathematics(self, reference: Number | Latex, answer: str, settings: Settings) -> Grade:
-        """What is cheap here and at once; what needs algebra in a process of its own."""
+        """Grade cheap cases in this process, and those that need algebra in a worker process."""
         verdict = quick(reference, answer, settings)
         return self.pool.grade(reference, answer, settings) if verdict is None else verdict
 
     def sandbox(self) -> Sandbox:
-        """The one that all programs run in."""
+        """Return the sandbox that all programs run in, opened at the first call."""
         with self._opening:
             if self._sandbox is None:
                 self._sandbox = open_sandbox(self.tier, self.pool.workers)
             return self._sandbox
 
     def move(self, tier: Tier | Literal["auto"]) -> None:
-        """Programs run in this tier from now on."""
+        """Run programs in this tier from now on."""
         with self._opening:
             if self._sandbox is not None and self.tier != tier:
                 self._sandbox.close()
@@ -149,11 +149,11 @@ class Graders:
 
     @property
     def counts(self) -> Counts:
-        """What the worker processes did."""
+        """The counts of the worker processes."""
         return self.pool.counts
 
     def close(self) -> None:
-        """No process is left."""
+        """End all worker processes and the sandbox."""
         self.pool.close()
         with self._opening:
             if self._sandbox is not None:
@@ -161,7 +161,7 @@ class Graders:
                 self._sandbox = None
 
     def forget(self) -> None:
-        """In a forked child: nothing of what the parent opened is used, nor tidied up. (The pool forgets by itself.)"""
+        """Drop the parent's sandbox in a forked child without closing it. (The pool has its own `forget`.)"""
         self._opening = threading.Lock()
         self._parents.append(self._sandbox)
         self._sandbox = None

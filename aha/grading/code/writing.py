@@ -1,5 +1,5 @@
-"""Tests for a problem that has none, or too few, as the paper made them: programs write inputs (random, large, adversarial); right
-submissions say what the outputs are, and inputs on which they fail or differ are dropped; kept are the tests that catch wrong ones."""
+"""New tests for a problem with none or too few, made as in the paper: programs write inputs (random, large, adversarial); right submissions
+give the outputs, and inputs on which they fail or differ are dropped; the tests that catch wrong submissions are kept."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ LONGEST_TEST = 1_000_000  # bytes of an input or an output
 
 @dataclass(frozen=True)
 class WrittenTests:
-    """The problem with its new tests, those first that together catch every wrong submission that any of them catches.
+    """The problem with its new tests, starting with those that together catch every wrong submission that any test catches.
 
-    `inputs`: how many different ones there were. `drops`: why inputs were left out, and how often. `kills` of `wrong` submissions."""
+    `inputs`: the number of different inputs. `drops`: the reasons why inputs were left out, with counts. `kills`: how many of the `wrong`
+    submissions are caught."""
 
     reference: Stdio | Calls
     inputs: int
@@ -40,9 +41,9 @@ def write_tests(
     seeds: int = 10,
     most: int = 20,
 ) -> WrittenTests:
-    """Runs each generator once a seed: it reads the seed, a whole number, and prints one input (for calls: a JSON list of arguments).
+    """Run each generator once per seed: it reads the seed, an integer, and prints one input (for calls: a JSON list of arguments).
 
-    The problem's own tests are kept and count as inputs. At most `most` tests come out."""
+    The problem's own tests are kept and count as inputs. At most `most` tests come out. BadInput if there is no right submission."""
     if not right:
         raise BadInput("no right submission: it is they that say what the outputs of new tests are")
     drops, inputs = Counter[str](), dict.fromkeys(stdin for stdin, _ in problem.tests)
@@ -63,13 +64,13 @@ def write_tests(
 
 @dataclass(frozen=True)
 class _Drop:
-    """Why an input is no test."""
+    """The reason why an input makes no test."""
 
     why: str
 
 
 def _stdout_of(program: Job, sandbox: Sandbox) -> str | None:
-    """What a program prints, where it ends well and that is text."""
+    """Return what a program prints, or `None` if it fails or prints bytes that are not UTF-8."""
     outcome = run(sandbox, program)
     try:
         return outcome.stdout.decode("utf-8") if outcome.verdict == "OK" else None
@@ -78,7 +79,7 @@ def _stdout_of(program: Job, sandbox: Sandbox) -> str | None:
 
 
 def _output(problem: Stdio | Calls, code: str, stdin: str, sandbox: Sandbox) -> str | None:
-    """What a submission makes of an input; `None` where it fails, or returns what is no JSON."""
+    """Return a submission's output for an input; `None` if it fails or returns a value that JSON cannot hold."""
     bounds = limits(problem.seconds, problem.memory_mb)
     if isinstance(problem, Stdio):
         return _stdout_of(Job(code, stdin.encode(), problem.language, bounds), sandbox)
@@ -90,7 +91,7 @@ def _output(problem: Stdio | Calls, code: str, stdin: str, sandbox: Sandbox) -> 
 
 
 def _agree(problem: Stdio | Calls, right: Sequence[str], stdin: str, sandbox: Sandbox) -> tuple[str, str] | _Drop:
-    """The test whose output is that of the first right submission, where all the right ones pass it."""
+    """Return the test whose output is that of the first right submission, or the reason to drop it if not all right ones pass it."""
     expected = _output(problem, right[0], stdin, sandbox)
     if expected is None:
         return _Drop("a right submission fails")
@@ -103,7 +104,7 @@ def _agree(problem: Stdio | Calls, right: Sequence[str], stdin: str, sandbox: Sa
 
 
 def _catches(problem: Stdio | Calls, tests: Sequence[tuple[str, str]], wrong: Sequence[str], sandbox: Sandbox) -> list[set[int]]:
-    """For each test, the wrong submissions that fail it."""
+    """Return, for each test, the numbers of the wrong submissions that fail it."""
     catches = [set[int]() for _ in tests]
     for number, code in enumerate(wrong):
         for place, test in enumerate(tests):
@@ -113,7 +114,8 @@ def _catches(problem: Stdio | Calls, tests: Sequence[tuple[str, str]], wrong: Se
 
 
 def _cover(catches: Sequence[set[int]], most: int) -> list[int]:
-    """Places of at most `most` tests: each time the one that catches most of what is still free, then those that catch most."""
+    """Return the places of at most `most` tests: first those chosen greedily to catch every wrong submission, then those that catch
+    most."""
     chosen, free = list[int](), set[int]().union(*catches)
     places = sorted(range(len(catches)), key=lambda place: -len(catches[place]))
     while free and len(chosen) < most:

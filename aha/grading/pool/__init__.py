@@ -1,7 +1,5 @@
-"""Processes in which an answer may cost what it wants: late, dead or too large, it is abstained from and the next one is unaffected.
-
-Grading in processes of its own, for any thread of any process: late, dead or too large, an answer is abstained from.
-"""
+"""A pool of worker processes for grading, usable from any thread of any process. An answer that is late, crashes its worker or takes too
+much memory gets Abstained, and the next one is unaffected."""
 
 from __future__ import annotations
 
@@ -24,13 +22,14 @@ __all__ = ["DEADLINE_S", "Counts", "Pool"]
 
 DEADLINE_S = 2.0
 MEMORY_MB = 1024
-TRIES = 10  # of an answer whose workers others end
+TRIES = 10  # for an answer whose worker was ended from outside
 LOOK_S = 1.0
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Since the pool was opened. `late`: past a limit of time; `lost_workers`: workers that others ended; `seconds`: of workers at work."""
+    """The counts since the pool was opened. `late`: answers past a time limit; `lost_workers`: workers ended from outside; `seconds`: of
+    workers at work."""
 
     grades: int = 0
     abstentions: int = 0
@@ -40,17 +39,16 @@ class Counts:
 
     @property
     def per_second(self) -> float:
-        """Answers that one worker grades in a second of work."""
+        """The answers that one worker grades per second of work."""
         return self.grades / self.seconds if self.seconds else 0.0
 
 
 class Pool:
-    """`workers` processes (None: one for each processor, at least two), each made when first needed and again when it is gone.
+    """A pool of `workers` processes (None: one per processor, at least two), each started when first needed and again when it is gone.
 
-    An answer has half of `deadline_s` in processor time, and that decides, so that a verdict does not depend on what else the machine
-    does. By the clock it has `deadline_s`, and more only while its worker waits for a processor. An answer whose worker was killed or
-    stopped by others is asked again.
-    """
+    An answer's limit is half of `deadline_s` in processor time, so that a verdict does not depend on what else the machine does. Its
+    wall-clock limit is `deadline_s`, and more only while its worker waits for a processor. An answer whose worker was killed or stopped
+    from outside is tried again."""
 
     def __init__(self, workers: int | None = None, deadline_s: float = DEADLINE_S, memory_mb: int = MEMORY_MB) -> None:
         if (workers is not None and workers < 1) or deadline_s <= 0 or memory_mb < 256:
@@ -72,13 +70,13 @@ class Pool:
     # --- what it is for ---
 
     def grade(self, reference: Gold, answer: str, settings: Settings = DEFAULT) -> Grade:
-        """What `maths.slow` says, or Abstained with the reason. BadInput only where no worker can be started at all."""
+        """Return the grade of `maths.slow`, or Abstained with the reason. BadInput only if no worker can be started at all."""
         grade = self._grade({"reference": encode(reference, Gold), "answer": answer, "settings": encode(settings, Settings)})
         self._count(grades=1, abstentions=isinstance(grade, Abstained))
         return grade
 
     def warm(self) -> None:
-        """A worker is ready, so that the first answer does not wait for it. BadInput where none can be had."""
+        """Start a worker, so that the first answer does not wait for it. BadInput if there is none to be had."""
         try:
             self._give_back(self._take())
         except ClosedWire as error:
@@ -90,11 +88,11 @@ class Pool:
 
     @property
     def zygote(self) -> int | None:
-        """The number of the process that forks the workers, once there is one."""
+        """The process id of the process that forks the workers, or None before it is started."""
         return self._nursery.number if self._nursery is not None else None
 
     def close(self) -> None:
-        """No process is left. What is being graded is abstained from."""
+        """End all processes. Answers that are being graded get Abstained."""
         with self._change:
             self._closed = True
             workers, nursery = list(self._workers), self._nursery
@@ -111,7 +109,7 @@ class Pool:
         self.close()
 
     def forget(self) -> None:
-        """In a forked child: nothing of what the parent opened."""
+        """Drop everything that the parent opened, in a forked child."""
         for worker in self._workers:
             worker.wire.end.close()
         if self._nursery is not None:
@@ -133,7 +131,7 @@ class Pool:
         return Abstained(f"could not be graded: {trouble}")
 
     def _ask(self, worker: GradingWorker, question: dict[str, Any]) -> Grade | None:
-        """None where it was not the answer's fault that there is no grade."""
+        """Ask a worker; return None if the missing grade is not the answer's fault."""
         began = time.monotonic()
         try:
             reply = worker.ask(question, self.deadline_s)
@@ -152,7 +150,7 @@ class Pool:
         return grade
 
     def _verdict(self, worker_exit: WorkerExit | None, late: bool) -> Grade | None:
-        """On an answer whose worker is gone."""
+        """Return the grade of an answer whose worker is gone, or None if the worker was lost from outside."""
         if late or (worker_exit is not None and worker_exit.signal == signal.SIGPROF):
             self._count(late=1)
             return Abstained(f"not decided within {self.deadline_s:g} s, or {self.bounds.cpu_s:g} s of processor time", "time")
@@ -164,7 +162,7 @@ class Pool:
     # --- workers ---
 
     def _take(self) -> GradingWorker:
-        """A worker that nobody else has. Closed where none can be had."""
+        """Return a worker for exclusive use, waiting for one if needed. ClosedWire if there is none to be had."""
         with self._change:
             while not self._idle and len(self._workers) + self._spawn_count >= self.workers and not self._closed:
                 self._change.wait(timeout=LOOK_S)
@@ -184,7 +182,7 @@ class Pool:
         return worker
 
     def _nurse(self) -> ForkServer:
-        """The nursery, a new one where the last is gone."""
+        """Return the fork server, a new one if the last is gone."""
         with self._start_lock:
             if self._nursery is None or self._nursery.is_lost:
                 if self._nursery is not None:
@@ -198,7 +196,7 @@ class Pool:
             self._change.notify()
 
     def _end(self, worker: GradingWorker) -> WorkerExit | None:
-        """Makes room for another one. None where nobody can say how it ended."""
+        """End a worker and make room for another. Return how it ended, or None if that is not known."""
         try:
             worker_exit = worker.nursery.end(worker)
         except ClosedWire:

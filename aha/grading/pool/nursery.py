@@ -1,7 +1,7 @@
-"""The processes that grade, from the side of the one that asks: the wire to a worker, the server that forks workers, what a fork must drop.
+"""The parent's side of the grading processes: the wire to a worker, the server that forks workers, and the cleanup after a fork.
 
-JSON values go over a socket, one a line, each with a limit of time. A forked child must not share its parent's sockets, nor locks that
-another thread may have held.
+JSON values go over a socket, one per line, each with a timeout. A forked child must not share its parent's sockets, nor locks that another
+thread may have held.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ CHUNK = 65_536
 
 
 class ClosedWire(Exception):
-    """The other side is gone."""
+    """The other end of the wire is gone."""
 
 
 class Wire:
-    """One end of a pair of sockets. Raises TimeoutError past the limit and ClosedWire where the other end is closed or speaks no JSON."""
+    """One end of a pair of sockets. Raises TimeoutError after the timeout, and ClosedWire if the other end is closed or sends no JSON."""
 
     def __init__(self, end: socket.socket) -> None:
         self.end = end
         self._read = b""
 
     def send(self, value: object, within_s: float, *, fd: int | None = None) -> None:
-        """The value, and with its first byte a copy of the file descriptor `fd`."""
+        """Send a value, and with its first byte a copy of the file descriptor `fd`."""
         line = json.dumps(value).encode() + b"\n"  # ASCII: a lone surrogate travels as its escape
         try:
             self.end.settimeout(within_s)
@@ -52,7 +52,7 @@ class Wire:
             raise ClosedWire(str(error)) from error
 
     def receive(self, within_s: float) -> Any:
-        """The next value."""
+        """Return the next value."""
         over = time.monotonic() + within_s
         while b"\n" not in self._read:
             self._read += self._more(over - time.monotonic())
@@ -77,8 +77,8 @@ class Wire:
         return data
 
     def hang_up(self) -> None:
-        """Whoever waits at either end learns of it at once."""
-        with suppress(OSError):  # the other side was first
+        """Close the wire; whoever waits at either end learns of it at once."""
+        with suppress(OSError):  # the other end has closed already
             self.end.shutdown(socket.SHUT_RDWR)
         self.end.close()
 
@@ -88,17 +88,17 @@ Gold = Latex | Number
 
 @dataclass(frozen=True)
 class Bounds:
-    """Of one answer: seconds of processor time, and the worker's memory in all."""
+    """The limits of one answer: seconds of processor time, and MiB of memory of its worker."""
 
     cpu_s: float
     memory_mb: int
 
 
-START_S = 120.0  # to load algebra on a machine that has much to do
+START_S = 120.0  # to load algebra on a busy machine
 REPLY_S = 5.0
 END_S = 5.0
-PATIENCE_S = 20.0  # with a worker that the machine keeps from working
-ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME", "TMPDIR")  # of our environment: no key and no token
+PATIENCE_S = 20.0  # of waiting for a worker that waits for a processor
+ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME", "TMPDIR")  # the variables passed on: no key and no token
 OUTSIDE_SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # signals that no answer can bring about
 STOPPED_STATES, AT_WORK = "TtZX", "RD"
 HOUSE = Path(__file__).resolve().parents[3]
@@ -106,7 +106,7 @@ HOUSE = Path(__file__).resolve().parents[3]
 
 @dataclass(frozen=True)
 class WorkerExit:
-    """How a worker ended: the signal, 0 for none, and the processor time of its life."""
+    """The end of a worker: the signal (0 if none) and the processor time of its life in seconds."""
 
     signal: int
     cpu_s: float
@@ -126,17 +126,17 @@ class GradingWorker:
     spent_s: float = 0.0
 
     def ask(self, question: dict[str, Any], within_s: float) -> Any:
-        """What it says. TimeoutError past the limit, ClosedWire where it died or was stopped.
+        """Return the worker's reply. TimeoutError after the limit, ClosedWire if the worker died or was stopped.
 
-        A worker that is still at it, or waits for a processor, is given more time, up to PATIENCE_S: the kernel ends it when it has used
-        its share, so only a machine that has more to do than it can is waited for."""
+        A worker that is running, or waits for a processor, gets more time, up to PATIENCE_S: the kernel ends it when it has used its
+        processor time, so the extra wait only happens on an overloaded machine."""
         over = time.monotonic() + PATIENCE_S
         self.wire.send(question, within_s)
         while True:
             try:
                 message = self.wire.receive(within_s)
             except TimeoutError:
-                state = state_of(self.number)  # its own until `ForkServer.end`
+                state = state_of(self.number)  # the number is its own until `ForkServer.end`
                 if state in STOPPED_STATES:
                     raise ClosedWire("stopped") from None
                 if state not in AT_WORK or time.monotonic() > over:
@@ -147,7 +147,7 @@ class GradingWorker:
 
 
 def state_of(number: int) -> str:
-    """The kernel's letter for what a process does; "?" where there is none to read."""
+    """Return the kernel's letter for the state of a process; "?" if there is none to read."""
     try:
         return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:  # this is no Linux
@@ -155,10 +155,11 @@ def state_of(number: int) -> str:
 
 
 class ForkServer:
-    """A zygote: a process that forks workers. Several threads may ask; `is_lost` once it no longer answers."""
+    """A process that forks workers (the zygote). Several threads may ask it; `is_lost` is set once it no longer answers."""
 
     def __init__(self, bounds: Bounds) -> None:
-        """Started, algebra loaded. BadInput where that fails, with what it said; ClosedWire where others ended it meanwhile."""
+        """Start the process and wait until algebra is loaded. BadInput, with its message, if that fails; ClosedWire if it was ended
+        meanwhile."""
         self.bounds = bounds
         self.is_lost = False
         self._request_lock = threading.Lock()
@@ -193,11 +194,11 @@ class ForkServer:
 
     @property
     def number(self) -> int:
-        """The process's."""
+        """The process id."""
         return self._process.pid
 
     def spawn(self) -> GradingWorker:
-        """A new worker, a millisecond old. Closed where none can be had."""
+        """Return a new worker, forked in about a millisecond. ClosedWire if there is none to be had."""
         with ExitStack() as undo:
             end, peer = socket.socketpair()
             undo.callback(end.close)
@@ -207,7 +208,7 @@ class ForkServer:
         return GradingWorker(Wire(end), number, self)
 
     def end(self, worker: GradingWorker) -> WorkerExit:
-        """Ends a worker, if it has not ended by itself."""
+        """End a worker if it has not ended by itself, and return how it ended."""
         worker.wire.hang_up()
         return WorkerExit(**self._request({"end": worker.number}))
 
@@ -223,7 +224,7 @@ class ForkServer:
                 raise ClosedWire(f"the process that forks workers does not answer ({error})") from error
 
     def close(self) -> None:
-        """It and all its workers are gone."""
+        """End the process and all its workers."""
         self.is_lost = True
         self._wire.hang_up()
         try:
@@ -233,13 +234,13 @@ class ForkServer:
             self._process.wait(timeout=END_S)
 
     def forget(self) -> None:
-        """In a forked child, whose parent goes on with it."""
+        """Close this process's copies in a forked child, while the parent keeps using the server."""
         self._wire.end.close()
         self._process.returncode = 0  # the parent waits for it
 
 
 def _environment() -> dict[str, str]:
-    """A fixed hash seed, so that a verdict does not depend on the order of a set."""
+    """Return the process's environment, with a fixed hash seed so that a verdict does not depend on the order of a set."""
     paths = [str(HOUSE), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {name: os.environ[name] for name in ENVIRONMENT if name in os.environ} | {
         "PYTHONPATH": os.pathsep.join(paths),
@@ -249,10 +250,10 @@ def _environment() -> dict[str, str]:
 
 
 class Forgets(Protocol):
-    """Owns something live that stays the parent's."""
+    """An owner of sockets or processes that stay the parent's after a fork."""
 
     def forget(self) -> None:
-        """In a forked child: as if it had never been opened; what the parent has stays untouched."""
+        """Reset the owner in a forked child as if nothing had been opened, without touching what the parent holds."""
         ...
 
 
@@ -260,7 +261,7 @@ _OWNERS: WeakSet[Forgets] = WeakSet()
 
 
 def forget_in_children(owner: Forgets) -> None:
-    """From now on a fork calls `owner.forget()` in the child."""
+    """Call `owner.forget()` in every child that is forked from now on."""
     _OWNERS.add(owner)
 
 

@@ -1,12 +1,11 @@
-"""The process that loads algebra once and forks a worker in a millisecond. It has one thread, so that a fork copies no lock.
+"""The process that loads algebra once and forks a worker in a millisecond. It has one thread, so that a fork copies no held lock.
 
-Over its standard input, a socket, it is handed one end of a pair with `fork`, and ends a worker with `end`; a number is never used
-twice, since only it waits for its children. When the socket closes, it and all its workers are gone.
+On its standard input, a socket, it receives one end of a pair with `fork`, and ends a worker with `end`; process ids are not reused, since
+only it waits for its children. When the socket closes, it and all its workers end.
 
-A process that grades: one answer after the other, each within its share of processor time and memory.
-
-The kernel keeps the limits. SIGPROF has no handler here, so that at the end of an answer's processor time it ends the process whatever
-the process is doing, be it a power of a million digits inside one instruction.
+A worker grades one answer after the other, each within its limits of processor time and memory, which the kernel enforces. SIGPROF has no
+handler, so that it ends the process at the limit whatever it is doing, even inside one instruction that computes a power of a million
+digits.
 """
 
 from __future__ import annotations
@@ -30,13 +29,13 @@ from aha.grading.pool.nursery import CHUNK, Bounds, ClosedWire, Gold, Wire
 from aha.types import Abstained, Grade
 
 IDLE_S = 60.0
-ANSWERS = 500  # until a process is let go: libraries of algebra remember what they have seen
+ANSWERS = 500  # until a worker is replaced: algebra libraries cache what they have seen
 GROWN_MB = 256
 PR_SET_PDEATHSIG = 1
 
 
 def work(end: socket.socket, bounds: Bounds) -> None:
-    """Grades what comes until the other side hangs up."""
+    """Grade answers until the other end hangs up."""
     _confine(bounds)
     wire, answers = Wire(end), 0
     while True:
@@ -56,12 +55,12 @@ def work(end: socket.socket, bounds: Bounds) -> None:
 
 
 def rehearse() -> None:
-    """An integral done, so that what algebra loads at its first use is there before the first fork."""
+    """Compute an integral, so that modules that algebra loads at its first use are loaded before the first fork."""
     equivalent("\\frac{1}{2}x^2", "\\int x dx", DEFAULT)
 
 
 def grade_question(question: Mapping[str, Any], bounds: Bounds) -> tuple[Grade, bool]:
-    """The grade, and whether the process is as good as before."""
+    """Return the grade, and False if the process should be replaced."""
     try:
         return slow(decode(question["reference"], Gold), question["answer"], decode(question["settings"], Settings)), True
     except MemoryError:
@@ -73,7 +72,7 @@ def grade_question(question: Mapping[str, Any], bounds: Bounds) -> tuple[Grade, 
 
 
 def _confine(bounds: Bounds) -> None:
-    """No more than its memory, no file, no core; dies with the process that forked it."""
+    """Limit this process's memory, forbid files and core dumps, and let it die with its parent."""
     memory = bounds.memory_mb * 1024 * 1024
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
@@ -92,7 +91,7 @@ REPLY_S = 5.0
 
 
 class Zygote:
-    """`owner` is the process that started it."""
+    """The server that forks workers. `owner`: the process id of the process that started it."""
 
     def __init__(self, end: socket.socket, owner: int) -> None:
         self.end, self.owner = end, owner
@@ -100,7 +99,7 @@ class Zygote:
         self.workers: set[int] = set()
 
     def serve(self) -> None:
-        """Forks and ends workers until the other side is gone."""
+        """Fork and end workers until the other end is gone."""
 
         rehearse()
         gc.collect()
@@ -118,7 +117,7 @@ class Zygote:
                 self.wire.send({"worker": worker}, REPLY_S)
 
     def _become(self, work: Callable[[], None]) -> NoReturn:
-        """In the child: only the work, and none of the way back."""
+        """Run the work in the child, and exit without returning."""
         try:
             self.end.close()
             work()
@@ -126,7 +125,7 @@ class Zygote:
             os._exit(0)
 
     def _next(self) -> tuple[dict[str, Any], socket.socket | None] | None:
-        """A request, and the end of a pair that came with it; None when nobody asks any more."""
+        """Return a request, and the socket that came with it if any; None when the other end is gone."""
         self.end.settimeout(LOOK_S)
         data, handles = b"", list[int]()
         while not data.endswith(b"\n"):
@@ -144,7 +143,7 @@ class Zygote:
         return json.loads(data), socket.socket(fileno=handles[0]) if handles else None
 
     def _exit_facts(self, worker: int) -> dict[str, float]:
-        """How a worker ended, by itself or now: the signal, 0 for none, and the processor time of its life."""
+        """End a worker if it still runs; return the signal it ended by (0 if none) and the processor time of its life."""
         if worker not in self.workers:
             return {"signal": 0, "cpu_s": 0.0}
         self.workers.remove(worker)
@@ -153,15 +152,15 @@ class Zygote:
         return {"signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0, "cpu_s": usage.ru_utime + usage.ru_stime}
 
     def end_workers(self) -> None:
-        """No worker is left."""
+        """End all workers."""
         for worker in list(self.workers):
             self._exit_facts(worker)
 
 
 def main(owner: int) -> NoReturn:
-    """Serves the process `owner`, then ends without a word."""
+    """Serve the process `owner`, then exit silently."""
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C is for the one who asks
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C is handled by the owner
     end = socket.socket(fileno=os.dup(sys.stdin.fileno()))
     os.dup2(os.open(os.devnull, os.O_RDWR), sys.stdin.fileno())
     zygote = Zygote(end, owner)

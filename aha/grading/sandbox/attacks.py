@@ -3,7 +3,8 @@
 Each program is harmless even if nothing holds it back, and prints BREACH with what it reached. The targets come on stdin. The programs in
 C++ are kept as text, for tiers that compile.
 
-The status says which tier a run's programs go to, why, and whether it withstands the attacks; `aha doctor` prints it."""
+The status says which tier a run's programs go to, why, and whether it withstands the attacks; `aha doctor` prints it.
+"""
 
 from __future__ import annotations
 

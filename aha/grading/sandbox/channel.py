@@ -1,7 +1,8 @@
 """Messages over a local socket, with file descriptors and the kernel's word on who sent them. Both ends use it, so it imports nothing of
 the package.
 
-Python's own `recv_fds` passes no flags on before 3.12, so the descriptors it receives would survive an exec."""
+Python's own `recv_fds` passes no flags on before 3.12, so the descriptors it receives would survive an exec.
+"""
 
 from __future__ import annotations
 

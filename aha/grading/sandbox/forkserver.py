@@ -1,7 +1,8 @@
 """The first process inside the namespaces: it forks one locked child per program. It imports only `kernel` and `channel` of the package.
 
 It passes descriptors on and reads no byte of a program, its input or its output, so that the next program can find nothing of them. All its
-own descriptors are closed on exec, and a child closes them before a program runs in it."""
+own descriptors are closed on exec, and a child closes them before a program runs in it.
+"""
 
 from __future__ import annotations
 

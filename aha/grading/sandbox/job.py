@@ -1,6 +1,7 @@
 """The job that a sandbox is given and the outcome it returns. Inputs go in and bytes come out: expected outputs never enter.
 
-The outcome is decided by what the kernel and the pipes report; nothing that the program says about itself counts."""
+The outcome is decided by what the kernel and the pipes report; nothing that the program says about itself counts.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """The command line of bubblewrap: what a program inside can see, and how root and an ordinary user make the namespaces.
 
-The system calls that a program may make are compiled to the kernel's filters by libseccomp. Any other call is answered as unknown."""
+The system calls that a program may make are compiled to the kernel's filters by libseccomp. Any other call is answered as unknown.
+"""
 
 from __future__ import annotations
 

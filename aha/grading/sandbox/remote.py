@@ -2,7 +2,8 @@
 
 A failure on the way is retried, at the next server if there is one, and ends as INFRA: it is never the program's fault. `AHA_SANDBOX_URLS`
 holds the servers: `http://host:8080` for SandboxFusion's form, which `aha sandbox serve` speaks, and `piston+http://host:2000` for
-Piston's. `AHA_SANDBOX_KEY` is sent as a bearer token and shown nowhere."""
+Piston's. `AHA_SANDBOX_KEY` is sent as a bearer token and shown nowhere.
+"""
 
 from __future__ import annotations
 

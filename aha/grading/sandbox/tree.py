@@ -1,7 +1,8 @@
 """The resources that a process and its descendants use together, read from /proc by the judge, which none of them can reach.
 
 A limit of the kernel holds for one process only. A compiler is a handful of processes, and a program may be able to fork as many as it
-likes, so their sum has to be watched."""
+likes, so their sum has to be watched.
+"""
 
 from __future__ import annotations
 

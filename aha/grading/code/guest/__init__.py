@@ -12,7 +12,7 @@ _FUTURE = "from __future__ import annotations\n"
 
 @cache
 def program(name: str) -> str:
-    """Return the source of the guest program `name`. It imports nothing of ours: the text of `wire` stands where it is imported."""
+    """Return the source of the guest program `name`. It imports nothing of the package: the text of `wire` replaces the import of it."""
     wire = _text("wire").replace(_FUTURE, "")
     return _WIRE_IMPORT.sub(lambda _: wire, _text(name))
 

@@ -12,7 +12,7 @@ from aha.grading.code.guest.wire import UnsupportedValue, decode, encode, quote
 
 
 class Caller:
-    """Defines what the answer defines, calls its function, and reports each value at once."""
+    """A runner that defines what the answer defines, calls its function, and reports each value at once."""
 
     def __init__(self) -> None:
         order = json.loads(sys.stdin.buffer.read())
@@ -43,7 +43,7 @@ class Caller:
         return "[" + quote(kind.__name__) + "," + quote(str.__str__(words)[:200]) + "]"
 
     def define(self) -> tuple[dict[str, Any], Callable[[], Callable[..., Any]]]:
-        """Run the answer. Return its namespace and what gives the function to call."""
+        """Run the answer. Return its namespace and a function that returns the function to call."""
         module = type(sys)("answer")
         sys.modules["answer"] = module
         space = module.__dict__
@@ -58,7 +58,8 @@ class Caller:
         return space, function
 
     def function(self, space: dict[str, Any], owner: str, method: str) -> Callable[[], Callable[..., Any]]:
-        """Return what gives the function to call: the method of a fresh object, or a bare function where the answer has that instead."""
+        """Return a function that returns the function to call: the method of a new object, or a bare function if the answer has that
+        instead."""
         if owner and owner in space:
             return lambda: getattr(space[owner](), method)
         if method in space:

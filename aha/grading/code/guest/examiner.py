@@ -15,11 +15,12 @@ from aha.grading.code.guest.wire import UnsupportedValue, decode, encode
 
 
 class Hole:
-    """Stands for what the answer would return; equal to nothing."""
+    """A stand-in for a value that the answer would return; equal to nothing."""
 
 
 class Examiner:
-    """Runs the tests with what the answer returned, or finds out what it is to be called with. The answer itself is not here."""
+    """A runner of the tests with the values that the answer returned, which also finds the calls still to be made. The answer is not
+    here."""
 
     def __init__(self, order: dict[str, Any]) -> None:
         self.results = {json.dumps(call): result for call, result in order["known"]}

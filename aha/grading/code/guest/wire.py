@@ -1,4 +1,4 @@
-"""How values cross the wall between the sandbox and the grader: any value of the built-in types as JSON, and back."""
+"""The encoding of values between the sandbox and the grader: any value of the built-in types to JSON, and back."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ def as_list(items: Iterable[Any], depth: int) -> str:
 
 
 def encode(value: Any, depth: int = 0) -> str:
-    """Return a value as JSON. type() tells its class, methods of the built-in classes read it: a subclass is never asked about itself."""
+    """Return a value as JSON. Its class comes from type(), and methods of the built-in classes read it, so a subclass is never asked about
+    itself."""
     kind = type(value)
     if depth > DEEPEST:
         raise UnsupportedValue("a value nested too deep")

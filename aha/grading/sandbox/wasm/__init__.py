@@ -4,7 +4,8 @@ A program sees no file, no network, no process, no clock but its own count and o
 input ends the same way, after the same amount of fuel, on a busy machine and on an idle one. There are no threads and no numpy; a program
 that fails for lack of them gets INFRA.
 
-A worker process answers one request at a time, and no wait for it is without a limit."""
+A worker process answers one request at a time, and no wait for it is without a limit.
+"""
 
 from __future__ import annotations
 

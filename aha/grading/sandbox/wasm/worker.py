@@ -2,7 +2,8 @@
 
 It imports nothing of the package, so that it starts in a fraction of a second; `python worker.py PORTABLE COMPILED` compiles instead. Each
 program gets an instance of its own. CPU time, the clock and sleeping are counted in fuel, which no other process on the machine can
-change."""
+change.
+"""
 
 from __future__ import annotations
 
