@@ -1,4 +1,4 @@
-"""Golds of letters: complex numbers, polynomials, lines."""
+"""Golds with letters: complex numbers, polynomials, lines."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from aha.types import Latex
 
 
 def a_complex(rng: Random) -> tuple[int, int]:
-    """Real and imaginary part, neither 0, of different sizes."""
+    """Draw a real and an imaginary part, neither 0, of different sizes."""
     while True:
         a, b = rng.randint(-20, 20), rng.randint(-20, 20)
         if a and b and abs(a) != abs(b):
@@ -23,8 +23,8 @@ def a_complex(rng: Random) -> tuple[int, int]:
 
 
 def complex_form(name: str, stands: Stands, text: str, simple: bool | None = None) -> Surface[tuple[int, int]]:
-    """<a> the real part, <b> the size of the imaginary one without a 1, <n> with it, <s> its sign, <o> the other sign, <m> its minus
-    where it is negative; `simple`: only where the imaginary part's size is 1, or only where it is not."""
+    """A surface of complex numbers: <a> the real part, <b> the size of the imaginary part without a 1, <n> with it, <s> its sign, <o> the
+    other sign, <m> a minus if it is negative; `simple`: only if the imaginary part's size is 1, or only if it is not."""
 
     def write(value: tuple[int, int], rng: Random) -> str | None:
         a, b = value
@@ -103,7 +103,7 @@ Coefficients = tuple[int, ...]  # of 1, x, x^2 and so on; the last one is not 0
 
 
 def a_polynomial(rng: Random) -> Coefficients:
-    """Coefficients of degree 1 to 3, at least two of them not 0."""
+    """Draw coefficients of degree 1 to 3, at least two of them not 0."""
     degree = rng.choice((1, 2, 2, 2, 3))
     lower = [rng.randint(-9, 9) for _ in range(degree)]
     if not any(lower):
@@ -112,7 +112,7 @@ def a_polynomial(rng: Random) -> Coefficients:
 
 
 def terms(value: Coefficients, x: str = "x", power: str = "<x>^<e>") -> list[tuple[str, str]]:
-    """Sign and size of each term that is not 0, the highest power first."""
+    """Return the sign and size of each nonzero term, the highest power first."""
     row = []
     for e in range(len(value) - 1, -1, -1):
         size = abs(value[e])
@@ -123,7 +123,7 @@ def terms(value: Coefficients, x: str = "x", power: str = "<x>^<e>") -> list[tup
 
 
 def sum_of(parts: list[tuple[str, str]], gap: str = " ", double_signs: bool = False) -> str:
-    """The terms in a row; `double_signs`: a plus before each sign."""
+    """Return the terms in a row; `double_signs`: with a plus before each sign."""
     first, tail = parts[0], parts[1:]
     text = ("-" if first[0] == "-" else "") + first[1]
     for sign, size in tail:
@@ -132,7 +132,7 @@ def sum_of(parts: list[tuple[str, str]], gap: str = " ", double_signs: bool = Fa
 
 
 def polynomial(name: str, stands: Stands, text: str, x: str = "x", power: str = "<x>^<e>", gap: str = " ") -> Surface[Coefficients]:
-    """<p> the terms, in the letter `x` and with powers as `power` writes them."""
+    """A surface of polynomials: <p> the terms, in the letter `x` and with powers as `power` writes them."""
     return Surface(name, stands, lambda value, rng: fill(text, p=sum_of(terms(value, x, power), gap)))
 
 
@@ -143,7 +143,7 @@ def _reverse(value: Coefficients, rng: Random) -> str | None:
 
 
 def _horner(value: Coefficients, rng: Random) -> str | None:
-    """x(ax + b) + c."""
+    """Write the polynomial as x(ax + b) + c."""
     if len(value) != 3 or not value[0] or not value[1]:
         return None
     c, b, a = value
@@ -157,7 +157,7 @@ def _doubled_signs(value: Coefficients, rng: Random) -> str | None:
 
 
 def _square(value: Coefficients, rng: Random) -> str | None:
-    """(x + h)^2 + k for a monic polynomial of degree two with an even middle."""
+    """Write a monic polynomial of degree two with an even middle coefficient as (x + h)^2 + k."""
     if len(value) != 3 or value[2] != 1 or value[1] % 2 or not value[1]:
         return None
     h = value[1] // 2
@@ -167,7 +167,7 @@ def _square(value: Coefficients, rng: Random) -> str | None:
 
 
 def _factors(value: Coefficients, rng: Random) -> str | None:
-    """Two factors, where whole roots exist."""
+    """Write the polynomial as two factors, if it has integer roots other than 0."""
     if len(value) != 3 or value[2] != 1:
         return None
     size = value[1] ** 2 - 4 * value[0]
@@ -277,13 +277,13 @@ POLYNOMIAL: Family[Coefficients] = Family(
 
 
 def a_line(rng: Random) -> tuple[int, int]:
-    """Slope and intercept, neither 0."""
+    """Draw a slope and an intercept, neither 0."""
     return rng.choice((-1, 1)) * rng.randint(1, 9), rng.choice((-1, 1)) * rng.randint(1, 12)
 
 
 def line(name: str, text: str, unless: int = 0) -> Surface[tuple[int, int]]:
-    """<mx> slope times x, <b> the intercept with its sign, <nb> with the other one, <pmx> minus slope times x; no line of the slope
-    `unless`."""
+    """A surface of lines: <mx> slope times x, <b> the intercept with its sign, <nb> with the other sign, <pmx> minus slope times x; not for
+    the slope `unless`."""
 
     def write(value: tuple[int, int], rng: Random) -> str | None:
         m, b = value

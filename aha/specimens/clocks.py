@@ -1,4 +1,4 @@
-"""Golds of two numbers in one: the time of day, ratios, numbers in another base."""
+"""Golds of two numbers in one: times of day, ratios, numbers in another base."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from aha.types import Latex
 
 
 def a_time(rng: Random) -> int:
-    """Minutes since midnight; never within the hours that begin with 12."""
+    """Draw a time in minutes since midnight, never in the hours that begin with 12."""
     hour = rng.randint(1, 11) + rng.choice((0, 12))
     return 60 * hour + rng.choice((rng.randint(1, 59), 15, 30, 45))
 
 
 def clock(name: str, stands: Stands, text: str) -> Surface[int]:
-    """<h> the hour of 24, <hh> with its zero, <k> the hour of 12, <m> the minute, <p> a or p, <P> A or P."""
+    """A surface of times: <h> the 24-hour hour, <hh> with its zero, <k> the 12-hour hour, <m> the minute, <p> a or p, <P> A or P."""
 
     def write(value: int, rng: Random) -> str | None:
         hour, minute = divmod(value, 60)
@@ -99,7 +99,7 @@ TIME: Family[int] = Family(
 
 
 def a_ratio(rng: Random) -> tuple[int, int]:
-    """Two numbers without a common factor, neither 1."""
+    """Draw two numbers without a common factor, neither 1."""
     while True:
         ratio = Fraction(rng.randint(2, 30), rng.randint(2, 30))
         if ratio.numerator > 1 and ratio.denominator > 1:
@@ -107,7 +107,7 @@ def a_ratio(rng: Random) -> tuple[int, int]:
 
 
 def ratio(name: str, stands: Stands, text: str) -> Surface[tuple[int, int]]:
-    """<a> and <b> the two numbers, <s> their sum."""
+    """A surface of ratios: <a> and <b> the two numbers, <s> their sum."""
     return Surface(name, stands, lambda value, rng: fill(text, a=value[0], b=value[1], s=value[0] + value[1]))
 
 
@@ -165,13 +165,13 @@ RATIO: Family[tuple[int, int]] = Family(
 
 
 def a_number_with_base(rng: Random) -> tuple[int, int]:
-    """A number that has at least two digits in its base, and the base, from 2 to 9."""
+    """Draw a number that has at least two digits in its base, and the base, from 2 to 9."""
     base = rng.randint(2, 9)
     return rng.randint(max(base, 5), base ** rng.randint(3, 5)), base
 
 
 def base_form(name: str, stands: Stands, text: str) -> Surface[tuple[int, int]]:
-    """<d> the digits in the base, <b> the base, <n> the number in tens."""
+    """A surface of numbers with a base: <d> the digits in the base, <b> the base, <n> the number in decimal."""
     return Surface(name, stands, lambda value, rng: fill(text, d=in_base(*value), b=value[1], n=value[0]))
 
 
@@ -190,7 +190,7 @@ def _swap_digits(number: int, base: int, rng: Random) -> tuple[int, int]:
 
 
 def _same_digits(number: int, base: int, rng: Random) -> tuple[int, int]:
-    """The same digits read in another base."""
+    """Return the same digits read in a larger base, with that base."""
     rival = rng.randint(base + 1, 9) if base < 9 else base
     return int(in_base(number, base), rival), rival
 

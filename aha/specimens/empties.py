@@ -102,7 +102,7 @@ SHORT: tuple[str, ...] = (
     "\u202e",
 )
 
-LIKE_EMPTY = frozenset({"", "{}", "$$", "None", "null", "N/A", "NaN", r"\boxed{\text{N/A}}"})  # some would read an empty set in these
+LIKE_EMPTY = frozenset({"", "{}", "$$", "None", "null", "N/A", "NaN", r"\boxed{\text{N/A}}"})  # texts that may be read as an empty set
 LIKE_A_LETTER = frozenset({"[[A]]"})
 
 FLOODS: tuple[str, ...] = (

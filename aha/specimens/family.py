@@ -1,4 +1,4 @@
-"""What the generator is made of: surfaces that write a value, mistakes that change it, templates that stand around a claim."""
+"""The parts of the generator: surfaces that write a value, mistakes that change it, templates that stand around a claim."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from aha.types import Reference
 
 V = TypeVar("V")
 
-CLAIM, RIVAL, TALK, LINE = "§", "¶", "◊", "⏎"  # what a template has for the claim, another value's claim, some reasoning, a line's end
+CLAIM, RIVAL, TALK, LINE = "§", "¶", "◊", "⏎"  # in a template: the claim, another value's claim, some reasoning, a line's end
 LONG_TALK = TALK * 3
 
 Stands = Literal["sealed", "tex", "any", "text", "bare", "reply"]
@@ -23,12 +23,13 @@ MATHS = frozenset({"sealed", "tex", "any"})
 PHRASES = frozenset({"text"})
 ANYWHERE = frozenset({"any"})
 NO_TRAITS: frozenset[str] = frozenset()
-SINGLE = frozenset({"one"})  # what templates call a gold that is one value
+SINGLE = frozenset({"one"})  # the trait of a gold that is one value
 
 
 @dataclass(frozen=True)
 class Surface(Generic[V]):
-    """One way to write a value; `write` returns `None` for a value that cannot be written so. `exact`: two values never share it."""
+    """A way to write a value; `write` returns `None` for a value that cannot be written so. `exact`: different values never look the
+    same."""
 
     name: str
     stands: Stands
@@ -38,7 +39,7 @@ class Surface(Generic[V]):
 
 @dataclass(frozen=True)
 class Mistake(Generic[V]):
-    """One way to get a value wrong; `None` where that changes nothing. `tiny`: too little for a surface that rounds to show it."""
+    """A way to get a value wrong; `change` returns `None` if nothing changes. `tiny`: too small to show on a surface that rounds."""
 
     name: str
     change: Callable[[V, Random], V | None]
@@ -47,7 +48,7 @@ class Mistake(Generic[V]):
 
 @dataclass(frozen=True)
 class Template:
-    """Text around a claim. `takes`: the claims it may surround; `needs` and `unless`: traits of the value and its family."""
+    """A text around a claim. `takes`: the claims it may surround; `needs` and `unless`: traits of the value and its family."""
 
     text: str
     takes: frozenset[str] = PROSE
@@ -64,11 +65,12 @@ class Template:
 
 @dataclass(frozen=True)
 class Family(Generic[V]):
-    """A kind of gold: its values and how a reference, right claims and wrong claims of them are written.
+    """A kind of gold: its values, and how references, right claims and wrong claims of them are written.
 
-    Right claims are on `surfaces`. Wrong ones are other values by `mistakes`, on the same surfaces and on `strays`, which take values that
-    the family does not draw; `traps`, in which the right value stands and which are not it; and right claims within `snares`. `replies`
-    stand around either and change nothing (none: the common ones). `plain`: surfaces that may be joined to signs and words."""
+    Right claims are written on `surfaces`. Wrong claims are other values by `mistakes`, on these surfaces and on `strays`, which take
+    values that the family does not draw; `traps`, texts that hold the right value but claim something else; and right claims within
+    `snares`. `replies` stand around either and change nothing (default: the common ones). `plain`: surfaces that may be joined to signs and
+    words."""
 
     name: str
     draw: Callable[[Random], V]
@@ -90,6 +92,6 @@ AnyFamily = Family[Any]
 def templates(
     lines: str, takes: frozenset[str] = PROSE, gives: Stands = "reply", needs: Iterable[str] = (), unless: Iterable[str] = ()
 ) -> tuple[Template, ...]:
-    """One template a line of the text."""
+    """Return one template per line of the text."""
     rows = [line.replace(LINE, "\n") for line in lines.strip("\n").split("\n") if line]
     return tuple(Template(row, takes, gives, frozenset(needs), frozenset(unless)) for row in rows)

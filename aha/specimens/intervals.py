@@ -1,4 +1,4 @@
-"""Golds that are stretches of the line: intervals, bounds, unions."""
+"""Golds that are intervals, bounds, or unions of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from aha.types import Latex
 
 @dataclass(frozen=True)
 class Stretch:
-    """From `low` to `high`, `None` where there is no end; whether each end belongs to it."""
+    """An interval from `low` to `high`, `None` for an open side; `has_low` and `has_high`: whether each end belongs to it."""
 
     low: Fraction | None
     high: Fraction | None
@@ -26,13 +26,13 @@ class Stretch:
 
 
 def a_bounded_stretch(rng: Random) -> Stretch:
-    """A stretch with two ends."""
+    """Draw an interval with two ends."""
     low = a_number(rng, 0.2)
     return Stretch(low, low + rng.randint(1, 12), rng.random() < 0.5, rng.random() < 0.5)
 
 
 def a_ray(rng: Random) -> Stretch:
-    """A stretch with one end."""
+    """Draw an interval with one end."""
     end, has_end = a_number(rng, 0.2), rng.random() < 0.5
     return Stretch(end, None, has_end, False) if rng.random() < 0.5 else Stretch(None, end, False, has_end)
 
@@ -64,7 +64,8 @@ def _brackets(value: Stretch) -> dict[str, object]:
 
 
 def stretch(name: str, stands: Stands, text: str, ends: str = "any") -> Surface[Stretch]:
-    """<l> and <r> brackets, <a> and <b> ends, <le> and <re> signs; `ends`: any, both, low or high, the ends that it must have."""
+    """A surface of intervals: <l> and <r> brackets, <a> and <b> ends, <le> and <re> signs; `ends`: any, both, low or high, the ends that
+    the interval must have."""
 
     def write(value: Stretch, rng: Random) -> str | None:
         has = "both" if value.low is not None and value.high is not None else "low" if value.low is not None else "high"
@@ -129,7 +130,7 @@ STRETCH_MISTAKES: tuple[Mistake[Stretch], ...] = (
 
 
 def _ends(value: Stretch, rng: Random) -> str | None:
-    """Both ends, of what cannot be read as a pair."""
+    """Return both ends of an interval that cannot be read as a pair."""
     if value.low is None or value.high is None or not (value.has_low or value.has_high):
         return None
     return f"{digits(value.low)}, {digits(value.high)}"
@@ -158,7 +159,7 @@ STRETCH_TRAPS: tuple[Surface[Stretch], ...] = (
 
 
 def _no_pair(value: Stretch) -> Stretch:
-    """A gold that cannot be read as a pair of numbers: one of its ends belongs to it."""
+    """Return an interval that cannot be read as a pair of numbers, because one of its ends belongs to it."""
     return value if value.has_low or value.has_high else replace(value, has_low=True)
 
 
@@ -201,17 +202,17 @@ INEQUALITY: Family[Stretch] = Family(
 
 # --- two stretches ----------------------------------------------------------------------------------------------------
 
-Gap = tuple[Fraction, Fraction, bool, bool]  # all numbers up to the first and from the second on, and whether these belong to them
+Gap = tuple[Fraction, Fraction, bool, bool]  # all numbers up to the first and from the second on; whether each of the two is included
 
 
 def a_gap(rng: Random) -> Gap:
-    """Two ends with a gap between them."""
+    """Draw two ends with a gap between them."""
     low = a_number(rng, 0.2)
     return low, low + rng.randint(1, 12), rng.random() < 0.5, rng.random() < 0.5
 
 
 def gap(name: str, stands: Stands, text: str) -> Surface[Gap]:
-    """<a> and <b> the ends of the gap, <r> and <l> the brackets beside them, <il> and <ir> those of the gap itself."""
+    """A surface of gaps: <a> and <b> the ends of the gap, <r> and <l> the brackets beside them, <il> and <ir> those of the gap itself."""
 
     def write(value: Gap, rng: Random) -> str | None:
         low, high, has_low, has_high = value

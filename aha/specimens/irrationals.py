@@ -1,6 +1,6 @@
-"""Golds that no fraction is: multiples of pi and square roots.
+"""Golds that are irrational: multiples of pi and square roots.
 
-Large whole numbers with a short name: powers, factorials, binomial coefficients.
+Large integers with a short name: powers, factorials, binomial coefficients.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ALL_SNARES = (*NEAR_NUMBERS, *SNARES)
 
 
 def number_traits(value: Fraction) -> frozenset[str]:
-    """What templates ask of a number."""
+    """Return the traits of a number that templates ask for."""
     return frozenset({"number", "one", "whole share", *(("positive",) if value > 0 else ())})
 
 
@@ -35,13 +35,13 @@ def _parts(value: Fraction) -> dict[str, object]:
 
 
 def a_multiple(rng: Random) -> Fraction:
-    """The factor of pi."""
+    """Draw the factor of pi."""
     value = Fraction(rng.randint(1, 40), rng.choice((1, 1, 1, 2, 3, 4, 5, 6, 12)))
     return -value if rng.random() < 0.15 else value
 
 
 def of_pi(name: str, stands: Stands, text: str, whole: bool | None = None) -> Surface[Fraction]:
-    """<s> the sign, <a> over <b>, <c> is <a> without a 1; `whole`: only of whole multiples, or of none."""
+    """A surface of multiples of pi: <s> the sign, <a> over <b>, <c> is <a> without a 1; `whole`: only integer multiples, or only others."""
 
     def write(value: Fraction, rng: Random) -> str | None:
         return None if whole is not None and whole != (value.denominator == 1) else fill(text, **_parts(value))
@@ -54,7 +54,7 @@ def _pi_decimal(rounds: bool, most: int, least: int) -> Callable[[Fraction, Rand
 
 
 def _of_fraction(name: str, change: Callable[[Fraction, Random], Fraction]) -> Mistake[Fraction]:
-    """Another factor, never 0, never one of which some function is itself."""
+    """A mistake in the factor, whose result is never 0, the value or twice the value."""
 
     def apply(value: Fraction, rng: Random) -> Fraction | None:
         rival = change(value, rng)
@@ -124,7 +124,7 @@ MULTIPLE: Family[Fraction] = Family(
 
 @dataclass(frozen=True)
 class IrrationalRoot:
-    """`factor` times the square root of `radicand`, which no square divides."""
+    """The number `factor` times the square root of `radicand`, which is square-free."""
 
     factor: Fraction
     radicand: int
@@ -137,13 +137,13 @@ SQUARE_FREE = (2, 3, 5, 6, 7, 10, 11, 13, 14, 15)
 
 
 def a_root(rng: Random) -> IrrationalRoot:
-    """A whole or broken multiple of a root."""
+    """Draw an integer or fractional multiple of a square root."""
     factor = Fraction(rng.randint(1, 20), rng.choice((1, 1, 1, 2, 3, 4, 5)))
     return IrrationalRoot(-factor if rng.random() < 0.15 else factor, rng.choice(SQUARE_FREE))
 
 
 def root_form(name: str, stands: Stands, text: str, whole: bool | None = None, least: int = 1) -> Surface[IrrationalRoot]:
-    """<s> sign, <a> over <b> the factor, <c> is <a> without a 1, <n> the radicand, <aan> a²n, <an> a·n, <bn> b·n."""
+    """A surface of roots: <s> sign, <a> over <b> the factor, <c> is <a> without a 1, <n> the radicand, <aan> a²n, <an> a·n, <bn> b·n."""
 
     def write(value: IrrationalRoot, rng: Random) -> str | None:
         if (whole is not None and whole != (value.factor.denominator == 1)) or abs(value.factor.numerator) < least:
@@ -242,7 +242,7 @@ IRRATIONALS = (MULTIPLE, ROOT)
 
 @dataclass(frozen=True)
 class ShortName:
-    """A whole number and the ways to write it without its digits."""
+    """An integer and the ways to write it without its digits."""
 
     number: int
     names: tuple[str, ...]
@@ -275,12 +275,12 @@ def _a_binomial(rng: Random) -> ShortName:
 
 
 def a_short_name(rng: Random) -> ShortName:
-    """A power, a factorial or a binomial coefficient."""
+    """Draw a power, a factorial or a binomial coefficient."""
     return rng.choice((_a_power, _a_factorial, _a_binomial))(rng)
 
 
 def by_name(name: str, stands: Stands, text: str) -> Surface[ShortName]:
-    """<w> one of its names, <n> its digits, <c> with commas."""
+    """A surface of such integers: <w> one of its names, <n> its digits, <c> with commas."""
 
     def write(value: ShortName, rng: Random) -> str | None:
         if "<w>" in text and not value.names:

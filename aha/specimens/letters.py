@@ -1,6 +1,6 @@
-"""The families whose gold is a letter: with the options' texts and without, of ten, of numbers.
+"""Golds that are option letters: with the options' texts and without, of ten options, of numbers.
 
-Golds of several letters: all of them have to be named, in any order.
+Golds of several letters, all of which have to be named, in any order.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ LETTERS = "ABCDEFGHIJ"
 
 @dataclass(frozen=True)
 class Option:
-    """A letter among options, and their texts; without texts, how many letters there are."""
+    """A letter among options, and the options' texts; without texts, the number of letters."""
 
     letter: str
     texts: tuple[str, ...]
@@ -43,26 +43,26 @@ def _letter(count: int, rng: Random) -> str:
 
 
 def an_option(rng: Random) -> Option:
-    """A letter among options with texts."""
+    """Draw a letter among options with texts."""
     texts = rng.choice(TEXTS)
     return Option(_letter(len(texts), rng), texts, len(texts))
 
 
 def a_bare_option(rng: Random) -> Option:
-    """A letter among 4, 5 or 10."""
+    """Draw a letter among 4, 5 or 10."""
     count = rng.choice((4, 4, 5, 10))
     return Option(_letter(count, rng), (), count)
 
 
 def a_numbered_option(rng: Random) -> Option:
-    """A letter among options that are numbers."""
+    """Draw a letter among options that are numbers."""
     texts = rng.choice(NUMBERS)
     return Option(_letter(len(texts), rng), texts, len(texts))
 
 
 def option(name: str, stands: Stands, text: str, but: str = "") -> Surface[Option]:
-    """<L> the letter, <l> in lower case, <w> in full width, <b> in bold signs, <t> its text, <O> another letter, <o> that one's text;
-    not of the letters `but`."""
+    """A surface of letters: <L> the letter, <l> in lower case, <w> full-width, <b> bold, <t> its text, <O> another letter, <o> the text of
+    that one; not for the letters `but`."""
 
     def write(value: Option, rng: Random) -> str | None:
         if value.letter in but or ("<t>" in text and value.text is None) or ("<o>" in text and not value.texts):
@@ -284,20 +284,21 @@ CHOICES: tuple[Family[Option], ...] = (
 
 @dataclass(frozen=True)
 class Options:
-    """The right letters in the order of the alphabet, and the texts of all options."""
+    """The right letters in alphabetical order, and the texts of all options."""
 
     letters: str
     texts: tuple[str, ...]
 
 
 def some_options(rng: Random) -> Options:
-    """Two or three of four to ten options, never all of them."""
+    """Draw two or three right letters of four to ten options, never all of them."""
     texts = rng.choice(TEXTS)
     return Options("".join(sorted(rng.sample(LETTERS[: len(texts)], rng.choice((2, 2, 3))))), texts)
 
 
 def letters(name: str, stands: Stands, text: str, mark: str = "", last: str = "", reverse: bool = False) -> Surface[Options]:
-    """<v> the letters with the mark between them, `last` before the last one; <a> the first, <r> the others, <n> a letter that is wrong."""
+    """A surface of several letters: <v> all with the mark between them, `last` before the last one; <a> the first, <r> the others, <n> a
+    wrong one."""
 
     def write(value: Options, rng: Random) -> str | None:
         row = value.letters[::-1] if reverse else value.letters

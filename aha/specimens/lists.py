@@ -1,7 +1,4 @@
-"""Golds of several numbers: lists, ordered tuples.
-
-Golds that are matrices and vectors.
-"""
+"""Golds of several numbers: lists, ordered tuples, matrices and vectors."""
 
 from __future__ import annotations
 
@@ -14,13 +11,13 @@ from aha.specimens.numbers import fill
 from aha.specimens.snares import DENIALS, OTHER_LAST, RUNS_ON, SNARES, THOUGHTS
 from aha.types import Latex
 
-ALONE = (*DENIALS, *OTHER_LAST, *THOUGHTS, *RUNS_ON)  # the snares that no list and no "or" between two claims makes true
+ALONE = (*DENIALS, *OTHER_LAST, *THOUGHTS, *RUNS_ON)  # the snares that stay wrong for golds of several values
 
 Values = tuple[Fraction, ...]
 
 
 def digits(value: Fraction, slash: bool = False) -> str:
-    """A number in LaTeX, or with a slash for its fraction."""
+    """Return a number in LaTeX, or with a slash for its fraction."""
     if value.denominator == 1:
         return str(value.numerator)
     sign = "-" if value < 0 else ""
@@ -28,23 +25,23 @@ def digits(value: Fraction, slash: bool = False) -> str:
 
 
 def a_number(rng: Random, share: float = 0.25) -> Fraction:
-    """A whole number from -20 to 20, or so often a fraction."""
+    """Draw an integer from -20 to 20, or with the probability `share` a fraction."""
     return Fraction(rng.randint(-9, 9), rng.randint(2, 5)) if rng.random() < share else Fraction(rng.randint(-20, 20))
 
 
 def join(values: Iterable[Fraction], mark: str, slash: bool = False) -> str:
-    """The numbers with the mark between them."""
+    """Return the numbers with the mark between them."""
     return mark.join(digits(value, slash) for value in values)
 
 
 def change_item(values: Values, rng: Random) -> Values:
-    """One of the numbers is another."""
+    """Replace one of the numbers by another."""
     i = rng.randrange(len(values))
     return (*values[:i], values[i] + rng.choice((1, -1, 2, 10)), *values[i + 1 :])
 
 
 def flip_sign(values: Values, rng: Random) -> Values:
-    """One of the numbers has the other sign."""
+    """Flip the sign of one of the numbers."""
     i = rng.randrange(len(values))
     return (*values[:i], -values[i], *values[i + 1 :])
 
@@ -53,7 +50,7 @@ def flip_sign(values: Values, rng: Random) -> Values:
 
 
 def a_set(rng: Random) -> Values:
-    """Two to four different numbers."""
+    """Draw two to four different numbers."""
     numbers = dict[Fraction, None]()
     while len(numbers) < 2 or (len(numbers) < 4 and rng.random() < 0.3):
         numbers[a_number(rng)] = None
@@ -61,7 +58,8 @@ def a_set(rng: Random) -> Values:
 
 
 def list_form(name: str, stands: Stands, text: str, mark: str = "", count: int | None = None, reverse: bool = False) -> Surface[Values]:
-    """<v> the values joined by the mark, <a> the first, <b> the rest joined by commas; `count`: only of so many values."""
+    """A surface of lists: <v> the values joined by the mark, <a> the first, <b> the rest joined by commas; `count`: only for so many
+    values."""
 
     def write(values: Values, rng: Random) -> str | None:
         if not values or (count is not None and len(values) != count):
@@ -84,7 +82,7 @@ def _opposites(values: Values, rng: Random) -> str | None:
 
 
 def boxes(mark: str, most: int = 9) -> Callable[[Values, Random], str | None]:
-    """A box for each number, the mark between them, for up to so many."""
+    """Return a writer of a box for each number, with the mark between them, for two to `most` numbers."""
     return lambda values, rng: mark.join(rf"$\boxed{{{digits(value)}}}$" for value in values) if 2 <= len(values) <= most else None
 
 
@@ -162,7 +160,7 @@ SET: Family[Values] = Family(
 
 
 def a_tuple(rng: Random) -> Values:
-    """Two or three different numbers."""
+    """Draw two or three different numbers."""
     while True:
         numbers = tuple(a_number(rng, 0.2) for _ in range(rng.choice((2, 2, 2, 3))))
         if len(set(numbers)) == len(numbers):
@@ -170,7 +168,7 @@ def a_tuple(rng: Random) -> Values:
 
 
 def tuple_form(name: str, stands: Stands, text: str, count: int | None = None) -> Surface[Values]:
-    """<v> all joined by commas, <a>, <b>, <c> one by one."""
+    """A surface of tuples: <v> all joined by commas, <a>, <b>, <c> one by one."""
 
     def write(values: Values, rng: Random) -> str | None:
         if len(values) < 2 or (count is not None and len(values) != count):
@@ -247,7 +245,7 @@ Rows = tuple[Values, ...]
 
 
 def a_matrix(rng: Random) -> Rows:
-    """Rows of different entries, of six shapes."""
+    """Draw rows of different entries, in one of five shapes."""
     high, wide = rng.choice(((2, 2), (2, 2), (3, 1), (2, 1), (2, 3), (3, 3)))
     while True:
         rows = tuple(tuple(a_number(rng, 0.15) for _ in range(wide)) for _ in range(high))
@@ -256,8 +254,8 @@ def a_matrix(rng: Random) -> Rows:
 
 
 def matrix(name: str, text: str, gap: str = " ", least: int = 1) -> Surface[Rows]:
-    """<m> the entries of an environment, <c> its columns as array wants them, <f> the entries in a row, <s> their sum, <a> the first one;
-    only of so many columns at least."""
+    """A surface of matrices: <m> the entries of an environment, <c> its columns as array wants them, <f> the entries in a row, <s> their
+    sum, <a> the first; only for `least` columns or more."""
 
     def write(rows: Rows, rng: Random) -> str | None:
         if len(rows[0]) < least:
@@ -270,7 +268,7 @@ def matrix(name: str, text: str, gap: str = " ", least: int = 1) -> Surface[Rows
 
 
 def _turned_over(rows: list[list[Fraction]], rng: Random) -> list[list[Fraction]]:
-    """Rows as columns, where neither is alone."""
+    """Return the transpose, if there are two rows and two columns or more."""
     return [list(column) for column in zip(*rows, strict=True)] if len(rows) > 1 and len(rows[0]) > 1 else rows
 
 

@@ -18,14 +18,14 @@ from aha.types import Latex
 
 @dataclass(frozen=True)
 class Solution:
-    """One name's value."""
+    """A name and its value."""
 
     name: str
     value: Fraction
 
 
 def a_solution(rng: Random) -> Solution:
-    """A letter with a value of which no small function is itself."""
+    """Draw a letter and a value for which no template's small function gives the value itself."""
     while True:
         value = a_number(rng)
         if value not in (0, 1, -1, 2):
@@ -33,7 +33,8 @@ def a_solution(rng: Random) -> Solution:
 
 
 def solution_form(name: str, stands: Stands, text: str, whole: bool = False) -> Surface[Solution]:
-    """<x> the name, <v> the value, <o> another name, <k> times it over k."""
+    """A surface of a solution: <x> the name, <v> the value, <o> another name, <k> a factor, <p> the value times it, <n> the value plus
+    1."""
 
     def write(value: Solution, rng: Random) -> str | None:
         if whole and value.value.denominator > 1:
@@ -105,7 +106,7 @@ Assignments = tuple[tuple[int, int], ...]  # p and q, one pair for each solution
 
 
 def an_assignment(rng: Random) -> Assignments:
-    """One or two pairs of values for p and q."""
+    """Draw one or two pairs of values for p and q."""
     pairs = dict[tuple[int, int], None]()
     while len(pairs) < 1 + (rng.random() < 0.5):
         pair = (rng.randint(2, 40), rng.randint(2, 40))
@@ -115,7 +116,7 @@ def an_assignment(rng: Random) -> Assignments:
 
 
 def assignment_form(name: str, stands: Stands, text: str, mark: str = "; ", count: int | None = None) -> Surface[Assignments]:
-    """The text for each pair of <p> and <q>, joined by the mark."""
+    """A surface of assignments: the text for each pair of <p> and <q>, joined by the mark."""
 
     def write(value: Assignments, rng: Random) -> str | None:
         if not value or (count is not None and len(value) != count):

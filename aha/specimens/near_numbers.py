@@ -1,4 +1,4 @@
-"""Claims in which a right number stands and which are a bound, several numbers, or the number with a sign before or after it."""
+"""Claims that contain a right number but are a bound, several numbers, or the number with a sign before or after it."""
 
 from __future__ import annotations
 

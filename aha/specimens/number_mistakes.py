@@ -1,4 +1,4 @@
-"""The mistakes that people and models make with one number, and what only looks like it."""
+"""The mistakes that people and models make with a single number, and texts that only look like the number."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LOOK_ALIKE = {"0": "O", "1": "l", "3": "З", "5": "Ƽ", "6": "б", "8": "Ȣ"}
 
 
 def number_mistake(name: str, change: Callable[[Fraction, Random], Fraction | None], tiny: bool = False) -> Mistake[Fraction]:
-    """A mistake that never ends at 0, 1, -1, the value itself or twice it, so that no template around both values comes true."""
+    """A mistake that never gives 0, 1, -1, the value itself or twice it, so that no template that joins both values is true."""
 
     def apply(value: Fraction, rng: Random) -> Fraction | None:
         rival = change(value, rng)
@@ -26,7 +26,7 @@ def number_mistake(name: str, change: Callable[[Fraction, Random], Fraction | No
 
 
 def _of_digits(change: Callable[[str, Random], str]) -> Callable[[Fraction, Random], Fraction | None]:
-    """A change of the decimal's digits."""
+    """Return a change of a number by a change of its decimal digits."""
 
     def apply(value: Fraction, rng: Random) -> Fraction | None:
         digits = decimal(abs(value))
@@ -154,7 +154,7 @@ def _many_boxes(value: Fraction, rng: Random) -> str | None:
 
 
 def _short(value: Fraction, rng: Random) -> str | None:
-    """A decimal of fewer than six places for what has none."""
+    """Return a non-terminating decimal with fewer than six places, cut or rounded."""
     return (cut if rng.random() < 0.5 else round_to)(value, rng.randint(1, 5)) if places(value) is None else None
 
 

@@ -1,6 +1,6 @@
-"""One exact number on every surface.
+"""A single exact number on every surface.
 
-Exact numbers written out: digits, decimals that end, repeat or are cut, words, and Chinese numerals.
+Exact numbers are written as digits, as decimals that end, repeat or are cut, as words, and as Chinese numerals.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _DIGITS = "零一二三四五六七八九"
 
 
 def words(number: int) -> str:
-    """English words for 0 to 999,999."""
+    """Return the English words for 0 to 999,999."""
     units, tens = _UNITS.split(), _TENS.split()
     if number < 20:
         return units[number]
@@ -30,7 +30,7 @@ def words(number: int) -> str:
 
 
 def chinese(number: int) -> str:
-    """Chinese numerals for 0 to 9,999."""
+    """Return the Chinese numerals for 0 to 9,999."""
     if number < 10:
         return _DIGITS[number]
     if number < 20:
@@ -44,17 +44,17 @@ def chinese(number: int) -> str:
 
 
 def wide(text: str) -> str:
-    """The digits in full width, as East Asian keyboards write them."""
+    """Return the digits in full width, as East Asian keyboards write them."""
     return "".join(chr(ord(sign) + 0xFEE0) if sign in "0123456789.-" else sign for sign in text)
 
 
 def group_digits(number: int, mark: str) -> str:
-    """The mark between every three digits."""
+    """Return the number with the mark between every three digits."""
     return f"{number:,}".replace(",", mark)
 
 
 def _apart(denominator: int) -> tuple[int, int]:
-    """The digits before a period begins, and the factor of the denominator that makes the period."""
+    """Return the number of digits before a period begins, and the factor of the denominator that makes the period."""
     twos = fives = 0
     while denominator % 2 == 0:
         denominator, twos = denominator // 2, twos + 1
@@ -64,32 +64,33 @@ def _apart(denominator: int) -> tuple[int, int]:
 
 
 def places(value: Fraction) -> int | None:
-    """How many decimal places a value has, `None` where they never end."""
+    """Return the number of decimal places of a value, `None` if they never end."""
     count, tail = _apart(value.denominator)
     return count if tail == 1 else None
 
 
 def cut(value: Fraction, count: int) -> str:
-    """The decimal with so many places, the rest cut off."""
+    """Return the decimal with so many places, the rest cut off."""
     digits = str(abs(value.numerator) * 10**count // value.denominator).rjust(count + 1, "0")
     sign = "-" if value < 0 and int(digits) else ""
     return f"{sign}{digits[:-count]}.{digits[-count:]}" if count else sign + digits
 
 
 def round_to(value: Fraction, count: int) -> str:
-    """The decimal with so many places, the last one rounded half away from zero."""
+    """Return the decimal with so many places, the last one rounded half away from zero."""
     half = Fraction(1, 2 * 10**count)
     return cut(value + (half if value >= 0 else -half), count)
 
 
 def decimal(value: Fraction) -> str | None:
-    """The decimal that ends, `None` where it does not."""
+    """Return the decimal if it ends, else `None`."""
     count = places(value)
     return None if count is None else cut(value, count)
 
 
 def period_of(value: Fraction) -> tuple[str, str] | None:
-    """Digits up to the period (`0.1` of 1/6) and the period (`6`); `None` where it ends, or the period is longer than six."""
+    """Return the digits up to the period (`0.1` for 1/6) and the period (`6`); `None` if the decimal ends or the period is longer than
+    six."""
     before, tail = _apart(value.denominator)
     length = next((length for length in range(1, 7) if (10**length - 1) % tail == 0), None)
     if tail == 1 or length is None:
@@ -100,7 +101,7 @@ def period_of(value: Fraction) -> tuple[str, str] | None:
 
 
 def in_base(number: int, base: int) -> str:
-    """The digits of a number from 0 on in a base from 2 to 9."""
+    """Return the digits of a number from 0 on in a base from 2 to 9."""
     digits = ""
     while number:
         digits = "0123456789"[number % base] + digits
@@ -109,7 +110,7 @@ def in_base(number: int, base: int) -> str:
 
 
 def root(value: Fraction, count: int, rounds: bool) -> str:
-    """The square root of a value of at least 0 as a decimal of so many places, rounded or cut off."""
+    """Return the square root of a value of at least 0 as a decimal of so many places, rounded or cut off."""
     digits = isqrt(value.numerator * 10 ** (2 * count + 4) // value.denominator)
     return (round_to if rounds else cut)(Fraction(digits, 10 ** (count + 2)), count)
 
@@ -123,12 +124,12 @@ Writes = Callable[[Fraction, Random], str | None]
 
 
 def whole(value: Fraction) -> int | None:
-    """The whole number that a value is, if it is one."""
+    """Return the value as an integer, or None if it is not one."""
     return value.numerator if value.denominator == 1 else None
 
 
 def fill(text: str, **parts: object) -> str:
-    """The text with each <name> in it replaced."""
+    """Return the text with each <name> in it replaced."""
     for name, part in parts.items():
         text = text.replace(f"<{name}>", str(part))
     return text
@@ -138,8 +139,8 @@ def fill(text: str, **parts: object) -> str:
 
 
 def of_whole(name: str, stands: Stands, text: str, least: int | None = None, most: int | None = None) -> Exact:
-    """A surface of whole numbers within bounds: <n> the number, <a> its size, <t> a thing, <x> a name, <k> a small number, <m> n - k,
-    <p> n times k."""
+    """A surface of integers within bounds: <n> the number, <a> its size, <t> a thing, <x> a name, <k> a small number, <m> n - k, <p> n
+    times k."""
 
     def write(value: Fraction, rng: Random) -> str | None:
         n = whole(value)
@@ -152,7 +153,7 @@ def of_whole(name: str, stands: Stands, text: str, least: int | None = None, mos
 
 
 def if_whole(name: str, stands: Stands, write: Callable[[int], str | None], least: int | None = None, most: int | None = None) -> Exact:
-    """A surface of whole numbers within bounds that a function writes."""
+    """A surface of integers within bounds that a function writes."""
 
     def write_whole(value: Fraction, rng: Random) -> str | None:
         n = whole(value)
@@ -166,7 +167,7 @@ DIGITS = of_whole("digits", "any", "<n>")
 
 
 def _mantissa(number: int) -> tuple[str, int] | None:
-    """`3.2` and 4 for 32,000; `None` for what does not end in a zero."""
+    """Return `3.2` and 4 for 32,000; `None` for a number that does not end in a zero."""
     if number == 0 or number % 10:
         return None
     digits = str(abs(number)).rstrip("0")
@@ -246,8 +247,8 @@ WHOLE: tuple[Exact, ...] = (
 
 
 def of_fraction(name: str, stands: Stands, text: str, digits: int = 9, only_negative: bool = False) -> Exact:
-    """A surface of what is not whole: <s> its sign, <a> and <b> its parts (at most so many digits), <k> a factor, <i>, <c> the mixed
-    number's parts. `only_negative`: of negative values only."""
+    """A surface of fractions: <s> the sign, <a> and <b> the parts (at most so many digits), <k> a factor, <i>, <c> the mixed number's
+    parts. `only_negative`: only for negative values."""
 
     def write(value: Fraction, rng: Random) -> str | None:
         a, b = abs(value.numerator), value.denominator
@@ -261,7 +262,7 @@ def of_fraction(name: str, stands: Stands, text: str, digits: int = 9, only_nega
 
 
 def _sum(value: Fraction, rng: Random) -> str | None:
-    """Two fractions that add up to it."""
+    """Return two fractions that add up to the value."""
     step = Fraction(1, rng.randint(2, 9))
     first = value - step
     if first <= 0 or value.denominator > 99:
@@ -270,7 +271,7 @@ def _sum(value: Fraction, rng: Random) -> str | None:
 
 
 def _decimal(text: str, zeros: str = "") -> Writes:
-    """<d> the digits and some zeros, <f> the digits of a value below 1 without the zero before the dot."""
+    """A writer of decimals: <d> the digits and some zeros, <f> the digits of a value below 1 without the zero before the dot."""
 
     def write(value: Fraction, rng: Random) -> str | None:
         digits = decimal(value) if value.denominator > 1 else None

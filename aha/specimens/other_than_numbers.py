@@ -1,10 +1,10 @@
-"""Claims in which a right number stands and which are another number, a formula, or no number at all."""
+"""Claims that contain a right number but are another number, a formula, or no number at all."""
 
 from __future__ import annotations
 
 from aha.specimens.family import ANYWHERE, MATHS, templates
 
-FACTORIAL = templates(r"\left(§\right)!", MATHS, "sealed", needs={"number"})  # in a sentence the sign may be the sentence's own
+FACTORIAL = templates(r"\left(§\right)!", MATHS, "sealed", needs={"number"})  # in a sentence the exclamation mark may be the sentence's own
 
 MORE_THAN_A_NUMBER = templates(
     r"""

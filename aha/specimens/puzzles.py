@@ -1,4 +1,4 @@
-"""Countdown puzzles, and products whose question must not be the answer."""
+"""Countdown puzzles, and products for which repeating the question is no answer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from aha.types import Countdown, Latex
 
 @dataclass(frozen=True)
 class Puzzle:
-    """Numbers, and an expression that uses each of them once."""
+    """Numbers, an expression that uses each of them once, and its value."""
 
     numbers: tuple[int, ...]
     expression: str
@@ -22,7 +22,7 @@ class Puzzle:
 
 
 def _combine(numbers: list[int], rng: Random) -> tuple[str, Fraction]:
-    """A random expression of all numbers, every operation in parentheses of its own but the last."""
+    """Return a random expression of all numbers, with parentheses around every operation, and its value."""
     if len(numbers) == 1:
         return str(numbers[0]), Fraction(numbers[0])
     cut = rng.randint(1, len(numbers) - 1)
@@ -33,7 +33,7 @@ def _combine(numbers: list[int], rng: Random) -> tuple[str, Fraction]:
 
 
 def a_puzzle(rng: Random) -> Puzzle:
-    """Three to five numbers and an expression of them that comes to a whole number from 5 to 999."""
+    """Draw three to five numbers and an expression of them whose value is an integer from 5 to 999."""
     while True:
         numbers = [rng.randint(1, 50) for _ in range(rng.randint(3, 5))]
         text, value = _combine(numbers, rng)
@@ -42,7 +42,8 @@ def a_puzzle(rng: Random) -> Puzzle:
 
 
 def puzzle(name: str, stands: Stands, text: str) -> Surface[Puzzle]:
-    """<e> the expression, <s> with blanks, <t> with the signs of LaTeX, <n> the target, <o> one more, <l> the last number."""
+    """A surface of puzzles: <e> the expression, <s> with blanks, <t> with LaTeX signs, <n> the target, <o> one more, <l> the last
+    number."""
 
     def write(value: Puzzle, rng: Random) -> str:
         with_blanks = "".join(f" {sign} " if sign in "+-*/" else sign for sign in value.expression)
@@ -67,7 +68,7 @@ def puzzle(name: str, stands: Stands, text: str) -> Surface[Puzzle]:
 
 
 def _rival(value: Puzzle, rng: Random) -> Puzzle | None:
-    """Another expression of the same numbers that comes to something else."""
+    """Return another expression of the same numbers with another value."""
     numbers = list(value.numbers)
     rng.shuffle(numbers)
     text, number = _combine(numbers, rng)
@@ -75,7 +76,7 @@ def _rival(value: Puzzle, rng: Random) -> Puzzle | None:
 
 
 def _rival_numbers(value: Puzzle, rng: Random) -> Puzzle | None:
-    """An expression with the right value of other numbers."""
+    """Return an expression of other numbers with the right value."""
     first = rng.randint(1, value.target - 1)
     numbers = (first, value.target - first)
     return None if sorted(numbers) == sorted(value.numbers) else Puzzle(numbers, f"{first}+{value.target - first}", value.target)
@@ -159,7 +160,7 @@ PUZZLE: Family[Puzzle] = Family(
 
 @dataclass(frozen=True)
 class Product:
-    """What the question asks to be multiplied or added up."""
+    """Two numbers that the question asks to multiply or add, and the result."""
 
     a: int
     b: int
@@ -171,14 +172,14 @@ SIGNS = {r"\cdot": lambda a, b: a * b, r"\times": lambda a, b: a * b, "+": lambd
 
 
 def a_product(rng: Random) -> Product:
-    """Two numbers and what the question asks to do with them."""
+    """Draw two numbers and the operation that the question asks for."""
     sign = rng.choice(tuple(SIGNS))
     a, b = rng.randint(100, 999), rng.randint(12, 99)
     return Product(a, b, sign, SIGNS[sign](a, b))
 
 
 def product(name: str, stands: Stands, text: str) -> Surface[Product]:
-    """<a>, <b> and <s> the numbers and the sign, <n> the value, <o> one more."""
+    """A surface of products: <a>, <b> and <s> the numbers and the sign, <n> the value, <o> one more."""
     return Surface(name, stands, lambda value, rng: fill(text, a=value.a, b=value.b, s=value.sign, n=value.value, o=value.value + 1))
 
 

@@ -1,4 +1,4 @@
-"""Replies around a claim that leave it what it is: a right claim stays right in each, a wrong one stays wrong."""
+"""Replies around a claim that do not change it: a right claim stays right, a wrong one stays wrong."""
 
 from __future__ import annotations
 

@@ -17,22 +17,22 @@ ALL_SNARES = (*NEAR_NUMBERS, *SNARES)
 
 
 def as_decimal(value: Fraction) -> str:
-    """A value whose decimal ends, without needless places."""
+    """Return a value whose decimal ends, without needless places."""
     return str(value.numerator) if value.denominator == 1 else str(decimal(value))
 
 
 def positive(value: Fraction) -> frozenset[str]:
-    """What templates ask of a number."""
+    """Return the traits of a number that templates ask for."""
     return frozenset({"number", "one", "positive"}) if value > 0 else frozenset({"number", "one"})
 
 
 def decimal_form(name: str, stands: Stands, text: str, exact: bool = True) -> Surface[Fraction]:
-    """<d> the digits of a value whose decimal ends."""
+    """A surface of numbers whose decimal ends: <d> the digits."""
     return Surface(name, stands, lambda value, rng: None if decimal(value) is None else fill(text, d=as_decimal(value)), exact)
 
 
 def short(mistakes: tuple[Mistake[Fraction], ...], *forbidden: Callable[[Fraction], Fraction]) -> tuple[Mistake[Fraction], ...]:
-    """The mistakes whose decimals end, without those that end at one of the value's `forbidden` other readings."""
+    """Return the mistakes whose decimals end, without those that give one of the value's `forbidden` other readings."""
 
     def keep(mistake: Mistake[Fraction]) -> Mistake[Fraction]:
         def change(value: Fraction, rng: Random) -> Fraction | None:
@@ -49,7 +49,7 @@ def short(mistakes: tuple[Mistake[Fraction], ...], *forbidden: Callable[[Fractio
 
 
 def a_share(rng: Random) -> Fraction:
-    """From 1.1 to 99.9 per cent."""
+    """Draw a percentage from 1.1 to 99.9."""
     return Fraction(rng.randint(4, 99)) if rng.random() < 0.7 else Fraction(rng.randint(11, 999), 10)
 
 
@@ -96,7 +96,7 @@ PERCENT: Family[Fraction] = Family(
 
 
 def an_angle(rng: Random) -> Fraction:
-    """From 4 to 359 degrees."""
+    """Draw an angle of 4 to 359 degrees."""
     return Fraction(rng.choice((rng.randint(4, 359), rng.choice((15, 30, 36, 45, 60, 72, 75, 90, 105, 120, 135, 144, 150)))))
 
 
@@ -157,13 +157,13 @@ DEGREES: Family[Fraction] = Family(
 
 
 def an_amount(rng: Random) -> Fraction:
-    """Dollars and perhaps cents."""
+    """Draw an amount of dollars, often with cents."""
     dollars = rng.randint(4, rng.choice((99, 999, 9_999)))
     return Fraction(dollars) if rng.random() < 0.3 else Fraction(100 * dollars + rng.randint(1, 99), 100)
 
 
 def _price(value: Fraction, mark: str = "") -> str | None:
-    """18.90, where it is no finer than cents."""
+    """Return an amount as 18.90, if it is not finer than cents."""
     cents = value * 100
     if cents.denominator > 1 or value < 0:
         return None
@@ -171,7 +171,8 @@ def _price(value: Fraction, mark: str = "") -> str | None:
 
 
 def price(name: str, stands: Stands, text: str, mark: str = "") -> Surface[Fraction]:
-    """<p> dollars and cents, <d> dollars alone, <c> cents alone, <t> cents in all; <c>... at the end asks for some cents."""
+    """A surface of amounts: <p> dollars and cents, <d> dollars alone, <c> cents alone, <t> cents in all; <c>... at the end requires
+    cents."""
 
     def write(value: Fraction, rng: Random) -> str | None:
         amount = _price(value, mark)

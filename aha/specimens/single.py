@@ -1,4 +1,4 @@
-"""The families whose gold is one number."""
+"""The families whose gold is a single number."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ ALL_SNARES = (*NEAR_NUMBERS, *SNARES)
 
 
 def traits(*more: str) -> Traits:
-    """What templates ask of a number: whole, positive, the day of a month."""
+    """Return a function that gives the traits of a number that templates ask for: whole, positive, the day of a month."""
 
     def of(value: Fraction) -> frozenset[str]:
         signs = {"positive"} if value > 0 else set[str]()
@@ -59,7 +59,7 @@ def traits(*more: str) -> Traits:
 
 
 def a_whole(rng: Random) -> Fraction:
-    """From 4 on, so that no function of it is itself; now and then large or negative."""
+    """Draw an integer of size 4 or more, so that no template's function of it is the number itself; some are large or negative."""
     size = rng.choice((28, 99, 99, 99, 999, 999, 9_999, 99_999, 10**9))
     number = rng.randint(4, size)
     if rng.random() < 0.2:
@@ -68,7 +68,7 @@ def a_whole(rng: Random) -> Fraction:
 
 
 def a_fraction(rng: Random) -> Fraction:
-    """A fraction in its lowest terms, of either sign."""
+    """Draw a fraction in its lowest terms, of either sign."""
     while True:
         value = Fraction(rng.randint(1, rng.choice((9, 40, 200))), rng.randint(2, rng.choice((9, 12, 99))))
         if value.denominator > 1:
@@ -76,7 +76,7 @@ def a_fraction(rng: Random) -> Fraction:
 
 
 def a_decimal(rng: Random) -> Fraction:
-    """A decimal of one to four places, of either sign."""
+    """Draw a decimal of one to four places, of either sign."""
     count = rng.randint(1, 4)
     while True:
         value = Fraction(rng.randint(1, 10 ** (count + rng.randint(0, 2))), 10**count)
@@ -85,13 +85,13 @@ def a_decimal(rng: Random) -> Fraction:
 
 
 def a_mixed_number(rng: Random) -> Fraction:
-    """A whole number and a fraction below 1."""
+    """Draw an integer plus a fraction below 1."""
     b = rng.randint(2, 12)
     return Fraction(rng.randint(1, 30)) + Fraction(rng.randint(1, b - 1), b)
 
 
 def a_repeating_decimal(rng: Random) -> Fraction:
-    """A fraction whose decimal repeats."""
+    """Draw a fraction whose decimal repeats."""
     while True:
         value = Fraction(rng.randint(1, 99), rng.choice((3, 6, 7, 9, 11, 12, 15, 22, 33, 37, 99)))
         if places(value) is None:
@@ -99,7 +99,7 @@ def a_repeating_decimal(rng: Random) -> Fraction:
 
 
 def a_power_of_ten(rng: Random) -> Fraction:
-    """A mantissa of one or two digits times a power of ten."""
+    """Draw a mantissa of one or two digits times a power of ten."""
     mantissa = Fraction(rng.randint(11, 99), 10) if rng.random() < 0.6 else Fraction(rng.randint(2, 9))
     exponent = rng.choice([*range(-12, -1), *range(3, 13)])
     return mantissa * (Fraction(10**exponent) if exponent > 0 else Fraction(1, 10**-exponent))

@@ -1,4 +1,4 @@
-"""Replies that name the right value and do not claim it, or claim something else too: none of them is right."""
+"""Replies that name the right value without claiming it, or claim something else too; none of them is right."""
 
 from __future__ import annotations
 
@@ -263,6 +263,6 @@ The answer is $§ = ¶$.
 FAR_APART = (
     Template("The answer is not" + " " * 30_000 + "§."),
     Template("It is anything but" + "\n" * 3_000 + "§."),
-)  # for who reads the end
+)  # for a grader that reads only the end
 
 SNARES: tuple[Template, ...] = (*DENIALS, *FAR_APART, *HEDGES, *LISTS_OF_TWO, *OTHER_LAST, *THOUGHTS, *RUNS_ON, *EQUATIONS)

@@ -1,4 +1,4 @@
-"""Golds with units: one, and two that are added up."""
+"""Golds with units: a single unit, or two that are added up."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from aha.types import Latex, Reference
 
 @dataclass(frozen=True)
 class UnitMeasure:
-    """A unit: its sign in plain text and in LaTeX, its name for several, how many of the dimension's smallest it is."""
+    """A unit: its sign in plain text and in LaTeX, its plural name, and its size in the smallest unit of the dimension."""
 
     sign: str
     tex: str
@@ -61,7 +61,7 @@ DIMENSIONS: tuple[tuple[UnitMeasure, ...], ...] = (
 
 @dataclass(frozen=True)
 class Quantity:
-    """So much of a unit; `dimension` is its place among the dimensions."""
+    """An amount of a unit; `dimension` is the unit's index among the dimensions."""
 
     amount: Fraction
     unit: UnitMeasure
@@ -77,7 +77,7 @@ class Quantity:
 
 
 def a_quantity(rng: Random) -> Quantity:
-    """An amount of one unit."""
+    """Draw an amount of one unit."""
     dimension = rng.randrange(len(DIMENSIONS))
     amount = Fraction(rng.randint(4, 99)) if rng.random() < 0.7 else Fraction(rng.randint(11, 999), 10)
     return Quantity(amount, rng.choice(DIMENSIONS[dimension]), dimension)
@@ -88,7 +88,7 @@ def _tex_unit(unit: UnitMeasure, command: str = "text", gap: str = " ") -> str:
 
 
 def quantity_form(name: str, stands: Stands, text: str) -> Surface[Quantity]:
-    """<d> digits, <u> the sign, <t> the unit in \\text, <r> in \\mathrm, <w> its name."""
+    """A surface of quantities: <d> digits, <u> the sign, <t> the unit in \\text, <r> in \\mathrm, <w> its name."""
 
     def write(value: Quantity, rng: Random) -> str | None:
         if decimal(value.amount) is None:
@@ -101,7 +101,7 @@ def quantity_form(name: str, stands: Stands, text: str) -> Surface[Quantity]:
 
 
 def _other_unit(text: str) -> Callable[[Quantity, Random], str | None]:
-    """The same quantity in another unit of its dimension."""
+    """A writer of the same quantity in another unit of its dimension."""
 
     def write(value: Quantity, rng: Random) -> str | None:
         unit = rng.choice(DIMENSIONS[value.dimension])
@@ -115,7 +115,7 @@ def _other_unit(text: str) -> Callable[[Quantity, Random], str | None]:
 
 
 def _wrong_unit(text: str, same_dimension: bool) -> Callable[[Quantity, Random], str | None]:
-    """The same number of another unit."""
+    """A writer of the same number with another unit."""
 
     def write(value: Quantity, rng: Random) -> str | None:
         if same_dimension:
@@ -197,7 +197,7 @@ QUANTITY: Family[Quantity] = Family(
 
 @dataclass(frozen=True)
 class UnitPair:
-    """A larger and a smaller unit, each with its sign, its name for one and for several; so many of the small in a large."""
+    """A larger and a smaller unit, each with its sign and its names for one and for several; `size` small units make a large one."""
 
     large: tuple[str, str, str]
     small: tuple[str, str, str]
@@ -218,7 +218,7 @@ UNIT_PAIRS: tuple[UnitPair, ...] = (
 
 @dataclass(frozen=True)
 class Compound:
-    """So many small units in all."""
+    """A quantity in two units, as its total in small units."""
 
     total: int
     unit_pair: UnitPair
@@ -229,14 +229,14 @@ class Compound:
 
 
 def a_compound(rng: Random) -> Compound:
-    """So much of two units that none of them is 0."""
+    """Draw a quantity in two units, with neither part 0."""
     unit_pair = rng.choice(UNIT_PAIRS)
     return Compound(rng.randint(1, 9) * unit_pair.size + rng.randint(1, unit_pair.size - 1), unit_pair)
 
 
 def compound(name: str, stands: Stands, text: str) -> Surface[Compound]:
-    """<a> large <A> and <b> small <B> by name, <la> and <lb> by sign, <n> small in all, <q> large as a decimal, <i> and <f> large as a
-    mixed number, <ca> and <cb> by Chinese name."""
+    """A surface of such quantities: <a> large <A> and <b> small <B> by name, <la> and <lb> by sign, <n> small in all, <q> large as a
+    decimal, <i> and <f> large as a mixed number, <ca> and <cb> by Chinese name."""
 
     def write(value: Compound, rng: Random) -> str | None:
         unit_pair = value.unit_pair
@@ -260,7 +260,7 @@ def compound(name: str, stands: Stands, text: str) -> Surface[Compound]:
 
 
 def _parts_as_decimal(value: Compound, rng: Random) -> str | None:
-    """1.30 hours for 1 hour 30 minutes."""
+    """Write 1 hour 30 minutes as 1.30 hours."""
     a, b = value.parts
     digits = f"{a}.{b}"
     return None if Fraction(digits) == Fraction(value.total, value.unit_pair.size) else f"{digits} {value.unit_pair.large[2]}"

@@ -1,4 +1,4 @@
-"""The families whose gold is no number: words, names, dates, yes and no, infinity and the sets that have names."""
+"""The families whose gold is no number: words, names, dates, yes and no, infinity, and sets that have names."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PLACES = "Paris|London|Madrid|Lisbon|Vienna|Athens|Cairo|Tokyo|Beijing|Buenos Ai
 THINGS = "photosynthesis|gravity|oxygen|copper|a triangle|the moon|evaporation|an isosceles triangle|osmosis|a parallelogram"
 WORDS = "even|odd|prime|composite|rational|irrational|increasing|decreasing|convergent|divergent|Monday|Tuesday|Friday|north|south|red|blue"
 MONTHS = "January February March April May June July August September October November December".split()
-LIKE = {"a": "а", "e": "е", "o": "о", "c": "с", "p": "р", "i": "і"}  # Latin and Cyrillic
+LIKE = {"a": "а", "e": "е", "o": "о", "c": "с", "p": "р", "i": "і"}  # Latin letters and the Cyrillic ones that look like them
 
 
 @dataclass(frozen=True)
@@ -30,14 +30,14 @@ GROUPS = tuple(tuple(group.split("|")) for group in (PEOPLE, PLACES, THINGS))
 
 
 def a_phrase(rng: Random) -> Phrase:
-    """A name, a place or a thing."""
+    """Draw a name, a place or a thing."""
     group = rng.choice(GROUPS)
     return Phrase(rng.choice(group), group)
 
 
 def phrase(name: str, stands: Stands, text: str, words: int = 1) -> Surface[Phrase]:
-    """<p> the phrase, <l> in lower and <u> in upper case, <f> its first and <z> its last word but an article; of so many such words at
-    least."""
+    """A surface of phrases: <p> the phrase, <l> in lower and <u> in upper case, <f> its first and <z> its last word, articles left out;
+    only for phrases of `words` such words or more."""
 
     def write(value: Phrase, rng: Random) -> str | None:
         parts = _bare(value).split()
@@ -53,7 +53,7 @@ def _bare(value: Phrase) -> str:
 
 
 def _article(value: Phrase, rng: Random) -> str | None:
-    """Without its article, or with one where it is a thing that may have one."""
+    """Return the phrase without its article, or None if it has none."""
     bare = _bare(value)
     return bare if bare != value.text else None
 
@@ -148,12 +148,12 @@ WORD: Family[Phrase] = Family(
 
 
 def a_date(rng: Random) -> tuple[int, int]:
-    """Month and day."""
+    """Draw a month and a day."""
     return rng.randint(1, 12), rng.randint(2, 28)
 
 
 def date(name: str, stands: Stands, text: str) -> Surface[tuple[int, int]]:
-    """<m> the month, <l> in lower case, <d> the day, <n> the next month, <e> the next day."""
+    """A surface of dates: <m> the month, <l> in lower case, <d> the day, <n> the next month, <e> the next day."""
     return Surface(
         name,
         stands,
@@ -208,7 +208,7 @@ OPPOSITES = {"Yes": "No", "No": "Yes", "True": "False", "False": "True"}
 
 
 def verdict(name: str, stands: Stands, text: str, of: str = "Yes No True False") -> Surface[str]:
-    """<v> the word, <l> in lower and <u> in upper case, <o> the opposite; of the words `of` only."""
+    """A surface of verdicts: <v> the word, <l> in lower and <u> in upper case, <o> the opposite; only for the words `of`."""
 
     def write(value: str, rng: Random) -> str | None:
         return fill(text, v=value, l=value.lower(), u=value.upper(), o=OPPOSITES[value].lower()) if value in of.split() else None
@@ -254,7 +254,7 @@ VERDICT: Family[str] = Family(
 
 @dataclass(frozen=True)
 class Constant:
-    """What is meant, how a reference writes it, and how a claim may."""
+    """A constant: its name, how a reference writes it, and how a claim may write it."""
 
     name: str
     gold: str
@@ -298,7 +298,7 @@ CONSTANTS: tuple[Constant, ...] = (
 
 
 def constant(stands: Stands, i: int) -> Surface[Constant]:
-    """The claim of that number."""
+    """A surface of claim number `i` of a constant."""
 
     def write(value: Constant, rng: Random) -> str | None:
         claims = value.tex if stands == "tex" else value.text
@@ -308,7 +308,7 @@ def constant(stands: Stands, i: int) -> Surface[Constant]:
 
 
 def not_of(name: str, stands: Stands, text: str) -> Surface[Constant]:
-    """A claim that no constant is."""
+    """A surface of a claim that equals none of the constants."""
     return Surface(name, stands, lambda value, rng: text)
 
 
