@@ -1,6 +1,6 @@
-"""Files that survive a crash: each is there whole or not at all, and says by a checksum when it is not what was written.
+"""Files that survive a crash: each is complete or absent, and a checksum shows if it is not what was written.
 
-Every change goes through a `Disk`, one method a primitive, so that a test can fail or kill each of them in turn.
+Every change goes through a `Disk`, one method per primitive, so that a test can fail or kill each of them in turn.
 """
 
 from aha.durable.files import Disk, PiecewiseFile, disk_errors, is_aside, replace_file, seal, unseal

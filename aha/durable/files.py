@@ -23,7 +23,7 @@ from aha.redact import hide, hide_bytes, hide_tree
 
 
 class Disk:
-    """Every way a run changes a disk. Raises OSError."""
+    """The operations with which a run changes a disk. They raise OSError."""
 
     def write(self, path: Path, data: bytes) -> None:
         path.write_bytes(data)
@@ -36,7 +36,7 @@ class Disk:
         os.truncate(path, size)
 
     def fsync(self, path: Path) -> None:
-        """What stands in the file, or the names in the folder, is on the device."""
+        """Flush the file's data, or the folder's names, to the device."""
         descriptor = os.open(path, os.O_RDONLY)
         try:
             os.fsync(descriptor)
@@ -50,14 +50,14 @@ class Disk:
         path.mkdir()
 
     def remove(self, path: Path) -> None:
-        """A file, a link or a folder with all that is in it."""
+        """Remove a file, a link, or a folder with all its contents."""
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
             path.unlink()
 
     def free(self, path: Path) -> int:
-        """The bytes that may still be written there."""
+        """Return the free bytes on the disk of that path."""
         figures = os.statvfs(path)
         return figures.f_bavail * figures.f_frsize
 
@@ -73,7 +73,7 @@ REASONS = {
     errno.ENOENT: "it is gone; was the run directory moved or deleted? Put it back and run the same command again",
     errno.ENOTDIR: "a file stands where a folder should; move it away and run the same command again",
 }
-NO_NAME = {  # what is wrong with a name, whatever the disk does
+NO_NAME = {  # errors of the name itself, on any disk
     errno.ENAMETOOLONG: "no file can have so long a name",
     errno.ELOOP: "a link that leads back to itself",
 }
@@ -81,8 +81,8 @@ NO_NAME = {  # what is wrong with a name, whatever the disk does
 
 @contextmanager
 def disk_errors(path: Path, size: int = 0) -> Iterator[None]:
-    """A failed write or read in it leaves as DiskTrouble: one line with the path, and the bytes needed where they are known. BadInput
-    where there can be no such file."""
+    """Turn a failed write or read in this context into DiskTrouble: one line with the path, and the bytes needed if known. BadInput for a
+    path that no file can have."""
     try:
         yield
     except OSError as error:
@@ -93,13 +93,13 @@ def disk_errors(path: Path, size: int = 0) -> Iterator[None]:
 
 
 def _number_in(error: Exception) -> int:
-    """Return the number that the machine gave a failure, where only the words of another error have it; 0 where nothing says it."""
+    """Return the errno of a failure, if need be from the text of another error; 0 if there is none."""
     number = re.search(r"(?:os error |\[Errno )(\d+)", str(error))
     return int(number[1]) if number else 0
 
 
 def check_name(error: OSError, path: object) -> None:
-    """BadInput where the name itself is what is wrong."""
+    """Raise BadInput if the name itself is the problem."""
     if error.errno in NO_NAME:
         raise BadInput(f"{str(path)[:80]}{'…' * (len(str(path)) > 80)}: {NO_NAME[error.errno]}") from None
 
@@ -114,7 +114,7 @@ _INDENTED_END = b',\n  "crc": "%08x"\n}\n'
 
 
 def replace_file(disk: Disk, path: Path, data: bytes) -> None:
-    """The file holds `data`, in which what is secret is hidden, or, after a failure or a crash, what it held before."""
+    """Replace the file by `data`, with secrets hidden; after a failure or a crash it has its old content."""
     data = hide_bytes(data)
     if not path.name:
         raise BadInput(f"{path}: it names no file")
@@ -126,8 +126,8 @@ def replace_file(disk: Disk, path: Path, data: bytes) -> None:
 
 
 class PiecewiseFile:
-    """A file that is written in pieces, aside, and appears whole at `path` when the last one is there. Who makes the pieces hides what is
-    secret: a packed piece does not show it."""
+    """A file that is written in pieces under a temporary name and renamed to `path` when complete. The caller hides secrets: they cannot be
+    recognized in a compressed piece."""
 
     def __init__(self, disk: Disk, path: Path) -> None:
         self.path, self.size = path, 0
@@ -135,18 +135,18 @@ class PiecewiseFile:
 
     @property
     def sha256(self) -> str:
-        """Of the pieces so far."""
+        """The sha256 of the pieces so far."""
         return self._digest.hexdigest()
 
     def append(self, piece: bytes) -> None:
-        """Write a piece behind those before; the first one begins the file anew."""
+        """Append a piece; the first one begins the file anew."""
         with disk_errors(self.path, len(piece)), self._removal_on_failure():
             (self._disk.append if self.size else self._disk.write)(aside(self.path), piece)
         self.size += len(piece)
         self._digest.update(piece)
 
     def finish(self) -> None:
-        """All pieces are on the device, and the file has its name."""
+        """Flush all pieces to the device and give the file its name."""
         with disk_errors(self.path, self.size):
             with self._removal_on_failure():
                 self._disk.fsync(aside(self.path))
@@ -164,7 +164,7 @@ class PiecewiseFile:
 
 
 def is_special(path: Path) -> bool:
-    """Whether something stands there that is neither a file nor a folder."""
+    """Return True if the path is neither a file nor a folder but exists."""
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError):
@@ -173,18 +173,18 @@ def is_special(path: Path) -> bool:
 
 
 def is_aside(path: Path) -> bool:
-    """Whether this is what a crash left half-written or half-removed."""
+    """Return True for a name that a crash leaves for a half-written or half-removed file or folder."""
     return path.name.startswith(".") and path.name.endswith(".aside")
 
 
 def aside(path: Path) -> Path:
-    """Where a file or folder is while it is half there."""
+    """Return the temporary path of a file or folder until it is complete."""
     return path.with_name(f".{path.name}.aside")
 
 
 def seal(record: Mapping[str, Any], indent: int | None = None) -> bytes:
-    """JSON that ends with the CRC-32 of all its bytes before: one line, or indented for a person. `record` is not empty; what is secret in
-    it is hidden."""
+    """Return a record as JSON that ends with the CRC-32 of all bytes before: one line, or indented for a person. `record` is not empty;
+    secrets in it are hidden."""
     separators = None if indent else (",", ":")
     text = json.dumps(record, ensure_ascii=False, allow_nan=False, indent=indent, separators=separators)
     if hide(text) != text:
@@ -194,13 +194,13 @@ def seal(record: Mapping[str, Any], indent: int | None = None) -> bytes:
 
 
 def unseal(data: bytes, indent: int | None = None) -> dict[str, Any] | None:
-    """The record that was sealed; None where a byte differs."""
+    """Return the record of sealed bytes; None if a byte differs."""
     end = _INDENTED_END if indent else _LINE_END
     body = data[: -len(end % 0)]
     if data != body + end % zlib.crc32(body):
         return None
     try:
         record = parse_json(body + b"}")
-    except NotJson:  # a checksum over something that never was ours
+    except NotJson:  # a valid checksum over data that no run wrote
         return None
     return record if isinstance(record, dict) else None

@@ -1,6 +1,6 @@
-"""A folder that appears at once, whole, with the sha256 of every file in it.
+"""Folders that are published by one rename, complete, with the sha256 of every file in them.
 
-One owner at a time: a lock that the kernel gives back when its owner dies, however it dies.
+A folder has one owner at a time: a lock that the kernel releases when its owner dies, however it dies.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from aha.errors import AhaError, BadInput, DiskTrouble
 from aha.json_text import parse_json
 
 SUMS = "sha256.json"
-HOLDS = frozenset({".safetensors", ".json", ".jsonl", ".txt", ".jinja", ".model"})  # none of them can run code when read
+HOLDS = frozenset({".safetensors", ".json", ".jsonl", ".txt", ".jinja", ".model"})  # file types that cannot run code when read
 
 
 def publish_folder(disk: Disk, folder: Path, fill: Callable[[Path], None], size: int = 0) -> None:
-    """What `fill` writes into the folder it is given appears at `folder` by one rename, with the sha256 of every file."""
+    """Publish the files that `fill` writes at `folder` by one rename, with the sha256 of every file."""
     beside = aside(folder)
     with disk_errors(folder, size):
         home = folder.parent.stat().st_ino
@@ -39,7 +39,7 @@ def publish_folder(disk: Disk, folder: Path, fill: Callable[[Path], None], size:
             fill(beside)
             _settle(disk, beside)
             disk.rename(beside, folder)
-        except (OSError, SafetensorError, AhaError):  # what is half-written would only take space
+        except (OSError, SafetensorError, AhaError):  # a half-written folder would only take space
             with suppress(OSError):
                 disk.remove(beside)
             _unmake(folder.parent, home)
@@ -48,7 +48,7 @@ def publish_folder(disk: Disk, folder: Path, fill: Callable[[Path], None], size:
 
 
 def _unmake(parent: Path, home: int) -> None:
-    """Where the run was moved meanwhile, a library that writes into a folder makes its parents anew: those empty ones go again."""
+    """Remove the empty parents that a library recreated while it wrote into a folder, if the run was moved meanwhile."""
     with suppress(OSError):
         if parent.stat().st_ino != home:
             parent.rmdir()
@@ -56,7 +56,7 @@ def _unmake(parent: Path, home: int) -> None:
 
 
 def remove_folder(disk: Disk, folder: Path) -> None:
-    """The folder leaves its name at once, so that a crash never shows a part of it."""
+    """Rename the folder before removing it, so that a crash never shows a part of it."""
     with disk_errors(folder):
         disk.rename(folder, aside(folder))
         disk.fsync(folder.parent)
@@ -64,8 +64,8 @@ def remove_folder(disk: Disk, folder: Path) -> None:
 
 
 def check_folder(folder: Path, *, whole: bool = True) -> str:
-    """What is wrong with a published folder, naming the file; empty where every byte is as it was written. `whole` False: where all files
-    are there and as large as they were, which takes no longer for large ones."""
+    """Return the problem of a published folder, naming the file; empty if every byte is as it was written. `whole` False compares only the
+    presence and size of files, which is quick for large ones too."""
     with disk_errors(folder):
         if folder.is_symlink():
             return f"{folder}: refused: a link, not a folder"
@@ -78,12 +78,12 @@ def check_folder(folder: Path, *, whole: bool = True) -> str:
 
 
 def folder_bytes(folder: Path) -> int:
-    """The bytes that a published folder takes, as it says itself."""
+    """Return the bytes that a published folder takes, by its own list."""
     return sum(size for size, _ in (_read_sums(folder / SUMS) or {}).values())
 
 
 def _settle(disk: Disk, folder: Path) -> None:
-    """Every byte and name in the folder is on the device, and its sums are written."""
+    """Write the checksums of the folder, and flush every byte and name in it to the device."""
     entries = sorted(_entries(folder))
     for path in entries:
         refusal = _refusal(str(path.relative_to(folder))) or ("" if _is_plain(path) else "a link or a device")
@@ -136,7 +136,7 @@ def _read_sums(path: Path) -> dict[str, tuple[int, str]] | None:
 
 
 def _entries(folder: Path) -> list[Path]:
-    """All that is in the folder but folders. A link to a folder is an entry, and is not followed."""
+    """Return all entries of the folder but folders. A link to a folder is an entry, and is not followed."""
     return [
         Path(at) / name for at, folders, files in os.walk(folder) for name in [*files, *(n for n in folders if (Path(at) / n).is_symlink())]
     ]
@@ -156,7 +156,7 @@ _descriptors: set[int] = set()
 
 
 def _leave_to_the_parent() -> None:
-    """A forked worker that outlives its parent must not keep the parent's lock."""
+    """Close the lock's descriptors in a forked worker, which must not keep the parent's lock if it outlives the parent."""
     for descriptor in _descriptors:
         os.close(descriptor)
     _descriptors.clear()
@@ -166,7 +166,7 @@ os.register_at_fork(after_in_child=_leave_to_the_parent)
 
 
 class Lock:
-    """The lock on a file, whose text names the process that holds it. BadInput, within a second, where another one does."""
+    """The lock on a file, whose text names the process that holds it. BadInput, within a second, if another process holds it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -184,7 +184,7 @@ class Lock:
         _descriptors.add(self.descriptor)
 
     def check(self) -> None:
-        """DiskTrouble where the file is no longer the one that was locked: the directory was moved, deleted or replaced."""
+        """Raise DiskTrouble if the file is no longer the locked one: the directory was moved, deleted or replaced."""
         try:
             is_same = os.path.samestat(os.fstat(self.descriptor), self.path.stat())
         except FileNotFoundError:
@@ -195,16 +195,16 @@ class Lock:
             )
 
     def release(self) -> None:
-        """The next one may have it. More than once does no harm."""
+        """Release the lock. Further calls do nothing."""
         if self.descriptor in _descriptors:
             _descriptors.remove(self.descriptor)
-            with suppress(OSError):  # the text is a courtesy; closing is what gives the lock back
+            with suppress(OSError):  # the text is only for people; closing the file releases the lock
                 os.ftruncate(self.descriptor, 0)
             os.close(self.descriptor)
 
 
 def _owner(path: Path) -> str:
-    """Who wrote the lock file last; asked again for a moment while a new owner has not signed it yet."""
+    """Return the process that holds the lock, by the lock file's text; wait a moment for a new owner to write it."""
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         match _signature(path):

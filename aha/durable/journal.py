@@ -1,6 +1,6 @@
-"""Sealed lines, only ever appended.
+"""Journals: append-only files of sealed lines.
 
-Lines in files of so many each, only ever appended, and cut back to a place that is known to be whole.
+Shards: append-only files of a fixed number of lines, cut back on opening to a position that is known to be complete.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from aha.redact import hide_bytes
 
 @dataclass(frozen=True)
 class Journal:
-    """What a journal holds. `damaged_lines`: the numbers of the lines whose checksum differs. `torn_bytes`: the bytes after the last
-    line's end, which a crash left; `end`: those before."""
+    """The content of a journal. `damaged_lines`: the numbers of lines whose checksum differs. `torn_bytes`: the bytes after the last line's
+    end, left by a crash; `end`: the bytes before them."""
 
     records: tuple[dict[str, Any], ...]
     damaged_lines: tuple[int, ...]
@@ -29,7 +29,7 @@ class Journal:
 
 
 def read_journal(path: Path) -> Journal:
-    """A line counts once its newline is there."""
+    """Read a journal; a line counts only with its newline."""
     if not path.exists():
         return Journal((), (), 0, 0)
     records: list[dict[str, Any] | None] = []
@@ -47,7 +47,7 @@ def read_journal(path: Path) -> Journal:
 
 
 def append_journal(disk: Disk, path: Path, *records: Mapping[str, Any]) -> None:
-    """Append a line a record: all of them are on the device, or, after a failure, the journal is as it was."""
+    """Append one line per record: all are on the device, or, after a failure, the journal is unchanged."""
     line = b"".join(map(seal, records))
     before = path.stat().st_size if path.exists() else 0
     with disk_errors(path, len(line)):
@@ -64,14 +64,14 @@ def append_journal(disk: Disk, path: Path, *records: Mapping[str, Any]) -> None:
 
 @dataclass(frozen=True)
 class ShardPlace:
-    """How many lines there are, and the bytes of the last shard."""
+    """The number of lines in all shards, and the bytes of the last shard."""
 
     lines: int = 0
     size: int = 0
 
 
 class Shards:
-    """`00000.jsonl`, `00001.jsonl`, … with `per_shard` lines each, in a folder of their own. Opening cuts off all behind `place`."""
+    """Files `00000.jsonl`, `00001.jsonl`, … with `per_shard` lines each, in one folder. Opening cuts off all data after `place`."""
 
     def __init__(self, folder: Path, per_shard: int, place: ShardPlace = ShardPlace(), disk: Disk | None = None) -> None:
         self.folder, self.per_shard, self.place = folder, per_shard, place
@@ -83,7 +83,7 @@ class Shards:
         self._cut()
 
     def append(self, lines: Sequence[str]) -> ShardPlace:
-        """The lines are on the device, without what is secret; the place behind them. A line holds no line break."""
+        """Write lines to the device, with secrets hidden, and return the position after them. A line holds no line break."""
         rest = [hide_bytes(f"{line}\n".encode("utf-8", "backslashreplace")) for line in lines]
         while rest:
             room = self.per_shard - self.place.lines % self.per_shard
@@ -100,21 +100,21 @@ class Shards:
 
     @staticmethod
     def read(folder: Path) -> Iterator[str]:
-        """The lines of all shards in a folder, in order, without their ends."""
+        """Yield the lines of all shards in a folder, in order, without their ends."""
         for path in sorted(folder.glob("[0-9]*.jsonl")):
             with disk_errors(path), path.open(encoding="utf-8", newline="\n") as file:
                 for line in file:
                     yield line.removesuffix("\n")
 
     def _last(self) -> int:
-        """The shard that the next line goes into."""
+        """Return the number of the shard that the next line goes into."""
         return self.place.lines // self.per_shard
 
     def _path(self, number: int) -> Path:
         return self.folder / f"{number:05d}.jsonl"
 
     def _cut(self) -> None:
-        """DiskTrouble where less is there than was: somebody has changed the files."""
+        """Remove all data after `place`. DiskTrouble if there is less than that: somebody has changed the files."""
         full, over = divmod(self.place.lines, self.per_shard)
         last = full if over else full - 1
         for path in sorted(self.folder.glob("[0-9]*.jsonl")):

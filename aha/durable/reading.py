@@ -1,6 +1,6 @@
-"""Files that somebody else may have written: regular ones only, and no more of them in memory than was meant to be.
+"""Reading of files that somebody else may have written: regular files only, and within a limit of memory.
 
-Tables in Parquet files of anybody, read in a process of their own that the kernel holds to a size.
+Parquet tables from outside are read in a process of their own, whose memory the kernel limits.
 """
 
 from __future__ import annotations
@@ -25,28 +25,27 @@ from aha.durable.files import disk_errors
 from aha.errors import BadInput
 from aha.json_text import NotJson, parse_json
 
-LARGEST = 128 << 20  # bytes of a file that is read as a whole, or unpacked as a whole
-DOCUMENT = 32 << 20  # bytes of a file of JSON
+LARGEST = 128 << 20  # the most bytes of a file that is read or decompressed as a whole
+DOCUMENT = 32 << 20  # the most bytes of a JSON file
 LONGEST_LINE = 64 << 20
 PIECE = 1 << 20
-LONGEST_HEADER = 1 << 16  # bytes of a name or comment in a gzip header
-BOMB_BYTES, BOMB_RATIO = 128 << 20, 200  # what unpacks to more bytes than the first, at more than the second, is no data that anyone wrote
+LONGEST_HEADER = 1 << 16  # the most bytes of a name or comment in a gzip header
+BOMB_BYTES, BOMB_RATIO = 128 << 20, 200  # a file that exceeds both this size and this ratio when decompressed is a bomb
 
 
 class Unpacks(Protocol):
-    """A file within another one."""
+    """A stream that decompresses a file as it is read."""
 
     def read1(self, n: int, /) -> bytes: ...
 
 
 @contextmanager
 def open_file(path: Path) -> Iterator[io.BufferedReader]:
-    """The file, open for reading. BadInput where it is a folder, a pipe or a device, which might never end; DiskTrouble where it cannot be
-    read."""
+    """Open a file for reading. BadInput for a folder, a pipe or a device, which might never end; DiskTrouble if it cannot be read."""
     with disk_errors(path):
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
-        except ValueError:  # a zero in the name, which a setting of JSON can hold
+        except ValueError:  # a zero byte in the name, which a JSON setting can hold
             raise BadInput(f"{str(path)[:200]!r}: it cannot be the name of a file") from None
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
@@ -57,7 +56,7 @@ def open_file(path: Path) -> Iterator[io.BufferedReader]:
 
 @contextmanager
 def naming_file(path: Path) -> Iterator[None]:
-    """BadInput about what a file holds names the file."""
+    """Add the file's name to a BadInput about its content."""
     try:
         yield
     except BadInput as error:
@@ -65,7 +64,7 @@ def naming_file(path: Path) -> Iterator[None]:
 
 
 def read_file(path: Path, most: int = LARGEST) -> bytes:
-    """All of it. BadInput where it has more than `most` bytes."""
+    """Return the file's bytes. BadInput if there are more than `most`."""
     with open_file(path) as file:
         data = file.read(most + 1)
     if len(data) > most:
@@ -74,7 +73,7 @@ def read_file(path: Path, most: int = LARGEST) -> bytes:
 
 
 def read_document(path: Path, most: int = DOCUMENT) -> Any:
-    """Its one JSON value. BadInput where it is none."""
+    """Return the JSON value of a file. BadInput if it is not valid JSON."""
     try:
         return parse_json(read_file(path, most))
     except NotJson as error:
@@ -82,7 +81,7 @@ def read_document(path: Path, most: int = DOCUMENT) -> Any:
 
 
 def unpack_file(path: Path, most: int = LARGEST) -> bytes:
-    """All of a gzipped file. BadInput where it would unpack to more than `most` bytes, or is damaged."""
+    """Return all data of a gzipped file. BadInput if it is damaged or unpacks to more than `most` bytes."""
     pieces, size = list[bytes](), 0
     with open_plain(path) as file:
         while piece := file.read(PIECE):
@@ -95,7 +94,7 @@ def unpack_file(path: Path, most: int = LARGEST) -> bytes:
 
 @contextmanager
 def open_plain(path: Path, packed: bool | None = None) -> Iterator[io.BufferedReader]:
-    """The file, unpacked as it is read where it is `packed` (by default: named .gz). BadInput where it is damaged, or a bomb."""
+    """Open a file, decompressed as it is read if `packed` (by default: named .gz). BadInput if it is damaged, or a bomb."""
     with open_file(path) as file:
         if not (path.suffix == ".gz" if packed is None else packed):
             yield file
@@ -105,7 +104,7 @@ def open_plain(path: Path, packed: bool | None = None) -> Iterator[io.BufferedRe
 
 
 class _HeaderGuard:
-    """A gzipped file whose headers are read a byte at a time, as gzip does, and no longer than anybody writes them."""
+    """A gzipped file that refuses overlong headers, which gzip reads a byte at a time."""
 
     def __init__(self, file: io.BufferedReader, path: Path) -> None:
         self._file, self._path, self._single_bytes = file, path, 0
@@ -121,12 +120,12 @@ class _HeaderGuard:
 
 
 def watch(inner: Unpacks, path: Path) -> io.BufferedReader:
-    """What is unpacked from the file at `path`, with an eye on how much it is."""
+    """Return the decompressed stream of the file at `path`, which raises BadInput for a decompression bomb."""
     return io.BufferedReader(_BombGuard(inner, path, path.stat().st_size), PIECE)
 
 
 class _BombGuard(io.RawIOBase):
-    """An unpacked stream that ends with BadInput where it turns out to be a bomb."""
+    """A decompressed stream that raises BadInput if it turns out to be a bomb."""
 
     def __init__(self, inner: Unpacks, path: Path, size: int) -> None:
         self._inner, self._path, self._most, self._read = inner, path, max(BOMB_BYTES, BOMB_RATIO * size), 0
@@ -147,7 +146,7 @@ class _BombGuard(io.RawIOBase):
 
 
 def read_lines(path: Path, longest: int = LONGEST_LINE) -> Iterator[tuple[int, bytes]]:
-    """Each line with its number, from 1, its end included. Of one that is longer, `longest` bytes and one more; its rest is passed over."""
+    """Yield each line with its number, from 1, its end included. A longer line gives its first `longest` + 1 bytes; the rest is skipped."""
     with open_plain(path) as file:
         number = 0
         while line := file.readline(longest + 1):
@@ -160,7 +159,7 @@ def read_lines(path: Path, longest: int = LONGEST_LINE) -> Iterator[tuple[int, b
 
 
 def read_records(path: Path, longest: int = LONGEST_LINE) -> Iterator[tuple[int, Any]]:
-    """The JSON value of each line that is not blank, with its number. BadInput names the line that is none."""
+    """Yield the JSON value of each line that is not blank, with its number. BadInput names a line that is not JSON."""
     for number, line in read_lines(path, longest):
         if len(line) > longest:
             raise BadInput(f"{path}, line {number}: longer than {longest:,} bytes")
@@ -172,13 +171,13 @@ def read_records(path: Path, longest: int = LONGEST_LINE) -> Iterator[tuple[int,
 
 
 WORKER = Path(__file__).with_name("table_worker.py")
-MEMORY = 384 << 20  # bytes of the process that reads, of which it has a third from the start
+MEMORY = 384 << 20  # bytes of the reading process, a third of which it takes from the start
 SILENT_S = 120.0
 ENDING_S = 5.0
 
 
 class TableReader:
-    """A process that reads tables, one after the other."""
+    """A process that reads tables, one after another."""
 
     def __init__(self) -> None:
         command = [sys.executable, "-I", str(WORKER), str(MEMORY)]
@@ -187,11 +186,11 @@ class TableReader:
         self._process = subprocess.Popen(command, env=environment, cwd="/", **pipes)  # type: ignore[call-overload]
 
     def answers(self, request: dict[str, Any]) -> Iterator[bytes]:
-        """Yield the lines of an answer; the last of them begins with a bracket. EOFError where the process ends, TimeoutError where it says
-        nothing for long."""
+        """Yield the lines of an answer; the last of them begins with a bracket. EOFError if the process ends, TimeoutError if it is silent
+        for long."""
         self._process.stdin.write(json.dumps(request).encode() + b"\n")
         self._process.stdin.flush()
-        pieces = list[bytes]()  # of a line whose end has not come: joined once, however long it is
+        pieces = list[bytes]()  # of a line whose end has not arrived: joined once, however long it is
         while True:
             first, *lines = self._piece().split(b"\n")
             pieces.append(first)
@@ -212,21 +211,21 @@ class TableReader:
 
     @property
     def alive(self) -> bool:
-        """Whether it can be asked: it has not ended, and is not about to, which closes its end of the pipe."""
+        """Return True if the process can take a request: it has not ended and has not closed its end of the pipe."""
         return self._process.poll() is None and not select.select([self._process.stdout], [], [], 0.0)[0]
 
     def close(self) -> None:
-        """End the process, whatever it does."""
+        """End the process, whatever it is doing."""
         self._process.kill()
         for pipe in (self._process.stdin, self._process.stdout):
-            with suppress(BrokenPipeError):  # what was still to be said to it
+            with suppress(BrokenPipeError):  # requests that it has not read
                 pipe.close()
         self._process.wait(timeout=ENDING_S)
 
 
 def table_answers(path: Path, **request: Any) -> Iterator[Any]:
-    """Yield what a process answers about a file, as values: rows, and last a list that says how it ended. `request`: see `table_worker`.
-    The process is kept for the next file where it has answered all. BadInput for what unpacks to too much."""
+    """Yield the process's answers about a file, as values: rows, and last a list that says how it ended. `request`: see `table_worker`. A
+    process that has answered completely is kept for the next file. BadInput for a file that unpacks to too much."""
     with open_file(path) as file:
         most = max(BOMB_BYTES, BOMB_RATIO * os.fstat(file.fileno()).st_size)
     idle = idle_readers(os.getpid())
@@ -256,7 +255,7 @@ def table_answers(path: Path, **request: Any) -> Iterator[Any]:
 
 @cache
 def idle_readers(process: int) -> list[TableReader]:
-    """The readers of a process that have nothing to do: one that was forked has none yet."""
+    """Return the idle readers of a process: a forked process begins without any."""
     idle = list[TableReader]()
     atexit.register(close_readers, idle)
     return idle

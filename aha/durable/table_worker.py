@@ -32,7 +32,7 @@ import pyarrow
 from pyarrow import parquet
 
 ROWS_AT_ONCE = 1_000
-BYTES_AT_ONCE = 32 << 20  # of rows that are unpacked together, as the file says; at least one is
+BYTES_AT_ONCE = 32 << 20  # of rows that are unpacked together, by the file's figures; at least one row is
 CELLS_AT_ONCE = 200_000  # columns times rows
 LONGEST_ROW = 4_000_000  # bytes of its JSON, as of a line
 BUFFER = 1 << 20  # bytes of packed pages in memory
@@ -66,14 +66,14 @@ def answers(request: dict[str, Any]) -> Iterator[str]:
 
 
 def check_names(names: list[str]) -> None:
-    """Refuse a table with two columns of one name: a row can hold one of the two."""
+    """Refuse a table with two columns of one name, since a row can hold only one of them."""
     name, count = Counter(names).most_common(1)[0] if names else ("", 1)
     if count > 1:
         raise ValueError(f"column {name[:40]!r} stands there twice")
 
 
 def rows_at_once(metadata: parquet.FileMetaData) -> int:
-    """Return how many rows are unpacked together: fewer where they are long or have many columns."""
+    """Return the number of rows that are unpacked together: fewer if they are long or have many columns."""
     groups = [metadata.row_group(place) for place in range(metadata.num_row_groups)]
     longest = max((group.total_byte_size / max(1, group.num_rows) for group in groups), default=1.0)
     most = min(ROWS_AT_ONCE, BYTES_AT_ONCE / max(1.0, longest), CELLS_AT_ONCE / max(1, metadata.num_columns))
@@ -81,7 +81,7 @@ def rows_at_once(metadata: parquet.FileMetaData) -> int:
 
 
 def row_groups(metadata: parquet.FileMetaData, name: str, number: int) -> list[int]:
-    """Return which row groups may have a row with this number in the column of that name; all of them where no column is named."""
+    """Return the row groups that may have a row with this number in the column of that name; all of them if no column is named."""
     places = range(metadata.num_row_groups)
     column = next((place for place in range(metadata.num_columns) if metadata.schema.column(place).path == name), None)
     if column is None:
@@ -91,7 +91,7 @@ def row_groups(metadata: parquet.FileMetaData, name: str, number: int) -> list[i
 
 
 def lines_of(batch: pyarrow.RecordBatch, longest: int) -> Iterator[str]:
-    """Yield the line of each row: one by one where the whole cannot be read."""
+    """Yield the line of each row; rows are converted one by one if the whole batch cannot be."""
     try:
         rows = batch.to_pylist()
     except ValueError:
@@ -120,7 +120,7 @@ def array_lines(batch: pyarrow.RecordBatch, longest: int) -> Iterator[str]:
 
 
 def array_text(values: pyarrow.Array | None) -> str | None:
-    """Return numbers behind the name of their type. ValueError where some are missing."""
+    """Return numbers after the name of their type. ValueError if some are missing."""
     if values is None:
         return None
     numbers = values.to_numpy(zero_copy_only=True)
@@ -128,7 +128,7 @@ def array_text(values: pyarrow.Array | None) -> str | None:
 
 
 def row_line(row: dict[str, Any], longest: int) -> str:
-    """Return a row as JSON; why not, where it is too long."""
+    """Return a row as JSON, or, for a row that is too long, the reason why not."""
     try:
         line = json.dumps(row, ensure_ascii=False, allow_nan=False, default=plain_value)
     except ValueError:
@@ -139,7 +139,7 @@ def row_line(row: dict[str, Any], longest: int) -> str:
 
 
 def plain_value(value: Any) -> Any:
-    """Return what JSON has for a value that is none of its own: bytes are a text where they are one, else nothing."""
+    """Return the JSON form of a value of another type: bytes become text if they are valid text, else null."""
     match value:
         case bytes():
             try:
@@ -156,7 +156,7 @@ def plain_value(value: Any) -> Any:
 
 
 def finite(value: Any) -> Any:
-    """Return the value with nothing where it says NaN, which is what tables write for nothing, and infinity spelled out."""
+    """Return the value with null for NaN, which tables write for a missing value, and infinity spelled out."""
     match value:
         case float() if not math.isfinite(value):
             return None if math.isnan(value) else str(value)
@@ -168,7 +168,7 @@ def finite(value: Any) -> Any:
 
 
 def confine(memory: int) -> None:
-    """Take so many bytes of memory at most, and write no file and open no more than a few from now on."""
+    """Limit this process to so many bytes of memory; from now on it can write no file and open only a few."""
     for limit, most in (
         (resource.RLIMIT_DATA, memory),
         (resource.RLIMIT_CORE, 0),
@@ -176,7 +176,7 @@ def confine(memory: int) -> None:
         (resource.RLIMIT_NOFILE, 16),
     ):
         resource.setrlimit(limit, (most, most))
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C is for whoever asks; this ends when its input does
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C is for the parent; this process ends with its input
 
 
 def main() -> None:

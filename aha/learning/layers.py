@@ -1,9 +1,7 @@
-"""Some layers of a model, as a smaller model.
+"""Changes to a model's weights: keeping only some layers, and telling untrained embedding rows apart.
 
-Embedding rows that were never trained, and a vector of its own for each of them.
-
-A row that is never read is pushed the same way by every step of pretraining: in the end all such rows are one and the same, and a first
-fine-tuning would spend most of its steps on telling them apart.
+An embedding row that is never read is pushed the same way by every step of pretraining: in the end all such rows are one and the same, and
+a first fine-tuning would spend most of its steps on telling them apart. So each gets a random vector of its own.
 """
 
 from __future__ import annotations
@@ -31,7 +29,7 @@ LAYERS = ".layers."
 def keep_layers(folder: Path, layers: Sequence[int]) -> None:
     """Cut the Hugging Face model in `folder` down to these layers, counted from 0, in that order.
 
-    BadInput where it has no such layers, or where its weights are in several files."""
+    BadInput if it has no such layers, or if its weights are in several files."""
     with disk_errors(folder):
         config: dict[str, Any] = read_document(folder / CONFIG)
         layer_count = config.get("num_hidden_layers")
@@ -62,13 +60,13 @@ def _rename_layers(weights: dict[str, Any], layers: Sequence[int]) -> dict[str, 
 EMBEDDING_NAME = "embed_tokens.weight"
 COORDINATES, GRID = 16, 0.02  # how many coordinates, in steps of what size, sort rows before their cosines are computed
 ALIKE = 0.9999  # the cosine of rows that are the same
-CROWD = 10  # rows that are the same by no accident
+CROWD = 10  # the fewest equal rows that are not a coincidence
 
 
 def reinit_unused_rows(folder: Path, strength: float = 1.0, seed: int = 0) -> int:
-    """Add a random vector to each untrained embedding row of the Hugging Face model in `folder`; return how many rows there were.
+    """Add a random vector to each untrained embedding row of the Hugging Face model in `folder`; return the number of such rows.
 
-    BadInput where the weights are not in one file."""
+    BadInput if the weights are not in one file."""
     with disk_errors(folder):
         if not (folder / WEIGHTS).is_file():
             raise BadInput(f"{folder}: its embedding cannot be found: one file of weights, {WEIGHTS}, is needed")
@@ -85,7 +83,7 @@ def reinit_unused_rows(folder: Path, strength: float = 1.0, seed: int = 0) -> in
 
 
 def unused_rows(rows_VD: Tensor) -> Tensor:
-    """[V], true for rows that are the same as many others."""
+    """Return [V], true for rows that equal many others."""
     unit_VD = normalize(rows_VD, dim=1)
     places = [tuple(place) for place in (unit_VD[:, :COORDINATES] / GRID).round().int().tolist()]
     crowds = {place for place, count in Counter(places).items() if count >= CROWD}
@@ -97,11 +95,11 @@ def unused_rows(rows_VD: Tensor) -> Tensor:
 
 
 def typical_length(rows_VD: Tensor) -> float:
-    """The median distance of a row from the mean of all rows."""
+    """Return the median distance of a row from the mean of all rows."""
     return float((rows_VD - rows_VD.mean(0)).norm(dim=1).median())
 
 
 def random_rows(count: int, width: int, seed: int) -> Tensor:
-    """[count, width], each row about 1 long."""
+    """Return random rows [count, width], each of length about 1."""
     draw = random.Random(f"waken {seed}")  # the name is part of the seed: the base that ships was made with it
     return torch.tensor([[draw.gauss(0.0, width**-0.5) for _ in range(width)] for _ in range(count)])

@@ -25,9 +25,9 @@ SAME_MODEL = {  # Figure 1's names and the tables' spellings -> one name
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """A training run as published: on so many GPUs, `hours` long. `lengths`: the most tokens of a reply, and for how many rollouts.
-    `ahead`: how many tokens one decoding step writes, as the model speculates. `fill` is not published: the share of the most tokens that
-    a reply has on average, guessed from the curve of their length."""
+    """A training run as published: `hours` long, on so many GPUs. `lengths`: the most tokens of a reply, and for how many rollouts.
+    `ahead`: the tokens per decoding step, as the model speculates. `fill` is not published: the average length of a reply as a share of the
+    most tokens, guessed from the curve of lengths."""
 
     gpus: int
     hours: float
@@ -42,7 +42,7 @@ R1_ZERO_RUN = TrainingRun(512, 198.0, ((32_768, 513), (65_536, 137)), 1.8, 0.2)
 
 @dataclass(frozen=True)
 class Column:
-    """What is measured, and by which metric, both as printed; `group`: English, Code, Math or Chinese, in Table 4."""
+    """The benchmark and the metric of a column, both as printed; `group`: English, Code, Math or Chinese, in Table 4."""
 
     benchmark: str
     metric: str
@@ -50,13 +50,13 @@ class Column:
 
     @property
     def is_rating(self) -> bool:
-        """Whether its numbers are a rating and not per cent."""
+        """True if the column's numbers are ratings and not per cent."""
         return self.metric.lower() == "rating"
 
 
 @dataclass(frozen=True)
 class PublishedRow:
-    """One model's numbers, a value a column."""
+    """The numbers of one model, one value per column."""
 
     model: str
     values: tuple[float | None, ...]
@@ -73,7 +73,7 @@ class PublishedTable:
     rows: tuple[PublishedRow, ...]
 
     def value(self, model: str, benchmark: str, metric: str) -> float | None:
-        """What is printed for a model, by its name in this table. KeyError for a cell that is not there."""
+        """Return the printed number of a model, by its name in this table. KeyError for a cell that is not there."""
         for row in self.rows:
             for column, value in zip(self.columns, row.values, strict=True):
                 if (row.model, column.benchmark, column.metric) == (model, benchmark, metric):
@@ -93,14 +93,14 @@ class PublishedNumber:
 
 @cache
 def tables() -> dict[str, PublishedTable]:
-    """By key: figure1, figure2, table2, table4, table5, table6."""
+    """Return the tables by key: figure1, figure2, table2, table4, table5, table6."""
     records = json.loads((Path(__file__).parent / "numbers.json").read_text(encoding="utf-8"))
     return {record["key"]: _table(record) for record in records}
 
 
 def published_numbers(benchmark: str, metric: str) -> list[PublishedNumber]:
-    """Every model's number for a benchmark and metric, one a model, however the tables spell them: case, blanks and signs do not count.
-    Figure 1 comes last, as it repeats the tables."""
+    """Return every model's number for a benchmark and metric, one per model. Case, blanks and punctuation of names do not count. Figure 1
+    comes last, as it repeats the tables."""
     numbers: dict[str, PublishedNumber] = {}
     for table, row, column, value in _cells():
         if value is not None and _plain(column.benchmark) == _plain(benchmark) and _plain(column.metric) == _plain(metric):

@@ -1,8 +1,8 @@
-"""What must not be written down: values that this process knows to be secret, and text that has the form of a key.
+"""Redaction: values that this process knows to be secret, and text in the form of a key, are not written to disk or shown.
 
-A value is known by the name of the variable that holds it, or by where it stands: in a URL before the `@`, in `.env`, `.netrc` or the
-hub's token file, or because a key's reader said so. Records of a run have known values hidden and are otherwise as they were, to the bit;
-what is told to a person, and the manifest, lose whatever looks like a key as well.
+A secret is known by the name of its variable, or by its place: in a URL before the `@`, in `.env`, `.netrc` or the hub's token file, or
+from the code that reads a key. In records of a run known values are hidden and all else is unchanged, to the bit; from texts for people,
+and from the manifest, all text in the form of a key is removed too.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from aha.errors import DiskTrouble
 from aha.plain import one_line, plain
 
 HIDDEN = "[hidden]"
-SHORTEST = 8  # what is shorter stands in innocent text as well
+SHORTEST = 8  # shorter values occur in innocent text as well
 LONG = 12
 LARGEST_FILE = 65_536
 CLIP_LETTERS = 1_000_000
-TEXT_LOOK = 4096  # bytes in which a file that is no text has a zero
+TEXT_LOOK = 4096  # bytes among which a file that is not text has a zero
 
 SECRET_NAME = re.compile(r"(?i)secret|passw|api_?key|token(?!iz)|credential|(?:^|[_-])(?:key|auth|pass|pat|cookie|headers?)(?:[_-]|$)")
 PAIR = re.compile(r"""([\w.-]+)["']?[ \t]*[=: \t][ \t]*["']?([^\s"']+)""")  # of .env and of .netrc
@@ -47,7 +47,7 @@ SETTING = re.compile(r"(?i)(?:^|[._-])(?:api_?key|password|secret|access_token|a
 
 
 class Secrets:
-    """Values to hide, in every spelling in which a file may hold them: as they are, as JSON, in a URL, in HTML, in base64."""
+    """Values to hide, in every spelling that a file may use: plain, as JSON, in a URL, in HTML, in base64."""
 
     def __init__(self, values: Iterable[str]) -> None:
         self.values = frozenset(values)
@@ -59,22 +59,21 @@ class Secrets:
         return Secrets({*self.values, *values})
 
     def hide(self, text: str) -> str:
-        """The same text, the same object even, where it holds none of them."""
+        """Return the text with the values hidden; a text without any is returned as the same object."""
         for marker, pattern in self._patterns:
             if marker in text and pattern.search(text):
                 text = pattern.sub(HIDDEN, text)
         return text
 
     def hide_bytes(self, data: bytes) -> bytes:
-        """The same of what is to stand in a file; what is packed or no text is as it was."""
+        """Return a file's bytes with the values hidden; compressed or other non-text data is unchanged."""
         if b"\0" in data[:TEXT_LOOK] or not any(marker in data for marker in self._markers):
             return data
         return self.hide(data.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
 
     @cached_property
     def _patterns(self) -> list[tuple[str, re.Pattern[str]]]:
-        """A part that every spelling has in common, by which most texts are done with, and the pattern; longest first, since one value
-        may hold another."""
+        """Pairs of a part common to all spellings, as a quick test, and the pattern; longest first, since one value may contain another."""
         spelled = [(_longest_word(value), _spellings(value)) for value in sorted(self.values, key=lambda secret: (-len(secret), secret))]
         coded = [(text, re.escape(text)) for value in sorted(self.values) if len(value) >= LONG for text in _encodings(value)]
         return [(marker, re.compile(pattern)) for marker, pattern in (*spelled, *coded)]
@@ -85,13 +84,13 @@ class Secrets:
 
 
 def _longest_word(value: str) -> str:
-    """Return the longest part that no encoder writes otherwise; empty where there is none."""
+    """Return the longest part that no encoding changes; empty if there is none."""
     return max(re.findall(r"[A-Za-z0-9]+", value), key=len, default="")
 
 
 def _spellings(value: str) -> str:
-    """Return a pattern for a value of which each sign that is no letter may be written in its own way: as it is, behind backslashes, as
-    JSON, Python, a URL or HTML has it."""
+    """Return a pattern for a value in which each character but ASCII letters and digits may be plain, behind backslashes, or encoded as in
+    JSON, Python, a URL or HTML."""
     return "".join(letter if letter.isascii() and letter.isalnum() else _letter(letter) for letter in value)
 
 
@@ -115,10 +114,10 @@ def _pairs(data: bytes) -> Iterator[bytes]:
 
 
 def _encodings(value: str) -> Iterator[str]:
-    """Yield a value in hexadecimal digits, and in base64, alone or behind the name of `user:key`."""
+    """Yield a value in hexadecimal digits, and in base64, alone or after the name in `user:key`."""
     coded = value.encode("utf-8", "replace")
     yield from (coded.hex(), coded.hex().upper())
-    for start in range(3):  # base64 has three spellings, by where the value begins; what its neighbours share in is cut off
+    for start in range(3):  # base64 has three spellings, by the value's offset; the letters shared with its neighbours are cut off
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
             yield encode(b"\0" * start + coded).decode()[(0, 2, 3)[start] :].rstrip("=")[:-1]
 
@@ -127,7 +126,7 @@ def _encodings(value: str) -> Iterator[str]:
 
 
 def find_secrets(environ: Mapping[str, str], folder: Path, home: Path) -> Secrets:
-    """The secrets of an environment, of `.env` in `folder`, and of the files in `home` that hold some."""
+    """Return the secrets of an environment, of `.env` in `folder`, and of the files in `home` that hold some."""
     values = {value for name, text in environ.items() for value in _of(name, text)}
     hub = Path(environ.get("HF_HOME", home / ".cache" / "huggingface"))
     token_files = (Path(environ.get("HF_TOKEN_PATH", hub / "token")), home / ".cache" / "huggingface" / "token")
@@ -152,7 +151,7 @@ def _user_parts(text: str) -> Iterator[str]:
 
 
 def _is_secret(value: str) -> bool:
-    """Whether it can be told from a word, a number, a path or a name that anybody may write."""
+    """Return True if the value differs from any word, number, path or name that anybody may write."""
     plain = value.isalpha() and (value.islower() or value.isupper() or value.istitle()) and len(value) < LONG
     return len(value) >= SHORTEST and not plain and not value.replace(".", "").isdigit() and not value.startswith(("/", "~", "./"))
 
@@ -161,7 +160,7 @@ def _read(path: Path) -> str:
     try:
         with path.expanduser().open("rb") as file:
             return file.read(LARGEST_FILE).decode("utf-8", "replace")
-    except (OSError, RuntimeError):  # none there, or not ours to read, or no home
+    except (OSError, RuntimeError):  # the file is missing, not readable, or there is no home
         return ""
 
 
@@ -172,20 +171,20 @@ _cache: list[Secrets] = []
 def look(
     words: Iterable[str] = (), environ: Mapping[str, str] | None = None, folder: Path | None = None, home: Path | None = None
 ) -> Secrets:
-    """Looks again for what this process has to keep to itself, as a command does when it starts; `words` are its own."""
+    """Find the secrets of this process anew, as each command does at its start; `words` is its command line."""
     secrets = find_secrets(os.environ if environ is None else environ, folder or Path(), home or Path(os.path.expanduser("~")))
     _cache[:] = [secrets.and_also({*_values, *(value for word in words for value in _secret_forms(word))})]
     return _cache[0]
 
 
 def learn(*values: str) -> None:
-    """These are secret too, wherever they came from. What is shorter than a key (`EMPTY`, `none`) is none."""
+    """Add secret values from any source. A value shorter than a key (`EMPTY`, `none`) is not a secret."""
     _values.update(value for value in values if len(value) >= SHORTEST)
     _cache[:] = [all_secrets().and_also(_values)]
 
 
 def learn_from(text: str) -> None:
-    """Whatever in it has the form of a key is secret: a recipe's source, a command line."""
+    """Add every part of a text in the form of a key as a secret: of a recipe's source or a command line."""
     learn(*_secret_forms(text))
 
 
@@ -196,7 +195,7 @@ def _secret_forms(text: str) -> Iterator[str]:
 
 
 def all_secrets() -> Secrets:
-    """What this process has to keep to itself."""
+    """Return the secrets of this process."""
     return _cache[0] if _cache else look()
 
 
@@ -204,29 +203,29 @@ def all_secrets() -> Secrets:
 
 
 def hide(text: str) -> str:
-    """Without the values that are known to be secret; otherwise as it was."""
+    """Return the text with the known secrets hidden, otherwise unchanged."""
     return all_secrets().hide(text)
 
 
 def hide_bytes(data: bytes) -> bytes:
-    """The same of the bytes of a file."""
+    """Return a file's bytes with the known secrets hidden."""
     return all_secrets().hide_bytes(data)
 
 
 def mask(text: str) -> str:
-    """Without what is known to be secret and without what has the form of it."""
+    """Return the text without the known secrets and without any text in the form of one."""
     return SECRET_ARGUMENT.sub(rf"\1\2\3{HIDDEN}\3", FORMS.sub(HIDDEN, hide(text)))
 
 
 def clip(text: str, most: int = 200) -> str:
-    """A text from outside as a message may hold it: rid of secrets before it is cut, so that no part of one is left; in one line. Of a
-    longer text only the first million letters are looked at, where they come to so many: fifty million took more than 20 s."""
+    """Return an outside text in one line for a message: masked before it is cut, so that no part of a secret is left. Only the first
+    million letters are read if they suffice: fifty million took more than 20 s."""
     line = one_line(mask(text[:CLIP_LETTERS]), most)
     return line if len(line) >= most or len(text) <= CLIP_LETTERS else one_line(mask(text), most)
 
 
 def mask_words(words: Iterable[str]) -> tuple[str, ...]:
-    """A command line, the value after a flag such as `--api-key` hidden."""
+    """Return a command line with the value after a flag such as `--api-key` hidden."""
     masked: list[str] = []
     follows = False  # whether the word before is a flag whose value is a key
     for word in words:
@@ -240,7 +239,7 @@ def mask_words(words: Iterable[str]) -> tuple[str, ...]:
 
 
 def mask_setting(path: str, value: Any) -> Any:
-    """A setting's plain value as a manifest may show it."""
+    """Return a setting's plain value as a manifest may show it."""
     match value:
         case str():
             return HIDDEN if value and SETTING.search(path) else mask(value)
@@ -250,7 +249,7 @@ def mask_setting(path: str, value: Any) -> Any:
 
 
 def hide_tree(value: Any) -> Any:
-    """Plain JSON values with the known secrets in their strings hidden."""
+    """Return plain JSON values with the known secrets in their strings hidden."""
     match value:
         case str():
             return hide(value)
@@ -262,8 +261,8 @@ def hide_tree(value: Any) -> Any:
 
 
 class _GuardedStream:
-    """A stream that rids each text of what is secret and spells out what a terminal would obey; in all else the stream it stands for.
-    DiskTrouble where nothing can be written to it, as on a full disk."""
+    """A stream that removes secrets and escapes control characters in each text; otherwise it acts as the stream behind it. DiskTrouble if
+    nothing can be written to it, as on a full disk."""
 
     def __init__(self, stream: TextIO, rid: Callable[[str], str], name: str, styled: bool = False) -> None:
         self._stream, self._rid, self._name, self._has_style = stream, rid, name, styled
@@ -282,7 +281,7 @@ class _GuardedStream:
             self._stream.flush()
 
     def for_styles(self) -> _GuardedStream:
-        """The same for texts of our own, which may have colours."""
+        """Return the stream for texts of our own, which may have colours."""
         return _GuardedStream(self._stream, self._rid, self._name, styled=True)
 
     @contextmanager
@@ -299,14 +298,13 @@ class _GuardedStream:
 
 
 def with_styles(stream: TextIO) -> TextIO:
-    """The stream for what we colour ourselves."""
+    """Return the stream for text that we colour ourselves."""
     return cast(TextIO, stream.for_styles()) if isinstance(stream, _GuardedStream) else stream
 
 
 @contextmanager
 def guarded_output(words: Iterable[str]) -> Iterator[None]:
-    """While it lasts, nothing secret leaves through stdout or stderr, whoever prints it. Results, on stdout, are changed by nothing but
-    known values."""
+    """Keep secrets off stdout and stderr in this context, whatever code prints them. Results, on stdout, lose only known values."""
     look(words)
     out, err = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = cast(TextIO, _GuardedStream(out, hide, "stdout")), cast(TextIO, _GuardedStream(err, mask, "stderr"))

@@ -1,8 +1,8 @@
-"""Which key a server is sent: one that was meant for it, from the environment, and over a connection that nobody reads along.
+"""The API key for a server: one that is meant for it, from the environment, sent only over a connection that nobody else can read.
 
-`AHA_KEY_<HOST>` is the key of one host (upper case, every other character `_`); set and empty, it says that the host gets none. Then come
-the variable that a seat names and, for hosts that have one, the variable that the host's own tools read. `AHA_API_KEY` names no host: it
-goes to the one remote host that a command names, or to this machine where it names none.
+`AHA_KEY_<HOST>` is the key of one host (upper case, every other character `_`); set and empty, it says that the host gets none. Next come
+the variable that a seat names and, for some hosts, the variable that the host's own tools read. `AHA_API_KEY` names no host: it goes to the
+one remote host that a command names, or to this machine if it names none.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from aha.redact import learn
 ANY_HOST = "AHA_API_KEY"
 OF_HOST = "AHA_KEY_"
 PLAIN_HTTP = "AHA_PLAIN_HTTP"
-VARIABLES = {  # host -> what its own tools read
+VARIABLES = {  # host -> the variable that its own tools read
     "api.openai.com": "OPENAI_API_KEY",
     "api.deepseek.com": "DEEPSEEK_API_KEY",
     "openrouter.ai": "OPENROUTER_API_KEY",
 }
 _ADDRESS = re.compile(r"https?://[^\s,;'\"<>]+", re.IGNORECASE)
-_hosts: set[str] | None = None  # by the command at work; None where no command is
-_receivers: set[str] = set()  # the hosts that AHA_API_KEY went to, where no command says which one is meant
+_hosts: set[str] | None = None  # the hosts that the running command names; None outside a command
+_receivers: set[str] = set()  # the hosts that AHA_API_KEY was sent to outside a command
 
 
 def name_hosts(words: Iterable[str]) -> None:
-    """The remote hosts in a command's words are those that it names."""
+    """Record the remote hosts in a command's words as the hosts that it names."""
     global _hosts
     hosts = (host_of(address) for word in words for address in _ADDRESS.findall(word))
     _hosts = {host for host in hosts if host and not is_here(host)}
 
 
 def host_of(address: str) -> str:
-    """The host of an address in lower case; empty where it has none."""
+    """Return the host of an address in lower case; empty if it has none."""
     try:
         return (urlsplit(address).hostname or "").rstrip(".")
     except ValueError:
@@ -45,7 +45,7 @@ def host_of(address: str) -> str:
 
 
 def is_here(host: str) -> bool:
-    """Whether it is this machine."""
+    """Return True if the host is this machine."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -53,8 +53,8 @@ def is_here(host: str) -> bool:
 
 
 def key_for(address: str, variable: str = "", general: str = ANY_HOST, among: Iterable[str] | None = None) -> str:
-    """The key for a server, empty where there is none. `variable`: the seat's own; `general`: the one that names no host, and `among` the
-    hosts that it may be meant for. BadInput, in one line, where a key was meant and cannot be sent."""
+    """Return the key for a server, or an empty text. `variable`: the seat's own variable; `general`: the variable that names no host, and
+    `among` the hosts that it may be meant for. BadInput, in one line, if a key is meant for the server and cannot be sent."""
     host = host_of(address)
     name = _variable(address, host, variable, general, among)
     key = os.environ.get(name, "").strip()
@@ -69,12 +69,12 @@ def key_for(address: str, variable: str = "", general: str = ANY_HOST, among: It
 
 
 def own_variable(host: str) -> str:
-    """The variable of one host's key."""
+    """Return the variable with one host's key."""
     return OF_HOST + re.sub(r"[^A-Z0-9]", "_", host.upper())
 
 
 def check_connection(address: str, purpose: str) -> None:
-    """BadInput where a secret would cross a network that anybody on it can read."""
+    """Raise BadInput if a secret would cross a network that others can read."""
     host = host_of(address)
     allowed_hosts = {name.strip().lower() for name in os.environ.get(PLAIN_HTTP, "").split(",")}
     if address.lower().startswith("http://") and not is_here(host) and host not in allowed_hosts:
@@ -105,7 +105,7 @@ def _variable(address: str, host: str, variable: str, general: str, among: Itera
 
 
 def _target_hosts(host: str) -> set[str]:
-    """The remote hosts that `AHA_API_KEY` may be for: the command's, or, within a program, the first that asked for it."""
+    """Return the remote hosts that `AHA_API_KEY` may be for: the command's, or, within a program, the first that requested it."""
     if _hosts is not None:
         return _hosts
     if not is_here(host):

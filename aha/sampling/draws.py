@@ -29,24 +29,24 @@ _MIX = (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
 
 
 def _as_int64(constant: int) -> int:
-    """The 64-bit pattern as torch's int64 writes it; its arithmetic wraps around, as the hash wants."""
+    """Return the 64-bit pattern as torch's int64; its arithmetic wraps around, as the hash needs."""
     return constant - (1 << 64) if constant >= 1 << 63 else constant
 
 
 def _shift(x: Tensor, bits: int) -> Tensor:
-    """A logical right shift: torch's own carries the sign along."""
+    """Shift right logically: torch's own shift keeps the sign."""
     return (x >> bits) & ((1 << (64 - bits)) - 1)
 
 
 def _mix(x: Tensor) -> Tensor:
-    """The finaliser of splitmix64: every input bit changes every output bit."""
+    """Apply the finaliser of splitmix64: every input bit changes every output bit."""
     x = (x ^ _shift(x, 30)) * _as_int64(_MIX[0])
     x = (x ^ _shift(x, 27)) * _as_int64(_MIX[1])
     return x ^ _shift(x, 31)
 
 
 def uniform(seed_B: Tensor, position_B: Tensor | int) -> Tensor:
-    """One float64 in [0, 1) for each (seed, position), 53 random bits; int64 in, the same on every device."""
+    """Return one float64 in [0, 1) for each (seed, position), 53 random bits; int64 in, the same on every device."""
     start_B = _mix(seed_B + _as_int64(_GOLDEN))
     step_B = torch.as_tensor(position_B, dtype=torch.int64, device=seed_B.device) + 1
     return _shift(_mix(start_B + step_B * _as_int64(_GOLDEN)), 11).double() * 2.0**-53
@@ -54,8 +54,8 @@ def uniform(seed_B: Tensor, position_B: Tensor | int) -> Tensor:
 
 @dataclass(frozen=True)
 class DrawSettings:
-    """The temperature and the nucleus of each row. `warm`: no row has temperature 0. `plain`: all have temperature 1. `whole`: none has
-    a nucleus. The three are known without asking the device."""
+    """The temperature and the nucleus of each row. `warm`: no row has temperature 0. `plain`: all have temperature 1. `whole`: none has a
+    nucleus. The three need no read from the device."""
 
     temperature_B: Tensor
     top_p_B: Tensor
@@ -65,7 +65,7 @@ class DrawSettings:
 
     @classmethod
     def of(cls, rows: Sequence[tuple[float, float]], device: torch.device | str = "cpu") -> Self:
-        """From (temperature, top_p) a row."""
+        """Return the settings of rows given as (temperature, top_p)."""
         temperatures, nuclei = [temperature for temperature, _ in rows], [top_p for _, top_p in rows]
         return cls(
             torch.tensor(temperatures, device=device),
@@ -77,20 +77,21 @@ class DrawSettings:
 
     @classmethod
     def repeat(cls, sampling: Sampling, rows: int, device: torch.device | str = "cpu") -> Self:
-        """The same for all rows."""
+        """Return the same settings for all rows."""
         return cls.of([(sampling.temperature, sampling.top_p)] * rows, device)
 
     def rows(self, part: slice) -> DrawSettings:
-        """Those of some rows."""
+        """Return the settings of some rows."""
         return DrawSettings(self.temperature_B[part], self.top_p_B[part], self.warm, self.plain, self.whole)
 
 
 def draw(logits_BV: Tensor, seed_B: Tensor, position_B: Tensor, settings: DrawSettings) -> tuple[Tensor, Tensor]:
-    """Token [B] and its log-probability [B] in float32, from the softmax of `logits / temperature`; with `top_p` < 1 only tokens of the
-    nucleus: those for which the likelier ones add up to less than that, so that equally likely tokens are in it together.
+    """Return one token [B] and its log-probability [B], float32, from the softmax of `logits / temperature`. With `top_p` < 1 only tokens
+    of the nucleus are drawn: those for which the likelier ones add up to less than `top_p`, so that equally likely tokens are in it
+    together.
 
-    Temperature 0 takes the likeliest token, with its log-probability at temperature 1. A log-probability is that of the whole
-    distribution, with a nucleus, too."""
+    Temperature 0 takes the likeliest token, with its log-probability at temperature 1. The log-probability is that of the whole
+    distribution, even with a nucleus."""
     rows, vocabulary = logits_BV.shape
     step = max(1, CHUNK // vocabulary)
     if rows <= step:
@@ -114,7 +115,7 @@ def _draw(logits_RV: Tensor, seed_R: Tensor, position_R: Tensor, settings: DrawS
 
 
 def _in_nucleus(weights: _Weights, token_R: Tensor, seed_R: Tensor, position_R: Tensor, top_p_R: Tensor) -> Tensor:
-    """The tokens, those that are not in their row's nucleus drawn again."""
+    """Return the tokens, with those outside their row's nucleus drawn again."""
     outside_L = (~weights.holds(token_R, top_p_R)).nonzero()[:, 0]
     for number in range(1, TRIES + 1):
         if not len(outside_L):
@@ -150,21 +151,21 @@ class _Weights:
         return cls(weight_RNK, most_R, weight_RNK.sum(-1).double().cumsum_(-1))
 
     def walk(self, uniform_R: Tensor) -> Tensor:
-        """The token at which the weights add up to more than that share of all."""
+        """Return the token at which the cumulative weight first exceeds that share of the total."""
         block_R1, share_R = _place(self.until_RN, uniform_R)
         inside_RK = self.weight_RNK[torch.arange(len(block_R1), device=block_R1.device), block_R1[:, 0]].double().cumsum_(-1)
         place_R1, _ = _place(inside_RK, share_R)
         return (block_R1 * BLOCK + place_R1)[:, 0]
 
     def holds(self, token_R: Tensor, top_p_R: Tensor) -> Tensor:
-        """Whether a row's nucleus holds the token: the likelier ones add up to less than `top_p` of all."""
+        """Return True for each row whose nucleus holds the token: the likelier ones add up to less than `top_p` of all."""
         weight_RM = self.weight_RNK.flatten(1)
         before_RM = torch.empty_like(weight_RM)  # a comparison into floats and a product: 10 times as fast here as `torch.where`
         torch.gt(weight_RM, weight_RM.gather(1, token_R[:, None]), out=before_RM).mul_(weight_RM)
         return before_RM.view(self.weight_RNK.shape).sum(-1).double().sum(-1) < top_p_R * self.until_RN[:, -1]
 
     def nucleus(self, top_p_R: Tensor) -> _Weights:
-        """The same without the tokens outside the nucleus, found by sorting."""
+        """Return the weights with those outside the nucleus set to 0, found by sorting."""
         ordered_RM = self.weight_RNK.flatten(1).sort(-1, descending=True).values
         until_RM = ordered_RM.double().cumsum(-1)
         last_R1 = (until_RM - ordered_RM < top_p_R[:, None] * self.until_RN[:, -1:]).sum(-1, keepdim=True) - 1
@@ -173,14 +174,14 @@ class _Weights:
         return _Weights(weight_RNK, self.most_R, weight_RNK.sum(-1).double().cumsum_(-1))
 
     def rows(self, index_L: Tensor) -> _Weights:
-        """Those of some rows."""
+        """Return the weights of some rows."""
         return _Weights(self.weight_RNK[index_L], self.most_R[index_L], self.until_RN[index_L])
 
 
 def _place(until_RN: Tensor, share_R: Tensor) -> tuple[Tensor, Tensor]:
-    """Where running sums first exceed that share of the last one [R, 1], and the share of that step that is gone by then [R].
+    """Return the position where running sums first exceed that share of the last one [R, 1], and the used share of that step [R].
 
-    Shares are of the last sum, so that rounding never points past the end; a step of weight 0 is never hit."""
+    Shares are relative to the last sum, so that rounding never points past the end; a step of weight 0 is never hit."""
     total_R1 = until_RN[:, -1:]
     aim_R1 = torch.minimum(share_R[:, None] * total_R1, torch.nextafter(total_R1, torch.zeros_like(total_R1)))
     place_R1 = torch.searchsorted(until_RN, aim_R1, right=True).clamp_(max=until_RN.shape[1] - 1)

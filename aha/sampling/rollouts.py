@@ -1,13 +1,9 @@
-"""The one loop that samples: prompts to completions, each group scored while the engine goes on.
+"""The one loop that samples: prompts to completions, with each group scored while the engine goes on.
 
-Prompts as tokens, and tokens as replies.
+It also turns prompts into tokens and tokens into replies, and gives each sample a seed that is a function of its place in the run.
 
-Seeds as functions of a place in the run.
-
-Scoring beside sampling: what is quick is done where it arrives; once something was slow, the rest goes to threads.
-
-A rule reward takes microseconds, and handing it to a thread would cost more than it does. A judge, a sandbox or algebra takes its time
-elsewhere, while the engine goes on. Which way was taken shows in no result.
+A rule reward takes microseconds, and handing it to a thread would cost more, so quick scoring runs where the group arrives. Once a judge, a
+sandbox or algebra was slow, scoring goes to threads while the engine goes on. The results are the same either way.
 """
 
 from __future__ import annotations
@@ -35,7 +31,7 @@ POLL_S = 1.0
 
 @dataclass
 class ScoringStats:
-    """Seconds since the last `reset`: of scoring, added up over threads, and those in which nothing but scoring went on.
+    """The seconds since the last `reset`: of scoring, summed over threads, and of waiting for nothing but scoring.
 
     `slow`: scoring once took longer than SLOW_S."""
 
@@ -50,14 +46,14 @@ class ScoringStats:
         return seconds
 
     def timings(self, replies: int) -> dict[str, float]:
-        """Return the seconds of judging in all, those in which the run waited for nothing else, and the replies judged in a second of the
+        """Return the seconds of scoring in all, those in which the run waited for nothing else, and the replies scored per second of the
         former; count from 0 again."""
         judging_s, alone_s = self.reset()
         return {"judge_s": judging_s, "judge_alone_s": alone_s, "judged_per_s": replies / judging_s if judging_s else 0.0}
 
 
 class ScoringExecutor(Generic[T]):
-    """Calls by their index, and their results. An exception in a call is raised where its result is collected."""
+    """An executor of calls by index, with their results. An exception in a call is raised when its result is collected."""
 
     def __init__(self, threads: int, stats: ScoringStats) -> None:
         self.results: dict[int, T] = {}
@@ -66,7 +62,7 @@ class ScoringExecutor(Generic[T]):
         self._pending: dict[futures.Future[tuple[T, float]], int] = {}
 
     def submit(self, index: int, call: Callable[[], T]) -> None:
-        """Run the call now, or beside the caller where scoring is slow."""
+        """Run the call now, or in a thread if scoring is slow."""
         if self._stats.slow:
             self._pending[self._threads.submit(_timed_call, call)] = index
             self._collect(within_s=0.0)
@@ -76,7 +72,7 @@ class ScoringExecutor(Generic[T]):
         self._stats.alone_s += seconds
 
     def wait(self, progress: Callable[[], None]) -> dict[int, T]:
-        """Return all results once the last is there; `progress` is called whenever some arrived."""
+        """Return all results once the last is there; call `progress` whenever some have arrived."""
         start = time.monotonic()
         while self._pending:
             if self._collect(POLL_S):
@@ -99,7 +95,7 @@ class ScoringExecutor(Generic[T]):
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """After an exception nothing is waited for: a call that runs ends by itself, the rest never begins."""
+        """Shut down the threads. After an exception do not wait: running calls end by themselves, the others never begin."""
         self._threads.shutdown(wait=error is None, cancel_futures=True)
 
 
@@ -114,8 +110,8 @@ Progress = Callable[[int, int], None]  # (prompts sampled, prompts scored)
 
 @dataclass(frozen=True)
 class RolloutSampler:
-    """The settings that replies are sampled with. Up to `threads` groups are scored at a time beside sampling, where scoring is slow;
-    `stats` adds up how long it took."""
+    """The settings of sampling and scoring. If scoring is slow, up to `threads` groups are scored at a time beside sampling; `stats` adds
+    up the time."""
 
     sampling: Sampling
     threads: int = 16
@@ -132,7 +128,7 @@ class RolloutSampler:
     def chat(
         self, chat: Chat, conversations: Sequence[Conversation], score: Callable[[int, Sequence[ChatReply]], T], progress: Progress
     ) -> list[T]:
-        """Return the same of replies to conversations. EndpointDown where a server gave no reply to some, once all others are scored."""
+        """Return the same for replies to conversations. EndpointDown if a server gave no reply to some, after all others are scored."""
         return self._score(chat.reply(conversations, self.sampling), score, progress)
 
     def _score(
@@ -145,7 +141,7 @@ class RolloutSampler:
                     executor.submit(index, partial(score, index, replies))
                     token_count += 1
                     progress(token_count, len(executor.results))
-            except EndpointDown:  # what came before is worth keeping
+            except EndpointDown:  # the replies before the failure are worth keeping
                 executor.wait(lambda: progress(token_count, len(executor.results)))
                 raise
             results = executor.wait(lambda: progress(token_count, len(executor.results)))
@@ -159,8 +155,8 @@ def prompt_tokens(template: Template, question: str, tokenizer: Tokenizer) -> tu
 
 
 def problem_tokens(template: Template, problem: Problem, tokenizer: Tokenizer) -> tuple[int, ...]:
-    """Return the token ids with which a problem is asked, what was said before its question among them. BadInput names the problem whose
-    turns the template or the model's chat template cannot write."""
+    """Return the prompt's token ids for a problem, including any messages before its question. BadInput names a problem whose messages the
+    template or the model's chat template cannot write."""
     try:
         prompt = prompt_after(template, problem.turns, problem.question, problem.domain)
         return tuple(tokenizer.prompt(prompt) if isinstance(prompt, str) else tokenizer.chat(prompt))

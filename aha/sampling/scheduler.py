@@ -1,10 +1,10 @@
-"""Continuous batching: which rows are computed together, from one token to the next.
+"""Continuous batching: the scheduler chooses the rows that are computed together, from one token to the next.
 
-A row is one reply on its way. Rows that wait enter the batch as soon as there is room for them, and leave it when they end or nobody
-waits for them any more; a prompt is read once for all rows that begin with it. The scheduler decides and keeps what was sampled. A
-`Worker` computes. Neither knows text, tasks or clients.
+A row is one reply in progress. Waiting rows enter the batch as soon as there is room, and leave it when they end or are cancelled; a prompt
+is read once for all rows that begin with it. The scheduler decides and keeps the sampled tokens. A `Worker` computes. Neither knows text,
+tasks or clients.
 
-Who enters when follows from the rows, the order in which they were added and the limits alone: not from free memory, and not from the
+The order of entry follows from the rows, the order in which they were added and the limits alone: not from free memory, and not from the
 clock. So two runs with the same rows compute the same batches.
 """
 
@@ -21,13 +21,13 @@ from aha.errors import BadInput
 from aha.types import Completion, FinishReason
 
 Tokens = tuple[int, ...]
-SPARE = 16  # tokens of the cache that are left free for each row when another one enters, so that it need not leave again at once
+SPARE = 16  # free cache tokens for each row when another one enters, so that it need not leave again at once
 
 
 @dataclass(frozen=True)
 class RowSettings:
-    """How one row is sampled. `stop`: tokens that end it, none of which comes before `min_tokens`. `top`: of how many of the likeliest
-    tokens log-probabilities are kept beside the sampled one's, all of the model's own distribution; None: of none."""
+    """The sampling settings of one row. `stop`: tokens that end it, but none before `min_tokens`. `top`: the number of likeliest tokens
+    whose log-probabilities are kept beside the sampled one's, all of the model's own distribution; None keeps none."""
 
     temperature: float = 1.0
     top_p: float = 1.0
@@ -39,7 +39,7 @@ class RowSettings:
 
 @dataclass(frozen=True)
 class RowRequest:
-    """A reply that is wanted: how token `i` is drawn follows from `seed` and `i`."""
+    """A request for a reply: token `i` is drawn by `seed` and `i`."""
 
     prompt: Tokens
     seed: int
@@ -56,7 +56,7 @@ class TopTokens:
 
 @dataclass(frozen=True)
 class SampledToken:
-    """The next token of the row of that number."""
+    """The next token of row number `row`."""
 
     row: int
     token: int
@@ -65,7 +65,7 @@ class SampledToken:
 
 @dataclass(frozen=True)
 class FinishedRow:
-    """The row of that number is whole."""
+    """The completion of row number `row`."""
 
     row: int
     completion: Completion
@@ -77,7 +77,7 @@ Event = SampledToken | FinishedRow
 @dataclass(frozen=True)
 class EnteringRow:
     """A row that a worker takes into its batch. `prefix_job` holds all its tokens but the last as prefix number `place`. `tokens` are those
-    that it has sampled before, where it was in the batch already."""
+    sampled earlier, if the row was in the batch before."""
 
     request: RowRequest
     tokens: Tokens
@@ -87,7 +87,8 @@ class EnteringRow:
 
 @dataclass(frozen=True)
 class WorkerStep:
-    """What a worker sampled: for each step the next token of every row, its log-probability, and where rows ask for them the likeliest."""
+    """The tokens that a worker sampled: for each step the next token of every row, its log-probability, and, for rows that request them,
+    the likeliest."""
 
     tokens: list[list[int]]
     logprobs: list[list[float]]
@@ -95,23 +96,23 @@ class WorkerStep:
 
 
 class Worker(Protocol):
-    """Computes one batch of rows on a device."""
+    """A device's computation of one batch of rows."""
 
     @property
     def version(self) -> int:
-        """Of the weights."""
+        """The version of the weights."""
 
     def read(self, prefixes: Sequence[Tokens], tokens: int | None) -> Any:
-        """Begin to read some prefixes, about so many tokens at a time; None: as many as the worker likes."""
+        """Begin to read some prefixes, about `tokens` tokens at a time; None: as many as the worker likes."""
 
     def go_on(self, prefix_job: Any) -> bool:
-        """Read on; whether all of it has been read."""
+        """Read on; return True once all prefixes are read."""
 
     def enter(self, rows: Sequence[EnteringRow]) -> None:
-        """Put rows behind those of the batch."""
+        """Append rows to the batch."""
 
     def keep(self, rows: Sequence[int]) -> None:
-        """Go on with these rows of the batch only, in this order."""
+        """Keep only these rows of the batch, in this order."""
 
     def step(self, steps: int) -> WorkerStep:
         """Sample the next tokens of every row."""
@@ -119,8 +120,8 @@ class Worker(Protocol):
 
 @dataclass(frozen=True)
 class SchedulerLimits:
-    """`rows`: the most rows in the batch. `cache_tokens`: the most tokens of prompts and replies that it holds; None: no limit. `steps`:
-    how many tokens are sampled between two looks at who has ended. `prefix_job`: how many tokens of prompts are read between two tokens of
+    """The limits of a batch. `rows`: the most rows in it. `cache_tokens`: the most tokens of prompts and replies that it holds; None: no
+    limit. `steps`: the tokens sampled between two checks for finished rows. `prefill_tokens`: the prompt tokens read between two tokens of
     the batch; None: all that enter."""
 
     rows: int = 512
@@ -135,8 +136,7 @@ class SchedulerLimits:
 
 @dataclass(eq=False)
 class _Prefix:
-    """The tokens of a prompt but the last, for `rows` rows that wait; where a worker has read them, or is at it, `prefix_job` holds
-    them."""
+    """The tokens of a prompt but the last, for `rows` waiting rows; once a worker reads or has read them, `prefix_job` holds them."""
 
     tokens: Tokens
     rows: int = 0
@@ -146,7 +146,7 @@ class _Prefix:
 
 @dataclass(eq=False)
 class _Row:
-    """A row on its way. `live`: its tokens are told as they are sampled."""
+    """A row in progress. `live`: its tokens are reported as they are sampled."""
 
     number: int
     request: RowRequest
@@ -162,7 +162,7 @@ class _Row:
         return len(self.request.prompt) + len(self.tokens)
 
     def take(self, token: int, logprob: float) -> None:
-        """One more token, which may be the last."""
+        """Add a sampled token, and set `finish` if it is the last."""
         self.tokens.append(token)
         self.logprobs.append(logprob)
         if token in self.stop and len(self.tokens) > self.request.settings.min_tokens:
@@ -172,41 +172,41 @@ class _Row:
 
 
 class Scheduler:
-    """One worker's rows. `step` does a little work; whoever calls it as long as there is some gets every reply."""
+    """The rows of one worker. `step` does a little work; repeated calls finish every reply."""
 
     def __init__(self, worker: Worker, limits: SchedulerLimits | None = None) -> None:
         self.worker, self.limits = worker, limits or SchedulerLimits()
-        self.steps = self.prefixes_read = 0  # of the batch, and for it
+        self.steps = self.prefixes_read = 0  # counts for the batch
         self._numbers = count()
         self._queue: deque[_Row] = deque()
-        self._prefixes: dict[Tokens, _Prefix] = {}  # of the rows that wait and have not begun
-        self._entrants: list[_Row] = []  # whose prefixes are being read
+        self._prefixes: dict[Tokens, _Prefix] = {}  # the prefixes of waiting rows that have not begun
+        self._entrants: list[_Row] = []  # rows whose prefixes are being read
         self._prefix_job: Any = None
         self._rows: list[_Row] = []
         self._to_cancel: set[int] = set()
 
     @property
     def idle(self) -> bool:
-        """Whether there is nothing to do."""
+        """True if there is nothing to do."""
         return not (self._queue or self._entrants or self._rows)
 
     @property
     def queue_length(self) -> int:
-        """Rows that are not in the batch yet."""
+        """The number of rows that are not in the batch yet."""
         return len(self._queue) + len(self._entrants)
 
     @property
     def row_count(self) -> int:
-        """Rows in the batch."""
+        """The number of rows in the batch."""
         return len(self._rows)
 
     @property
     def keys_in_batch(self) -> set[int]:
-        """The numbers of the rows that are in the batch, or enter it."""
+        """Return the numbers of the rows that are in the batch, or about to enter it."""
         return {row.number for row in (*self._entrants, *self._rows)}
 
     def add(self, request: RowRequest, *, live: bool = False) -> int:
-        """Take on a row and return its number. BadInput where the cache can never hold it."""
+        """Take on a row and return its number. BadInput if the cache can never hold it."""
         size, more, most = len(request.prompt), request.settings.max_tokens, self.limits.cache_tokens
         if min(size, more) < 1:
             raise BadInput(f"a prompt of {size} tokens and max_tokens {more}: each is 1 or more")
@@ -219,11 +219,11 @@ class Scheduler:
         return row.number
 
     def cancel(self, number: int) -> None:
-        """Let a row go: it takes part in no further step, and nothing more is told of it. No harm where it has ended."""
+        """Drop a row: it takes part in no further step, and nothing more is reported of it. A finished row is ignored."""
         self._to_cancel.add(number)
 
     def step(self) -> list[Event]:
-        """Sample the next tokens of the batch, after whoever has to has left it and whoever can has entered it."""
+        """Sample the next tokens of the batch, after rows have left and entered it as needed."""
         self._drop_cancellations()
         self._make_room()
         self._admit()
@@ -253,7 +253,7 @@ class Scheduler:
         self._rows = [self._rows[place] for place in stay]
 
     def _make_room(self) -> None:
-        """Where the cache would overflow, the rows that came last wait again, and go on later from what they have sampled."""
+        """Send the latest rows back to the queue if the cache would overflow; they go on later from their sampled tokens."""
         if self.limits.cache_tokens is None:
             return
         leavers: list[_Row] = []
@@ -267,12 +267,12 @@ class Scheduler:
         self._queue.extendleft(leavers)
 
     def _cache_tokens(self) -> int:
-        """Tokens in the cache: of rows, and of prefixes that other rows wait for."""
+        """Return the tokens in the cache: of rows, and of prefixes that other rows wait for."""
         prefix_tokens = sum(len(prefix.tokens) for prefix in self._prefixes.values() if prefix.prefix_job is not None)
         return sum(row.size for row in self._rows) + sum(row.size for row in self._entrants) + prefix_tokens
 
     def _release(self, row: _Row) -> None:
-        """A row waits for its prefix no more; the last one lets it go."""
+        """Detach a row from its prefix; the last row frees it."""
         prefix = row.prefix
         prefix.rows -= 1
         if not prefix.rows:
@@ -281,7 +281,7 @@ class Scheduler:
                 del self._prefixes[prefix.tokens]
 
     def _abandon_prefix(self) -> None:
-        """Nobody waits for what is being read; a row that comes later begins anew."""
+        """Drop the prefixes being read, as no row waits for them; a later row reads them anew."""
         for prefix in self._prefixes.values():
             if prefix.prefix_job is self._prefix_job:
                 prefix.prefix_job = None
@@ -290,7 +290,7 @@ class Scheduler:
     # --- who enters ---------------------------------------------------------------------------------------------------
 
     def _admit(self) -> None:
-        """Rows enter in their order until the batch is full: all at once, or some tokens of their prompts between two of the batch."""
+        """Let rows enter in order until the batch is full: all at once, or some prompt tokens between two tokens of the batch."""
         while True:
             if not self._entrants:
                 self._begin()
@@ -303,7 +303,7 @@ class Scheduler:
                 return
 
     def _begin(self) -> None:
-        """Choose the next rows, and begin to read what is new of their prompts."""
+        """Choose the next rows, and begin to read their new prefixes."""
         self._entrants = self._next_rows()
         unread = list(dict.fromkeys(row.prefix for row in self._entrants if row.prefix.prefix_job is None))
         if not self._entrants:
@@ -332,7 +332,7 @@ class Scheduler:
         return most is not None and rows > 0 and usage + max(SPARE, self.limits.steps) * (rows + 1) > most
 
     def _too_wide(self, prefixes: int, widest: int) -> bool:
-        """Whether so many prefixes, filled up to the longest, are more than is read between two tokens; one is read in any case."""
+        """Return True if so many prefixes, padded to the longest, exceed the tokens read between two steps; one is always read."""
         return self.limits.prefill_tokens is not None and prefixes > 1 and prefixes * widest > self.limits.prefill_tokens
 
     def _enter(self) -> None:
