@@ -1,1 +1,1 @@
-"""What each command does; `cli` reads the words and calls one of these."""
+"""The commands of aha; `cli` reads the words and calls one of them."""

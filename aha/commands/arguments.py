@@ -1,7 +1,5 @@
-"""Words of the command line as values, checked before anything heavy is loaded.
-
-`--hardware`: on which machine a recipe runs. It changes nothing about what is learned, beyond rounding.
-"""
+"""Arguments of the command line as values, checked before anything heavy is loaded.
+`--hardware` names the machine that a recipe runs on; it changes nothing that is learned, beyond rounding."""
 
 from __future__ import annotations
 
@@ -28,8 +26,8 @@ if TYPE_CHECKING:
     from aha.backends.local_backend import LocalBackend
 
 
-ROW_FLAGS = ("question_field", "answer_field", "id_field", "kind", "split", "subset", "bad_rows", "ignore")  # each a field of RowProblems
-EXAMPLE_FLAGS = {  # those that say how to read examples, and the settings that they are then
+ROW_FLAGS = ("question_field", "answer_field", "id_field", "kind", "split", "subset", "bad_rows", "ignore")  # fields of RowProblems
+EXAMPLE_FLAGS = {  # flags that say how to read examples, and the settings they stand for
     "question_field": "layout.question",
     "answer_field": "layout.answer",
     "split": "layout.split",
@@ -47,9 +45,9 @@ NEEDS = {
 
 @dataclass(frozen=True)
 class CliArgs:
-    """What the command line says of a recipe. `settings`: (path, text) as typed, in order. `reading`: flags that say how examples are read,
-    with their values; those of problems stand in `problems`. `file`: the recipe file of a run that is repeated, which may have changed
-    since where `changed_file`."""
+    """The parts of the command line about a recipe. `settings`: (path, text) as typed, in order. `reading`: flags that say how examples are
+    read, with their values; those of problems are in `problems`. `file`: the recipe file of a run that is repeated; with `changed_file` it
+    may have changed since."""
 
     model: str | None = None
     problems: RowProblems | MixedProblems | None = None
@@ -60,7 +58,7 @@ class CliArgs:
 
 
 def recipe_flags(parser: ArgumentParser, needed: bool = True) -> None:
-    """The recipe, and what a person brings to it."""
+    """Add the flags for the recipe, and for the model, problems and data that a person gives."""
     about = "zero, r1-zero, dapo, sft, distill-qwen-7b ..., a recipe file (.py), or a run's manifest.json"
     parser.add_argument("recipe", metavar="RECIPE", nargs=None if needed else "?", help=about)
     parser.add_argument(
@@ -81,7 +79,7 @@ def recipe_flags(parser: ArgumentParser, needed: bool = True) -> None:
 
 
 def recipe_file_flags(parser: ArgumentParser) -> None:
-    """The recipe file that a manifest asks for."""
+    """Add the flags for the recipe file that a manifest asks for."""
     parser.add_argument(
         "--recipe", dest="file", metavar="FILE.py", help="the recipe file that a manifest asks for, where one of its settings is code"
     )
@@ -89,7 +87,7 @@ def recipe_file_flags(parser: ArgumentParser) -> None:
 
 
 def read_args(arguments: Namespace, rest: Sequence[str]) -> CliArgs:
-    """Return what the words say. BadInput for flags that nothing would heed; no file is read."""
+    """Return the arguments. BadInput for flags that would have no effect; no file is read."""
     fields = {flag: value for flag in ROW_FLAGS if (value := getattr(arguments, flag)) is not None}
     if arguments.problems is not None:
         if "ignore" in fields:
@@ -102,8 +100,8 @@ def read_args(arguments: Namespace, rest: Sequence[str]) -> CliArgs:
 
 
 def problems_from(text: str, fields: dict[str, Any]) -> RowProblems | MixedProblems:
-    """Return the problems of one source, or of several in shares by their weights. Where two files have one name, that of their folder
-    stands before the names of their rows."""
+    """Return the problems of one source, or of several in shares by their weights. If two files have the same name, the ids of their rows
+    begin with the names of their folders."""
     sources = sources_of(text)
     if len(sources) == 1:
         return RowProblems(sources[0].place, **fields)
@@ -114,7 +112,7 @@ def problems_from(text: str, fields: dict[str, Any]) -> RowProblems | MixedProbl
 
 
 def no_problems(flag: str) -> str:
-    """Return the line that a flag is refused with that says how to read what is not there."""
+    """Return the error for a flag that says how to read problems when there are none."""
     return f"--{flag.replace('_', '-')}: it says how to read problems, and there are none; give them with --problems"
 
 
@@ -134,11 +132,11 @@ def read_settings(rest: Sequence[str]) -> list[tuple[str, str]]:
     return settings
 
 
-# --- what the words name ------------------------------------------------------------------------------------------------
+# --- checks ------------------------------------------------------------------------------------------------------------
 
 
 def check_files(recipe: Recipe, args: CliArgs) -> None:
-    """BadInput for a model, examples or problems that are not there, so that a wrong path costs a second and no more."""
+    """Raise BadInput for a model, examples or problems that do not exist, so that a wrong path costs a second and no more."""
     for path, value in flatten(recipe.tree).items():
         if path.endswith(".data") and isinstance(value, str):
             check_data(value)
@@ -150,13 +148,13 @@ def check_files(recipe: Recipe, args: CliArgs) -> None:
 
 
 def may_be_server(recipe: Recipe, model: str) -> bool:
-    """Whether every stage that uses the model only asks it, so that it may be a server's address."""
+    """Return True if every stage that uses the model only samples from it, so that it may be a server's address."""
     users = [stage for _, stage in recipe.stages if getattr(stage, "model", None) == model]
     return all(isinstance(stage, Sample) for stage in users)
 
 
 def check_data(data: str) -> None:
-    """BadInput where a source of examples looks like a file or folder and is none."""
+    """Raise BadInput if a source of examples looks like a file or folder and does not exist."""
     sources = [source.place for source in sources_of(data)]
     for source in sources:
         if len(sources) > 1 and source.startswith("@"):
@@ -171,14 +169,14 @@ def _check_source(data: str) -> None:
 
 
 def check_out(recipe: str, out: Path | None) -> None:
-    """BadInput for the directory of another recipe's run."""
+    """Raise BadInput for the directory of another recipe's run."""
     manifest = (out or Path("runs") / recipe) / "manifest.json"
     if manifest.is_file() and (owner := read_manifest(manifest).recipe) != recipe:
         raise BadInput(f"{manifest.parent}: it belongs to another recipe ({owner}, not {recipe}); choose another directory")
 
 
 def check_model_or_server(model: str) -> None:
-    """BadInput for a model's folder or a server's address that is none; for a model that is only asked."""
+    """Raise BadInput for a folder or a server's address that is not valid, given for a model that is only sampled from."""
     if is_endpoint(model):
         from aha.backends.openai.endpoint import Endpoint
 
@@ -188,7 +186,7 @@ def check_model_or_server(model: str) -> None:
 
 
 def check_model(model: str) -> None:
-    """BadInput for what looks like a folder and is none. Whether a hub has a model of this name is found out by whoever loads it."""
+    """Raise BadInput if the model looks like a folder and is not one. A hub's name is only checked when it is loaded."""
     if is_endpoint(model):
         raise BadInput(f"model {model}: it is a server, which shows no weights; give a folder or a hub name (aha eval asks servers, too)")
     path = Path(model).expanduser()
@@ -207,15 +205,15 @@ def _checkpoints(run: Path) -> Iterator[str]:
     return (str(folder) for folder in (run / "checkpoints").iterdir() if folder.name.isdecimal())
 
 
-STALL_S = 1800.0  # of `aha eval`; `aha run` has a flag
+STALL_S = 1800.0  # of `aha eval`; `aha run` has a flag for it
 MACHINES = ("laptop", "node", "cluster")
 HELP = "laptop (one process), node (started with torchrun), or cluster, as in 'cluster(engines=2,ranks=2)'"
 
 
 @dataclass(frozen=True)
 class Hardware:
-    """`kind` is one of `MACHINES`. Of a cluster: how many `engines` sample, `ranks` learn and `graders` judge (0: the driver does it), and
-    the `address` of a Ray cluster that runs already (empty: one is started on this machine)."""
+    """`kind` is one of `MACHINES`. For a cluster: the number of `engines` that sample, `ranks` that learn and `graders` (0: the driver
+    grades), and the `address` of a running Ray cluster (empty: one is started on this machine)."""
 
     kind: str = "laptop"
     engines: int = 1
@@ -225,7 +223,7 @@ class Hardware:
 
 
 def read_hardware(text: str) -> Hardware:
-    """Return what `--hardware` says. BadInput where it is nothing that there is."""
+    """Return the hardware that `--hardware` names. BadInput if there is no such hardware."""
     match = re.fullmatch(r"(\w+)(?:\((.*)\))?", text.strip())
     if match is None or match[1] not in MACHINES:
         raise BadInput(f"--hardware {text}: it is {HELP}")
@@ -252,8 +250,8 @@ def _setting(text: str, word: str) -> tuple[str, int | str]:
 def machine(
     hardware: Hardware, compute: Compute, settings: Mapping[str, object], stall_s: float, say: Callable[[str], None]
 ) -> Iterator[Backend | None]:
-    """Yield the backend to run on; None where this process is one that another drives, and its work is done. `say` tells a person what a
-    cluster replaced."""
+    """Yield the backend to run on; None if this process is driven by another one, and its work is done. `say` tells a person what a cluster
+    replaced."""
     if hardware.kind == "node":
         from aha.backends.node import join_ranks
 
@@ -274,7 +272,7 @@ def machine(
 
 @contextmanager
 def sampling_machine(hardware: Hardware, compute: Compute, say: Callable[[str], None]) -> Iterator[LocalBackend]:
-    """Yield the backend to sample on, which learns nothing: this process, or a cluster of engines alone."""
+    """Yield the backend to sample on, which trains nothing: this process, or a cluster of engines alone."""
     if hardware.kind == "node":
         raise BadInput("--hardware node: it divides a model that learns; to sample on several engines say --hardware 'cluster(engines=2)'")
     if hardware.kind == "cluster":

@@ -1,7 +1,5 @@
 """`aha bench-reward`: any grader or reward over a golden corpus and over claims made by rules, and where they disagree.
-
-What `aha bench-reward` tells of a survey: for a program, and for a person.
-"""
+The result of a survey is printed for a program or for a person."""
 
 from __future__ import annotations
 
@@ -28,7 +26,7 @@ SIDES: tuple[Side, ...] = ("wrong", "right")
 
 
 def summary(survey: Survey, seed: int) -> dict[str, object]:
-    """All counts, by kind of gold and by rule."""
+    """Return all counts, by kind of gold and by rule."""
     return {
         "seed": seed,
         "right": survey.total("right"),
@@ -50,7 +48,7 @@ def summary(survey: Survey, seed: int) -> dict[str, object]:
 
 
 def page(survey: Survey, seed: int, name: str, most: float) -> list[str]:
-    """The totals, a line for each kind of gold, and the rules that fail."""
+    """Return the lines for a person: the totals, a line for each kind of gold, and the rules that fail."""
     kinds = survey.families
     right, wrong = survey.total("right"), survey.total("wrong")
     share = f"{100 * survey.miss_rate:.2f} %, at most {100 * most:g} % are let pass"
@@ -125,19 +123,19 @@ def _short(reply: str) -> str:
 
 
 def gold(reference: Reference) -> str:
-    """What the reference asks for, on one line."""
+    """Return the answer that the reference asks for, on one line."""
     fields = {name: value for name, value in vars(reference).items() if value not in ((), "", False, None)}
     return str(next(iter(fields.values()))) if len(fields) == 1 else str(fields)
 
 
 MOST_LINES = 20
-MOST_REPEATS = 3  # abstentions of one reason up to which each has a line of its own
-BY_RULES = 10_000  # claims where nothing is said
-MOST_MISSES = 0.01  # of the right claims made by rules
+MOST_REPEATS = 3  # abstentions for one reason; up to this number each has its own line
+BY_RULES = 10_000  # claims by default
+MOST_MISSES = 0.01  # share of the right claims made by rules
 
 
 def flags(parser: ArgumentParser) -> None:
-    """What is judged, by whom, and how much may be missed."""
+    """Add the flags for the corpus, the judge, and the number of misses that are let pass."""
     parser.add_argument(
         "corpus", nargs="?", metavar="FILE", help="rows with gold, answer, expected and perhaps kind and tag; none: our own corpus"
     )
@@ -155,7 +153,7 @@ def flags(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
-    """1 where a wrong answer was paid or more was missed than is let pass."""
+    """Return 1 if a wrong answer was paid or more was missed than is let pass, else 0."""
     if rest:
         raise BadInput(f"{rest[0]}: this command takes no more than that")
     if arguments.threads < 1 or arguments.at_most_misses < 0:
@@ -183,7 +181,7 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
 
 
 def _by_rules(arguments: Namespace) -> int:
-    """How many claims made by rules are judged."""
+    """Return the number of claims made by rules to judge."""
     if arguments.generated is None:
         return 0 if arguments.corpus or arguments.chain else BY_RULES
     if arguments.generated < 0:
@@ -233,7 +231,7 @@ def _row(verdict: CaseVerdict) -> dict[str, object]:
 
 
 def _page(name: str, corpus: Corpus, findings: Findings, most_misses: int) -> str:
-    """What a person reads: the counts, every payment that was wrong, the first misses, and what took longest."""
+    """Return the text for a person: the counts, every wrong payment, the first misses, and the slowest answers."""
     numbers = _summary(name, corpus, findings)
     lines = [
         f"{numbers['corpus']}: {name} agrees on {findings.agreement:,} of {numbers['cases']:,} answers, in {findings.wall_s:.1f} s",
@@ -259,7 +257,7 @@ def _page(name: str, corpus: Corpus, findings: Findings, most_misses: int) -> st
 
 
 def _rows(group: Sequence[CaseVerdict]) -> list[str]:
-    """A row for each answer, one alone for all that were abstained from for the same reason: a reward that always raises is one line."""
+    """Return a row for each answer, or one for many abstentions with the same reason: a reward that always raises is one line."""
     reasons = Counter(verdict.grade.reason for verdict in group if isinstance(verdict.grade, Abstained))
     rows, explanations = list[str](), set[str]()
     for verdict in group:

@@ -1,4 +1,4 @@
-"""Every command by its name. A new one is a file with a `Command`, and a line here."""
+"""The commands by name. A new one is a file with a `Command`, and a line here."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ from aha.errors import BadInput
 
 
 def completion_flags(parser: ArgumentParser) -> None:
-    """Which shell."""
+    """Add the argument for the shell."""
     parser.add_argument("shell", choices=("bash", "zsh", "tcsh"))
 
 
 def run_completion(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
-    """Print the script."""
+    """Print the completion script."""
     refuse_rest(rest)
     try:
-        import shtab  # an extra: only this command needs it
+        import shtab  # an extra package that only this command needs
     except ModuleNotFoundError:
         raise BadInput("completion: it needs the package shtab: pip install 'aha[completion]'") from None
     print(shtab.complete(arguments.parser, arguments.shell))

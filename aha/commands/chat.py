@@ -1,4 +1,4 @@
-"""`aha chat`: a conversation in the terminal, what the model thinks dim and apart from what it says."""
+"""`aha chat`: a conversation in the terminal, with the model's thoughts dim and apart from its answers."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ Talk = Callable[[Conversation, int], Pieces]
 
 
 def flags(parser: ArgumentParser) -> None:
-    """Who is talked to."""
+    """Add the flags for the model and the conversation."""
     parser.add_argument(
         "--model", metavar="DIR|URL", required=True, help="a folder, a hub name, tiny, or http://host:port/v1#name-of-the-model"
     )
     parser.add_argument("--system", metavar="TEXT", help="what the model is told before the conversation")
-    model_flags(parser, 4096)  # a server may refuse more than its model has room for
+    model_flags(parser, 4096)  # a server may refuse more than its model's context allows
 
 
 def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
-    """Talks until the input ends (ctrl-D); ctrl-C: 130."""
+    """Talk until the input ends (ctrl-D); ctrl-C exits with 130."""
     if rest:
         raise BadInput(f"{rest[0]}: this command takes no more than that")
     sampling = Sampling(arguments.temperature, arguments.top_p, arguments.max_tokens)
@@ -67,7 +67,7 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
 
 
 def pieces_from_engine(model: ServedModel, engine: EngineThread, post: QueuePost, conversation: Conversation, seed: int) -> Pieces:
-    """A reply of our own engine, token by token. Who stops listening stops the engine."""
+    """Yield a reply of our own engine, token by token. Closing the generator stops the engine's work on it."""
     from aha.serving import Refusal
 
     try:
@@ -86,7 +86,7 @@ def pieces_from_engine(model: ServedModel, engine: EngineThread, post: QueuePost
 
 
 def _pieces_from_chat(chat: Chat, conversation: Conversation, sampling: Sampling) -> Pieces:
-    """A server's reply, whole."""
+    """Yield a server's whole reply."""
     for _, (reply,) in chat.reply([conversation], sampling):
         pieces: list[Piece] = [("thought", reply.thought or ""), ("said", reply.text)]
         yield from [(kind, text) for kind, text in pieces if text]
@@ -94,14 +94,14 @@ def _pieces_from_chat(chat: Chat, conversation: Conversation, sampling: Sampling
 
 @dataclass
 class ReplyPrinter:
-    """One reply as it comes: on a terminal the thought dim, elsewhere each part under its name."""
+    """Prints one reply as it comes: the thought is dim on a terminal; elsewhere each part is under its name."""
 
     terminal: Terminal
     is_coloured: bool
     kind: Kind | None = None
 
     def take(self, kind: Kind, text: str) -> None:
-        """One more piece."""
+        """Print one more piece."""
         if self.terminal.json:
             return
         if kind != self.kind:
@@ -110,7 +110,7 @@ class ReplyPrinter:
         self._put(plain(text))
 
     def end(self) -> None:
-        """The reply is whole, or was broken off."""
+        """Finish the output after a reply that is complete or was interrupted."""
         if not self.terminal.json:
             self._put(PLAIN * self.is_coloured + "\n")
 
@@ -146,7 +146,7 @@ def _converse(talk: Talk, system: str | None, terminal: Terminal) -> int:
 
 
 def _reply(talk: Talk, conversation: Conversation, turn: int, terminal: Terminal) -> str:
-    """What was said; the thought is not kept, as the model was taught."""
+    """Return the answer; the thought is not kept in the conversation, as the model was taught."""
     texts: dict[Kind, str] = {"thought": "", "said": ""}
     printer = ReplyPrinter(terminal, sys.stdout.isatty() and "NO_COLOR" not in os.environ)
     with closing(talk(conversation, turn)) as pieces:
@@ -161,9 +161,9 @@ def _reply(talk: Talk, conversation: Conversation, turn: int, terminal: Terminal
 
 
 def _lines(is_terminal: bool, terminal: Terminal) -> Iterator[str]:
-    """What a person types, or the lines of the input, without the empty ones."""
+    """Yield the lines of the input, typed or piped, without empty ones."""
     if is_terminal:
-        import readline  # noqa: F401  # arrows and history while a line is typed
+        import readline  # noqa: F401  # arrow keys and history while typing
 
         terminal.note(f"aha: ctrl-D ends, {NEW} begins a new conversation")
     while True:

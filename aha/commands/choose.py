@@ -1,9 +1,6 @@
-"""From a name, a recipe file or a manifest to the recipe that will run.
-
-Python files that a person names on the command line: the only code, but the package's own, that a command runs.
-
-The bytes are read once; what is hashed is what is run, and no cached byte code beside the file is.
-"""
+"""The recipe to run, from a name, a recipe file or a manifest.
+Python files that a person names on the command line are the only code, besides the package's own, that a command runs.
+The bytes are read once: the bytes that are hashed are those that run, and no cached byte code beside the file is used."""
 
 from __future__ import annotations
 
@@ -30,8 +27,8 @@ from aha.settings import flatten, nearest
 from aha.stages.rl import Rl
 
 PACKAGE = Path(__file__).parent.parent
-LARGEST = 4 * 1024 * 1024  # bytes of a file of Python
-_LOADED_FILES: set[str] = set()  # the files of a person's own that this process runs
+LARGEST = 4 * 1024 * 1024  # bytes of a Python file
+_LOADED_FILES: set[str] = set()  # the person's own files that this process runs
 
 
 @dataclass(frozen=True)
@@ -43,7 +40,7 @@ class File:
 
     @classmethod
     def read(cls, path: str) -> File:
-        """BadInput where there is none."""
+        """Return the file. BadInput if it cannot be read."""
         try:
             return cls(path, read_file(Path(path).expanduser(), LARGEST))
         except DiskTrouble as error:
@@ -56,11 +53,11 @@ class File:
 
     @property
     def recipe_file(self) -> RecipeFile:
-        """How a manifest names it."""
+        """The path and hash of the file for a manifest."""
         return RecipeFile(self.path, hashlib.sha256(self.data).hexdigest())
 
     def recipe(self) -> Recipe:
-        """What the file's `recipe` is: a Recipe, or a function that returns one."""
+        """Return the Recipe that the file defines as `recipe`, or that a function of this name returns."""
         entry = getattr(load_module("recipe", self.path, self.data), "recipe", None)
         try:
             recipe = entry() if callable(entry) else entry
@@ -77,7 +74,7 @@ class File:
         return recipe
 
     def check(self, manifest: Manifest, path: str, changed: bool) -> None:
-        """BadInput where the run at `path` was made from another file, unless that is meant."""
+        """Raise BadInput if the run at `path` was made from another file, unless `changed` allows it."""
         sha256 = self.recipe_file.sha256
         if manifest.recipe_sha256 is None:
             raise BadInput(f"--recipe {self.path}: {path} is a run of {manifest.recipe}, a recipe of ours: leave --recipe out")
@@ -89,13 +86,13 @@ class File:
 
 
 def load_module(kind: str, path: str, data: bytes) -> ModuleType:
-    """The module that a Python file of a person's own defines, run now. BadInput where it is no Python."""
+    """Run a person's own Python file and return its module. BadInput if it is not valid Python."""
     _LOADED_FILES.add(path)
     name = f"aha_{kind}_{Path(path).stem}"
     spec = importlib.util.spec_from_loader(name, _Loader(path, data))
-    assert spec is not None  # a loader that is no package has one
+    assert spec is not None  # every loader that is not a package has one
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses look their module up
+    sys.modules[name] = module  # dataclasses look up their module here
     assert spec.loader is not None
     try:
         spec.loader.exec_module(module)
@@ -115,8 +112,8 @@ def load_module(kind: str, path: str, data: bytes) -> ModuleType:
 
 
 def own_mistake(error: BaseException, anywhere: bool = False) -> str:
-    """What went wrong in a person's own file, or in a library that it called, in one line; empty where it went wrong in ours. `anywhere`:
-    in ours, too, where a person's file called it."""
+    """Return the error of a person's own file, or of a library that it called, in one line; empty if the error is in our code. `anywhere`:
+    also return errors in our code if a person's file called it."""
     frames = traceback.extract_tb(error.__traceback__)
     last_own_frame = max((place for place, frame in enumerate(frames) if frame.filename in _LOADED_FILES), default=-1)
     last_package_frame = max((place for place, frame in enumerate(frames) if frame.filename.startswith(str(PACKAGE))), default=-1)
@@ -144,8 +141,8 @@ NO_ARGUMENTS = CliArgs()
 
 @dataclass(frozen=True)
 class ResolvedRecipe:
-    """A recipe with a person's settings in it; where it is their own, the file that defined it, its text, and whether a run begun by
-    another one may go on with it."""
+    """A recipe with a person's settings in it. For a recipe of their own: the file that defined it, its text, and whether a run begun with
+    another file may be resumed with it."""
 
     recipe: Recipe
     file: RecipeFile | None = None
@@ -154,7 +151,7 @@ class ResolvedRecipe:
 
 
 def choose(target: str, args: CliArgs = NO_ARGUMENTS) -> ResolvedRecipe:
-    """Return the recipe of that name or in that file, with what the command line says. BadInput where something is missing, refused or
+    """Return the recipe of that name or in that file, with the arguments of the command line. BadInput if a value is missing, refused or
     unknown."""
     choice = _find_recipe(target, args)
     recipe = choice.recipe.real() if choice.recipe.real is not None and args.model is not None else choice.recipe
@@ -172,13 +169,13 @@ def choose(target: str, args: CliArgs = NO_ARGUMENTS) -> ResolvedRecipe:
 
 
 def complete(recipe: Recipe) -> None:
-    """BadInput where the recipe still waits for a model, examples, problems or another value of the person's."""
+    """Raise BadInput if the recipe still needs a model, examples, problems or another value from the person."""
     for path, flag in placeholders(flatten(recipe.tree)).items():
         raise BadInput(f"recipe {recipe.name} needs {NEEDS.get(flag, f'a value for {path}: give it with --{flag} VALUE')}")
 
 
 def main_rl(recipe: Recipe) -> Rl | None:
-    """The stage that the doctor can examine: the leading one where it is RL, else the first that is."""
+    """Return the stage that the doctor can examine: the leading one if it is RL, else the first RL stage; None if there is none."""
     stages = dict(recipe.stages)
     order = [stages[recipe.lead_stage], *stages.values()]
     return next((stage for stage in order if isinstance(stage, Rl)), None)
@@ -194,7 +191,7 @@ def _refuse(recipe: Recipe, kind: str, value: object) -> None:
 
 
 def _imitates(recipe: Recipe) -> bool:
-    """Whether the recipe learns from examples that a person brings."""
+    """Return True if the recipe learns from examples that a person gives."""
     return recipe.problems == "refused" and any(path.endswith(".data") for path in flatten(recipe.tree)) and not recipe.apart
 
 
@@ -219,11 +216,11 @@ def _find_recipe(target: str, args: CliArgs) -> ResolvedRecipe:
     return recipe_of_manifest(read_manifest(path), str(path), args)
 
 
-# --- a manifest: data, of which nothing is ever run -----------------------------------------------------------------------
+# --- manifests, which are data: none of it is ever run -----------------------------------------------------------------------
 
 
 def recipe_of_manifest(manifest: Manifest, path: str, args: CliArgs = NO_ARGUMENTS) -> ResolvedRecipe:
-    """The recipe as that run had it, sources included, from its settings. BadInput where one is code and its file is not named."""
+    """Return the recipe of a run from its manifest: settings and sources. BadInput if a setting is code and its file is not named."""
     file = None if args.file is None else File.read(args.file)
     if file is not None:
         file.check(manifest, path, args.changed_file)
@@ -254,7 +251,7 @@ def recipe_of_manifest(manifest: Manifest, path: str, args: CliArgs = NO_ARGUMEN
 
 
 def frame_of(recipe: Recipe) -> Frame:
-    """What of a recipe is no setting, for its manifest."""
+    """Return the parts of a recipe that are not settings, for its manifest."""
     kinds = {name: type(stage).__name__ for name, stage in recipe.stages}
     return Frame(kinds, recipe.main, dict(recipe.follows), recipe.apart, own_code(recipe))
 
@@ -272,7 +269,7 @@ def _wants_file(manifest: Manifest, path: str) -> str:
 
 
 def _check_keys(manifest: Manifest, args: CliArgs) -> None:
-    """A stranger's settings must not say which variable is sent to a server of theirs."""
+    """Raise BadInput if a manifest, which may be a stranger's, chooses the variable whose key is sent to a server."""
     own_names = {path.replace("-", "_") for path, _ in args.settings}
     for path, setting in manifest.settings.items():
         plain = path.replace("-", "_")

@@ -1,8 +1,8 @@
 """`aha code`: programming problems and their tests. Rows are HumanEval's, MBPP's, LiveCodeBench's, or pairs of input and output.
 
-aha code check FILE            is each problem fit to be trained on: its own solution passes, programs that solve nothing fail
+aha code check FILE            check that each problem can be trained on: its own solution passes, programs that solve nothing fail
 aha code agree FILE RESULTS    grade stored answers again, and compare with the verdicts stored beside them, row by row
-aha code score FILE            the mutation score of each problem's tests: wrong submissions and mutants of a right one that they fail
+aha code score FILE            the mutation score of each problem's tests: the wrong submissions and mutants that they fail
 aha code write FILE --out NEW  tests by the programs in a row's `generators`, proved by its right (`solutions`) and wrong (`incorrect`) ones
 """
 
@@ -27,7 +27,7 @@ TIERS = ("auto", "bwrap", "wasm", "remote", "unsafe")
 
 
 def flags(parser: ArgumentParser) -> None:
-    """What to do, with which rows, in which sandbox."""
+    """Add the flags for the action, its rows and the sandbox."""
     parser.add_argument("what", choices=tuple(DO), metavar="WHAT", help="check, agree, score or write")
     parser.add_argument("file", metavar="FILE", help="problems: a .jsonl or .json file, or a Hugging Face data set")
     parser.add_argument("results", nargs="?", type=Path, metavar="RESULTS", help="agree: JSON lines with id, answer and is_correct")
@@ -44,7 +44,7 @@ def flags(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
-    """Exit code 1 where a problem is unfit, a verdict differs, or a test set fails a right solution."""
+    """Return 1 if a problem is unfit, a verdict differs, or a test set fails a right solution, else 0."""
     from aha.grading.sandbox import open_sandbox
 
     if rest:
@@ -120,7 +120,7 @@ def _agree(problems: Sequence[CodeProblem], sandbox: Sandbox, arguments: Namespa
 
 
 def _results(arguments: Namespace, ids: Container[str]) -> list[tuple[str, str, bool]]:
-    """Each stored answer: the problem's id, the answer, the verdict."""
+    """Return the problem's id, the answer and the verdict of each stored answer."""
     from aha.tasks.reading import DataRow, rows_of
 
     names, rows = (arguments.id_field, arguments.answer_field, arguments.label_field), list[tuple[str, str, bool]]()

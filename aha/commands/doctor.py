@@ -1,4 +1,4 @@
-"""`aha doctor`: can this learn, as it stands?"""
+"""`aha doctor`: checks whether a recipe can learn as it stands."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from aha.stages.rl import Rl
 
 
 def examine(choice: ResolvedRecipe, prompts: int, terminal: Terminal) -> int:
-    """Asks a few prompts and says what they show. FailedBar, exit code 1, where nothing can be learned."""
+    """Sample a few prompts and print what they show. FailedBar, exit code 1, if nothing can be learned."""
     complete(choice.recipe)
     rl = main_rl(choice.recipe)
     if rl is None:
@@ -40,7 +40,7 @@ def examine(choice: ResolvedRecipe, prompts: int, terminal: Terminal) -> int:
 
 
 def _sandbox(rl: Rl, prompts: int) -> SandboxStatus | None:
-    """Of the place where programs for its problems would run; None where they hold no code."""
+    """Return the status of the sandbox for programs of the recipe's problems; None if these have no code."""
     problems = rl.problems.at(0, 0, min(prompts, rl.questions), rl.seed)
     tier: Tier | Literal["auto"] = next((part.reward.sandbox for part in rl.rewards.parts if isinstance(part.reward, Accuracy)), "auto")
     return sandbox_status([problem.reference for problem in problems], tier)

@@ -1,4 +1,4 @@
-"""`aha eval`: one or several benchmarks, asked or read from files. What is heavy is loaded when the command runs."""
+"""`aha eval`: one or several benchmarks, sampled from a model or read from files. Heavy modules are loaded when the command runs."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from aha.evals.judged.judging import JudgeOptions
 
 JUDGE_FLAGS = {"judge": "--judge", "baseline_answers": "--baseline-answers", "estimate": "--estimate"}
-OTHER_NAMES = {"samples": "k", "limit": "problems"}  # what 0.1 and lm-eval call it
-OTHER_NAMES |= {name: f"sampling.{name}" for name in ("max_tokens", "temperature", "top_p")}  # the model's, and not its judge's
+OTHER_NAMES = {"samples": "k", "limit": "problems"}  # names in version 0.1 and lm-eval
+OTHER_NAMES |= {name: f"sampling.{name}" for name in ("max_tokens", "temperature", "top_p")}  # the model's, not its judge's
 
 
 def flags(parser: ArgumentParser) -> None:
-    """What is measured, of which model, and where it is kept."""
+    """Add the flags for the benchmarks, the model and the folder of results."""
     parser.add_argument("benchmark", metavar="BENCHMARK", nargs="+")
     parser.add_argument("--model", metavar="MODEL", help="a folder, a hub name, or a server as http://host:port/v1#name")
     parser.add_argument("--out", type=new_folder, metavar="DIR", help="keep samples and results here, and go on from there")
-    parser.add_argument("--record", dest="out", type=new_folder, help=SUPPRESS)  # what 0.1 called it for countdown
+    parser.add_argument("--record", dest="out", type=new_folder, help=SUPPRESS)  # its name in version 0.1, for countdown
     parser.add_argument("--against", metavar="MODEL|RESULT", help="another model, or what was saved of one: a paired comparison")
     parser.add_argument("--lm-eval", type=new_file, metavar="FILE", help="the results in lm-evaluation-harness's form too")
     parser.add_argument("--judge", metavar="JUDGE", help="who judges what only a model can: http://host/v1#name, a folder or hub name")
@@ -86,7 +86,7 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
 
 
 def _judge_options(arguments: Namespace, benchmarks: Sequence[Benchmark]) -> JudgeOptions:
-    """BadInput for flags that nothing would heed."""
+    """Return the options of the judge. BadInput for flags that would have no effect."""
     by_rule = not any(benchmark.needs_judge for benchmark in benchmarks) and any(benchmark.generator for benchmark in benchmarks)
     flags = [flag for name, flag in JUDGE_FLAGS.items() if getattr(arguments, name)]
     if flags and (by_rule or arguments.judge is None):

@@ -1,4 +1,4 @@
-"""`aha eval` at work: any model asked any benchmark, everything saved, every value printed."""
+"""The work of `aha eval`: it asks any model any benchmark, saves everything and prints every value."""
 
 from __future__ import annotations
 
@@ -43,9 +43,8 @@ Think = Literal["auto", "always", "never"]
 
 @dataclass(frozen=True)
 class EvalOptions:
-    """What the command line names. `out`: where everything is kept; None: in a folder named after the model, but for problems that are
-    generated, which are kept nowhere. `against`: a model, or what `aha eval` saved of one. `hardware`:
-    where models are asked."""
+    """The arguments of the command line. `out`: the folder of all results; None: a folder named after the model, but generated problems are
+    not stored. `against`: a model, or a result that `aha eval` saved. `hardware`: the machine that samples."""
 
     benchmarks: tuple[Benchmark, ...]
     model: str
@@ -61,11 +60,10 @@ class EvalOptions:
 
 @dataclass(frozen=True)
 class EvalSettings:
-    """How a benchmark is asked: what a person may change. `k`, `problems`, `prompts` (of each kind of general prompt) 0: as the benchmark
-    has it. `template` None: that of the benchmark's whose form the model keeps more often.
-
-    `think`: whether replies are made to begin with `<think>`; "auto" where the model's own chat template knows it. `sandbox`: where the
-    programs of replies run. `cache`: a folder of replies that all runs share."""
+    """The settings of a benchmark that a person may change. `k`, `problems`, `prompts` (of each kind of general prompt) 0: the benchmark's
+    own. `template` None: the benchmark's template whose format the model keeps more often.
+    `think`: if replies are made to begin with `<think>`; "auto": if the model's own chat template knows it. `sandbox`: the sandbox for the
+    programs of replies. `cache`: a folder of replies that all runs share."""
 
     k: int = 0
     problems: int = 0
@@ -99,7 +97,7 @@ class EvalSettings:
 
 @dataclass(frozen=True)
 class BenchmarkRun:
-    """One benchmark with its settings, its examples and where they are from."""
+    """One benchmark with its settings, its examples and their source."""
 
     benchmark: Benchmark
     settings: EvalSettings
@@ -108,17 +106,17 @@ class BenchmarkRun:
 
     @property
     def k(self) -> int:
-        """Samples a problem."""
+        """The number of samples per problem."""
         return self.settings.k or self.benchmark.k
 
 
 def load_run(benchmark: Benchmark, settings: EvalSettings, data: str | None) -> BenchmarkRun:
-    """Return a benchmark with the examples that are asked. BadInput where there are not so many."""
+    """Return a benchmark with the examples to ask. BadInput if it has fewer than that."""
     return BenchmarkRun(benchmark, settings, *select_examples(benchmark, data, settings.problems, settings.prompts, settings.seed))
 
 
 def evaluate(options: EvalOptions, terminal: Terminal) -> int:
-    """Ask one benchmark after another, each in a folder of its own below the run's; all results beside them in `result.json`."""
+    """Ask one benchmark after another, each in its own folder below the run's; write all results to `result.json` beside them."""
     trees = [evaluation_settings(benchmark, options) for benchmark in options.benchmarks]
     compute, chat_options, judge_options = trees[0]["compute"], trees[0]["asking"], trees[0]["judging"]
     assert isinstance(compute, Compute) and isinstance(chat_options, ChatOptions) and isinstance(judge_options, Judging)
@@ -160,13 +158,13 @@ def evaluate(options: EvalOptions, terminal: Terminal) -> int:
 
 
 def evaluation_settings(benchmark: Benchmark, options: EvalOptions) -> dict[str, Any]:
-    """Return the settings of one benchmark by their names, as the command line changes them."""
+    """Return the settings of one benchmark by their names, with the changes of the command line."""
     tree = {"evaluate": EvalSettings.usual(benchmark), "compute": Compute(), "asking": ChatOptions(), "judging": Judging()}
     return override(tree, options.settings, main="evaluate")
 
 
 def _out_of(options: EvalOptions, runs: Sequence[BenchmarkRun]) -> Path | None:
-    """Return the folder of the results; None where only generated problems are asked and nobody names a folder."""
+    """Return the folder of the results; None if only generated problems are asked and no folder is named."""
     if options.out is not None:
         return options.out
     kept = any(run.benchmark.generator is None for run in runs)
@@ -182,7 +180,7 @@ def _rival_out(options: EvalOptions, out: Path | None) -> Path | None:
 
 
 def _saved_rival(run: BenchmarkRun, options: EvalOptions) -> Rival | None:
-    """Return the saved result that `--against` names, looked through before anything is asked; None where it names a model."""
+    """Return the saved result that `--against` names, checked before anything is asked; None if it names a model."""
     path = saved_samples(options.against, run.benchmark.name) if options.against else None
     if path is None:
         return None
@@ -196,7 +194,7 @@ def _saved_rival(run: BenchmarkRun, options: EvalOptions) -> Rival | None:
 
 @dataclass(frozen=True)
 class Evaluator:
-    """What every benchmark of a command needs, opened once."""
+    """The parts that every benchmark of a command needs, opened once."""
 
     options: EvalOptions
     asking: ChatOptions
@@ -206,7 +204,7 @@ class Evaluator:
     terminal: Terminal
 
     def run(self, run: BenchmarkRun, model: str, folder: Path | None) -> tuple[list[GradedSample], dict[str, Any]]:
-        """Ask a model whatever the folder lacks, and return all samples and the result."""
+        """Ask a model for the samples that the folder lacks, and return all samples and the result."""
         with programs_in(run.settings.sandbox):
             evaluation = plan_evaluation(run, model, self.machine, self.terminal, self.asking, folder)
             settings = _journal_settings(run, evaluation, model, self.options.data, folder)
@@ -270,8 +268,8 @@ def plan_evaluation(
     chat_options: ChatOptions = ASK_ONCE,
     folder: Path | None = None,
 ) -> Evaluation:
-    """Return how the benchmark is asked: with `max_tokens` cut to what the model has room for, which is noted, the template chosen and
-    `think` decided; or as `folder` has it, where a server has nothing left to be asked. EndpointDown where no server answers."""
+    """Return the evaluation with the template chosen, `think` decided, and `max_tokens` reduced to the room in the model's context, which
+    is noted; a server's limit is taken from `folder` if that has every sample already. EndpointDown if no server answers."""
     benchmark, chosen, is_server = run.benchmark, run.settings, is_endpoint(model)
     template = chosen.template
     if template is None:
@@ -294,13 +292,13 @@ def plan_evaluation(
 
 
 def _knows_thoughts(model: str) -> bool:
-    """Whether the model thinks in `<think>` by its own chat template: then its replies are made to begin so, as R1's notes advise. What a
-    server's template does is the server's."""
+    """Return True if the model's own chat template has `<think>`: its replies are then made to begin with it, as R1's notes advise. A
+    server's template is left to the server."""
     return not is_endpoint(model) and END_THINK in str(load_tokenizer(model).inner.chat_template)
 
 
 def _look_at_server(evaluation: Evaluation, model: str, chat_options: ChatOptions) -> tuple[int, int | None]:
-    """Return the tokens of the longest prompt and of the context, as far as a server says."""
+    """Return the tokens of the longest prompt and of the context, as far as a server tells them."""
     try:
         from aha.backends.openai.look import look
     except ModuleNotFoundError as error:
@@ -310,7 +308,7 @@ def _look_at_server(evaluation: Evaluation, model: str, chat_options: ChatOption
 
 
 def _limit_of_whole(folder: Path, evaluation: Evaluation) -> int | None:
-    """Return the limit of tokens with which a folder was asked in which every sample stands; None for any other."""
+    """Return the token limit of a folder that already has every sample; None for any other folder."""
     if not (folder / SETTINGS).exists():
         return None
     lines = [*read_journal(folder / SAMPLES).records, *read_journal(folder / OLD_REPLIES).records]
@@ -320,7 +318,7 @@ def _limit_of_whole(folder: Path, evaluation: Evaluation) -> int | None:
 
 
 def _note_limit(benchmark: Benchmark, chat: Chat, terminal: Terminal) -> None:
-    """Note what a server that names no context allowed in the end."""
+    """Note the token limit that a server which tells no context allowed in the end."""
     from aha.backends.openai.chat import OpenAiChat
 
     if isinstance(chat, OpenAiChat) and chat.lowest_limit is not None:
@@ -328,7 +326,7 @@ def _note_limit(benchmark: Benchmark, chat: Chat, terminal: Terminal) -> None:
 
 
 def _journal_settings(run: BenchmarkRun, evaluation: Evaluation, model: str, data: str | None, folder: Path | None) -> dict[str, Any]:
-    """Return all that a sample follows from. The day is that of the first start."""
+    """Return all settings that a sample follows from. The day is that of the first start."""
     weights = Endpoint.read(model).url if is_endpoint(model) else evaluation.identity or model
     place = str(Path(data).expanduser().resolve()) if data and Path(data).expanduser().exists() else data
     return {
@@ -350,7 +348,7 @@ def _journal_settings(run: BenchmarkRun, evaluation: Evaluation, model: str, dat
 
 
 def _server_settings(chat_options: ChatOptions, folder: Path | None) -> dict[str, Any]:
-    """Return what of a server's settings its replies follow from; a folder of another day is gone on with as of that day."""
+    """Return the settings of a server that its replies follow from; a resumed folder keeps the day it was begun."""
     day = chat_options.dated or _known_settings(folder).get("begun") or time.strftime("%Y-%m-%d")
     return {"begun": day, "seeded": chat_options.seed is not None, "limit": chat_options.limit}
 
@@ -368,11 +366,11 @@ def _check_chat_options(chat_options: ChatOptions) -> None:
         )
 
 
-# --- what is written -----------------------------------------------------------------------------------------------------
+# --- files of results ------------------------------------------------------------------------------------------------------
 
 
 def _merge(out: Path, results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the folder's results of other benchmarks, and these; without those that wait for a judge."""
+    """Return the folder's results of other benchmarks and these, without those that still need a judge."""
     names = {str(result["benchmark"]) for result in results}
     earlier = [read_document(path) for path in sorted(out.glob(f"*/{RESULT}")) if path.parent.name not in names]
     return [result for result in (*earlier, *results) if isinstance(result, dict) and result.get("value") is not None]
@@ -387,6 +385,6 @@ def _write_lm_eval(path: Path, results: Sequence[dict[str, Any]], model: str, sa
 
 
 def short_name(model: str) -> str:
-    """Return what a model's folder of results is called."""
+    """Return the short name of a model for its folder of results."""
     name = model.rstrip("/").rpartition("#")[2].rpartition("/")[2] or "model"
     return "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in name)

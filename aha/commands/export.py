@@ -1,4 +1,4 @@
-"""`aha export RUN`: a checkpoint as a model for others, with a card of what it was made of; on demand, onto a hub."""
+"""`aha export RUN`: a checkpoint as a model for others, with a card of what it was made of; on demand, it is uploaded to a hub."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CHANGED_SOURCES = ("user", "[derived: memory]")
 
 
 def flags(parser: ArgumentParser) -> None:
-    """Which checkpoint, where to, and what the card says."""
+    """Add the flags for the checkpoint, the target folder and the card."""
     parser.add_argument("run", type=Path, metavar="RUN", help="the directory of a run; of a graph, that of one stage")
     parser.add_argument("--to", type=new_folder, metavar="DIR", help="a new folder (RUN/export)")
     parser.add_argument("--checkpoint", type=int, metavar="N", help="the one after rollout or step N (the newest)")
@@ -37,7 +37,7 @@ def flags(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
-    """Copy what makes the model, and write its card."""
+    """Copy the files of the model, and write its card."""
     refuse_rest(rest)
     record = Record(arguments.run)
     manifest, checkpoint = read_run(record, arguments.checkpoint)
@@ -63,7 +63,7 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
 
 
 def read_run(record: Record, number: int | None) -> tuple[Manifest, Checkpoint]:
-    """What the run is, and one of its checkpoints. BadInput where it is no run or has none."""
+    """Return the manifest of a run and one of its checkpoints. BadInput if the folder is not a run or has no such checkpoint."""
     if not (record.root / "manifest.json").is_file():
         raise BadInput(f"{record.root}: no manifest.json in it, so it is no run directory; name the folder that `aha run` wrote")
     checkpoints = record.checkpoints()
@@ -78,7 +78,7 @@ def read_run(record: Record, number: int | None) -> tuple[Manifest, Checkpoint]:
 
 
 def read_scores(path: Path) -> dict[str, Any]:
-    """A result as `aha eval` wrote it. BadInput where it is none."""
+    """Return a result written by `aha eval`. BadInput if the file is not one."""
     place = path / "result.json" if path.is_dir() else path
     if not place.is_file():
         raise BadInput(f"--scores {path}: there is no such file; name a result.json that `aha eval` wrote")
@@ -89,12 +89,12 @@ def read_scores(path: Path) -> dict[str, Any]:
 
 
 def model_card(record: Record, manifest: Manifest, checkpoint: Checkpoint, licence: str | None, scores: Sequence[Mapping[str, Any]]) -> str:
-    """The card: what it is, data, lineage, scores, licence; what is unknown is said to be."""
+    """Return the card: what the model is, data, lineage, scores, licence; unknown facts are named as unknown."""
     models = (str(s.value) for path, s in manifest.settings.items() if path.endswith(".model") and s.value)
     bases = sorted({model for model in models if not model.startswith("@")})
     licence_name = licence or _licence_of(bases)
     front = [f"license: {json.dumps(licence_name)}"] if licence_name else []
-    hub_bases = [base for base in bases if is_hub_name(base)]  # a folder of this machine says nothing to others, and the hub refuses it
+    hub_bases = [base for base in bases if is_hub_name(base)]  # a local folder means nothing to others, and the hub refuses it
     front += ["library_name: transformers", "pipeline_tag: text-generation", *(["base_model:"] if hub_bases else [])]
     front += [f"- {json.dumps(base)}" for base in hub_bases]
     parts = [
@@ -116,7 +116,7 @@ NO_LICENCE = "Unknown: neither the base's folder nor the person who exported thi
 
 
 def upload(folder: Path, name: str) -> str:
-    """Put the folder onto the hub, with the key that its own library knows. BadInput where it refuses."""
+    """Upload the folder to the hub, with the key of the hub's own library, and return its address. BadInput if the hub refuses."""
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
@@ -132,7 +132,7 @@ def upload(folder: Path, name: str) -> str:
 
 
 def _title(record: Record, manifest: Manifest) -> str:
-    """The run's folder; of a stage of a graph, whose folder is a key, the stage's name."""
+    """Return the name of the run's folder, or of the stage if the run belongs to a graph, whose folders are keys."""
     root = record.root.resolve()
     return root.parent.name if manifest.recipe == f"stage {root.parent.name}" else root.name
 
@@ -144,7 +144,7 @@ def _about(manifest: Manifest, checkpoint: Checkpoint, record: Record) -> str:
 
 
 def _data(record: Record, manifest: Manifest) -> list[str]:
-    """What it learned from, and what was counted of it."""
+    """Return lines about the data that the model was trained on, with the counts of its audit."""
     sources = {
         path: s.value for path, s in manifest.settings.items() if path.rpartition(".")[2] in ("data", "source", "problems") and s.value
     }
@@ -157,7 +157,7 @@ def _data(record: Record, manifest: Manifest) -> list[str]:
 
 
 def _lineage(record: Record, manifest: Manifest) -> list[str]:
-    """Code, versions, seeds, and what the stage follows from."""
+    """Return lines about code, versions, seeds, and the inputs of the stage."""
     versions = ", ".join(f"{name} {version}" for name, version in manifest.versions.items())
     seeds = ", ".join(f"{path} {seed}" for path, seed in manifest.seeds.items())
     lines = [f"- begun {manifest.created}, commit {manifest.git_commit or 'unknown'}", f"- {versions}", f"- seeds: {seeds or 'none'}"]
@@ -196,7 +196,7 @@ def _settings(manifest: Manifest) -> list[str]:
 
 
 def _licence_of(bases: Sequence[str]) -> str:
-    """As the only base's own card says; empty where it does not, or where there are several."""
+    """Return the licence in the card of the only base; empty if it has none, or if there are several bases."""
     card = Path(bases[0]).expanduser() / "README.md" if len(bases) == 1 else Path()
     if not card.is_file():
         return ""
@@ -206,7 +206,7 @@ def _licence_of(bases: Sequence[str]) -> str:
 
 
 def _safe(value: object) -> str:
-    """A stranger's text in one cell: no line, no column and no markup of its own."""
+    """Return a stranger's text for one cell: one line, without column marks or markup."""
     return one_line(str(value))[:300].replace("|", "\\|").replace("<", "&lt;").replace("`", "'")
 
 

@@ -1,4 +1,4 @@
-"""A recipe's settings and the machine: `--fit` before a run, its plan beside it, and one line where memory runs out."""
+"""The fit of a recipe to the machine: `--fit` before a run, its plan beside it, and a one-line error if memory runs out."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ FULL = (
     "out of memory",
     "Cannot allocate memory",
     "bad_alloc",
-)  # how torch says it where it has no class of its own
+)  # torch's messages where it has no error class for it
 
 
 def fit_recipe(chosen: ResolvedRecipe, name: str | None, out: Path | None) -> ResolvedRecipe:
-    """The recipe with the settings that make it fit on the machine of this name. A run that was begun keeps those it was begun with."""
+    """Return the recipe with the settings that make it fit on the machine of this name. A run that was begun keeps its settings."""
     if name is None:
         return chosen
     recipe = chosen.recipe
@@ -43,7 +43,7 @@ def fit_recipe(chosen: ResolvedRecipe, name: str | None, out: Path | None) -> Re
 
 
 def _derived_before(recipe: Recipe, out: Path) -> dict[str, object] | None:
-    """What was derived when the run in this directory began; None where none did, or nothing was derived."""
+    """Return the settings derived when the run in this directory began, or None if there are none."""
     path = out / "manifest.json"
     if not path.is_file():
         return None
@@ -54,13 +54,13 @@ def _derived_before(recipe: Recipe, out: Path) -> dict[str, object] | None:
 
 
 def learned_stages(recipe: Recipe) -> list[tuple[str, Stage]]:
-    """The stages that have a model of weights."""
+    """Return the stages that have a model with weights."""
     models = ((name, stage, getattr(stage, "model", None)) for name, stage in recipe.stages)
     return [(name, stage) for name, stage, model in models if model is not None and not is_endpoint(str(model))]
 
 
 def shapes_of(recipe: Recipe, flag: str) -> dict[str, ModelShape]:
-    """The shape of each stage's model; what another stage makes is as large as the model that one begins with."""
+    """Return the shape of each stage's model; a model made by another stage is as large as the one that stage begins with."""
     shapes, advice = dict[str, ModelShape](), f"{flag}: recipe {recipe.name} needs a model to know how large it is: give it with --model"
     for name, stage in learned_stages(recipe):
         model = str(getattr(stage, "model", ""))
@@ -75,7 +75,7 @@ def shapes_of(recipe: Recipe, flag: str) -> dict[str, ModelShape]:
 
 
 def plans_of(recipe: Recipe, hardware: Machine) -> list[StagePlan]:
-    """The plan of each stage that has a model."""
+    """Return the plan of each stage that has a model."""
     shapes = shapes_of(recipe, "aha plan")
     stages = [(name, stage) for name, stage in learned_stages(recipe) if name in shapes]
     plans = (plan_stage(name, stage, recipe.compute, shapes[name], hardware) for name, stage in stages)
@@ -84,8 +84,8 @@ def plans_of(recipe: Recipe, hardware: Machine) -> list[StagePlan]:
 
 @contextmanager
 def record_plan(recipe: Recipe, root: Path) -> Iterator[None]:
-    """What a run was expected to take, beside what it took, in `plan.json`. Memory that runs out inside is one line: what to turn."""
-    with suppress(BadInput):  # of what nobody knows the size of, nothing is expected
+    """Write the memory and time that a run should take, then its peak, to `plan.json`. OutOfMemory, with advice, if memory runs out."""
+    with suppress(BadInput):  # there is no plan for a model of unknown size
         plans = plans_of(recipe, machine("auto" if recipe.compute.device != "cpu" else "cpu"))
         record(root, {"predicted": {plan.name: prediction(plan) for plan in plans}})
     try:
@@ -100,7 +100,7 @@ def record_plan(recipe: Recipe, root: Path) -> Iterator[None]:
 
 
 def prediction(plan: StagePlan) -> Mapping[str, object]:
-    """What the report shows of a plan."""
+    """Return the part of a plan that the report shows."""
     return {
         "parts": plan.memory.parts,
         "peak": plan.memory.peak,
@@ -112,7 +112,7 @@ def prediction(plan: StagePlan) -> Mapping[str, object]:
 def record(root: Path, more: Mapping[str, object]) -> None:
     """Add to the run's `plan.json`; the highest peak of all its processes stays."""
     path, values = root / PLAN, dict[str, object]()
-    with suppress(AhaError, OSError, AttributeError):  # what is damaged is written anew
+    with suppress(AhaError, OSError, AttributeError):  # a damaged file is written again
         values = {name: value for name, value in read_document(path).items() if name != "crc"}
     peaks = [value for value in (values.get("peak"), more.get("peak")) if isinstance(value, int)]
     document = {**values, **more} | ({"peak": max(peaks)} if peaks else {})
@@ -120,7 +120,7 @@ def record(root: Path, more: Mapping[str, object]) -> None:
 
 
 def peak_bytes() -> int:
-    """The most that this process has had: of a GPU's memory where it has used one, else of the machine's."""
+    """Return the most bytes that this process has had: of a GPU's memory if it has used one, else of the machine's."""
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
         return int(torch.cuda.max_memory_reserved())
@@ -128,14 +128,14 @@ def peak_bytes() -> int:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether memory ran out, on a GPU, in Python or in torch's allocator of a CPU."""
+    """Return True if memory ran out, on a GPU, in Python or in torch's CPU allocator."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
     return isinstance(error, RuntimeError) and any(words in str(error) for words in FULL)
 
 
 def memory_advice(recipe: Recipe, root: Path, error: BaseException) -> str:
-    """The one line: what ran out, what helps, and that nothing is lost."""
+    """Return the one-line error: which memory ran out, the settings that help, and that the run can be resumed."""
     first = next(iter(str(error).splitlines()), "").strip() or type(error).__name__
     advice = ["--compute.micro_tokens 256", "--compute.checkpointing true"]
     with suppress(BadInput):

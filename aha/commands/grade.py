@@ -1,7 +1,5 @@
-"""`aha grade`: is this answer right? One pair from the command line, or a file of them.
-
-`aha score`: what a file of judged samples is worth, or how two such files differ on the same problems.
-"""
+"""`aha grade`: grades one answer from the command line, or a file of answers.
+`aha score`: the scores of a file of judged samples, or the difference of two such files on the same problems."""
 
 from __future__ import annotations
 
@@ -27,11 +25,11 @@ if TYPE_CHECKING:
     from aha.types import Grade
 
 
-AT_ONCE = 256  # rows that are in work before the first of them is printed
+AT_ONCE = 256  # rows in work before the first of them is printed
 
 
 def grade_flags(parser: ArgumentParser) -> None:
-    """What to grade, and how it is read."""
+    """Add the flags for the answers and how they are read."""
     parser.add_argument("--reference", metavar="R", help="the right answer: a number, LaTeX, a letter, words")
     parser.add_argument("--answer", metavar="A", help="what was said: a bare answer or a whole reply")
     parser.add_argument("--kind", default="auto", metavar="KIND", help="number, latex, choice, text or countdown; auto: as it looks")
@@ -43,7 +41,7 @@ def grade_flags(parser: ArgumentParser) -> None:
 
 
 def run_grade(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
-    """The exit code: 0, or with --strict 1 where an answer is not right."""
+    """Return the exit code: 0, or with --strict 1 if an answer is not right."""
     from aha.tasks.golds import KINDS
 
     if rest:
@@ -81,7 +79,7 @@ def _grade_one_answer(arguments: Namespace, terminal: Terminal) -> Counter[str]:
 
 
 def _file(arguments: Namespace, terminal: Terminal) -> Counter[str]:
-    """Every row in its order, as soon as those before it are graded."""
+    """Grade a file's rows and print each in order, as soon as those before it are graded; return the counts."""
     from aha.tasks.corpora import pairs_of
     from aha.types import Abstained
 
@@ -106,7 +104,7 @@ def _file(arguments: Namespace, terminal: Terminal) -> Counter[str]:
 
 
 def _grades(pairs: Sequence[PairRow]) -> Iterator[Grade]:
-    """The grades in order, several answers at a time; each is bounded by its grader's own deadline."""
+    """Yield the grades in order, several answers at a time; each is bounded by its grader's own deadline."""
     with ThreadPoolExecutor(max(2, os.cpu_count() or 2)) as threads:
         for start in range(0, len(pairs), AT_ONCE):
             yield from threads.map(_grade, pairs[start : start + AT_ONCE])
@@ -125,13 +123,13 @@ def _words(grade: Grade) -> tuple[str, str]:
 
 
 def _json(fields: Mapping[str, object]) -> str:
-    """One line; decimals of a row as JSON writes numbers, half a surrogate pair as the escape that it was."""
+    """Return one JSON line; decimals of a row are numbers, and half a surrogate pair is the escape that it was."""
     line = json.dumps(fields, ensure_ascii=False, default=lambda value: float(value) if isinstance(value, Decimal) else str(value))
     return line if _sound(line) == line else json.dumps(parse_json(line))
 
 
 def _sound(text: str) -> str:
-    """The text with a question mark for what no UTF-8 can hold."""
+    """Return the text with a question mark for every character that UTF-8 cannot hold."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
@@ -151,7 +149,7 @@ ROLES = {
 
 
 def score_flags(parser: ArgumentParser) -> None:
-    """The files, and the fields of their records where they go by other names."""
+    """Add the flags for the files, and for the names of their fields."""
     parser.add_argument("file", type=Path, metavar="FILE", help="JSON or JSON lines, a record a sample or a problem")
     parser.add_argument(
         "other", type=Path, nargs="?", metavar="AFTER", help="a second file: how it differs from the first on the same problems"
@@ -166,7 +164,7 @@ def score_flags(parser: ArgumentParser) -> None:
 
 
 def run_score(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
-    """Print shares (JSON) or per cent (for a person)."""
+    """Print scores as shares (JSON) or per cent (for a person)."""
     from aha.evals.reading import FieldNames, completion_grader, read_sample_set, read_sample_sets
 
     refuse_rest(rest)
@@ -185,7 +183,7 @@ def run_score(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> 
 
 
 def _print_result(name: str, samples: SampleSet, arguments: Namespace, terminal: Terminal) -> None:
-    """Print one result; `name`: of the filter that it is of, where there are filters."""
+    """Print one result; `name`: the filter that it belongs to, if there are filters."""
     from aha.evals.result import problem_lines, result_of
 
     result = result_of(samples, seed=arguments.seed)
@@ -203,7 +201,7 @@ def _print_result(name: str, samples: SampleSet, arguments: Namespace, terminal:
 
 
 def _chosen_k(text: str | None, result: Result) -> list[int]:
-    """Return the values of k that a person names, else the powers of two and the largest. BadInput where a problem has fewer samples."""
+    """Return the values of k that a person names, else the powers of two and the largest. BadInput if a problem has fewer samples."""
     if text is None:
         return result.shown_k
     words = [word.strip() for word in text.split(",")]

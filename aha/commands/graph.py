@@ -1,4 +1,4 @@
-"""`aha run` of a recipe whose stages build on each other: what is done is skipped, and when nothing is left this says so at once."""
+"""`aha run` of a recipe whose stages build on each other: finished stages are skipped, and a finished graph says so at once."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STATE_WORDS = {"done": "done", "kept": "kept", "begun": "goes on", "new": "new",
 
 @dataclass(frozen=True)
 class GraphOptions:
-    """Which stages of the graph, and how. `backend`: None for this process alone."""
+    """The stages of the graph to run, and how. `backend` None: this process alone."""
 
     out: Path | None = None
     until: str | None = None
@@ -39,7 +39,7 @@ class GraphOptions:
 
 
 def run(choice: ResolvedRecipe, options: GraphOptions, terminal: Terminal) -> int:
-    """The stages that are not done yet, each from its settings to its result."""
+    """Run the stages that are not done yet, each from its settings to its result."""
     recipe = choice.recipe
     complete(recipe)
     root = options.out or Path("runs") / recipe.name
@@ -67,7 +67,7 @@ def run(choice: ResolvedRecipe, options: GraphOptions, terminal: Terminal) -> in
 def _run_with_page(
     choice: ResolvedRecipe, graph: Graph, options: GraphOptions, root: Path, terminal: Terminal, steps: dict[str, Step]
 ) -> None:
-    """The stages at work; what is done when one of them ends it all has its page too."""
+    """Run the stages; if one of them ends the run with an error, the page of the finished stages is written too."""
     try:
         _work(choice, graph, options, root, terminal, steps)
     except BaseException:
@@ -77,7 +77,7 @@ def _run_with_page(
 
 
 def _page_again(graph: Graph, root: Path, terminal: Terminal) -> Path | None:
-    """The page of a graph that is done; the one that is there where no other can be written."""
+    """Write the page of a finished graph again; if that is not possible, note it, and the old page stays."""
     try:
         graph.digests.save()
         return _page(graph, {}, root, terminal)
@@ -87,13 +87,13 @@ def _page_again(graph: Graph, root: Path, terminal: Terminal) -> Path | None:
 
 
 def _page(graph: Graph, steps: Mapping[str, Step], root: Path, terminal: Terminal) -> Path | None:
-    from aha.commands.graph_page import PAGE, head_of, leave  # brings matplotlib, as late as can be
+    from aha.commands.graph_page import PAGE, head_of, leave  # imports matplotlib, so as late as possible
 
     return leave(graph, steps, lambda: head_of(root), root / PAGE, terminal)
 
 
 def refuse_strangers(root: Path, recipe: str) -> None:
-    """BadInput for a directory that something else made."""
+    """Raise BadInput for a directory that something else made."""
     path = root / "manifest.json"
     if root.exists() and not root.is_dir():
         raise BadInput(f"{root}: it is a file; a graph needs a directory")
@@ -106,7 +106,7 @@ def refuse_strangers(root: Path, recipe: str) -> None:
 
 
 def _work(choice: ResolvedRecipe, graph: Graph, options: GraphOptions, root: Path, terminal: Terminal, steps: dict[str, Step]) -> None:
-    from aha.commands.stage_runs import StageWorker  # brings transformers: seconds that a graph with nothing to do need not wait
+    from aha.commands.stage_runs import StageWorker  # imports transformers, which takes seconds that a finished graph need not wait
 
     worker = StageWorker(choice, options, terminal)
     whole = worker.manifest(choice.recipe.name, choice.recipe.stages)
@@ -122,15 +122,15 @@ def _work(choice: ResolvedRecipe, graph: Graph, options: GraphOptions, root: Pat
 
 
 def line(step: Step) -> str:
-    """A stage and where it stands, in one line."""
+    """Return a stage and its state in one line."""
     return f"{step.name}: {STATE_WORDS[step.state]}" + (f" ({step.why})" if step.why else "")
 
 
-# --- afterwards and before --------------------------------------------------------------------------------------------
+# --- results and dry runs ---------------------------------------------------------------------------------------------
 
 
 def conclude(graph: Graph, options: GraphOptions, root: Path, terminal: Terminal, page: Path | None = None) -> None:
-    """Where each stage's result is, now and when the same words are said again."""
+    """Print the place of each stage's result; the same again when a finished graph is run."""
     steps = list(graph.steps(options.until, options.first))
     outcome: dict[str, Any] = {
         "stages": [_outcome(step) for step in steps if step.folder is not None],
@@ -163,7 +163,7 @@ def _all_of(stages: int) -> str:
 
 
 def _show(choice: ResolvedRecipe, graph: Graph, steps: Sequence[Step], terminal: Terminal) -> int:
-    """What would be done, and at most at what cost."""
+    """Print what would be done, and the most that it would cost."""
     known_costs = costs([(step.name, step.stage) for step in steps], choice.recipe.compute)
     rows = [(step, known_costs[step.name], _took(graph, step)) for step in steps]
     if terminal.json:
@@ -188,7 +188,7 @@ def _show(choice: ResolvedRecipe, graph: Graph, steps: Sequence[Step], terminal:
 
 
 def _took(graph: Graph, step: Step) -> float:
-    """Seconds of the same stage's newest run, of whatever settings."""
+    """Return the seconds of the same stage's newest run, with whatever settings."""
     folder = step.folder if step.folder is not None and step.folder.exists() else None
     timing_files = (
         [folder] if folder else sorted((graph.store / step.name).glob("*/timings.jsonl"), key=lambda path: path.stat().st_mtime)[-1:]

@@ -1,7 +1,5 @@
-"""The page of a whole graph: what each stage left, gathered into values that `reports` draws.
-
-The stages of a graph side by side, where they were measured: what each could do (as nature's Table 3 has it).
-"""
+"""The page of a whole graph: the results of each stage, gathered into values that `reports` draws.
+A table of the stages that were evaluated, side by side (as in nature's Table 3)."""
 
 from __future__ import annotations
 
@@ -39,7 +37,7 @@ from aha.rundir.old_names import new_result
 from aha.rundir.record import question_lines, samples_file
 from aha.types import Abstained
 
-COLUMNS = {  # of a table -> the measure of a result
+COLUMNS = {  # column of the table -> measure of a result
     "reasoning": "reasoning",
     "instruction": "instruction",
     "consistency": "consistency/reasoning",
@@ -49,7 +47,7 @@ DOMAINS = ("countdown", "chain", "program")
 
 
 def stage_table(results: Mapping[str, Any]) -> list[str]:
-    """A line for each result of the tiny world's measure, by the name of its stage; nothing where there is none."""
+    """Return a line for each result of the tiny world's measure, by the name of its stage; empty if there is none."""
     tables = world_results(results)
     if not tables:
         return []
@@ -62,15 +60,15 @@ def stage_table(results: Mapping[str, Any]) -> list[str]:
 
 
 def world_results(results: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the results of the tiny world by the name of their stage, those of 0.1 as they are written today."""
+    """Return the results of the tiny world by the name of their stage; those of version 0.1 are converted to today's form."""
     rows = {name: result for name, result in results.items() if isinstance(result, dict) and {"pass@1", "instruction"} <= result.keys()}
     return {name: new_result(result) for name, result in rows.items()}
 
 
 PAGE, LEDGER = "report.html", "graph.json"
-MEASURE = "measure-"  # what a measuring stage's name begins with, before the model's
-NUMBERS = 6  # of a result, beside its stage
-HEADLINES = ("pass@1", "difference")  # what is said first of a result
+MEASURE = "measure-"  # prefix of the name of a stage that measures a model
+NUMBERS = 6  # the most numbers of a result, beside its stage
+HEADLINES = ("pass@1", "difference")  # the numbers of a result that come first
 LAST = {"accuracy": "accuracy", "held_out/agreement": "held-out agreement", "loss": "loss", "step": "steps"}
 KINDS = {
     "Rl": "reinforcement learning",
@@ -86,12 +84,12 @@ KINDS = {
     "Equal": "compared at equal compute",
 }
 AFTER = {"new": ("done", ""), "changed": ("redone", ""), "begun": ("done", "went on where it was stopped")}
-MOST_ROLLOUTS, MOST_BYTES = 8, 16 << 20  # of replies that are read again for what the metrics leave out
+MOST_ROLLOUTS, MOST_BYTES = 8, 16 << 20  # the most replies that are read for values missing in the metrics
 
 
 @dataclass(frozen=True)
 class StageStatus:
-    """A stage, what became of it this time and why, and its run directory."""
+    """A stage, its outcome in this run with the reason, and its run directory."""
 
     name: str
     kind: str
@@ -102,7 +100,7 @@ class StageStatus:
 
 @dataclass(frozen=True)
 class Head:
-    """What stands above and below the stages."""
+    """The parts of the page above and below the stages."""
 
     title: str
     recipe: str
@@ -112,8 +110,8 @@ class Head:
 
 
 def leave(graph: Graph, steps: Mapping[str, Step], head: Callable[[], Head], page: Path, terminal: Terminal) -> Path | None:
-    """The page of a graph, whether all of it is done or not; None where no stage is, or where it cannot be made, which is then said: what
-    was learned is not to fail with its picture. `steps`: each stage as it stood when this run came to it."""
+    """Write the page of a graph, finished or not; return None if no stage is finished, or if writing fails, which is only noted, so that a
+    picture never fails a run. `steps`: each stage as it was when this run reached it."""
     try:
         stages = [status_of(step, steps.get(step.name)) for step in graph.steps()]
         return write_page(stages, head(), page) if any(status.folder and _is_finished(status.folder) for status in stages) else None
@@ -127,7 +125,7 @@ def leave(graph: Graph, steps: Mapping[str, Step], head: Callable[[], Head], pag
 
 
 def status_of(step: Step, before: Step | None) -> StageStatus:
-    """What became of a stage, by what it was when this run came to it."""
+    """Return the outcome of a stage, given its step when this run reached it."""
     kind = type(step.stage).__name__
     if step.state == "kept":
         return StageStatus(step.name, kind, "kept", step.why, step.folder)
@@ -141,7 +139,7 @@ def status_of(step: Step, before: Step | None) -> StageStatus:
 
 
 def of_folder(root: Path) -> Path:
-    """The page of a graph's directory, from its files alone."""
+    """Write the page of a graph's directory from its files alone, and return its path."""
     notes = unseal(read_file(root / LEDGER, DOCUMENT), indent=2)
     if notes is None:
         raise DiskTrouble(f"{root / LEDGER}: damaged: its checksum differs; delete it and run the same command again: no result is lost")
@@ -157,20 +155,20 @@ def of_folder(root: Path) -> Path:
 
 
 def head_of(root: Path) -> Head:
-    """The name of the graph and the words that it was run with, from its manifest."""
+    """Return the name of the graph and the command that it was run with, from its manifest."""
     manifest = read_manifest(root / "manifest.json")
     start = manifest.created.replace("T", " ").replace("+00:00", " UTC")
     return Head(root.resolve().name, manifest.recipe, manifest.argv, {"begun": start})
 
 
 def write_page(stages: Sequence[StageStatus], head: Head, page: Path) -> Path:
-    """Reads what the stages left, draws it, and writes the whole page or nothing."""
+    """Read the results of the stages, draw them, and write the whole page or nothing."""
     replace_file(Disk(), page, graph_html(page_of(stages, head, page.parent)).encode("utf-8", "backslashreplace"))
     return page
 
 
 def page_of(stages: Sequence[StageStatus], head: Head, base: Path) -> Whole:
-    """All that the page shows; links are relative to `base`."""
+    """Return everything that the page shows; links are relative to `base`."""
     results = {status.name: Record(status.folder).result for status in stages if status.folder and _is_finished(status.folder)}
     tables = world_results(results)
     domains = DOMAINS if tables else ()
@@ -218,7 +216,7 @@ def _stage(status: StageStatus, result: Mapping[str, Any] | None, base: Path) ->
 
 
 def _came(result: Mapping[str, Any], metrics: Sequence[Mapping[str, float]]) -> list[str]:
-    """The first numbers of a result, in words; of a stage that has none, what it learned last."""
+    """Return the first numbers of a result, in words, or the last metrics of a stage without any."""
     if "funnel" in result:
         return [f"{result['rows']:,} rows"]
     shares = {name: share for name in PAIR if isinstance(share := _share(result.get(name)), float)}
@@ -230,7 +228,7 @@ def _came(result: Mapping[str, Any], metrics: Sequence[Mapping[str, float]]) -> 
 
 
 def _share(value: Any) -> Any:
-    """Return a share; 0.1 wrote it with its interval."""
+    """Return a share; version 0.1 wrote it with its interval."""
     return value.get("value") if isinstance(value, Mapping) else value
 
 
@@ -256,7 +254,7 @@ def _display(value: float) -> str:
 
 
 def _changes(fingerprint: Fingerprint) -> tuple[list[tuple[float, str]], list[str]]:
-    """What changes within a stage, by its settings: where it is marked, and in words."""
+    """Return the changes within a stage, by its settings: marks as (step, label), and sentences."""
     settings = fingerprint.settings
     marks, notes = list[tuple[float, str]](), list[str]()
     for name, label in (("max_tokens", "tokens allowed"), ("temperature", "temperature"), ("weights", "weight of")):
@@ -283,7 +281,7 @@ def _as_list(value: object) -> list[Any]:
 
 
 def _metrics(record: Record) -> list[dict[str, float]]:
-    """The metrics, with the accuracy by domain from the replies themselves where a run of several domains did not record it."""
+    """Return the metrics; if a run of several domains did not record the accuracy by domain, it is computed from the replies."""
     metrics = record.metrics()
     if kind_of(metrics) != "reinforcement" or any(name.startswith("accuracy/") for row in metrics for name in row):
         return metrics
@@ -324,7 +322,7 @@ def _values(result: Mapping[str, Any], domains: Sequence[str]) -> dict[str, Meas
 
 
 def _value(value: Any, interval: Any) -> MeasuredValue | None:
-    """Return a share with its interval, where it has one."""
+    """Return a share with its interval, if it has one."""
     if not isinstance(value, float):
         return None
     match interval:
@@ -334,7 +332,7 @@ def _value(value: Any, interval: Any) -> MeasuredValue | None:
 
 
 def _questions(folders: Mapping[str, Path]) -> Iterator[QuestionRow]:
-    """The first held-out prompt of each domain and language that every model was asked."""
+    """Yield the first held-out prompt of each domain and language that every model was asked."""
     paths = {name: path for name, folder in folders.items() if samples_file(path := folder / "evals" / "tiny-world") is not None}
     samples = {name: {sample.problem: sample for sample in read_samples(path) if sample.sample == 0} for name, path in paths.items()}
     questions = question_lines(next(iter(paths.values()))) if paths else {}

@@ -1,8 +1,7 @@
-"""Ctrl-C and SIGTERM: the first finishes the step at work and saves it, however long it takes; ctrl-C once more stops at once.
-
-Python runs a signal's handler between two of its own instructions only, and one call of a library may take minutes. So a thread hears of
-signals as well, by the pipe that Python writes their numbers to at once: it tells the person what happens next, and it ends the process.
-"""
+"""Ctrl-C and SIGTERM: the first one finishes the current step and saves it, however long that takes; another ctrl-C stops at once.
+Python runs a signal's handler only between two of its own instructions, and one call of a library may take minutes. So a thread reads
+signals as well, from the pipe to which Python writes their numbers at once: it tells the person what happens next, and it ends the
+process."""
 
 from __future__ import annotations
 
@@ -25,14 +24,14 @@ from aha.redact import mask
 from aha.rundir import Record
 from aha.types import Group
 
-PATIENCE_S = 8.0  # between two steps nothing can be lost: what stands there longer is ended where it stands
-RECENT = 5  # steps that the time of this one is judged by
+PATIENCE_S = 8.0  # time after a signal until work between two steps, where nothing is lost, is ended
+RECENT = 5  # steps from which the time of this one is estimated
 EXIT = {signal.SIGINT: 130, signal.SIGTERM: 143}
 SHOW_CURSOR = "\x1b[?25h"
 
 
 def _deafen() -> None:
-    """A forked worker gets the terminal's ctrl-C as well, and must not pass it on as a second one."""
+    """Close a forked worker's signal pipe: it gets the terminal's ctrl-C as well, and must not pass it on as a second one."""
     signal.set_wakeup_fd(-1)
 
 
@@ -40,7 +39,7 @@ os.register_at_fork(after_in_child=_deafen)
 
 
 class Steps:
-    """What a loop did so far: the step at work, the steps that no checkpoint holds, and how long steps take."""
+    """The progress of a loop: the current step, the steps that no checkpoint holds, and the time that steps take."""
 
     def __init__(self, record: Record | None, clock: Callable[[], float] = time.monotonic) -> None:
         self.record, self.clock = record, clock
@@ -61,7 +60,7 @@ class Steps:
         self.is_running = False
 
     def expected_time(self) -> str:
-        """How long the step will still take, judged by those before it."""
+        """Return an estimate of the time that the step will still take, from the steps before it, in words."""
         so_far = self.clock() - self.began
         if not self.recent:
             return f"it is the first one here, so nobody knows how long it takes: {span(so_far)} so far"
@@ -73,7 +72,7 @@ class Steps:
         )
 
     def loss(self) -> str:
-        """What ends with the process now; empty where everything is saved."""
+        """Return the work that is lost if the process ends now, in words; empty if everything is saved."""
         seconds = sum(self.unsaved_s) + (self.clock() - self.began if self.is_running else 0.0)
         count = len(self.unsaved_s) + self.is_running
         first = self.number + 1 - len(self.unsaved_s) + (not self.is_running)
@@ -84,7 +83,7 @@ class Steps:
         return f"{self.kind}s {first} to {first + count - 1}, {span(seconds)} of work"
 
     def balance(self) -> str:
-        """What is lost, and where the same command goes on from."""
+        """Return what is lost, and where the same command resumes."""
         if self.record is None:
             return "the same command goes on with what is saved"
         checkpoints = self.record.checkpoints()
@@ -92,7 +91,7 @@ class Steps:
         return f"lost: {self.loss() or 'nothing'}; the same command {way_on}"
 
     def _before(self) -> list[float]:
-        """Seconds of the last steps of an earlier process."""
+        """Return the seconds of the last steps of an earlier process."""
         try:
             timings = self.record.timings() if self.record is not None else []
         except DiskTrouble:
@@ -101,9 +100,8 @@ class Steps:
 
 
 class Interrupts(Observer):
-    """An observer that pauses a run after a signal: at the end of the step at work, else at the next heartbeat.
-
-    `record` is the run's directory, where there is one. Only in the main thread, as Python's signals are."""
+    """An observer that pauses a run after a signal: at the end of the current step, or else at the next heartbeat.
+    `record` is the run's directory, if there is one. It works in the main thread only, as Python's signals do."""
 
     def __init__(self, record: Record | None = None, *, patience_s: float = PATIENCE_S) -> None:
         self._steps, self._patience_s = Steps(record), patience_s
@@ -118,14 +116,14 @@ class Interrupts(Observer):
             self._raise(self._signal)
 
     def begin(self, kind: str, number: int) -> None:
-        """After a signal no new step begins where everything so far is saved."""
+        """Begin a step; after a signal, end the run instead if everything so far is saved."""
         if self._signal is not None and not self._steps.unsaved_s:
             self._activity = f"{kind} {number + 1} was about to begin"
             self._raise(self._signal)
         self._steps.begin(kind, number)
 
     def rollout(self, number: int, metrics: Mapping[str, float], timings: Mapping[str, float], groups: Sequence[Group]) -> Continue | Pause:
-        """A step that is done is saved first."""
+        """Return Pause after a signal, so that the finished step is saved first."""
         return Continue() if self._signal is None else Pause(EXIT[self._signal])
 
     def end(self, saved: bool) -> None:
@@ -141,7 +139,7 @@ class Interrupts(Observer):
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Interruption where a signal came after the last heartbeat: nothing that would come next begins."""
+        """Restore the handlers. Interruption if a signal came after the last heartbeat, so that nothing more begins."""
         signal.set_wakeup_fd(self._wakeup)
         for number, handler in self._before.items():
             signal.signal(number, handler)
@@ -164,7 +162,7 @@ class Interrupts(Observer):
         self._signal = None
         raise Interruption(f"stopped while: {self._activity}; {self._steps.balance()}", EXIT[cause])
 
-    # --- in a thread of its own ---
+    # --- in its own thread --------
 
     def _listen(self) -> None:
         first, patience = True, None
@@ -199,5 +197,5 @@ class Interrupts(Observer):
 
 
 def _write(text: str) -> None:
-    """Past all buffers, which a signal may have caught half-way."""
+    """Write a line to stderr past all buffers, in which a signal may have interrupted a write."""
     os.write(2, f"{one_line(mask(text))}\n".encode())

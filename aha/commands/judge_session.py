@@ -1,4 +1,4 @@
-"""The judge of `aha eval --judge`: looked at before anything is asked, told what it will cost, and asked once the replies are there."""
+"""The judge of `aha eval --judge`: checked before anything is asked, its cost estimated, and asked once the replies are there."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from aha.rundir.record import SETTINGS
 
 
 class JudgedRun(Protocol):
-    """What a session needs to know of one benchmark of a command."""
+    """The parts of one benchmark's run that a session needs."""
 
     @property
     def benchmark(self) -> Benchmark: ...
@@ -55,9 +55,9 @@ class JudgedRun(Protocol):
 
 @dataclass(frozen=True)
 class Judging:
-    """How a judge is asked. None: as the benchmark does; `top` 0 asks for no log-probabilities, which some servers refuse. `orders` "both"
-    shows AlpacaEval's pairs both ways round. What is no verdict is asked for again, `asks` times in all; no score where more than the share
-    `unread` of the games ends without one. More than the share `missing` without any reply ends the run, to be gone on with."""
+    """The settings of a judge. None: the benchmark's own; `top` 0 asks for no log-probabilities, which some servers refuse. `orders` "both"
+    shows AlpacaEval's pairs in both orders. A reply without a verdict is asked for again, `asks` times in all; there is no score if more
+    than the share `unread` of the games has none. More than the share `missing` without any reply ends the run, which can be resumed."""
 
     temperature: float | None = None
     max_tokens: int | None = None
@@ -77,7 +77,7 @@ class Judging:
 
 @dataclass
 class JudgeSession:
-    """One judge for all benchmarks of a command that need one. `name` is what the person typed, None where nobody judges."""
+    """One judge for all benchmarks of a command that need one. `name` is the name as typed, None if there is no judge."""
 
     name: str | None
     settings: Judging
@@ -90,7 +90,7 @@ class JudgeSession:
 
     @property
     def served(self) -> bool:
-        """Whether the judge is behind a server."""
+        """True if the judge is behind a server."""
         return is_endpoint(self.name or "")
 
     @property
@@ -99,7 +99,7 @@ class JudgeSession:
         return Endpoint.read(str(next(iter(self._chats.values())))).model if self.served else str(self.name)
 
     def chat(self, top: int) -> Chat:
-        """Return the chat, opened once for all who want as many log-probabilities."""
+        """Return the chat, opened once for all who ask for as many log-probabilities."""
         if top not in self._chats:
             chat_options = replace(self.settings.asking, samples=1, top=top, dated=time.strftime("%Y-%m-%d"))
             self._chats[top] = self.machine.chat(str(self.name), chat_options)
@@ -107,7 +107,7 @@ class JudgeSession:
         return self._chats[top]
 
     def prepare(self, runs: Sequence[JudgedRun], data: str | None, baseline: Sequence[Path]) -> list[list[BenchmarkExample]]:
-        """Return the examples of each run, without those that cannot be judged. BadInput for what the scores would lack."""
+        """Return the examples of each run, without those that cannot be judged. BadInput if the scores would be incomplete."""
         if self.name is None:
             return [run.examples for run in runs]
         if not any(run.benchmark.needs_judge for run in runs):
@@ -144,7 +144,7 @@ class JudgeSession:
         return JudgeCase(benchmark, plan, record, run.k)
 
     def _room(self, plan: JudgePlan, sampling: Sampling) -> int:
-        """Return what the context of a judge here leaves for its replies. BadInput where that is nothing, or where it knows no chat."""
+        """Return the tokens that a local judge's context leaves for replies. BadInput if there are none, or it has no chat template."""
         tokenizer = self.machine.tokenizer(str(self.name))
         usual = ((example, plan.judged_benchmark.usual_reply(example)) for example in plan.examples)
         questions = (conversation for example, text in usual for conversation in plan.judged_benchmark.questions(example, text))
@@ -156,7 +156,7 @@ class JudgeSession:
         return self.cases[benchmark.name].display_benchmark if benchmark.name in self.cases else benchmark
 
     def _server_notes(self) -> list[str]:
-        """Return what is amiss with a server that is to judge hours later, once."""
+        """Return notes on a server that will be needed as a judge hours later, once: it is not there, or does not list the model."""
         if not self.served or self.cases:
             return []
         from aha.backends.openai.chat import OpenAiChat
@@ -169,12 +169,12 @@ class JudgeSession:
             return [f"the judge may not be there when it is needed: {down}"]
         return [] if self.model in models else [f"the judge's server does not list {self.model} among its {len(models)} models"]
 
-    # --- what it costs ---
+    # --- the cost --------
 
     def estimate(self, places: Mapping[str, Path | None], most: int, prices: Budget, alone: bool) -> None:
-        """Note the cost, before any model is asked anything. `places`: the models, and where their results go; `most` and `prices`: of a
-        reply of theirs. BadInput where the judge's budget would not do. `alone`: the cost is all that is wanted, so that a program reads it
-        too."""
+        """Note the cost, before any model is asked anything. `places`: the models, and the folders of their results; `most` and `prices`:
+        of one of their replies. BadInput if the judge's budget is too small. `alone`: only the cost is wanted, so it is printed for a
+        program too."""
         total, budget = JudgeCost(), self.settings.asking.budget
         for model, out in places.items():
             for name, case in self.cases.items():
@@ -203,7 +203,7 @@ class JudgeSession:
             )
 
     def _usage(self) -> TokenUsage:
-        """Return what all that was asked so far has cost; for servers only."""
+        """Return the total usage of all requests so far; for servers only."""
         if not self.served:
             return TokenUsage()
         from aha.backends.openai.chat import OpenAiChat
@@ -212,11 +212,11 @@ class JudgeSession:
         totals = {str(ledger.folder) if ledger.folder and ledger.limited else str(id(ledger)): ledger.total() for ledger in ledgers}
         return sum(totals.values(), TokenUsage())
 
-    # --- what it says ---
+    # --- the verdicts ---
 
     def result(self, name: str, folder: Path, samples: Samples, model: str, seed: int) -> tuple[list[JudgedSample], Result]:
-        """Ask what is still open, and return every sample, graded, and the result. EndpointDown, with everything saved, where the judge is
-        not to be had; FailedBar where it said too little that can be read."""
+        """Ask for the verdicts that are missing, and return every sample, graded, and the result. EndpointDown, with everything saved, if
+        the judge cannot be reached; FailedBar if too few of its replies can be read."""
         case, transcripts = self.cases[name], Transcripts(folder)
         questions = case.questions(samples)
         cost = judging_cost(case, questions, transcripts.replies)
@@ -250,13 +250,13 @@ class JudgeSession:
 def judge_session(
     name: str | None, settings: Judging, machine: LocalBackend, terminal: Terminal, heartbeat: Callable[[str], None]
 ) -> Iterator[JudgeSession]:
-    """Yield a session, whose connections last as long as this."""
+    """Yield a session whose connections are closed at the end."""
     with ExitStack() as connections:
         yield JudgeSession(name, settings, machine, terminal, heartbeat, connections)
 
 
 def _saved_samples(folder: Path) -> Samples:
-    """Return what is saved there already; replies of 0.1 stand for samples, whose grades do not matter here."""
+    """Return the samples saved in the folder; replies of version 0.1 become samples, whose grades do not matter here."""
     if not (folder / SETTINGS).exists():
         return {}
     journal = SampleJournal(folder, read_settings(folder))

@@ -1,4 +1,4 @@
-"""Who judges a golden corpus: our own grader, a reward, a grader or a benchmark's chain, named on the command line."""
+"""The judges of a golden corpus: our own grader, a reward, a grader or a benchmark's chain, named on the command line."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Chooses = Callable[[Corpus], Judge]
 
 
 def judge_of(reward: str | None, grader: str | None, chain: str | None) -> tuple[str, Chooses]:
-    """The judge's name, and the judge once the corpus is known. BadInput for more than one, and for what cannot be loaded."""
+    """Return the judge's name, and a function from the corpus to the judge. BadInput for more than one, or if it cannot be loaded."""
     if sum(choice is not None for choice in (reward, grader, chain)) > 1:
         raise BadInput("--reward, --grader and --chain exclude each other: one judge at a time")
     if reward is not None:
@@ -47,7 +47,7 @@ def judge_of(reward: str | None, grader: str | None, chain: str | None) -> tuple
 
 
 def runnable(corpus: Corpus) -> Corpus:
-    """The corpus without programs where no sandbox works here; each of them is then left out with what to install."""
+    """Return the corpus, without programs if no sandbox works here; each is then listed as left out, with what to install."""
     programs = [case for case in corpus.cases if isinstance(case.reference, Stdio | Calls | Asserts)]
     reasons = {tier: reason for tier, reason in tiers().items() if tier != "unsafe"} if programs else {}
     if not programs or None in reasons.values():
@@ -58,7 +58,7 @@ def runnable(corpus: Corpus) -> Corpus:
 
 
 def settings_of(flags: Mapping[str, object]) -> Settings:
-    """How a row wants formulas to be compared."""
+    """Return the settings with which a row wants formulas to be compared."""
     settings = DEFAULT
     for name, value in flags.items():
         match name, value:
@@ -93,7 +93,7 @@ def _chain_judge(name: str) -> Judge:
 
 
 def _reward_judge(reward: Reward) -> Judge:
-    """Right from half a point on; what a reward raises is an abstention that names it."""
+    """Return a judge that grades right from half a point on; an error raised by the reward is an abstention that names it."""
 
     def judge(case: Case) -> Grade:
         problem = Problem(case.place, type(case.reference).__name__.lower(), case.question, "en", case.reference)
@@ -108,7 +108,7 @@ def _reward_judge(reward: Reward) -> Judge:
 
 
 def _only(values: Any) -> object:
-    """The one value of a reward for one reply."""
+    """Return the only value of a reward for one reply."""
     try:
         return values[0] if len(values) == 1 and not isinstance(values, str) else _nonsense(values)
     except TypeError:
@@ -139,7 +139,7 @@ def _as_grade(value: object) -> Grade:
 
 
 def load(spec: str, flag: str) -> Any:
-    """What `module:name` or `file.py:name` names; a class without settings is made."""
+    """Return the object that `module:name` or `file.py:name` names; a class is instantiated without settings."""
     place, colon, name = spec.rpartition(":")
     if not colon or not place or not name.isidentifier():
         raise BadInput(f"{flag} {spec}: module:name or file.py:name is needed")
@@ -148,7 +148,7 @@ def load(spec: str, flag: str) -> Any:
         raise BadInput(f"{flag} {spec}: there is nothing to call by the name {name} in {place}")
     try:
         return value() if isinstance(value, type) else value
-    except (Exception, SystemExit) as error:  # whatever somebody's own class raises is told in one line
+    except (Exception, SystemExit) as error:  # an error of a person's own class is reported in one line
         raise BadInput(f"{flag} {spec}: {name} cannot be made without settings: {type(error).__name__}: {error_text(error)}") from error
 
 
@@ -162,5 +162,5 @@ def _module(place: str, flag: str) -> ModuleType:
         return load_module("judge", str(path), File.read(str(path)).data)
     except BadInput:
         raise
-    except (Exception, SystemExit) as error:  # whatever somebody's own module raises is told in one line
+    except (Exception, SystemExit) as error:  # an error of a person's own module is reported in one line
         raise BadInput(f"{flag}: {place} cannot be loaded: {type(error).__name__}: {error_text(error)}") from error

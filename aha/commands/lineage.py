@@ -1,4 +1,4 @@
-"""`aha lineage FILE:ROW`: which prompt, sampler, grader and checkpoint made this row."""
+"""`aha lineage FILE:ROW`: the prompt, sampler, grader and checkpoint that made a row."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ SAMPLING_SETTINGS = ("sampling.temperature", "sampling.top_p", "sampling.max_tok
 
 
 def flags(parser: ArgumentParser) -> None:
-    """One row."""
+    """Add the argument for the row."""
     parser.add_argument("row", metavar="FILE:ROW", help="a row of JSON lines or Parquet: its number, from 1, or its id")
 
 
 def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
-    """What is known of the row and of all that it was made of."""
+    """Print what is known of the row and of everything that it was made of."""
     if rest:
         raise BadInput(f"{rest[0]}: this command takes no more than FILE:ROW")
     trace = trace_row(arguments.row)
@@ -34,7 +34,7 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
 
 
 def record_of(trace: Trace) -> dict[str, Any]:
-    """For a program."""
+    """Return the trace as JSON for a program."""
     row, origin = trace.row, trace.row.origin
     record: dict[str, Any] = {"file": str(row.path), "row": row.number, "id": row.id, "prompt": row.question}
     if origin is not None:
@@ -48,7 +48,7 @@ def record_of(trace: Trace) -> dict[str, Any]:
 
 
 def lines_of(trace: Trace, indent: str = "") -> Iterator[str]:
-    """For a person: a row, and indented below it the rows that it was made of."""
+    """Yield the trace as lines for a person: a row, and indented below it the rows that it was made of."""
     row, origin = trace.row, trace.row.origin
     yield f"{indent}row {row.number} of {row.path}"
     facts = [("id", row.id), ("prompt", f"{origin.problem}: {row.question}" if origin else row.question)]
@@ -74,7 +74,7 @@ def lines_of(trace: Trace, indent: str = "") -> Iterator[str]:
 
 
 def _sampler(trace: Trace) -> dict[str, Any]:
-    """Who was asked: a checkpoint of a stage, with its folder, or what the row says."""
+    """Return the sampler of a row: a checkpoint of a stage, with its folder, or the name in the row."""
     origin = trace.row.origin
     record: dict[str, Any] = {"said": origin.sampler if origin else ""}
     reference, place = (trace.maker.inputs if trace.maker is not None else {}).get("model", (None, Path()))

@@ -1,7 +1,5 @@
-"""Benchmarks that `aha eval` scores from files: no model is asked.
-
-Codeforces: from which problems a model solved, and at which try, to the rating that fits.
-"""
+"""Benchmarks that `aha eval` scores from files, without asking a model.
+For Codeforces, the rating that fits the problems a model solved, and the number of tries each took."""
 
 from __future__ import annotations
 
@@ -25,17 +23,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Rater:
-    """Contests as they went, and how many users have which rating."""
+    """The standings of contests, and the number of users with each rating."""
 
     contests: tuple[Contest, ...]
     histogram: Mapping[str, int]
 
     def problems(self) -> set[str]:
-        """Those of all contests, as contest and letter."""
+        """Return the problems of all contests, as contest and letter."""
         return {problem for contest in self.contests for problem in contest.problems}
 
     def rate(self, tries: Mapping[str, Sequence[bool]], terminal: Terminal) -> dict[str, int | float]:
-        """The mean over the contests, and who is below it, in per cent."""
+        """Return the mean rating over the contests, and the share of users below it, in per cent."""
         places = [place_in(contest, tries) for contest in self.contests]
         for place in places:
             terminal.note(
@@ -61,7 +59,7 @@ def rate_samples(name: str, samples: Sequence[GradedSample], rater: Rater | None
 
 
 def rater(arguments: Namespace, need: str) -> Rater:
-    """From what `--standings`, `--changes` and the data name. BadInput, with what is `need`, where they do not fit together."""
+    """Return the rater from the files of `--standings`, `--changes` and the data. BadInput if they do not fit; `need` says what to give."""
     if not arguments.standings or len(arguments.standings) != len(arguments.changes or ()):
         raise BadInput(f"codeforces: give {need}")
     contests = tuple(read_contest(*files) for files in zip(arguments.standings, arguments.changes, strict=True))
@@ -69,7 +67,7 @@ def rater(arguments: Namespace, need: str) -> Rater:
 
 
 def histogram_in(data: Path | None) -> dict[str, int]:
-    """Users by rating, beside the problems or in the folder of data."""
+    """Return the number of users by rating, from a file beside the problems or in the folder of data."""
     beside = data.expanduser().parent if data is not None and data.expanduser().is_file() else None
     path = find_file(beside, HISTOGRAM) or find_file(data_folder(None if beside or _is_name(data) else data), HISTOGRAM)
     if path is None:
@@ -78,12 +76,12 @@ def histogram_in(data: Path | None) -> dict[str, int]:
 
 
 def _is_name(data: Path | None) -> bool:
-    """A data set of a hub, not a place here."""
+    """Return True if the data is a data set of a hub, not a path here."""
     return data is not None and not data.is_absolute() and len(data.parts) == 2 and not data.exists()
 
 
 def flags(parser: ArgumentParser) -> None:
-    """Those of every benchmark here; each says which of them it needs."""
+    """Add the flags of every benchmark here; each says which benchmark it is for."""
     parser.add_argument("--annotations", type=Path, metavar="FILE", help="alpaca_eval: one model's published annotations")
     parser.add_argument("--judgments", type=Path, nargs="+", metavar="FILE", help="arena_hard: judgments or battles, as published")
     parser.add_argument("--answers", type=Path, nargs="+", metavar="FILE", help="arena_hard: all answers, to control for style")
@@ -103,16 +101,16 @@ def flags(parser: ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, metavar="PATH", help="a benchmark's own rows: a file, a folder (AHA_DATA) or a hub's name")
 
 
-SOURCE_FLAGS = ("annotations", "judgments", "rating", "results")  # with --model, contests rate what it says
+SOURCE_FLAGS = ("annotations", "judgments", "rating", "results")  # with --model, contests rate its replies instead
 
 
 def is_meant(name: str, arguments: Namespace) -> bool:
-    """Whether a benchmark is to be scored from files: no model is named, or files are."""
+    """Return True if a benchmark is to be scored from files: no model is named, or files are."""
     return name in OFFLINE and (arguments.model is None or any(getattr(arguments, flag) is not None for flag in SOURCE_FLAGS))
 
 
 def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
-    """Prints one line of JSON, or a few lines for a person; what was read is said on stderr."""
+    """Print one line of JSON, or a few lines for a person; what was read is noted on stderr."""
     if arguments.model is not None:
         raise BadInput(f"{arguments.benchmark}: it is scored from files, and --model names none of them; see aha eval --help")
     if rest:
@@ -196,7 +194,7 @@ def _arena(arguments: Namespace, terminal: Terminal) -> int:
 
 
 def _version(judgments: Sequence[Path], folder: Path | None) -> Version:
-    """v2.0 where the first question of the file is one of v2.0's; v0.1, the paper's, for any other."""
+    """Return v2.0 if the first question of the file is one of v2.0's, else v0.1, the paper's."""
     from aha.evals.files import find_file, read_rows
 
     path = find_file(folder, "question.jsonl", within="v2.0")
@@ -206,7 +204,7 @@ def _version(judgments: Sequence[Path], folder: Path | None) -> Version:
 
 
 def _parts(battles: Sequence[Battle], version: Version, folder: Path | None) -> dict[str, list[Battle]]:
-    """v2.0 scores its hard prompts and its creative writing apart, as far as the data says which question is which."""
+    """Return the battles by category: v2.0 scores hard prompts and creative writing separately, if the data tells which is which."""
     from aha.evals.files import find_file, read_rows
 
     path = find_file(folder, "question.jsonl", within="v2.0") if version == "v2.0" else None

@@ -1,11 +1,7 @@
 """Commands that write a page: `aha report`, `aha compare` and `aha review`.
-
-`aha report`: a run's page again, or that of a whole graph.
-
+`aha report`: the page of a run or of a whole graph, written again.
 `aha compare`: our results beside the paper's, as a page or as Markdown.
-
-`aha review`: the rows of a set on a page for a person to correct, and the corrections taken over.
-"""
+`aha review`: the rows of a set on a page for a person to correct, and the import of the corrections."""
 
 from __future__ import annotations
 
@@ -18,7 +14,7 @@ from aha.errors import BadInput
 
 
 def report_flags(parser: ArgumentParser) -> None:
-    """Which run or graph."""
+    """Add the argument for the run or graph."""
     parser.add_argument("run", type=Path, metavar="RUN_DIR")
 
 
@@ -45,7 +41,7 @@ REPORT = Command("write a run's report again, or that of a graph", "inspect", re
 
 
 def compare_flags(parser: ArgumentParser) -> None:
-    """What to compare and where it goes."""
+    """Add the flags for the runs to compare and the output."""
     parser.add_argument(
         "runs", nargs="+", metavar="RUN", help="a run directory, or a file of results of `aha eval --json`; NAME=RUN names it"
     )
@@ -54,7 +50,7 @@ def compare_flags(parser: ArgumentParser) -> None:
 
 
 def run_compare(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
-    """Writes the page, prints its name."""
+    """Write the page and print its path."""
     from aha.durable import Disk, replace_file
     from aha.reports.compare import compare_html, compare_markdown
     from aha.reports.results import read_run
@@ -79,7 +75,7 @@ COMPARE = Command("our results beside the paper's figures and tables", "evaluate
 
 
 def review_flags(parser: ArgumentParser) -> None:
-    """Which set, and what to do with it."""
+    """Add the flags for the set and the corrections."""
     parser.add_argument("run", metavar="DIR", type=Path, help="the run directory of a stage that makes rows")
     parser.add_argument("--rows", metavar="N", type=int, default=200, help="how many rows the page shows; 0: all (200)")
     parser.add_argument(
@@ -88,7 +84,7 @@ def review_flags(parser: ArgumentParser) -> None:
 
 
 def run_review(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
-    """Writes the page, or takes a file of changes over."""
+    """Write the page, or apply a file of changes to the set."""
     if rest:
         raise BadInput(f"{rest[0]}: this command takes no more than that")
     if arguments.rows < 0:

@@ -1,4 +1,4 @@
-"""`aha plan`: memory by part and seconds before the launch, and what to turn where it does not fit."""
+"""`aha plan`: memory by part and seconds before a run, and the settings to change if it does not fit."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from aha.plan.tables import cluster_rows, paper_row, sizes_table
 
 
 def flags(parser: ArgumentParser) -> None:
-    """A recipe with its settings, or none for the table of sizes."""
+    """Add the flags of a recipe with its settings; without a recipe, the table of sizes is printed."""
     recipe_flags(parser, needed=False)
     parser.add_argument(
         "--hardware", default="auto", metavar="MACHINE", help="auto (this one), cpu, 24gb, 80gb, 8x80gb, node, 'cluster(nodes=64, gpus=8)'"
@@ -33,7 +33,7 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
         return _table(terminal)
     chosen = chosen_recipe(arguments, rest, runs=False)
     hardware = machine(arguments.hardware)
-    plans = plans_of(chosen.recipe, hardware)  # what cannot be planned is refused before anything is measured
+    plans = plans_of(chosen.recipe, hardware)  # rejects what cannot be planned before anything is measured
     if arguments.hardware in ("auto", "cpu", "laptop") and not arguments.no_measure:
         hardware = with_measures(hardware)
         plans = plans_of(chosen.recipe, hardware)
@@ -46,7 +46,7 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
 
 
 def with_measures(hardware: Machine) -> Machine:
-    """The machine with what it reaches now."""
+    """Return the machine with the speeds measured now."""
     import torch
 
     from aha.backends.local_backend import measure
@@ -56,7 +56,7 @@ def with_measures(hardware: Machine) -> Machine:
 
 
 def lines(chosen: ResolvedRecipe, hardware: Machine, plans: Sequence[StagePlan]) -> list[str]:
-    """For a person: the machine, then each stage."""
+    """Return the plan as lines for a person: the machine, then each stage."""
     flops = ", ".join(f"{rate / 1e9:,.0f} GFLOP/s in {dtype}" for dtype, rate in hardware.flops.items())
     source = "measured now" if hardware.measured else "as machines like it reach"
     texts = [f"{chosen.recipe.name} on {hardware.name}: {flops}, {hardware.bytes_s / 1e9:,.1f} GB/s ({source})"]
@@ -68,7 +68,7 @@ def lines(chosen: ResolvedRecipe, hardware: Machine, plans: Sequence[StagePlan])
 
 
 def stage_lines(plan: StagePlan) -> list[str]:
-    """Parts, peak, seconds, and what to turn."""
+    """Return the parts, peak and seconds of a stage, and the settings to change, as lines for a person."""
     shape, need, machine = plan.shape, plan.need, plan.machine
     active = f", {shape.active_parameters / 1e9:,.1f} billion of them for a token" if shape.experts else ""
     suffix = f" on each of {machine.devices} devices" if machine.devices > 1 else ""
@@ -94,7 +94,7 @@ def stage_lines(plan: StagePlan) -> list[str]:
 
 
 def record(plan: StagePlan) -> dict[str, Any]:
-    """For a program."""
+    """Return the plan of a stage as JSON for a program."""
     return {
         "stage": plan.name,
         "model": plan.shape.name,

@@ -1,4 +1,4 @@
-"""`aha pretrain tiny`: the base model of the tiny world, made anew."""
+"""`aha pretrain tiny`: makes the base model of the tiny world anew."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from aha.tasks import vocabulary
 
 
 def pretrain(out: Path | None, settings: tuple[tuple[str, str], ...], argv: tuple[str, ...], terminal: Terminal) -> int:
-    """Writes a model with random weights beside `out`, trains it stage by stage, and says where it is. The same command goes on with a
-    run that was stopped."""
+    """Write a model with random weights beside `out`, train it stage by stage, and print where it is. The same command resumes a run that
+    was stopped."""
     folder = out or Path("runs/tiny-base")
     fresh = folder.with_name(f"{folder.name}-fresh")
     recipe = tiny_base(str(fresh)).change(settings)
@@ -27,7 +27,7 @@ def pretrain(out: Path | None, settings: tuple[tuple[str, str], ...], argv: tupl
 
 
 def _tokens() -> dict[str, int | None]:
-    """What the model's configuration has to know of its tokenizer."""
+    """Return the settings of the model's configuration that depend on its tokenizer."""
     ids = vocabulary.build().get_vocab()
     end = ids[vocabulary.END]
     return {"vocab_size": len(ids), "eos_token_id": end, "bos_token_id": None, "pad_token_id": ids[vocabulary.PAD]}

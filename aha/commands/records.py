@@ -1,9 +1,6 @@
-"""Commands that read what a run wrote: `aha check` and `aha groups`.
-
-`aha check DIR`: every checksum of a run, a graph or a result.
-
-`aha groups`: what a rollout asked, what was replied and what it earned, as JSON.
-"""
+"""Commands that read the files of a run: `aha check` and `aha groups`.
+`aha check DIR`: verifies every checksum of a run, a graph or a result.
+`aha groups`: prints the prompts of a rollout, the replies and their rewards as JSON."""
 
 from __future__ import annotations
 
@@ -23,12 +20,12 @@ MOST_NAMES = 5
 
 
 def check_flags(parser: ArgumentParser) -> None:
-    """One directory."""
+    """Add the argument for the directory."""
     parser.add_argument("folder", metavar="DIR", type=Path, help="of a run, of a graph of stages, or what `aha eval --out` wrote")
 
 
 def run_check(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
-    """Say what was compared and name every file that differs; the exit code is then 74."""
+    """Print what was compared and name every file that differs; DiskTrouble, exit code 74, if any does."""
     refuse_rest(rest)
     report = check(arguments.folder)
     terminal.tell("checked", sound=report.sound, bytes=report.size, problems=report.problems, bare=[str(path) for path in report.bare])
@@ -44,7 +41,7 @@ def run_check(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> 
 
 
 def summary(report: CheckReport) -> list[str]:
-    """What was compared, and what could not be."""
+    """Return lines about the files that were compared, and those without a checksum."""
     lines = [f"{report.sound} files, {report.size:,} bytes: as they were written"]
     if report.bare:
         names = ", ".join(map(str, report.bare[:MOST_NAMES])) + (", …" if len(report.bare) > MOST_NAMES else "")
@@ -56,14 +53,14 @@ CHECK = Command("compare every file of a run or result with its checksum", "insp
 
 
 def groups_flags(parser: ArgumentParser) -> None:
-    """Which run, which of its rollouts, and which group of it."""
+    """Add the flags for the run, the rollout and the group."""
     parser.add_argument("run", type=Path, metavar="RUN_DIR")
     parser.add_argument("--rollout", type=int, metavar="N", help="counted from 0; without it, the last one")
     parser.add_argument("--group", type=int, metavar="N", help="only this one, counted from 0")
 
 
 def run_groups(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
-    """Print a group a line, after every byte of the rollout's file was compared with its checksum."""
+    """Print one group per line, after every byte of the rollout's file was compared with its checksum."""
     refuse_rest(rest)
     folder = arguments.run
     rollouts = sorted(groups_files(folder))

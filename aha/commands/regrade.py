@@ -1,4 +1,4 @@
-"""`aha regrade`: what was said before is graded again, and no model is asked."""
+"""`aha regrade`: grades saved replies again, without asking a model."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ REPLIES = (
     *("model_outputs", "model_output", "generated_text", "response", "responses", "output", "outputs", "completion", "reply"),
     *("generation", "resps", "output_list", "text"),
 )
-SHORTEST = 10  # letters of a question that tell it from any other
+SHORTEST = 10  # characters of a question that identify it
 NAMES = ("question_id", "task_id", "key", "unique_id", "id", "prompt", "instruction", "question")
 
 
 def flags(parser: ArgumentParser) -> None:
-    """The folder or file, and what a file does not say of itself."""
+    """Add the flags for the folder or file, and for facts that a file does not hold itself."""
     parser.add_argument("saved", type=Path, metavar="DIR|FILE", help="a folder that `aha eval --out` wrote, or a published file of outputs")
     parser.add_argument("--benchmark", metavar="NAME", help="of a file: which benchmark's rows these are")
     parser.add_argument("--data", metavar="PATH", help="the benchmark's rows, where they are no longer where they were")
@@ -96,16 +96,16 @@ def _check_counts(evaluation: Evaluation, replies: Mapping[Key, Reply]) -> None:
             )
 
 
-# --- what is printed --------------------------------------------------------------------------------------------------
+# --- output ------------------------------------------------------------------------------------------------------------
 
 
 def protocol_of(benchmark: Benchmark) -> dict[str, str]:
-    """Return whether the prompt was checked against its source: part of every result."""
+    """Return whether the prompt was checked against its source, as it is part of every result."""
     return {"protocol": "verified" if benchmark.verified else "unverified"}
 
 
 def print_result(benchmark: Benchmark, result: Mapping[str, Any], terminal: Terminal) -> None:
-    """Print one line of JSON, or a line a value, with its interval, and the paper's numbers."""
+    """Print one line of JSON, or a line per value, with its interval, and the paper's numbers."""
     from aha.evals.comparison import in_words
     from aha.paper import published_numbers
 
@@ -139,7 +139,7 @@ def _interval(ends: Sequence[float] | None) -> str:
 
 
 def _regrade_file(path: Path, arguments: Namespace, terminal: Terminal) -> int:
-    """Grade rows with replies in them; the questions come from the rows themselves, or by their names from --data."""
+    """Grade rows that hold replies; the questions come from the rows themselves, or by their names from --data."""
     from aha.evals.benchmarks import benchmark
     from aha.evals.files import read_rows
     from aha.evals.loading import load_examples
@@ -168,7 +168,7 @@ def _regrade_file(path: Path, arguments: Namespace, terminal: Terminal) -> int:
 
 
 def _of_one_filter(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the rows, of lm-evaluation-harness' samples those of the first filter: every filter's row holds the same reply."""
+    """Return the rows, or for samples of lm-evaluation-harness those of the first filter: every filter's row holds the same reply."""
     first = rows[0].get("filter")
     return [row for row in rows if row.get("filter") == first] if "doc_id" in rows[0] and first is not None else rows
 
@@ -176,7 +176,7 @@ def _of_one_filter(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _replies(
     path: Path, rows: Sequence[dict[str, Any]], field: str, examples: Sequence[BenchmarkExample], by_name: bool
 ) -> dict[Key, Reply]:
-    """Return the replies in the order of the rows. `by_name`: the questions stand in another file, so that names or questions match."""
+    """Return the replies in the order of the rows. `by_name`: the questions are in another file, matched by name or question."""
     if not by_name and len(rows) != len(examples):
         raise BadInput(f"{path}: {len(rows)} rows and {len(examples)} problems; name the benchmark's own rows with --data PATH")
     ids = {example.prompt: example.id for example in examples} | {example.id: example.id for example in examples}
@@ -196,8 +196,8 @@ def _replies(
 
 
 def _problem_of(row: dict[str, Any], ids: Mapping[str, str], examples: Sequence[BenchmarkExample]) -> str | None:
-    """Return the problem whose name or prompt the row has; of lm-evaluation-harness' samples, the row at its place that asks its
-    question."""
+    """Return the problem whose name or prompt the row has; for samples of lm-evaluation-harness, the problem at its index if it asks the
+    row's question."""
     if name := next((ids[str(row[field])] for field in NAMES if str(row.get(field)) in ids), None):
         return name
     match row:
@@ -209,7 +209,7 @@ def _problem_of(row: dict[str, Any], ids: Mapping[str, str], examples: Sequence[
 
 
 def _texts(value: object) -> Iterator[str]:
-    """Yield the replies in a field: one, a list of them, or lists in a list, as lm-evaluation-harness has them."""
+    """Yield the replies in a field: one, a list of them, or nested lists, as in lm-evaluation-harness."""
     if isinstance(value, list):
         for inner in value:
             yield from _texts(inner)

@@ -1,7 +1,5 @@
-"""The table of claims, from the run directories of one graph a seed.
-
-`aha reproduce`: the paper's claims on the tiny world, each with an interval; exit code 1 where one does not hold.
-"""
+"""`aha reproduce`: the paper's claims on the tiny world, each with an interval; exit code 1 if one does not hold.
+The table of claims is made from the run directories of one graph per seed."""
 
 from __future__ import annotations
 
@@ -41,12 +39,12 @@ PATTERN = "nature Table 3: IF-Eval 46.6, 71.7, 72.0, 78.1, 83.3"
 
 @dataclass(frozen=True)
 class ClaimArm:
-    """One seed's stages and where they are."""
+    """The stages of one seed and their run directories."""
 
     folders: Mapping[str, Path]
 
     def world(self, stage: str, domains: Sequence[str], measure: str = "grade") -> list[float]:
-        """Return a measure of the stage's model in the tiny world, by problem; `grade`: how right, from 0 to 1."""
+        """Return a measure of the stage's model in the tiny world, by problem; `grade`: correctness, from 0 to 1."""
         samples = read_samples(self.folders[f"measure-{stage}"] / "evals" / "tiny-world")
         return _means([sample for sample in samples if sample.category in domains], measure)
 
@@ -58,12 +56,12 @@ class ClaimArm:
         return first, last
 
     def equal(self, student: str) -> list[float]:
-        """Return pass@1 by problem, of the student that was taught or of the one left to RL, where both had cost the same."""
+        """Return pass@1 by problem, of the student that was distilled or of the one trained by RL, at equal cost."""
         samples = read_samples(self.folders["equal"] / "evals" / student)
         return _means([sample for sample in samples if sample.category in COUNTDOWN], "grade")
 
     def accuracy(self, stage: str) -> tuple[list[list[float]], int]:
-        """Of each rollout the shares of right replies by group; and the optimizer steps of a rollout."""
+        """Return the shares of right replies of each rollout's groups, and the optimizer steps per rollout."""
         record = Record(self.folders[stage])
         lines = record.metrics()
         rollouts = [[_share(group.scores) for group in record.read_groups(int(line["rollout"]))] for line in lines]
@@ -71,7 +69,7 @@ class ClaimArm:
 
 
 def claims(arms: Sequence[ClaimArm]) -> list[PaperClaim]:
-    """Every claim, in the paper's order."""
+    """Return every claim, in the paper's order."""
     return [*_zero(arms), *_cold_start(arms), *_language(arms), *_stages(arms), _distillation(arms)]
 
 
@@ -102,7 +100,7 @@ def _cold_start(arms: Sequence[ClaimArm]) -> list[PaperClaim]:
         steps,
         tuple(gap.value for gap in gaps),
     )
-    domains = tuple(REASONING)  # on countdown alone zero is paid for the form, and keeps it
+    domains = tuple(REASONING)  # zero is rewarded for the form on countdown alone, and keeps it there
     form_gains = [_less(arm.world("zero", domains, "form/reasoning"), arm.world("dev1", domains, "form/reasoning")) for arm in arms]
     consistency_gains = [
         _less(arm.world("zero", domains, "consistency/reasoning"), arm.world("dev1", domains, "consistency/reasoning")) for arm in arms
@@ -194,7 +192,7 @@ STORE = "stages"
 
 @dataclass(frozen=True)
 class ReproduceOptions:
-    """What of the command line concerns a stage at work."""
+    """The options of the command line for running stages."""
 
     stall_s: float
     argv: tuple[str, ...]
@@ -204,7 +202,7 @@ class ReproduceOptions:
 
 
 def flags(parser: ArgumentParser) -> None:
-    """How many seeds, and where."""
+    """Add the flags for the number of seeds and the folder."""
     parser.add_argument("--seeds", type=int, default=3, metavar="N", help="runs, from seed 0 (3)")
     parser.add_argument(
         "--out", type=new_folder, default=Path("runs/reproduce"), metavar="DIR", help="where stages are kept (runs/reproduce)"
@@ -214,7 +212,7 @@ def flags(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
-    """Every stage that is not done, then the table. The same command goes on where it was stopped."""
+    """Run every stage that is not done, then print the table. The same command resumes a run that was stopped."""
     if arguments.seeds < 1:
         raise BadInput(f"--seeds {arguments.seeds}: claims need a run, so 1 or more")
     from aha.recipes.r1 import arms, reproduce
@@ -236,7 +234,7 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
 
 
 def refuse_strangers(out: Path) -> None:
-    """BadInput for a directory that something else made."""
+    """Raise BadInput for a directory that something else made."""
     if out.exists() and not out.is_dir():
         raise BadInput(f"{out}: it is a file; a directory is needed")
     names = {entry.name for entry in out.iterdir()} - {"lock", "claims.json"} if out.is_dir() else set[str]()
@@ -246,7 +244,7 @@ def refuse_strangers(out: Path) -> None:
 
 @dataclass(frozen=True)
 class SeedRun:
-    """One seed's stages, as each stood when it was come to, and their run directories."""
+    """The stages of one seed, each as it was when it was reached, and their run directories."""
 
     graph: Graph
     seen: Mapping[str, Step]
@@ -307,7 +305,7 @@ def _conclude(results: Sequence[SeedRun], out: Path, how: ReproduceOptions, term
 
 
 def pages(seed_runs: Sequence[SeedRun], paper_claims: Sequence[PaperClaim], out: Path, how: ReproduceOptions, terminal: Terminal) -> None:
-    """A page a seed, the claims at the top of the first."""
+    """Write one page per seed, with the claims at the top of the first."""
     from aha.commands.graph_page import Head, leave
     from aha.reports.graph import ClaimRow
 
@@ -322,7 +320,7 @@ def pages(seed_runs: Sequence[SeedRun], paper_claims: Sequence[PaperClaim], out:
 
 
 def table(paper_claims: Sequence[PaperClaim]) -> list[str]:
-    """A claim a line: what the paper says, what is measured here with its 95 % interval, and whether that excludes 0."""
+    """Return one line per claim: the paper's statement, the value measured here with its 95 % interval, and if the interval excludes 0."""
     wide = [max(len(str(getattr(claim, name))) for claim in paper_claims) for name in ("name", "paper", "ours")]
     rows = [f"{'claim':{wide[0]}}  {'the paper':{wide[1]}}  {'here':{wide[2]}}  {'':>8} {'95 % interval':>18}  holds"]
     for row in paper_claims:

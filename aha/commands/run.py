@@ -1,9 +1,6 @@
 """`aha run`: a recipe, from its settings to its report.
-
-All input of a recipe, looked at before anything is computed: also that of stages whose model another one is still to make.
-
-Several observers as one.
-"""
+All input of a recipe is checked before anything is computed, also for stages whose model another stage has yet to make.
+Several observers are combined into one."""
 
 from __future__ import annotations
 
@@ -49,7 +46,7 @@ from aha.watchdog import Watchdog
 
 
 class Observers(Observer):
-    """Each hears everything, in order. The first that says stop is obeyed, then the first that says pause; the signs of all are kept."""
+    """Several observers, called in order. The first that says stop is obeyed, else the first that says pause; the signs of all are kept."""
 
     def __init__(self, *observers: Observer) -> None:
         self.observers = observers
@@ -73,8 +70,8 @@ class Observers(Observer):
 
 
 def check_inputs(recipe: Recipe, backend: Backend) -> None:
-    """The models' tokenizers, the servers' addresses, and of each stage the form, the lengths and the domains of what it asks. Models come
-    first: a folder that holds none is told in a second, and data may take a minute to read."""
+    """Check the models' tokenizers, the servers' addresses, and for each stage the template, the lengths and the domains of its prompts.
+    Models come first: a folder without a model is found in a second, and reading data may take a minute."""
     stages, values = dict(recipe.stages), flatten(recipe.tree)
     for model in dict.fromkeys(str(getattr(stage, "model", "@")) for stage in stages.values()):
         _check_model(model, backend)
@@ -91,8 +88,8 @@ def check_inputs(recipe: Recipe, backend: Backend) -> None:
 
 
 def base_of(name: str, stages: Mapping[str, Stage]) -> str | None:
-    """Return the model that a stage begins from, through all stages that make it: none of them changes its tokenizer. None where that
-    cannot be told."""
+    """Return the model that a stage begins from, followed back through the stages that make it, none of which changes its tokenizer; None
+    if it is unknown."""
     model = getattr(stages[name], "model", None)
     for _ in stages:
         if not isinstance(model, str) or not model.startswith("@"):
@@ -123,32 +120,32 @@ def _check_stage(stage: Stage, tokenizer: Tokenizer | None, backend: Backend) ->
 
 
 def _check_prompts(stage: Sample | Annotate, problems: list[Problem], tokenizer: Tokenizer) -> None:
-    """BadInput where the template is not the model's, or a prompt leaves no room for the longest reply."""
+    """Raise BadInput if the template does not suit the model, or a prompt leaves no room for the longest reply."""
     check_form(stage.template, tokenizer)
     sizes = {problem.id: len(problem_tokens(stage.template, problem, tokenizer)) for problem in problems}
     Room(tokenizer.context, stage.sampling.max_tokens, "stop", flag=False, why=getattr(tokenizer, "why", "")).check(sizes)
 
 
 def _check_count(source: Problems, stage: Rl) -> None:
-    """BadInput where a source has fewer problems than a rollout asks, or one part of a mix has."""
+    """Raise BadInput if a source, or one part of a mix, has fewer problems than a rollout asks."""
     if isinstance(source, MixedProblems):
         source.check(stage.questions, stage.seed)
     source.at(0, 0, stage.questions, stage.seed)
 
 
 def _check_model(model: str, backend: Backend) -> None:
-    """What another stage makes is not there yet."""
+    """Raise BadInput for a model or server that is not valid; a model that another stage makes does not exist yet and is not checked."""
     if not model.startswith("@"):
         _ = Endpoint.read(model) if is_endpoint(model) else backend.tokenizer(model)
 
 
-FREE = frozenset({"compute"})  # a run may go on with another use of the machine
+FREE = frozenset({"compute"})  # settings that may change when a run is resumed
 TABLE = ("pass@1", "lenient", "pass@1_short", "format", "length", "reflection", "mixing")
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How to run it, which changes nothing about what is learned. `backend`: None for this process alone."""
+    """The options of a run that change nothing about what is learned. `backend` None: this process alone."""
 
     out: Path | None = None
     stall_s: float = 1800.0
@@ -159,7 +156,7 @@ class RunOptions:
 
 
 def run(chosen: ResolvedRecipe, way: RunOptions, terminal: Terminal) -> int:
-    """Runs the recipe, or goes on with it, and writes the report. All input is checked before a directory is made."""
+    """Run the recipe, or resume it, and write the report. All input is checked before a directory is made."""
     recipe = chosen.recipe
     complete(recipe)
     need(way.log)
@@ -184,13 +181,13 @@ def run(chosen: ResolvedRecipe, way: RunOptions, terminal: Terminal) -> int:
 
 
 def _own_models(recipe: Recipe) -> list[str]:
-    """The models that the recipe's settings name and no server answers for, none of which one of its stages makes."""
+    """Return the models that the recipe's settings name, without servers and models that its stages make."""
     models = [str(value) for path, value in flatten(recipe.tree).items() if path.rpartition(".")[2] == "model" and value is not None]
     return [model for model in dict.fromkeys(models) if not model.startswith(("@", "(")) and not is_endpoint(model)]
 
 
 def manifest(chosen: ResolvedRecipe, argv: Sequence[str], models: Mapping[str, Mapping[str, str]] = MappingProxyType({})) -> Manifest:
-    """Every setting with its source, and the signatures of the models that are not made by the run."""
+    """Return the manifest: every setting with its source, and the signatures of the models that the run does not make."""
     recipe = chosen.recipe
     settings = {path: Setting(cast(Any, value), recipe.source(path)) for path, value in flatten(recipe.tree).items()}
     seeds = {path: value for path, value in flatten(recipe.tree).items() if path.endswith(".seed") and isinstance(value, int)}
@@ -208,7 +205,7 @@ def manifest(chosen: ResolvedRecipe, argv: Sequence[str], models: Mapping[str, M
 
 
 def sandbox_of(recipe: Recipe) -> str | None:
-    """The tier that programs of the model will run in, opened once to see that it works; None where no problem asks for one."""
+    """Return the tier that the model's programs will run in, opened once to see that it works; None if no problem needs one."""
     for _, stage in recipe.stages:
         if isinstance(stage, Rl):
             code_problems = [
@@ -225,7 +222,7 @@ def sandbox_of(recipe: Recipe) -> str | None:
 
 
 def _work(recipe: Recipe, backend: Backend, rundir: RunDir, way: RunOptions, terminal: Terminal) -> list[str]:
-    """The stages under everybody's eyes; what the run directory had to repair."""
+    """Run the stages with all observers; return the notes of the run directory, such as repairs."""
     rl = main_rl(recipe)
     new = not rundir.metrics()
     if new:
@@ -251,7 +248,7 @@ def _work(recipe: Recipe, backend: Backend, rundir: RunDir, way: RunOptions, ter
 
 
 def audit_lines(stage: Stage, backend: Backend) -> list[str]:
-    """What was found in the examples of a stage that imitates, and in the problems of one that asks."""
+    """Return the findings in the examples of a stage that imitates, or in the problems of an RL stage."""
     match stage:
         case Sft():
             return [f"audit: {line}" for line in stage.prepare(backend)[1].lines()]
@@ -261,7 +258,7 @@ def audit_lines(stage: Stage, backend: Backend) -> list[str]:
 
 
 def length_of(stages: Sequence[tuple[str, Stage]], backend: Backend) -> int | None:
-    """Rollouts, or steps of imitation, of the first stage that has any; None where nobody can say."""
+    """Return the number of rollouts, chunks or steps of the first stage that has any; None if it is unknown."""
     for _, stage in stages:
         match stage:
             case Rl():
@@ -274,7 +271,7 @@ def length_of(stages: Sequence[tuple[str, Stage]], backend: Backend) -> int | No
 
 
 def signal_text(signal: Signal) -> str:
-    """A sign of trouble, as it is said while the run is on."""
+    """Return a sign of trouble as it is printed during the run."""
     return f"{signal.severity}: {signal.line()}"
 
 
@@ -282,7 +279,7 @@ def _conclude(rundir: Record, terminal: Terminal) -> None:
     report = rundir.root / "report.html"
     try:
         report = write_report(rundir.root)
-    except DiskTrouble as error:  # the result is there, and is told
+    except DiskTrouble as error:  # the result is there, and is printed
         terminal.note(f"note: the report was not written again: {error}")
     result = rundir.result
     terminal.tell("finished", result=result, report=str(report), run=str(rundir.root))
@@ -292,7 +289,7 @@ def _conclude(rundir: Record, terminal: Terminal) -> None:
 
 
 def table(result: Mapping[str, Any]) -> list[str]:
-    """Base beside zero, where both were measured; what became of samples, where rows were made."""
+    """Return lines with the base beside zero, if both were measured, or the funnel of samples, if rows were made."""
     if "funnel" in result:
         return funnel_table(result["funnel"])
     if not {"base", "zero"} <= result.keys():

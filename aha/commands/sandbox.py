@@ -1,4 +1,4 @@
-"""`aha sandbox`: runs a stranger's program, attacks the tiers found here, or serves them to others."""
+"""`aha sandbox`: runs an untrusted program, attacks the tiers found here, or serves them to others."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ LARGEST_PROGRAM, LARGEST_STDIN = 4 * 1024 * 1024, 128 * 1024 * 1024  # bytes
 EXTENSIONS: dict[str, Language] = {".py": "python", ".cpp": "cpp", ".cc": "cpp", ".cxx": "cpp", ".c++": "cpp"}
 JSON = "JSON on stdout, for a program"
 TIERS = ("auto", *get_args(Tier))
-ATTACKABLE: tuple[Tier, ...] = ("bwrap", "wasm", "remote")  # unsafe holds nothing back, and says so
+ATTACKABLE: tuple[Tier, ...] = ("bwrap", "wasm", "remote")  # the tier unsafe contains nothing, and says so
 
 
 def flags(parser: ArgumentParser) -> None:
-    """What to do, and each thing's own flags."""
+    """Add the flags of each action."""
     kinds = parser.add_subparsers(dest="action", metavar="run | test | serve", required=True)
     usual = Limits()
     run = kinds.add_parser("run", help="run one program and say how it ended", allow_abbrev=False)
@@ -60,7 +60,7 @@ def flags(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
-    """The exit code: 0 once there is a verdict on a program, whatever it is; 1 for a breach; 75 where no place ran it."""
+    """Return the exit code: 0 once there is a verdict on a program, whatever it is; 1 for a breach; 75 if no sandbox ran it."""
     if rest:
         raise BadInput(f"{rest[0]}: this command takes no more than that")
     match arguments.action:
@@ -93,7 +93,7 @@ def _run(arguments: Namespace, terminal: Terminal) -> int:
 
 
 def to_json(outcome: Outcome) -> dict[str, Any]:
-    """For a program. Output that is no UTF-8 is given in base64 as well."""
+    """Return the outcome as JSON for a program. Output that is not UTF-8 is added in base64."""
     values: dict[str, Any] = {"verdict": outcome.verdict, "reason": outcome.reason, "exit_code": outcome.exit_code}
     values |= {"cpu_s": round(outcome.cpu_s, 6), "wall_s": round(outcome.wall_s, 6), "memory_mb": round(outcome.memory_mb, 3)}
     for name, data in (("stdout", outcome.stdout), ("stderr", outcome.stderr)):
@@ -104,7 +104,7 @@ def to_json(outcome: Outcome) -> dict[str, Any]:
 
 
 def outcome_lines(outcome: Outcome, tier: Tier) -> list[str]:
-    """For a person: the verdict first. What would move the cursor or ring a bell is spelled out."""
+    """Return the outcome as lines for a person, the verdict first. Control characters are escaped."""
     usage = f"cpu {outcome.cpu_s:.3f} s, wall {outcome.wall_s:.3f} s, memory {outcome.memory_mb:.0f} MiB, exit code {outcome.exit_code}"
     lines = [f"{outcome.verdict}  {usage}  ({tier})", *([f"reason: {plain(outcome.reason)}"] if outcome.reason else [])]
     for name, data in (("stdout", outcome.stdout), ("stderr", outcome.stderr)):
@@ -121,7 +121,7 @@ def _source(name: str) -> str:
 
 
 def _read(name: str, most: int) -> bytes:
-    """Return a file, which may be a pipe that a shell has opened. BadInput where it has more bytes than `most`, as a device has."""
+    """Return a file, which may be a pipe that a shell has opened. BadInput if it has more than `most` bytes, as a device has."""
     with open(name, "rb") as file:
         data = file.read(most + 1)
     if len(data) > most:
@@ -217,7 +217,7 @@ def _serve(arguments: Namespace, terminal: Terminal) -> int:
 
     if key is None and not is_loopback(arguments.host):
         terminal.note(f"aha: everybody who reaches {arguments.host} may run programs here; {KEY} sets a key")
-    for number in (signal.SIGINT, signal.SIGTERM):  # ours even where a shell started us in the background, which ignores ctrl-C
+    for number in (signal.SIGINT, signal.SIGTERM):  # also in a shell's background job, which ignores ctrl-C by default
         signal.signal(number, signal.default_int_handler)
     sandbox = open_sandbox(arguments.tier, workers=arguments.workers)
     try:

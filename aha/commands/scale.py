@@ -1,4 +1,4 @@
-"""`aha scale`: what more samples and longer thoughts buy a model at test time, as one page and as JSON."""
+"""`aha scale`: the gain from more samples and longer thoughts at test time, as one page and as JSON."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ UNITS = {"n": "samples", "budget": "tokens", "times": "times"}
 
 
 def flags(parser: ArgumentParser) -> None:
-    """What is measured and where it goes."""
+    """Add the flags for the benchmark, the model and the output."""
     parser.add_argument(
         "target", metavar="BENCHMARK|RESULT", help="a benchmark, or judged samples: a file, or a folder of `aha eval --out`"
     )
@@ -88,8 +88,8 @@ def _scale_samples(target: str, path: Path, out: Path | None, terminal: Terminal
 
 
 def write_scaling(result: Scaling, title: str, facts: dict[str, str], example: CutExample | None, out: Path, terminal: Terminal) -> int:
-    """Write the page and the numbers; print the page's name and the ends of each curve, or all numbers as one line of JSON. `facts`: what
-    was asked and how; `example`: one thought cut later and later."""
+    """Write the page and the numbers; print the page's name and the ends of each curve, or all numbers as one line of JSON. `facts`: the
+    model and its settings; `example`: one thought, cut at longer and longer budgets."""
     from aha.durable import Disk, disk_errors, replace_file
     from aha.reports.scaling import scaling_html
 

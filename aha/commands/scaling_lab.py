@@ -1,4 +1,4 @@
-"""The scaling lab for a model that is asked: here, or behind a server."""
+"""The scaling lab for a model on this machine or behind a server."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from aha.types import Conversation, Message
 
 K, PROBLEMS = 64, 100
 ARM_NAMES = {FREE: "thinking as long as it likes"}
-TINY_SCALE = Scale(wait_en=" wait", wait_zh=" 等等")  # words that its corpus has
+TINY_SCALE = Scale(wait_en=" wait", wait_zh=" 等等")  # words in the tiny world's corpus
 IDENTITY_SETTINGS = (
     "template",
     "sampling",
@@ -56,12 +56,12 @@ IDENTITY_SETTINGS = (
     "wait_zh",
 )
 WriteScaling = Callable[[Scaling, str, dict[str, str], CutExample | None, Path, Terminal], int]
-READABLE_TOKENS = 120  # a thought long enough to be cut, short enough to be read
+READABLE_TOKENS = 120  # length of a thought that can be cut and is short enough to read
 
 
 @dataclass(frozen=True)
 class ScaleOptions:
-    """What the command line names."""
+    """The arguments of the command line."""
 
     benchmark: Benchmark
     model: str
@@ -72,12 +72,12 @@ class ScaleOptions:
 
     @property
     def folder(self) -> Path:
-        """Where everything goes."""
+        """The folder of the page, the numbers and the samples."""
         return self.out or Path("runs") / f"scale-{self.benchmark.name}-{short_name(self.model)}"
 
 
 def scale(options: ScaleOptions, terminal: Terminal, write: WriteScaling) -> int:
-    """Ask, or go on with what the folder holds, and write the page."""
+    """Sample, or resume from the samples in the folder, and write the page."""
     if is_endpoint(options.model):
         return _scale_server(options, terminal, write)
     benchmark, is_generator = options.benchmark, options.benchmark.generator is not None
@@ -116,8 +116,8 @@ def scale(options: ScaleOptions, terminal: Terminal, write: WriteScaling) -> int
 
 
 def _identity(options: ScaleOptions, run: BenchmarkRun, lab_settings: Scale) -> dict[str, object]:
-    """Return all that a sample follows from; what else is set says which arms there are, or nothing. Rows of a published benchmark are
-    asked in a form that has a name, and generated ones with a template."""
+    """Return all settings that a sample follows from; other settings only choose the arms, or change nothing. Rows of a published benchmark
+    are asked in a named form, and generated ones with a template."""
     names = set(IDENTITY_SETTINGS) - ({"think"} if run.benchmark.generator is not None else {"template"})
     values = flatten({"evaluate": run.settings, "scale": lab_settings})
     values = {path: value for path, value in values.items() if path.split(".")[1] in names}
@@ -127,7 +127,7 @@ def _identity(options: ScaleOptions, run: BenchmarkRun, lab_settings: Scale) -> 
 
 
 def _scorers(models: Sequence[str], machine: LocalBackend, evaluation: Evaluation, journal: TrialJournal) -> dict[str, list[list[float]]]:
-    """Return what may choose among the samples: how likely the model held its own tokens, and each model with a score head."""
+    """Return the scores that may choose among the samples: the mean log-probability of each, and each model with a score head."""
     free = [(example, journal.trials[FREE, example.id]) for example in evaluation.examples]
     likely = [[trial.logprob for trial in trials if trial.logprob is not None] for _, trials in free]
     whole = all(len(logprobs) == len(trials) for logprobs, (_, trials) in zip(likely, free, strict=True))
@@ -150,8 +150,8 @@ def _facts(model: str, sampling: Sampling) -> dict[str, str]:
 
 
 def _example(evaluation: Evaluation, journal: TrialJournal, cut: Sequence[Arm]) -> CutExample | None:
-    """Return a thought that fails while it is short and then never again: made to answer at the first budget, around the turn, and left
-    alone."""
+    """Return a thought that fails while it is short and is right from some budget on: cut at the first budget, around the turn, and not at
+    all."""
     turns = [((example.id, number), turn) for example in evaluation.examples for number, turn in _turns(example.id, cut)]
     if not turns:
         return None
@@ -172,7 +172,7 @@ def _example(evaluation: Evaluation, journal: TrialJournal, cut: Sequence[Arm]) 
 
 
 def _turns(problem: str, cut: Sequence[Arm]) -> Iterator[tuple[int, int]]:
-    """Yield (sample, place of the first budget at which it is right), of samples that stay right from there on."""
+    """Yield (sample, index of the first budget at which it is right) for samples that stay right from there on."""
     arms = [next(part for part in arm.problems if part.problem == problem) for arm in cut]
     for number in range(min((len(part.samples) for part in arms), default=0)):
         rights = [part.samples[number].right for part in arms]
@@ -191,8 +191,8 @@ class QuietTerminal(Terminal):
 
 
 def _scale_server(options: ScaleOptions, terminal: Terminal, write: WriteScaling) -> int:
-    """Ask as `aha eval` does. A server's thoughts can be cut off after the fact; with `--scale.forced` it is made to end them early, or to
-    go on, where it continues a reply that is begun for it."""
+    """Ask as `aha eval` does. A server's thoughts can be cut afterwards; with `--scale.forced` they are ended early or extended, if the
+    server continues a reply that is begun for it."""
     benchmark = options.benchmark
     if benchmark.generator is not None or options.scorers:
         raise BadInput(f"{benchmark.name}: a server is asked published benchmarks, without --scorer; for this give the folder of a model")
@@ -212,7 +212,7 @@ def _scale_server(options: ScaleOptions, terminal: Terminal, write: WriteScaling
 
 
 def _force_server(options: EvalOptions, lab_settings: Scale, folder: Path, terminal: Terminal) -> tuple[list[Arm], list[Arm]]:
-    """Return the arms that a server is asked for beside the samples that `folder` holds; each is a folder of its own below `arms`."""
+    """Return the arms that a server is asked for besides the samples in `folder`; each is in its own folder below `arms`."""
     from aha.backends.openai.look import look
 
     (benchmark,) = options.benchmarks

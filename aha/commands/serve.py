@@ -26,7 +26,7 @@ FORMS = ("auto", "chat", "short", "r1-zero")
 
 
 def model_flags(parser: ArgumentParser, most: int = 32_768) -> None:
-    """Which model, how it is asked, and where it runs."""
+    """Add the flags for the prompt template, the sampling and the device."""
     parser.add_argument("--template", choices=FORMS, default="auto", help="how the model is asked; auto: by its own chat template")
     parser.add_argument("--max-tokens", type=int, default=most, metavar="N", help=f"of a reply whose asker names no limit ({most})")
     parser.add_argument("--temperature", type=float, default=0.6, metavar="T", help="of who names none (0.6)")
@@ -37,7 +37,7 @@ def model_flags(parser: ArgumentParser, most: int = 32_768) -> None:
 
 
 def flags(parser: ArgumentParser) -> None:
-    """What is served, and where."""
+    """Add the flags of the server."""
     parser.add_argument("--model", metavar="DIR", required=True, help="a folder with a Hugging Face model, a hub name, or tiny")
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen at (127.0.0.1: this machine only)")
     parser.add_argument("--port", type=int, default=8000, help="0: any that is free")
@@ -58,7 +58,7 @@ def flags(parser: ArgumentParser) -> None:
 
 
 def access_flags(parser: ArgumentParser) -> None:
-    """Which pages and names a server answers to."""
+    """Add the flags for the web pages and host names that a server answers to."""
     parser.add_argument(
         "--cors", metavar="ORIGIN", action="append", default=[], help="pages of http://host:port may ask, too; * lets all of them (none)"
     )
@@ -68,7 +68,7 @@ def access_flags(parser: ArgumentParser) -> None:
 
 
 def access_rules(arguments: Namespace, key: str | None) -> AccessRules:
-    """Who may ask. BadInput for an origin that is none, or where the packages of a server are missing."""
+    """Return the rules for access. BadInput for an invalid origin, or if the packages of a server are missing."""
     try:
         from aha.serving.access import AccessRules, own_names
     except ModuleNotFoundError as error:
@@ -77,7 +77,7 @@ def access_rules(arguments: Namespace, key: str | None) -> AccessRules:
 
 
 def check(arguments: Namespace) -> None:
-    """BadInput for what cannot work, before torch is loaded."""
+    """Raise BadInput for settings that cannot work, before torch is loaded."""
     check_model(arguments.model)
     if not 0.0 <= arguments.temperature <= 2.0 or not 0.0 < arguments.top_p <= 1.0:
         raise BadInput(f"--temperature {arguments.temperature:g} --top-p {arguments.top_p:g}: 0 to 2, and above 0 up to 1")
@@ -89,7 +89,7 @@ def check(arguments: Namespace) -> None:
 
 
 def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
-    """Serves until ctrl-C (130) or SIGTERM (143): then takes on nothing more and answers what it has."""
+    """Serve until ctrl-C (exit code 130) or SIGTERM (143), then refuse new requests and answer those already accepted."""
     if rest:
         raise BadInput(f"{rest[0]}: this command takes no more than that")
     check(arguments)
@@ -135,7 +135,7 @@ def _end(ends: queue.SimpleQueue[signal.Signals], alive: Callable[[], bool]) -> 
 
 @contextmanager
 def _asked_to_end() -> Iterator[queue.SimpleQueue[signal.Signals]]:
-    """The first signal is put here, the second ctrl-C stops at once."""
+    """Yield a queue that gets the first signal; a second one stops the process at once."""
     ends: queue.SimpleQueue[signal.Signals] = queue.SimpleQueue()
     signals = list[signal.Signals]()
 

@@ -1,4 +1,4 @@
-"""The machine and the eyes of a graph at work: its backend, and for each stage a run directory and whoever watches."""
+"""The backend of a graph's run, and for each stage a run directory and observers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from aha.watchdog import Watchdog
 
 
 class StageOptions(Protocol):
-    """What of the command line concerns a stage at work."""
+    """The options of the command line for running stages."""
 
     @property
     def stall_s(self) -> float: ...
@@ -44,7 +44,7 @@ class StageOptions(Protocol):
 
 
 class StageWorker:
-    """All input of all stages is checked when it is made, before anything runs."""
+    """Runs stages of a graph. All input of all stages is checked when it is created, before anything runs."""
 
     def __init__(self, chosen: ResolvedRecipe, how: StageOptions, terminal: Terminal) -> None:
         self.chosen, self.how, self.terminal = chosen, how, terminal
@@ -53,13 +53,13 @@ class StageWorker:
         check_inputs(chosen.recipe, self.backend)
 
     def manifest(self, recipe: str, stages: Sequence[tuple[str, Stage]]) -> Manifest:
-        """Settings as they were written: a reference stays one, so that a store that was moved is still the same."""
+        """Return the manifest with settings as they were written: references stay, so that it is the same after a store was moved."""
         only = replace(self.chosen.recipe, name=recipe, stages=tuple(stages), main="", follows={})
         return manifest(replace(self.chosen, recipe=only), self.how.argv)
 
     @contextmanager
     def open_step(self, step: Step) -> Iterator[tuple[RunDir, Observer]]:
-        """The stage's run directory, which nobody else has, and who watches it at work."""
+        """Yield the stage's run directory, locked for this process, and the observers of its work."""
         assert step.folder is not None and step.fingerprint is not None, f"{step.name} waits"
         settings = dict(self.chosen.recipe.stages)[step.name]
         inputs = {f"{step.name}.{path.partition('#')[0]}" for path in step.fingerprint.inputs}

@@ -1,7 +1,5 @@
-"""Where words go: results to stdout, everything about the work to stderr, JSON lines to stdout where a program reads.
-
-A command as a value: its line of help, its group, its flags and what it does. Its module loads nothing heavy before `run` is called.
-"""
+"""Output of commands: results to stdout, messages about the work to stderr, JSON lines to stdout for a program.
+A command is a value: its line of help, its group, its flags and its function. Its module loads nothing heavy before `run` is called."""
 
 from __future__ import annotations
 
@@ -27,32 +25,32 @@ from aha.redact import mask, with_styles
 
 @dataclass
 class Terminal:
-    """`folder` is where a crash is written: the run directory, once there is one."""
+    """Prints for a person, or as JSON. `folder` is where a crash is written: the run directory, once there is one."""
 
     json: bool = False
     folder: Path | None = None
 
     def say(self, text: str) -> None:
-        """A result, for a person."""
+        """Print a result for a person."""
         if not self.json:
             print(text, flush=True)
 
     def note(self, text: str) -> None:
-        """About the work."""
+        """Print a message about the work."""
         print(text, file=sys.stderr, flush=True)
 
     def complain(self, error: AhaError) -> None:
-        """Why the command ends, in one line, whatever stands in it. Where nobody can be told, the exit code is all there is."""
+        """Print the reason why the command ends, in one line. If it cannot be printed, the exit code is all there is."""
         with suppress(OSError, AhaError):
             print(f"aha: {one_line(str(error))}", file=sys.stderr, flush=True)
 
     def tell(self, event: str, **values: object) -> None:
-        """A result, for a program."""
+        """Print a result for a program."""
         if self.json:
             JsonLines(sys.stdout).tell(event, **values)
 
     def progress(self, title: str, rollouts: int | None) -> Lines:
-        """The form of progress that whoever looks can read."""
+        """Return the form of progress for the reader: JSON lines, a panel on a terminal, or plain lines."""
         if self.json:
             return JsonLines(sys.stdout, rollouts)
         if sys.stderr.isatty():
@@ -60,7 +58,7 @@ class Terminal:
         return Lines(sys.stderr, rollouts)
 
     def report_crash(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        """For `sys.excepthook`: the traceback to a file of the run and one line here; without a run, the traceback here."""
+        """Write the traceback, as `sys.excepthook`, to a file of the run with one line here; without a run, print it here."""
         text = mask("".join(traceback.format_exception(kind, error, trace)))
         summary = mask(traceback.format_exception_only(kind, error)[-1].strip())
         try:
@@ -75,14 +73,14 @@ class Terminal:
 
 
 def duration(value: float) -> str:
-    """Seconds, for a person."""
+    """Return seconds as text for a person."""
     minutes, seconds = divmod(round(value), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
 
 
 def closed_streams() -> str:
-    """Which streams for results and messages nobody gave us. Their places are taken by nothing, so that no file of a run gets one."""
+    """Return an error that names closed output streams, or an empty text. The null device takes their place, so that no file can."""
     names = [name for name in ("stdin", "stdout", "stderr") if getattr(sys, name) is None]
     for name in names:
         setattr(sys, name, open(os.open(os.devnull, os.O_RDWR), "r" if name == "stdin" else "w", encoding="utf-8"))  # noqa: SIM115
@@ -95,7 +93,7 @@ def closed_streams() -> str:
 
 
 def leave(stream: TextIO) -> None:
-    """What is still buffered for a stream that cannot be written to goes nowhere."""
+    """Flush a stream; if it cannot be written to, discard its buffer."""
     try:
         stream.flush()
     except (OSError, AhaError, ValueError):
@@ -109,9 +107,8 @@ GROUPS: tuple[Group, ...] = get_args(Group)
 
 @dataclass(frozen=True)
 class Command:
-    """`run` gets the flags, the words that are none of them (settings by their path) and the terminal, and returns the exit code.
-
-    `settings`: whether words of the form `--path value` may follow. `dash_options`: flags whose value may start with a dash, as -x does."""
+    """`run` gets the flags, the remaining words (settings by their path) and the terminal, and returns the exit code.
+    `settings`: if words of the form `--path value` may follow. `dash_options`: flags whose value may start with a dash, as -x does."""
 
     help: str
     group: Group
@@ -130,7 +127,7 @@ class Command:
 
 
 def new_folder(text: str) -> Path:
-    """Return the folder that a flag names, which may be there or not. BadInput where a file, or what is no folder, stands in its way."""
+    """Return the folder that a flag names, which need not exist. BadInput if a file, or another non-folder, is in its place or above it."""
     path = place = Path(text)
     while not os.path.lexists(place) and place != place.parent:
         place = place.parent
@@ -142,7 +139,7 @@ def new_folder(text: str) -> Path:
 
 
 def new_file(text: str) -> Path:
-    """Return the file that a flag names, which may be there or not. BadInput where a folder stands there, or none can be above it."""
+    """Return the file that a flag names, which need not exist. BadInput if a folder is there, or if none can be above it."""
     path = Path(text)
     if not path.name or path.is_dir():
         raise BadInput(f"{text or 'an empty name'}: it is a folder; name a file")
@@ -151,6 +148,6 @@ def new_file(text: str) -> Path:
 
 
 def refuse_rest(rest: Sequence[str]) -> None:
-    """BadInput for words that a command without settings does not take."""
+    """Raise BadInput for words that a command without settings does not take."""
     if rest:
         raise BadInput(f"{rest[0]}: this command takes no more than that")

@@ -1,4 +1,4 @@
-"""`aha track`: a run's metrics for TensorBoard or Weights & Biases, read from its directory by a process of its own."""
+"""`aha track`: a run's metrics for TensorBoard or Weights & Biases, read from its directory by a separate process."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from aha.rundir import Record
 
 Kind = Literal["tensorboard", "wandb"]
 KINDS: tuple[Kind, ...] = ("tensorboard", "wandb")
-LOOK_S = 2.0  # between two looks at a run that is at work
-DRAIN_S = 20.0  # that a tracker may go on after the run has ended
+LOOK_S = 2.0  # between two reads of a run in progress
+DRAIN_S = 20.0  # that a tracker may take after the run has ended
 SETTLE_S = 600.0  # that a run may take to write its manifest
 
 
 class Tracker(Protocol):
-    """Where metrics go."""
+    """A receiver of metrics."""
 
     def write(self, step: int, values: Mapping[str, float], at: float) -> None:
         """Hand over the values of a rollout or step that ended `at` seconds since 1970."""
 
     def close(self) -> None:
-        """Nothing more comes."""
+        """Finish, since nothing more comes."""
 
 
 class TensorBoard:
-    """Event files in the run directory's own folder `tensorboard`, written anew by whoever begins to read."""
+    """Event files in the run directory's folder `tensorboard`, which is rewritten by each new reader."""
 
     def __init__(self, record: Record) -> None:
         from tensorboard.compat.proto.event_pb2 import Event
@@ -49,17 +49,17 @@ class TensorBoard:
         self._event, self._summary, self._file = Event, Summary, EventFileWriter(str(folder))
 
     def write(self, step: int, values: Mapping[str, float], at: float) -> None:
-        """One event with all values."""
+        """Write one event with all values."""
         points = [self._summary.Value(tag=name, simple_value=value) for name, value in values.items()]
         self._file.add_event(self._event(wall_time=at, step=step, summary=self._summary(value=points)))
 
     def close(self) -> None:
-        """What was written is on disk."""
+        """Write everything to disk."""
         self._file.close()
 
 
 class Wandb:
-    """A run of Weights & Biases, one and the same for the same run directory. The key is its own business: none is read or written here."""
+    """A run of Weights & Biases, always the same for the same run directory. Keys are left to its library: none is read or written here."""
 
     def __init__(self, record: Record) -> None:
         import wandb
@@ -71,12 +71,12 @@ class Wandb:
         self._run: Any = wandb.init(id=name, resume="allow", config=settings, **place)
 
     def write(self, step: int, values: Mapping[str, float], at: float) -> None:
-        """One line; those of an earlier reading it knows already."""
+        """Log one line; lines of an earlier reading are already there and are skipped."""
         if step >= self._run.step:
             self._run.log(dict(values), step=step)
 
     def close(self) -> None:
-        """What was written is on its way."""
+        """Finish the upload."""
         self._run.finish()
 
 
@@ -84,7 +84,7 @@ WRITERS: dict[Kind, type[TensorBoard] | type[Wandb]] = {"tensorboard": TensorBoa
 
 
 def flags(parser: ArgumentParser) -> None:
-    """The run, and where to."""
+    """Add the flags for the run and the tracker."""
     parser.add_argument("run", type=Path, metavar="RUN", help="the directory of a run, finished or at work")
     parser.add_argument("--to", choices=KINDS, required=True)
     parser.add_argument("--follow", type=int, default=0, metavar="PID", help="go on until the process with this number has ended")
@@ -108,20 +108,20 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
 
 
 def need(kind: str | None) -> None:
-    """BadInput where the package is not installed."""
+    """Raise BadInput if the package is not installed."""
     if kind is not None and find_spec(kind) is None:
         raise BadInput(f"--log {kind}: the package {kind} is not installed: pip install 'aha[{kind}]'")
 
 
 @contextmanager
 def track_beside(root: Path, kind: str | None) -> Iterator[None]:
-    """A process beside the run that reads what the run writes down; it ends by itself soon after. The run waits for nothing of it."""
+    """Start a process beside the run that reads the run's files and ends soon after it; the run does not wait for it while it works."""
     if kind is None:
         yield
         return
     need(kind)
     command = [sys.executable, "-m", "aha", "track", str(root), "--to", kind, "--follow", str(os.getpid())]
-    null = subprocess.DEVNULL  # ctrl-C is the run's, and so is the terminal
+    null = subprocess.DEVNULL  # ctrl-C and the terminal belong to the run
     child = subprocess.Popen(command, start_new_session=True, stdin=null, stdout=null, stderr=null)
     try:
         yield
@@ -135,12 +135,12 @@ def track_beside(root: Path, kind: str | None) -> Iterator[None]:
 
 
 def _follow(record: Record, tracker: Tracker, process: int) -> int:
-    """How many lines were written. The last look comes after the end has been seen, so that nothing is missed."""
+    """Write the lines and return their number. The last read comes after the end of the run, so that nothing is missed."""
     count = 0
     while True:
         over = not _at_work(record, process)
         times = {int(line["rollout"]): line for line in record.timings()}
-        lines = [line for line in record.metrics() if int(line["rollout"]) in times]  # both are there once it is written down whole
+        lines = [line for line in record.metrics() if int(line["rollout"]) in times]  # both exist once the rollout is written completely
         for line in lines[count:]:
             step = int(line["rollout"])
             timing = {f"time/{name}": value for name, value in times[step].items() if name not in ("rollout", "at")}

@@ -1,7 +1,5 @@
-"""`aha run`, `show`, `diff`, `doctor` and `pretrain`: recipes on the command line. What is heavy is loaded when a command runs.
-
-`aha show` and `aha diff`: every value, and who says so.
-"""
+"""`aha run`, `show`, `diff`, `doctor` and `pretrain`: recipes on the command line. Heavy modules are loaded when a command runs.
+`aha show` and `aha diff` print every value and its source."""
 
 from __future__ import annotations
 
@@ -35,7 +33,7 @@ from aha.settings import flatten
 
 
 def show(chosen: ResolvedRecipe, terminal: Terminal) -> int:
-    """Each setting in one line: path, value, source; then what follows from them."""
+    """Print each setting in one line: path, value, source; then what follows from them."""
     recipe = chosen.recipe
     values = masked_settings(recipe)
     if terminal.json:
@@ -58,7 +56,7 @@ def show(chosen: ResolvedRecipe, terminal: Terminal) -> int:
 
 
 def diff(first: ResolvedRecipe, second: ResolvedRecipe, terminal: Terminal) -> int:
-    """The settings that differ, each with both sources. Exit code 0 also where there are some: it is an answer."""
+    """Print the settings that differ, each with both sources. The exit code is 0 also if there are some, since that is an answer."""
     before, after = masked_settings(first.recipe), masked_settings(second.recipe)
     paths = [path for path in dict.fromkeys([*before, *after]) if path not in before or path not in after or before[path] != after[path]]
     if terminal.json:
@@ -75,7 +73,7 @@ def diff(first: ResolvedRecipe, second: ResolvedRecipe, terminal: Terminal) -> i
 
 
 def masked_settings(recipe: Recipe) -> dict[str, object]:
-    """Every setting, without the keys that a person put into one."""
+    """Return every setting, without the keys that a person put into one."""
     return {path: mask_setting(path, value) for path, value in flatten(recipe.tree).items()}
 
 
@@ -86,7 +84,7 @@ def _text(value: object) -> str:
 
 
 def chosen_recipe(arguments: Namespace, rest: Sequence[str], runs: bool = True) -> ResolvedRecipe:
-    """Return the recipe with what the command line says. BadInput for what can be known before anything heavy is loaded."""
+    """Return the recipe with the arguments of the command line. BadInput for faults that show before anything heavy is loaded."""
     args = read_args(arguments, rest)
     choice = choose(arguments.recipe, args)
     if arguments.fit is not None:
@@ -100,7 +98,7 @@ def chosen_recipe(arguments: Namespace, rest: Sequence[str], runs: bool = True) 
 
 
 def run_flags(parser: ArgumentParser) -> None:
-    """The flags of `aha run`."""
+    """Add the flags of `aha run`."""
     recipe_flags(parser)
     parser.add_argument("--out", type=new_folder, metavar="DIR", help="the run's directory (runs/RECIPE)")
     parser.add_argument("--stall-s", type=float, default=1800.0, help="end the run when nothing moves for so many seconds")
@@ -113,7 +111,7 @@ def run_flags(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
-    """Run the recipe, or go on with it."""
+    """Run the recipe, or resume it."""
     hardware = read_hardware(arguments.hardware)
     choice = chosen_recipe(arguments, rest)
     if not choice.recipe.apart:
@@ -145,7 +143,7 @@ def run_show(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> i
 
 
 def diff_flags(parser: ArgumentParser) -> None:
-    """The two recipes, recipe files or manifests."""
+    """Add the arguments for the two recipes, recipe files or manifests."""
     parser.add_argument("one", metavar="A")
     parser.add_argument("other", metavar="B")
     recipe_file_flags(parser)
@@ -162,13 +160,13 @@ def run_diff(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> i
 
 
 def doctor_flags(parser: ArgumentParser) -> None:
-    """The flags of `aha doctor`."""
+    """Add the flags of `aha doctor`."""
     recipe_flags(parser)
     parser.add_argument("--prompts", type=int, default=8, metavar="N", help="how many questions to ask")
 
 
 def run_doctor(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
-    """Ask a few prompts and say what they show."""
+    """Sample a few prompts and print what they show."""
     choice = chosen_recipe(arguments, rest)
     from aha.commands.doctor import examine
 
@@ -176,7 +174,7 @@ def run_doctor(arguments: Namespace, rest: Sequence[str], terminal: Terminal) ->
 
 
 def pretrain_flags(parser: ArgumentParser) -> None:
-    """The flags of `aha pretrain`."""
+    """Add the flags of `aha pretrain`."""
     parser.add_argument("model", metavar="tiny")
     parser.add_argument("--out", type=new_folder, metavar="DIR")
 
