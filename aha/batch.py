@@ -26,7 +26,7 @@ Aggregation = Callable[["PolicyBatch"], Tensor]
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Rows of tokens and the weight of each trained one, such that loss = sum over M of weight * l however the rows are divided.
+    """Rows of tokens (int32) and the weight of each trained one, such that loss = sum over M of weight * l however the rows are divided.
 
     `trained_N` marks tokens whose log-probability, given what stands before them in their row, enters the loss; never a row's first.
     Logits are divided by `temperature` before the log-softmax, as when they were sampled. `step_tokens` is the M of the whole
@@ -208,7 +208,7 @@ def collate(groups: Sequence[Group], advantages: Advantages, temperature: float,
     _check(samples)
     behaviour_M = _join([completion.logprobs for completion in completions], np.float32)
     return PolicyBatch(
-        tokens_N=_join([part for _, prompt, completion, _ in samples for part in (prompt, completion.tokens)], np.int64),
+        tokens_N=_join([part for _, prompt, completion, _ in samples for part in (prompt, completion.tokens)], np.int32),
         length_R=prompts + replies,
         trained_N=torch.tensor([False, True]).repeat(len(samples)).repeat_interleave(torch.stack((prompts, replies), dim=1).flatten()),
         weight_M=torch.zeros_like(behaviour_M),
@@ -233,7 +233,7 @@ def collate_documents(
     length_R = torch.tensor([len(document) for document in documents], dtype=torch.long)
     if int(length_R.eq(0).sum()):
         raise BadInput("a document has no tokens: nothing can be imitated in it, so leave it out")
-    tokens_N = _flat(documents, torch.long)
+    tokens_N = _flat(documents, torch.int32)
     trained_N = torch.ones_like(tokens_N, dtype=torch.bool) if loss_mask is None else _flat(loss_mask, torch.bool)
     if trained_N.numel() != tokens_N.numel():
         raise ValueError(f"{trained_N.numel()} marks for {tokens_N.numel()} tokens: each token needs exactly one")
@@ -252,7 +252,7 @@ def collate_scores(rows: Sequence[Sequence[int]], labels: Sequence[bool], unit: 
     trained_N = torch.zeros(int(length_R.sum()), dtype=torch.bool)
     trained_N[length_R.cumsum(0) - 1] = True
     weight_M = torch.full((len(rows),), unit / max(1, len(rows)))
-    return ScoreBatch(_flat(rows, torch.long), length_R, trained_N, weight_M, 1.0, torch.tensor(labels, dtype=torch.float32), unit=unit)
+    return ScoreBatch(_flat(rows, torch.int32), length_R, trained_N, weight_M, 1.0, torch.tensor(labels, dtype=torch.float32), unit=unit)
 
 
 def micro_batches(batch: Batch, micro_tokens: int) -> list[Tensor]:

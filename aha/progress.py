@@ -76,7 +76,22 @@ def line(number: int, of: int | None, metrics: Metrics, timings: Metrics, eta_s:
 def _headline(metrics: Metrics) -> dict[str, float]:
     """Return the most important metrics that the stage reports, in reading order."""
     parts = [name for name in metrics if name.startswith("reward/") and name != "reward/accuracy"]
-    names = ["epoch", "reward", "accuracy", *parts, "length", "truncated", "dead_groups", "entropy", "kl_ref", "loss", "lr", "stop_rate"]
+    names = [
+        "epoch",
+        "reward",
+        "accuracy",
+        *parts,
+        "length",
+        "truncated",
+        "dead_groups",
+        "staleness_most",
+        "mixed_versions",
+        "entropy",
+        "kl_ref",
+        "loss",
+        "lr",
+        "stop_rate",
+    ]
     plain = [name for name in names if name in metrics and not (name in ("loss", "lr") and "reward" in metrics)]
     return {name: metrics[name] for name in (["step"] if "step" in metrics and "epoch" not in metrics else []) + plain}
 

@@ -229,6 +229,14 @@ class Engine(Protocol):
     def load(self, weights: Weights, version: int) -> None: ...
 
 
+@runtime_checkable
+class TakesOffers(Protocol):
+    """An engine whose replies may go on with other weights while they are on their way."""
+
+    def offer(self, weights: Weights, version: int) -> None:
+        """Hand over weights for the next tokens; any thread may call. Where nothing is sampled they are left alone."""
+
+
 class Chat(Protocol):
     """A model or server that replies to conversations, for Sample, Evaluate, judges, rewriters and teachers."""
 

@@ -57,7 +57,7 @@ def plain(shape: str) -> tuple[Callable[[], float], Batch]:
         for indices in micro_batches(batch, micro_tokens):
             part = batch.rows(indices)
             padded = torch.zeros(part.R, int(part.length_R.max()), dtype=torch.long)
-            padded[part.row_N, part.column_N] = part.tokens_N
+            padded[part.row_N, part.column_N] = part.tokens_N.long()
             mask = torch.arange(padded.shape[1]) < part.length_R[:, None]
             logp = torch.log_softmax(model(input_ids=padded, attention_mask=mask.long(), use_cache=False).logits[:, :-1].float(), dim=-1)
             picked = logp.gather(2, padded[:, 1:, None]).squeeze(2)[mask[:, 1:]]

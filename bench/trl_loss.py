@@ -110,7 +110,7 @@ def _group(samples: int, dice: torch.Generator) -> Group:
 
 def padded(batch: PolicyBatch) -> Tensor:
     tokens_BT = torch.zeros(batch.R, PROMPT + LONGEST, dtype=torch.long)
-    tokens_BT[batch.row_N, batch.column_N] = batch.tokens_N
+    tokens_BT[batch.row_N, batch.column_N] = batch.tokens_N.long()
     return tokens_BT
 
 

@@ -150,7 +150,7 @@ class Causal:
 
     def _logprobs(self, batch: Batch, hidden_MD: Tensor, accumulate: bool) -> tuple[Tensor, Tensor]:
         hidden_MD = hidden_MD.to(self.dtype)
-        targets_M = batch.tokens_N[batch.trained_N].to(self.device)
+        targets_M = batch.tokens_N[batch.trained_N].to(self.device, torch.long)
         softcap = None if self.softcap is None else self.softcap / self.scale  # cap(scale * z) = scale * (cap / scale)(z)
         temperature = batch.temperature / self.scale
         return token_logprobs(hidden_MD, self.head.weight, self.head.bias, targets_M, temperature, softcap, accumulate=accumulate)
@@ -172,7 +172,7 @@ class Causal:
 
     def _packed(self, batch: Batch) -> _Seen:
         """The same, rows in one sequence without padding."""
-        tokens_N = batch.tokens_N.to(self.device)
+        tokens_N = batch.tokens_N.to(self.device, torch.long)
         with self._autocast():
             read = packed_outputs(self.decoder, tokens_N, PackLayout.of(batch.length_R.tolist(), self.device), **self._more)
         hidden_MD = read.last_hidden_state[0].index_select(0, (batch.trained_N.nonzero().squeeze(1) - 1).to(self.device))
@@ -191,7 +191,7 @@ class Causal:
         prompts = torch.where(first_R, 0, prompt_R)
         layout = PackLayout.of((batch.length_R - prompts).tolist(), self.device, prompts.tolist())
         with self._autocast():
-            hidden_ND = packed_hidden(self.decoder, batch.tokens_N[kept_N].to(self.device), layout)
+            hidden_ND = packed_hidden(self.decoder, batch.tokens_N[kept_N].to(self.device, torch.long), layout)
         return _Seen(hidden_ND.index_select(0, place_N[before_M].to(self.device)), (), kept_N[kept_N])
 
     def hidden(self, tokens_RT: Tensor) -> Tensor:
@@ -276,7 +276,7 @@ def _padded(batch: Batch, width: int) -> tuple[Tensor, Tensor]:
     """[R, T] tokens up to `width`, zeros on the right, and where there are tokens."""
     inside_N = batch.column_N < width
     tokens_RT, real_RT = torch.zeros(batch.R, width, dtype=torch.long), torch.zeros(batch.R, width, dtype=torch.bool)
-    tokens_RT[batch.row_N[inside_N], batch.column_N[inside_N]] = batch.tokens_N[inside_N]
+    tokens_RT[batch.row_N[inside_N], batch.column_N[inside_N]] = batch.tokens_N[inside_N].long()
     real_RT[batch.row_N[inside_N], batch.column_N[inside_N]] = True
     return tokens_RT, real_RT
 

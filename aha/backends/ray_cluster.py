@@ -14,11 +14,22 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from ray.exceptions import RayActorError
+from ray.exceptions import ObjectLostError, RayActorError
 from ray.util.placement_group import placement_group
 
 from aha.backends.local_backend import LocalBackend
-from aha.backends.ray_machines import MEET_S, POLL_S, GraderProcess, Machines, RankProcess, StoredWeights, fetch, first_line, to_arrays
+from aha.backends.ray_machines import (
+    MEET_S,
+    POLL_S,
+    GraderProcess,
+    Machines,
+    RankProcess,
+    StoredWeights,
+    fetch,
+    first_line,
+    lost_weights_as_restart,
+    to_arrays,
+)
 from aha.backends.wire import LearnerFacts, LearnerSettings, MeshLearner
 from aha.errors import BadInput, LostWorker, RankRestart
 from aha.protocols import Adam, Ask, Compute, Engine, Head, Learner, Opens, Reward, Sampling, Weights
@@ -46,6 +57,13 @@ class ClusterEngine:
         self._version = version
         self._everywhere(self._load)
 
+    def offer(self, weights: Weights, version: int) -> None:
+        """See `protocols.TakesOffers`. An engine that dies meanwhile is replaced by one that has these weights."""
+        assert isinstance(weights, StoredWeights), "offers come from a learner of the cluster"
+        self._weights, self._version = weights, version
+        for actor in list(self._at.values()):
+            actor.offer.remote(self._number, weights.reference, version)
+
     def generate(self, asks: Sequence[Ask], sampling: Sampling) -> Iterator[tuple[int, list[Completion]]]:
         """See the protocol. An engine that dies is replaced and asked again what it had not answered: no group is lost or told twice."""
         engines = len(self._places)
@@ -64,7 +82,7 @@ class ClusterEngine:
                     del streams[place]
                     assert not remainders[place], f"engine {place} ended with {len(remainders[place])} prompts unanswered"
                     continue
-                except RayActorError as error:
+                except (RayActorError, ObjectLostError) as error:
                     self._machines.replace_engine(place, self._at[place], error)
                     streams[place] = self._ask(place, asks, remainders[place], sampling)
                     continue
@@ -105,8 +123,9 @@ class ClusterEngine:
         """Load the weights where the engine is; where it is not, opening it loads them."""
         assert self._weights is not None
         if self._at.get(place) is self._machines.engine_process(place):
-            call = self._at[place].load.remote(self._number, self._weights.reference, self._version)
-            self._machines.wait([call], f"engine {place} loads weights")
+            with lost_weights_as_restart():
+                call = self._at[place].load.remote(self._number, self._weights.reference, self._version)
+                self._machines.wait([call], f"engine {place} loads weights")
         else:
             self._ready(place)
 
@@ -161,7 +180,7 @@ class RayRanks:
     def _restart_on_loss(self) -> Iterator[None]:
         try:
             yield
-        except (RayActorError, LostWorker) as error:
+        except (RayActorError, ObjectLostError, LostWorker) as error:
             for rank in range(self.size):
                 self._machines.stop(f"rank {rank}")
             self._actors = []
@@ -185,7 +204,7 @@ class RemoteReward:
             try:
                 values: list[float | Abstained] = self._machines.wait([actor.score.remote(problem, list(replies))], "graders judge")[0]
                 return values
-            except RayActorError as error:
+            except (RayActorError, ObjectLostError) as error:
                 with self._lock:
                     if self._actors[number] is actor:  # else another thread has replaced it already
                         self._machines.note_death(self._names[number][0], error)
@@ -274,9 +293,10 @@ def connect(
 
 def _init(address: str, processes: int) -> None:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    os.environ.setdefault("RAY_worker_niceness", "0")  # Ray's own 15 lets whatever else runs on the machine go before engines and ranks
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if not address:
-        ray.init(num_cpus=max(processes, os.cpu_count() or 1), include_dashboard=False, **quiet)
+        ray.init(address="local", num_cpus=max(processes, os.cpu_count() or 1), include_dashboard=False, **quiet)
         return
     _answers(address)
     try:

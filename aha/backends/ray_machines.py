@@ -12,7 +12,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from typing import Any
 import ray
 import torch
 import torch.distributed as dist
-from ray.exceptions import GetTimeoutError, RayError, RayTaskError
+from ray.exceptions import GetTimeoutError, ObjectLostError, RayError, RayTaskError
 from ray.util.placement_group import PlacementGroup, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 from torch import Tensor
@@ -31,7 +31,8 @@ from aha.backends.mesh import ALONE, Mesh
 from aha.backends.node import COLLECTIVE, LearnerRank, loss_as_error
 from aha.backends.torch_learner import TorchLearner
 from aha.backends.wire import LearnerFacts, LearnerSettings, gather_on_first
-from aha.errors import AhaError, LostWorker, Stall
+from aha.errors import AhaError, LostWorker, RankRestart, Stall
+from aha.plain import one_line
 from aha.protocols import Ask, Compute, Opens, Reward, Sampling, Weights
 from aha.types import Abstained, Completion, Problem, Reply
 
@@ -89,6 +90,11 @@ class EngineProcess(Process):
     def load(self, number: int, arrays: Arrays, version: int) -> None:
         """Take over weights from the object store."""
         self._engines[number].load(_ArrayWeights(arrays), version)
+
+    def offer(self, number: int, arrays: Arrays, version: int) -> None:
+        """Let replies that are on their way go on with these weights."""
+        if number in self._engines:
+            self._engines[number].offer(_ArrayWeights(arrays), version)
 
     def generate(self, number: int, asks: Sequence[Ask], sampling: Sampling) -> Iterator[tuple[int, list[Completion]]]:
         """Yield groups as they finish."""
@@ -168,7 +174,9 @@ class GraderProcess(Process):
         return self._reward(problem, replies)
 
 
-MEET_S = 30.0  # for a cluster's address to answer, for the bundles to be placed, for weights to come out of the store
+MEET_S = 30.0  # for a cluster's address to answer, for the bundles to be placed
+STORE_S = 600.0  # for weights to come out of the store, from another machine where they lie there
+DEATHS = "crash-cluster.txt"  # in the run's directory
 POLL_S = 1.0
 REPLACEMENTS = 30  # of one process within a run: what dies more often has a reason that another process would have too
 
@@ -176,7 +184,7 @@ REPLACEMENTS = 30  # of one process within a run: what dies more often has a rea
 @dataclass
 class Machines:
     """The processes of a cluster and who waits for them. `limit_s` is the most that anything may take without a sign; `say` tells a person
-    what was replaced."""
+    what was replaced, and a file in `folder`, the run's directory, keeps it."""
 
     compute: Compute
     bundles: PlacementGroup
@@ -208,7 +216,11 @@ class Machines:
         self.deaths[name] = self.deaths.get(name, 0) + 1
         if self.deaths[name] > REPLACEMENTS:
             raise LostWorker(f"{name} of the cluster died {self.deaths[name]} times; the last time: {first_line(error)}") from error
-        self.say(f"{name} of the cluster died ({first_line(error)}): another takes its place")
+        line = f"{name} of the cluster died ({first_line(error)}): another takes its place"
+        self.say(line)
+        if self.folder.is_dir():
+            with (self.folder / DEATHS).open("a", encoding="utf-8") as file:
+                file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {one_line(line)}\n")
 
     def wait(self, references: Sequence[Any], activity: str) -> list[Any]:
         """Return what the calls return, in their order; an error as soon as one of them has it. Stall, with the stacks of all processes
@@ -225,12 +237,13 @@ class Machines:
     def raise_stall(self, activity: str) -> None:
         """Leave every process's stacks behind, and raise Stall."""
         texts = []
-        for name, actor in self.alive.items():
+        for name, actor in list(self.alive.items()):  # threads of graders may start one meanwhile
             try:
                 texts.append(f"{name}: {ray.get(actor.stacks.remote(), timeout=POLL_S)}")
             except (RayError, GetTimeoutError) as error:
                 texts.append(f"{name}: does not answer ({first_line(error)})")
-        path = self.folder / f"stall-cluster-{os.getpid()}.txt"
+        folder = self.folder if self.folder.is_dir() else Path.cwd()
+        path = folder / f"stall-cluster-{os.getpid()}.txt"
         path.write_text("\n".join([f"waiting for: {activity}", *texts]), encoding="utf-8")
         raise Stall(f"no sign for {self.limit_s:g} s while {activity}; where each process of the cluster stands is in {path}")
 
@@ -262,7 +275,7 @@ def fetch(reference: Any, limit_s: float) -> Any:
     try:
         return ray.get(reference, timeout=limit_s)
     except RayTaskError as error:
-        if isinstance(error.cause, AhaError):
+        if isinstance(error.cause, AhaError | ObjectLostError):
             raise error.cause from None
         raise
 
@@ -272,6 +285,15 @@ def first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
+@contextmanager
+def lost_weights_as_restart() -> Iterator[None]:
+    """RankRestart where weights were in the memory of a process or a machine that died: the last checkpoint has such that are not lost."""
+    try:
+        yield
+    except ObjectLostError as error:
+        raise RankRestart(f"weights were lost with the process that had them ({first_line(error)})") from error
+
+
 @dataclass(frozen=True)
 class StoredWeights(StreamedWeights):
     """Weights in the object store, as they were when they were put there."""
@@ -279,7 +301,8 @@ class StoredWeights(StreamedWeights):
     reference: Any
 
     def __iter__(self) -> Iterator[tuple[str, Tensor]]:
-        arrays: Arrays = ray.get(self.reference, timeout=MEET_S)
+        with lost_weights_as_restart():
+            arrays: Arrays = ray.get(self.reference, timeout=STORE_S)
         return from_arrays(arrays)
 
     def snapshot(self) -> Weights:

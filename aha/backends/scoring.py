@@ -60,7 +60,7 @@ class ScoreModel:
         width = int(batch.column_M.max()) + 1
         inside_N = batch.column_N < width
         tokens_RT = torch.zeros(batch.R, width, dtype=torch.long)
-        tokens_RT[batch.row_N[inside_N], batch.column_N[inside_N]] = batch.tokens_N[inside_N]
+        tokens_RT[batch.row_N[inside_N], batch.column_N[inside_N]] = batch.tokens_N[inside_N].long()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16):
             hidden_RTD = self.decoder(input_ids=tokens_RT.to(self.device), use_cache=False).last_hidden_state
         place_M = (batch.row_M * width + batch.column_M).to(self.device)

@@ -146,6 +146,7 @@ class TorchEngine:
         self.compute = compute
         self.version = version
         self.phases = PhaseClock()
+        self._offer: tuple[Weights, int] | None = None
         self.device = next(module.parameters()).device
         self._targets = dict(module.named_parameters())
         self._look_every = _LOOK_EVERY.get(self.device.type, _LOOK_SELDOM)
@@ -180,6 +181,18 @@ class TorchEngine:
             raise KeyError(f"weights lack {sorted(missing)[0]} and {len(missing) - 1} more")
         self.version = version
 
+    def offer(self, weights: Weights, version: int) -> None:
+        """Let replies that are on their way go on with other weights from their next token on; any thread may call. What was computed of
+        their tokens before stays as it is."""
+        self._offer = (weights, version)
+
+    def _take_offer(self, scheduler: Scheduler) -> None:
+        offer, self._offer = self._offer, None
+        if offer is not None and offer[1] > self.version:
+            self.load(*offer)
+            assert isinstance(scheduler.worker, TorchWorker)
+            scheduler.worker.version = self.version
+
     def scheduler(self, limits: SchedulerLimits) -> Scheduler:
         """A batch of its own on this model, empty as yet."""
         return Scheduler(TorchWorker(self._decoder(), self.device, self.version, self.phases), limits)
@@ -196,6 +209,7 @@ class TorchEngine:
         remainders = Counter(number for number, _ in places.values())
         groups: dict[int, dict[int, Completion]] = {}
         while not scheduler.idle:
+            self._take_offer(scheduler)
             for event in scheduler.step():
                 assert isinstance(event, FinishedRow)
                 number, sample = places[event.row]

@@ -248,10 +248,10 @@ def _setting(text: str, word: str) -> tuple[str, int | str]:
 
 @contextmanager
 def machine(
-    hardware: Hardware, compute: Compute, settings: Mapping[str, object], stall_s: float, say: Callable[[str], None]
+    hardware: Hardware, compute: Compute, settings: Mapping[str, object], stall_s: float, folder: Path, say: Callable[[str], None]
 ) -> Iterator[Backend | None]:
     """Yield the backend to run on; None if this process is driven by another one, and its work is done. `say` tells a person what a cluster
-    replaced."""
+    replaced, and a file in `folder` keeps it, if the folder exists by then."""
     if hardware.kind == "node":
         from aha.backends.node import join_ranks
 
@@ -262,7 +262,7 @@ def machine(
         from aha.backends.ray_cluster import connect
 
         counts = (hardware.engines, hardware.ranks, hardware.graders)
-        with connect(compute, counts, hardware.address, stall_s, Path.cwd(), say) as cluster:
+        with connect(compute, counts, hardware.address, stall_s, folder, say) as cluster:
             yield cluster
         return
     from aha.backends.local_backend import LocalBackend as OneProcess

@@ -76,6 +76,8 @@ def check_inputs(recipe: Recipe, backend: Backend) -> None:
     for model in dict.fromkeys(str(getattr(stage, "model", "@")) for stage in stages.values()):
         _check_model(model, backend)
     for name, stage in stages.items():
+        if isinstance(stage, Rl) and stage.partial and recipe.compute.engine != "torch":
+            raise BadInput(f"{name}.partial is True: {recipe.compute.engine} takes no weights while it samples; use engine torch")
         base = base_of(name, stages)
         machine = stage.adaptation.apply(backend) if isinstance(stage, Rl) else backend
         tokenizer = None if base is None or is_endpoint(base) else machine.tokenizer(base)
@@ -139,6 +141,7 @@ def _check_model(model: str, backend: Backend) -> None:
         _ = Endpoint.read(model) if is_endpoint(model) else backend.tokenizer(model)
 
 
+NOT_REPEATABLE = "not repeatable: replies go on with newer weights as soon as these are there"
 FREE = frozenset({"compute"})  # settings that may change when a run is resumed
 TABLE = ("pass@1", "lenient", "pass@1_short", "format", "length", "reflection", "mixing")
 
@@ -201,6 +204,7 @@ def manifest(chosen: ResolvedRecipe, argv: Sequence[str], models: Mapping[str, M
         recipe_file=chosen.file,
         frame=frame_of(recipe),
         models=models,
+        repeats=NOT_REPEATABLE if any(isinstance(stage, Rl) and stage.partial for _, stage in recipe.stages) else "",
     )
 
 

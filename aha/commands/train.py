@@ -121,7 +121,8 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     if arguments.dry_run or hardware.kind == "laptop":
         return _run(choice, arguments, terminal, None)
     settings = {path: encode(value, Any) for path, value in flatten(choice.recipe.tree).items()}
-    with machine(hardware, choice.recipe.compute, settings, arguments.stall_s, terminal.note) as backend:
+    out = arguments.out or Path("runs") / choice.recipe.name
+    with machine(hardware, choice.recipe.compute, settings, arguments.stall_s, out, terminal.note) as backend:
         return 0 if backend is None else _run(choice, arguments, terminal, backend)
 
 

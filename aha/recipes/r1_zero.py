@@ -51,6 +51,7 @@ SOURCES = {
     "rl.too_long": "[ours: a prompt that leaves no room for a reply is told before the start]",
     "rl.against": "[nature D.1: ten words of a question; of every benchmark in the folder AHA_DATA]",
     "rl.lag": "[paper 2.2: none; each rollout is sampled from the newest weights]",
+    "rl.partial": "[ours: off, so that the same command gives the same tokens]",
     "rl.old": "[ours: as sampled; engine and learner are the same code, and it saves a forward pass]",
     "rl.questions": "[nature: 8,192 replies a rollout = 512 questions x 16]",
     "rl.samples": "[nature: 16]",

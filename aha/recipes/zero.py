@@ -39,6 +39,7 @@ SOURCES = {
     "zero.too_long": "[ours: no prompt of the tiny world is near the model's context]",
     "zero.against": "[ours: the tiny world holds its problems out itself]",
     "zero.lag": "[ours: none; each rollout is sampled from the newest weights]",
+    "zero.partial": "[ours: off, so that the same command gives the same tokens]",
     "zero.old": "[ours: as sampled; engine and learner agree, and it saves a forward pass]",
     "zero.questions": "[ours: 64 x 8 replies take seconds on two cores]",
     "zero.samples": "[ours: 8, half of the paper's]",

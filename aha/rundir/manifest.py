@@ -84,6 +84,7 @@ NEW_SETTINGS: Mapping[str, object] = {  # settings that earlier versions did not
     "max_positions": None,
     "reward.reads": "answer",
     "lag": 0,
+    "partial": False,
     "keep_groups": None,
     "keep_groups_every": None,
     "problems.ignore": [],
@@ -129,7 +130,8 @@ class Frame:
 class Manifest:
     """`settings` by their path, flat. `source` is the text of a user's own recipe file, to be read and never run. `created` is information
     only. `sandbox`: the tier that programs of the model run in, where the problems ask for programs. `models`: a signature of each file of
-    the models that the run begins from; earlier versions wrote none. Runs of 0.1 have no `recipe_file` and no `frame`."""
+    the models that the run begins from; earlier versions wrote none. `repeats`: "not repeatable" where the same command gives other tokens.
+    Runs of 0.1 have no `recipe_file` and no `frame`."""
 
     recipe: str
     settings: Mapping[str, Setting]
@@ -143,6 +145,7 @@ class Manifest:
     recipe_file: RecipeFile | None = None
     frame: Frame | None = None
     models: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    repeats: str = ""
 
     @property
     def recipe_sha256(self) -> str | None:
@@ -182,6 +185,7 @@ def describe(
     recipe_file: RecipeFile | None = None,
     frame: Frame | None = None,
     models: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
+    repeats: str = "",
     clock: Callable[[], float] = time.time,
 ) -> Manifest:
     """The manifest of a run that starts here and now: with the versions installed and the git commit of the working directory, and without
@@ -203,6 +207,7 @@ def describe(
         None if recipe_file is None else replace(recipe_file, path=mask(recipe_file.path)),
         frame,
         {mask(model): files for model, files in models.items()},
+        repeats,
     )
 
 

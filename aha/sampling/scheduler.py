@@ -100,7 +100,7 @@ class Worker(Protocol):
 
     @property
     def version(self) -> int:
-        """The version of the weights."""
+        """The version of the weights, which may change between two steps."""
 
     def read(self, prefixes: Sequence[Tokens], tokens: int | None) -> Any:
         """Begin to read some prefixes, about `tokens` tokens at a time; None: as many as the worker likes."""
@@ -155,14 +155,17 @@ class _Row:
     prefix: _Prefix
     tokens: array[int] = field(default_factory=lambda: array("i"))
     logprobs: array[float] = field(default_factory=lambda: array("f"))  # as they were computed; lists take 64 bytes a token, these 8
+    versions: list[tuple[int, int]] = field(default_factory=list)  # (place of a token, version that it and those after it come from)
     finish: FinishReason | None = None
 
     @property
     def size(self) -> int:
         return len(self.request.prompt) + len(self.tokens)
 
-    def take(self, token: int, logprob: float) -> None:
+    def take(self, token: int, logprob: float, version: int) -> None:
         """Add a sampled token, and set `finish` if it is the last."""
+        if not self.versions or self.versions[-1][1] != version:
+            self.versions.append((len(self.tokens), version))
         self.tokens.append(token)
         self.logprobs.append(logprob)
         if token in self.stop and len(self.tokens) > self.request.settings.min_tokens:
@@ -353,7 +356,7 @@ class Scheduler:
             top = steps.top[number] if steps.top is not None else None
             for place, (row, token, logprob) in enumerate(zip(self._rows, tokens, logprobs, strict=True)):
                 if row.finish is None:
-                    row.take(token, logprob)
+                    row.take(token, logprob, self.worker.version)
                     if row.live:
                         events.append(SampledToken(row.number, token, None if top is None else top[place]))
         if finished_rows := [row for row in self._rows if row.finish is not None]:
@@ -363,4 +366,5 @@ class Scheduler:
 
     def _completion(self, row: _Row) -> Completion:
         assert row.finish is not None
-        return Completion(row.tokens, row.logprobs, row.finish, self.worker.version)
+        (_, first), *others = row.versions
+        return Completion(row.tokens, row.logprobs, row.finish, tuple(row.versions) if others else first)

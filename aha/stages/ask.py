@@ -1,6 +1,6 @@
 """The way from problems to scored groups, which RL, the doctor and the reward-hacking probe share; sampling ahead of learning.
-At lag L every token of rollout r comes from the weights of version max(0, r - L). The summary holds the metrics of a rollout's groups that
-need no model."""
+At lag L every token of rollout r comes from the weights of version max(0, r - L) or, if rollouts are partial, from that or a later one. The
+summary holds the metrics of a rollout's groups that need no model."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import NamedTuple
 
 from aha.objectives import count_dead
-from aha.protocols import Ask, Engine, Learner, Metrics, Sampling, Tokenizer, Weights
+from aha.protocols import Ask, Engine, Learner, Metrics, Sampling, TakesOffers, Tokenizer, Weights
 from aha.rewards import Rewards
 from aha.sampling.rollouts import RolloutSampler, ScoringStats, problem_tokens, read_reply, seed_for
 from aha.template import Template
@@ -135,9 +135,16 @@ def _lengths(pairs: Sequence[tuple[Reply, Score]]) -> Metrics:
     return {name: fmean(lengths) for name, lengths in by_outcome.items() if lengths}
 
 
-def staleness(groups: Sequence[Group], rollout: int) -> Metrics:
-    """Return how many rollouts old the weights were that sampled a rollout: the mean over its replies of the mean over their tokens."""
-    return {"staleness": fmean(_age(completion, rollout) for group in groups for completion in group.completions)}
+def staleness(groups: Sequence[Group], rollout: int, partial: bool = False) -> Metrics:
+    """Return how many rollouts old the weights were that sampled a rollout: the mean over its replies of the mean over their tokens.
+    If rollouts are partial, also the most of any token, and the share of replies that have tokens of several versions."""
+    completions = [completion for group in groups for completion in group.completions]
+    metrics = {"staleness": fmean(_age(completion, rollout) for completion in completions)}
+    if partial:
+        oldest = min(span.version for completion in completions for span in completion.version_spans)
+        mixed = fmean(not isinstance(completion.version, int) for completion in completions)
+        metrics |= {"staleness_most": float(rollout - oldest), "mixed_versions": mixed}
+    return metrics
 
 
 def _age(completion: Completion, rollout: int) -> float:
@@ -172,13 +179,15 @@ class _Over(Exception):
 @dataclass
 class Ahead:
     """Samples rollouts ahead of learning, in its own thread. `ask(rollout, step)` samples a rollout with the engine's weights and the
-    settings that hold after `step` optimizer steps. `lag` is at least 1; `last` is the number of the last possible rollout."""
+    settings that hold after `step` optimizer steps. `lag` is at least 1; `last` is the number of the last possible rollout. `partial`: a
+    rollout begins with the newest weights and its replies go on with newer ones, so its tokens are of versions max(0, r - lag) to r."""
 
     engine: Engine
     learner: Learner
     ask: Callable[[int, int], RolloutSample]
     lag: int
     last: int
+    partial: bool = False
     versions: dict[int, Version] = field(default_factory=dict)
     _futures: dict[int, Future[RolloutSample]] = field(default_factory=dict)
     _over: bool = False
@@ -201,6 +210,9 @@ class Ahead:
     def publish(self, version: int, step: int) -> None:
         """Keep a snapshot of the learner's weights as this version, since rollouts are sampled from weights up to `lag` versions old."""
         self.versions[version] = Version(self.learner.weights().snapshot(), step)
+        if self.partial:
+            assert isinstance(self.engine, TakesOffers), "the engine takes no weights while it samples"
+            self.engine.offer(self.versions[version].weights, version)
 
     def result_of(self, rollout: int) -> RolloutSample:
         """Return the sample of a rollout; first start all rollouts that may be sampled by now."""
@@ -213,7 +225,10 @@ class Ahead:
         sample = future.result(timeout=POLL_S)
         version = self.version_of(rollout)
         versions = {span.version for group in sample.groups for completion in group.completions for span in completion.version_spans}
-        assert versions <= {version}, f"rollout {rollout} was to be sampled from version {version}, and has tokens of {sorted(versions)}"
+        last = rollout if self.partial else version
+        assert all(version <= other <= last for other in versions), (
+            f"rollout {rollout} was to be sampled from versions {version} to {last}, and has tokens of {sorted(versions)}"
+        )
         for old in [old for old in self.versions if old < self.version_of(rollout + 1)]:
             del self.versions[old]
         return sample
@@ -224,8 +239,10 @@ class Ahead:
 
     def _sample(self, rollout: int) -> RolloutSample:
         version = self.version_of(rollout)
-        weights, step = self.versions[version]
-        self.engine.load(weights, version)
+        step = self.versions[version].step
+        if self.partial:
+            version = max(self.versions)
+        self.engine.load(self.versions[version].weights, version)
         return self.ask(rollout, step)
 
     # --- on disk ---

@@ -59,8 +59,9 @@ class Rl:
     `too_long`: a prompt without room for the longest reply stops the run before its start, is left out, or gets shorter replies.
     Rows that share ten words with a benchmark or file of `against` are left out; "at-hand" is every benchmark in AHA_DATA.
     `lag`: the number of rollouts sampled ahead, each from weights as many rollouts old; `schedule` and `late` then hold for the steps of
-    those weights. `schedule`: changes within the run; `late`: settings of its last steps only; `probe`: ends it if a preference is
-    hacked."""
+    those weights. `partial`: unfinished replies go on with newer weights as soon as these are there, which no second run repeats; the
+    version of each token is kept, and none is more than `lag` rollouts old. `schedule`: changes within the run; `late`: settings of its
+    last steps only; `probe`: ends it if a preference is hacked."""
 
     model: str
     problems: Problems
@@ -87,6 +88,7 @@ class Rl:
     late: FinalPhase | None = None
     probe: RewardHackingProbe | None = None
     lag: int = field(default=0, kw_only=True)
+    partial: bool = field(default=False, kw_only=True)
     seed: int = 0
     save_every: int = 1
     keep_last: int = 2
@@ -98,6 +100,10 @@ class Rl:
         if self.lag < 0 or (self.lag and self.probe is not None):
             raise BadInput(
                 f"lag is {self.lag}: 0 or more, and 0 where a probe looks at the newest weights, since the engine has older ones"
+            )
+        if self.partial and not self.lag:
+            raise BadInput(
+                "partial is True and lag is 0: without a rollout ahead nothing is sampled while weights change; set lag to 1 or more"
             )
         if self.samples < 2:
             raise ValueError(f"samples is {self.samples}: GRPO compares replies within a group, so it needs 2 or more")
@@ -232,7 +238,7 @@ class Rl:
                 now = replace(now, heartbeat=partial(ahead.heartbeat, sampler.heartbeat))
             return self._ask(now, number, self.problems_at(at_step), partial(rundir.write_group, number))
 
-        ahead = Ahead(sampler.engine, learner, ask, self.lag, self.most_rollouts - 1)
+        ahead = Ahead(sampler.engine, learner, ask, self.lag, self.most_rollouts - 1, self.partial)
         rollout, step = self._resume(rundir, learner, sampler.engine, ahead)
         log = StepLog(rundir, observer, "rollout", self.most_rollouts, self.save_every)
         with ahead if self.lag else nullcontext():
@@ -253,7 +259,12 @@ class Rl:
                 clock.lap("learn_s")
                 finding = self._probe(sampler, rollout, step, rundir)
                 metrics = {"step": float(step), **summarise(sample.groups), **losses, "rounds": float(sample.rounds)}
-                metrics |= {**staleness(sample.groups, rollout), **self._schedule_metrics(now), **finding.metrics, **finding.back_to}
+                metrics |= {
+                    **staleness(sample.groups, rollout, self.partial),
+                    **self._schedule_metrics(now),
+                    **finding.metrics,
+                    **finding.back_to,
+                }
                 timings = clock.timings(sum(len(completion.tokens) for group in sample.groups for completion in group.completions))
                 timings |= sampler.stats.timings(sum(len(group.replies) for group in sample.groups))
                 timings |= with_rest(phase_seconds(sampler.engine, learner), timings)

@@ -6,6 +6,8 @@ import gc
 import json
 import os
 import sys
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +20,17 @@ from aha.backends.mesh import Mesh, TensorFiles, local
 from aha.backends.node import Node, join_ranks
 from aha.backends.torch_learner import TorchLearner
 from aha.batch import Batch, PolicyBatch, collate_documents, collate_scores
-from aha.errors import BadInput
+from aha.errors import BadInput, FailedBar
 from aha.objectives import CrossEntropy, Grpo, Pairwise
 from aha.protocols import Adam, Learner, Loss
 from aha.protocols import Compute as Machine
+from aha.recipes import distillation
+from aha.rundir import Record, RunDir, describe
+from aha.stages.prefer import Prefer
+from aha.stages.sft import Sft
+from aha.tasks.examples import write_preference
+from aha.types import Open, Pair, Problem
+from tests.stages.small import Watching
 
 LENGTHS = (9, 3, 20, 6, 14, 2, 17)
 COMPUTE = Machine(device="cpu", micro_tokens=24, threads=1)
@@ -103,7 +112,48 @@ def contract(machine: Node, folder: Path, model: str, experts: str) -> dict[str,
         if kind == "experts":
             stored = LocalBackend(COMPUTE).learner(str(folder / "experts/two"), OPTIM, reference=False)
             seen["digests"] = [shared.weights().digest(), stored.weights().digest()]
-    return seen
+    return seen | {kind: handed_over(stage, alone, machine, folder / kind) for kind, stage in stages_of(folder, model).items()}
+
+
+def stages_of(folder: Path, model: str) -> dict[str, Sft | Prefer]:
+    """Four steps each of fine-tuning with rows side by side, of a preference, and of one of the paper's students."""
+    sums = [(f"{a} + {b}", f"{a + b}", " ".join([f"{a} + {b} = {a + b}"] * (1 + a % 3))) for a in range(1, 4) for b in range(1, 5)]
+    examples, pairs = folder / "examples.jsonl", folder / "pairs.jsonl"
+    turns = [
+        {"messages": [{"role": "user", "content": question}, {"role": "assistant", "content": answer, "reasoning_content": thought}]}
+        for question, answer, thought in sums
+    ]
+    examples.write_text("".join(f"{json.dumps(row)}\n" for row in turns), encoding="utf-8")
+    problems = [(Problem(question, "general", question, "en", Open()), answer, thought) for question, answer, thought in sums]
+    pairs.write_text("".join(f"{write_preference(Pair(*row))}\n" for row in problems), encoding="utf-8")
+    sft = Sft(model, str(examples), optim=OPTIM, epochs=1.0, batch=3, save_every=1, keep_last=4, stopping=None)
+    (_, distil), *_ = distillation("distill-llama-8b", str(examples)).stages
+    assert isinstance(distil, Sft)
+    settings = {"model": model, "batch": 3, "epochs": 1.0, "save_every": 1, "keep_last": 4, "stopping": None, "optim": OPTIM}
+    prefer = Prefer(model, str(pairs), optim=OPTIM, batch=3, held_out=0.0, save_every=1, keep_last=4)
+    return {"sft": sft, "distil": replace(distil, **settings), "prefer": prefer}  # type: ignore[arg-type]
+
+
+def handed_over(stage: Sft | Prefer, alone: LocalBackend, machine: Node, folder: Path) -> dict[str, Any]:
+    """A stage on one process, and the same that goes from two ranks to one process and back, after two steps and another one."""
+    stopping_places: dict[str, list[tuple[LocalBackend, int | None]]] = {
+        "one": [(alone, None)],
+        "two": [(machine, 0), (machine, 1), (alone, 2), (machine, None)],
+    }
+    for root, turns in stopping_places.items():
+        for backend, last in turns:
+            rundir = RunDir.open(folder / root, describe("test", {}, seeds={}, argv=()))
+            with suppress(FailedBar):
+                stage.run(backend, rundir, Watching(last))
+            rundir.close()
+    checkpoints = [folder / root / "checkpoints" for root in ("one", "two")]
+    one, two = (Record(folder / root).metrics() for root in ("one", "two"))
+    return {
+        "gradient": apart(checkpoints[0] / "000001", checkpoints[1] / "000001"),
+        "metrics": max(abs(mine["loss"] - theirs["loss"]) / mine["loss"] for mine, theirs in zip(one, two, strict=True)),
+        "steps": [len(one), len(two)],
+        "files": [sorted(path.name for path in (checkpoints[1] / f"00000{step}").glob("optimizer*")) for step in (1, 2, 3)],
+    }
 
 
 def resumed(alone: LocalBackend, machine: Node, model: str, folder: Path, single: Learner, shared: Learner) -> dict[str, Any]:

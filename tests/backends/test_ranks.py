@@ -31,7 +31,7 @@ SHAPE = {
     "num_hidden_layers": 2,
     "num_attention_heads": 4,
     "num_key_value_heads": 2,
-    "max_position_embeddings": 96,
+    "max_position_embeddings": 512,
     "tie_word_embeddings": True,
 }
 EXPERTS = {
@@ -97,6 +97,15 @@ def test_what_one_process_saved_two_ranks_go_on_from_and_the_other_way_round(see
         *resumed["files"]
     }
     assert seen["digests"][0] == seen["digests"][1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["sft", "distil", "prefer"])
+def test_a_stage_has_the_gradient_of_one_process_and_goes_on_with_another_number_of_ranks(seen: dict[str, Any], kind: str) -> None:
+    assert seen[kind]["gradient"] < 1e-5 and seen[kind]["metrics"] < 1e-4
+    assert seen[kind]["steps"] == [4, 4]
+    both, one = [f"optimizer-0000{rank}-of-00002.safetensors" for rank in (1, 2)], ["optimizer.safetensors"]
+    assert seen[kind]["files"] == [both, one, both]
 
 
 @pytest.mark.slow

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
+from aha.backends.hf import KeptWeights
+from aha.backends.local_backend import LocalBackend
+from aha.backends.torch_engine import TorchEngine
+from aha.commands.arguments import CliArgs
+from aha.commands.choose import choose
+from aha.commands.run import check_inputs, manifest
 from aha.errors import BadInput, FailedBar
+from aha.protocols import Ask, Compute, Sampling
 from aha.stages.probe import RewardHackingProbe
 from aha.tasks.countdown import CountdownProblems
 from tests.stages.small import Watching, ran, stage
@@ -46,3 +55,52 @@ def test_a_lag_that_cannot_be_is_refused() -> None:
         replace(stage("any"), lag=-1)
     with pytest.raises(BadInput, match="0 where a probe looks"):
         replace(stage("any"), lag=1, probe=RewardHackingProbe(CountdownProblems(), ("odd",)))
+
+
+# --- partial rollouts --------------------------------------------------------------------------------------------------
+
+
+def test_replies_go_on_with_newer_weights_and_every_token_tells_its_version(model: str) -> None:
+    """Weights of zeros say nothing: each of the tokens after them has the same log-probability, which no token before has."""
+    engine = LocalBackend(Compute(device="cpu", threads=1)).engine(model)
+    assert isinstance(engine, TorchEngine)
+    zeros = KeptWeights({name: torch.zeros_like(weight) for name, weight in engine.module.named_parameters()})
+    stream = engine.generate([Ask((5, 6), (1,), 5), Ask((5, 7, 8), tuple(range(9)))], Sampling(max_tokens=30))
+    _ = next(stream)  # the short one, while the others are on their way
+    engine.offer(zeros, 4)
+    engine.offer(zeros, 7)  # the newest alone counts
+    flat, mixed = -math.log(engine.vocabulary), 0
+    for _, completions in stream:
+        for completion in completions:
+            spans = completion.version_spans
+            assert [span.version for span in spans] in ([0], [0, 7]) and spans[-1].end == len(completion.tokens)
+            mixed += len(spans) == 2
+            for span in spans:
+                near = [abs(logprob - flat) < 1e-6 for logprob in completion.logprobs[span.start : span.end]]
+                assert all(near) == (span.version == 7)
+    assert mixed
+    engine.offer(zeros, 3)
+    (_, [after]), *_ = engine.generate([Ask((5, 6), (1,))], Sampling(max_tokens=4))
+    assert after.version == 7, "older weights are not taken"
+
+
+def test_a_partial_run_learns_from_versions_within_its_lag_and_says_so(model: str, tmp_path: Path) -> None:
+    partial = replace(stage(model), lag=2, partial=True, steps=16, sampling=Sampling(max_tokens=40))
+    seen, rundir = ran(partial, tmp_path / "run")
+    versions = [
+        [{span.version for span in c.version_spans} for group in rundir.groups(n) for c in group.completions] for n in range(len(seen))
+    ]
+    for rollout, replies in enumerate(versions):
+        assert all(max(0, rollout - 2) <= version <= rollout for spans in replies for version in spans)
+        mixed = sum(len(spans) > 1 for spans in replies) / len(replies)
+        assert seen[rollout]["mixed_versions"] == pytest.approx(mixed)
+        assert 0 <= seen[rollout]["staleness"] <= seen[rollout]["staleness_most"] <= 2
+
+
+def test_a_partial_rollout_needs_a_lag_and_an_engine_that_takes_weights_while_it_samples() -> None:
+    with pytest.raises(BadInput, match="partial is True and lag is 0"):
+        replace(stage("any"), partial=True)
+    recipe = choose("zero", CliArgs(settings=(("engine", "vllm"), ("lag", "1"), ("partial", "true")))).recipe
+    with pytest.raises(BadInput, match=r"zero.partial is True: vllm takes no weights while it samples; use engine torch"):
+        check_inputs(recipe, LocalBackend(Compute(device="cpu")))
+    assert manifest(choose("zero", CliArgs(settings=(("lag", "1"), ("partial", "true")))), ()).repeats.startswith("not repeatable")
