@@ -24,7 +24,7 @@ from aha.redact import mask
 from aha.rundir import Record
 from aha.types import Group
 
-PATIENCE_S = 8.0  # time after a signal until work between two steps, where nothing is lost, is ended
+PATIENCE_S = 8.0  # seconds after a signal until work between two steps is ended; nothing is lost there
 RECENT = 5  # steps from which the time of this one is estimated
 EXIT = {signal.SIGINT: 130, signal.SIGTERM: 143}
 SHOW_CURSOR = "\x1b[?25h"

@@ -101,7 +101,7 @@ def _reward_judge(reward: Reward) -> Judge:
         reply = Reply(case.reply, thought if mark else None, case.answer, len(case.reply), "stop")
         try:
             return _as_grade(_only(reward(problem, [reply])))
-        except (Exception, SystemExit) as error:  # whatever somebody's own code raises is its verdict on this case, and the next is asked
+        except (Exception, SystemExit) as error:  # an error of a person's own code is its verdict on this case
             return Abstained(f"raised {type(error).__name__}: {error_text(error)}")
 
     return judge
@@ -123,7 +123,7 @@ def _grading(grader: Callable[..., object]) -> Judge:
     def judge(case: Case) -> Grade:
         try:
             return _as_grade(grader(case.reference, case.answer or ""))
-        except (Exception, SystemExit) as error:  # whatever somebody's own code raises is its verdict on this case, and the next is asked
+        except (Exception, SystemExit) as error:  # an error of a person's own code is its verdict on this case
             return Abstained(f"raised {type(error).__name__}: {error_text(error)}")
 
     return judge

@@ -127,13 +127,14 @@ class Command:
 
 
 def new_folder(text: str) -> Path:
-    """Return the folder that a flag names, which need not exist. BadInput if a file, or another non-folder, is in its place or above it."""
+    """Return the folder that a flag names, which need not exist. BadInput if a non-folder is in its place or above it, or if it is in
+    /proc."""
     path = place = Path(text)
     while not os.path.lexists(place) and place != place.parent:
         place = place.parent
     if not place.is_dir():
         raise BadInput(f"{text}: {place} is no folder; name a folder that can be made, or one that is there")
-    if not os.statvfs(place).f_blocks:  # as /proc and /sys: the kernel's own, where the error of making one says nothing
+    if not os.statvfs(place).f_blocks:  # a kernel file system such as /proc, where the error of mkdir says nothing
         raise BadInput(f"{text}: {place} holds no files of anybody's; name a folder on a disk")
     return path
 

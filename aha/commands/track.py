@@ -22,8 +22,8 @@ from aha.rundir import Record
 Kind = Literal["tensorboard", "wandb"]
 KINDS: tuple[Kind, ...] = ("tensorboard", "wandb")
 LOOK_S = 2.0  # between two reads of a run in progress
-DRAIN_S = 20.0  # that a tracker may take after the run has ended
-SETTLE_S = 600.0  # that a run may take to write its manifest
+DRAIN_S = 20.0  # the longest that a tracker may take after the run has ended
+SETTLE_S = 600.0  # the longest that a run may take to write its manifest
 
 
 class Tracker(Protocol):

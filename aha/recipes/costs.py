@@ -101,7 +101,9 @@ def _rl(rl: Rl, size: int | None, compute: Compute) -> Costs:
         return Costs(sampled_tokens, learned_tokens, None, None, None)
     reference = FORWARD if rl.loss.needs_reference else 0
     flops = size * (FORWARD * sampled_tokens + (BACKWARD + reference) * learned_tokens)
-    checkpoints = rl.keep_last + (rl.rollouts // rl.keep_every if rl.keep_every else 0) + 1  # the last sound one, while there are signs
+    checkpoints = (
+        rl.keep_last + (rl.rollouts // rl.keep_every if rl.keep_every else 0) + 1
+    )  # the last healthy one, kept while there are signs of trouble
     copies = 4 * 4 + (4 if reference else 0) + WIDTH[compute.dtype]  # weights, gradient, two moments; reference; the engine's
     return Costs(sampled_tokens, learned_tokens, flops, float(checkpoints * checkpoint_of(rl, size)), float(size * copies))
 

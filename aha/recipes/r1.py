@@ -93,7 +93,7 @@ def sft(data: str, model: str = "tiny", lr: float = 1e-3, epochs: float = 1.5) -
         template=Delimited(),
         optim=Adam(lr=lr, betas=(0.9, 0.98), warmup_steps=20),
         epochs=epochs,
-        batch=16,  # as many examples teach more in more steps: docs/log.md
+        batch=16,  # the same number of examples teaches more in more steps: docs/log.md
         max_tokens=CONTEXT,
         too_long="skip",
         save_every=200,
