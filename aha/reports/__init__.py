@@ -1,4 +1,4 @@
-"""A run directory in, one HTML page out, with all that a person needs to judge the run."""
+"""Reports: from a run directory to one HTML page with all that a person needs to judge the run."""
 
 from aha.reports.page import write_report
 

@@ -1,4 +1,4 @@
-"""Which curves the report shows, and what each means in plain words. Values only; `drawing` draws them."""
+"""The curves that the report shows, and the meaning of each in plain words. Values only; `drawing` draws them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Unit = Literal["share", "tokens", "number"]
 
 @dataclass(frozen=True)
 class Series:
-    """One curve: its name, its points, and their 95 % intervals where they have any."""
+    """One curve: its name, its points, and their 95 % intervals, if known."""
 
     name: str
     x: tuple[float, ...]
@@ -22,10 +22,10 @@ class Series:
 
 @dataclass(frozen=True)
 class Chart:
-    """Curves over optimizer steps. `means`: what is drawn. `look`: what to look for. `level`: a dashed line to compare with.
-    `joined`: a line through points that have intervals. `log`: each step to the right doubles.
-    `near`: where every share is high the axis begins near the lowest. `steep`: each step upwards is ten times as much.
-    `marks`: upright lines with a word each. `ticks`: names for the places 0, 1, 2 ... in place of numbers."""
+    """Curves over optimizer steps. `means`: what is drawn. `look`: what to look for. `level`: a dashed line to compare with. `joined`: a
+    line through points that have intervals. `log`: each step to the right doubles. `near`: the axis begins near the lowest share if all are
+    high. `steep`: each step upwards is ten times as much. `marks`: vertical lines with a word each. `ticks`: names for the places 0, 1, 2
+    ... instead of numbers."""
 
     key: str
     title: str
@@ -44,14 +44,14 @@ class Chart:
 
     @property
     def change(self) -> tuple[str, str] | None:
-        """The first and last value, as text: of the first curve, or of all together where they are stacked."""
+        """The first and last value, as text: of the first curve, or of the sum if the curves are stacked."""
         curve = [sum(values) for values in zip(*(series.y for series in self.series), strict=True)] if self.stacked else self.series[0].y
         values = [value for value in curve if math.isfinite(value)]
         return (format_value(values[0], self.unit), format_value(values[-1], self.unit)) if len(values) > 1 else None
 
 
 def format_value(value: float, unit: Unit) -> str:
-    """A value as a person reads it."""
+    """Return a value as text for a person."""
     match unit:
         case "share":
             return f"{100 * value:.0f} %" if value == 0 or abs(value) >= 0.095 else f"{100 * value:.1f} %"
@@ -145,7 +145,7 @@ PLANS = (
 
 Rows = Sequence[Mapping[str, float]]
 
-PHASES = {  # as many as there are colours
+PHASES = {  # no more than there are colours
     "reading prompts": ("prefill_s",),
     "decoding": ("decode_s", "draw_s"),
     "judging alone": ("judge_alone_s",),
@@ -156,7 +156,7 @@ PHASES = {  # as many as there are colours
 
 
 def charts(metrics: Rows, timings: Rows, result: Mapping[str, Any] | None) -> list[Chart]:
-    """Every chart that the run has data for, accuracy first. A rollout stands at the steps that were done when it was sampled."""
+    """Return every chart that the run has data for, accuracy first. A rollout is placed at the steps that were done when it was sampled."""
     if not metrics:
         return []
     at = sampled_at(metrics)
@@ -175,7 +175,7 @@ def charts(metrics: Rows, timings: Rows, result: Mapping[str, Any] | None) -> li
 
 
 def sampled_at(metrics: Rows) -> list[float]:
-    """The optimizer steps done before each rollout."""
+    """Return the number of optimizer steps done before each rollout."""
     return [0.0, *(row.get("step", number + 1.0) for number, row in enumerate(metrics[:-1]))]
 
 
@@ -185,24 +185,24 @@ def _by_rollout(timings: Rows, metrics: Rows) -> list[Mapping[str, float]]:
 
 
 def curve(rows: Rows, at: Sequence[float], metric: str, name: str) -> Series | None:
-    """A metric where it was recorded; None where it never was."""
+    """Return the curve of a metric over the rollouts that recorded it; None if there are none."""
     points = [(x, row[metric]) for x, row in zip(at, rows, strict=True) if metric in row]
     return Series(name, tuple(x for x, _ in points), tuple(y for _, y in points)) if points else None
 
 
 def visible_series(curves: Sequence[Series | None]) -> tuple[Series, ...]:
-    """Those that have a point that can be drawn."""
+    """Return the curves with at least one finite point."""
     return tuple(curve for curve in curves if curve is not None and any(map(math.isfinite, curve.y)))
 
 
 def chart_of(plan: ChartLayout, rows: Rows, at: Sequence[float]) -> Chart:
-    """The plan with its data."""
+    """Return the chart of a layout with its data."""
     curves = visible_series([curve(rows, at, metric, name) for metric, name in plan.curves])
     return Chart(plan.key, plan.title, plan.unit, plan.means, plan.look, curves, stacked=plan.stacked)
 
 
 def _imitation(rows: Rows, at: Sequence[float]) -> Chart:
-    """Of fine-tuning alone: what the loss of RL is says nothing to a person."""
+    """Return the loss chart of fine-tuning only: the loss of RL means nothing to a person."""
     curves = visible_series([curve(rows, at, "loss", "a token")]) if all("epoch" in row for row in rows) else ()
     means = "How surprised the model is by each token of the replies that it imitates, in nats."
     look = "It falls fast and then slowly. A step down at the beginning of an epoch is memory: the model has seen these replies before."
@@ -218,7 +218,7 @@ def _rewards(rows: Rows, at: Sequence[float]) -> Chart:
 
 
 def weights(rows: Rows, at: Sequence[float]) -> Chart:
-    """What each reward counts, where that changes."""
+    """Return the chart of the rewards' weights, if a schedule changes them."""
     names = sorted({key for row in rows for key in row if key.startswith("weight/")})
     curves = visible_series([curve(rows, at, name, name.removeprefix("weight/")) for name in names])
     means = "What each reward counts, as the schedule changes it; 0 before it is asked at all."
@@ -227,7 +227,7 @@ def weights(rows: Rows, at: Sequence[float]) -> Chart:
 
 
 def _time(rows: Rows, at: Sequence[float]) -> Chart:
-    """Of runs that recorded it; seconds where nothing of a kind was done are 0."""
+    """Return the chart of seconds per rollout by activity, for runs that recorded it."""
     seconds = {name: tuple(sum(row.get(key, 0.0) for key in keys) for row in rows) for name, keys in PHASES.items()}
     known = all("other_s" in row for row in rows)
     curves = [Series(name, tuple(at), values) for name, values in seconds.items() if known and any(values)]

@@ -1,4 +1,4 @@
-"""Runs in, one page out: the paper's Figure 1 with our bars, its tables with our rows, our training curves as in its Figure 2."""
+"""The comparison of runs on one page: the paper's Figure 1 with our bars, its tables with our rows, our curves as in its Figure 2."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ WIDE = (11, 4.2)
 
 
 def compare_html(runs: Sequence[Run]) -> str:
-    """The whole page, nothing to load from elsewhere."""
+    """Return the whole page, which loads nothing from elsewhere."""
     figure, curves = figure_1(runs), figure_2(runs)
     return render(
         TEMPLATE,
@@ -49,7 +49,7 @@ def compare_html(runs: Sequence[Run]) -> str:
 
 
 def compare_markdown(runs: Sequence[Run]) -> str:
-    """The same without pictures."""
+    """Return the comparison as Markdown, without pictures."""
     curves = [curve_grid(run) for run in runs if run.curve]
     note = f" {unverified_note(runs)}".rstrip()
     return f"# {' · '.join(map(marked_text, models_of(runs)))}\n\nPublished numbers: {SOURCE}. Bold: measured here.{note}\n\n" + markdown(
@@ -58,7 +58,7 @@ def compare_markdown(runs: Sequence[Run]) -> str:
 
 
 def figure_1(runs: Sequence[Run]) -> Bars:
-    """Six benchmarks, the paper's five models and ours; ours first, so that they stand out."""
+    """Return the bars of six benchmarks for our models, which come first to stand out, and the paper's five."""
     table = tables()["figure1"]
     our_bars = [_bar(model, results) for model, results in models_of(runs).items()]
     paper_bars = [Bar(row.model, row.values, (None,) * len(row.values), ours=False) for row in table.rows]
@@ -67,7 +67,7 @@ def figure_1(runs: Sequence[Run]) -> Bars:
 
 
 def figure_2(runs: Sequence[Run]) -> Chart:
-    """Held-out pass@1 over each run's checkpoints."""
+    """Return the chart of held-out pass@1 over each run's checkpoints."""
     series = [
         Series(
             run.name,
@@ -84,7 +84,7 @@ def figure_2(runs: Sequence[Run]) -> Chart:
 
 
 def published_training() -> str:
-    """What the paper states of its Figure 2; the curve itself is not published as numbers."""
+    """Return the figures that the paper states for its Figure 2; the curve itself is not published as numbers."""
     figure = tables()["figure2"]
     (row,) = figure.rows
     first, last, majority = row.values

@@ -1,4 +1,4 @@
-"""Charts as SVG that takes the page's colours, and the picture for a README. The only home of matplotlib."""
+"""Charts as SVG that takes the page's colours, and the picture for a README. No other module uses matplotlib."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ LIGHT = {
     **dict(zip(CURVES, ("#c2410c", "#2563eb", "#0f766e", "#9333ea", "#ca8a04", "#64748b"), strict=True)),
 }
 
-_NUMBERED_ID = re.compile(r"(?:figure|patch|axes|matplotlib\.axis|[xy]tick|line2d|text|\w*Collection)_\d+")  # ids that every chart has
+_NUMBERED_ID = re.compile(r"(?:figure|patch|axes|matplotlib\.axis|[xy]tick|line2d|text|\w*Collection)_\d+")  # ids that occur in every chart
 _FONT = re.compile(r" font-family: [^;]*;|font: [^;]*;")
 LONGEST_LABEL = 80
 
-STYLE: dict[Any, Any] = {  # matplotlib types each key by hand
+STYLE: dict[Any, Any] = {  # matplotlib declares a type for each key
     "svg.fonttype": "none",  # text stays text, in the page's own font
     "text.parse_math": False,
     "text.usetex": False,
@@ -56,7 +56,7 @@ STYLE: dict[Any, Any] = {  # matplotlib types each key by hand
 
 
 def svg(chart: Chart, width: float, height: float) -> Markup:
-    """The chart, in inches, without title and legend, which the page writes."""
+    """Return the chart as SVG, sizes in inches, without title and legend, which the page writes."""
     with _style(label(chart.key), INK, GRID):
         figure = _figure(width, height)
         _draw(figure.add_axes((0.06 if width > 7 else 0.125, 0.12, 0.93 if width > 7 else 0.855, 0.84)), chart, CURVES)
@@ -67,7 +67,7 @@ def svg(chart: Chart, width: float, height: float) -> Markup:
 
 @dataclass(frozen=True)
 class Bar:
-    """One model's values, a group each, `None` where it has none; and their 95 % intervals."""
+    """The values of one model, one per group, `None` for a missing one, and their 95 % intervals."""
 
     name: str
     values: tuple[float | None, ...]
@@ -83,18 +83,18 @@ class Bars:
     bars: tuple[Bar, ...]
 
     def colour(self, at: int) -> int:
-        """The number of a bar's colour: ours share the first, and are told apart by how strong it is."""
+        """Return the number of a bar's colour: ours share the first and differ in strength."""
         paper_bars = sum(not bar.ours for bar in self.bars[:at])
         return 1 if self.bars[at].ours else 2 + paper_bars % (len(CURVES) - 1)
 
     def strength(self, at: int) -> float:
-        """How strong its colour is, from 1 down."""
+        """Return the strength of a bar's colour, from 1 down."""
         our_bars = sum(bar.ours for bar in self.bars[:at])
         return 0.8 if not self.bars[at].ours else max(0.3, 1.0 - 0.22 * our_bars)
 
 
 def bar_svg(bars: Bars, width: float, height: float) -> Markup:
-    """The bars, in inches, without title and legend, which the page writes."""
+    """Return the bars as SVG, sizes in inches, without title and legend, which the page writes."""
     with _style("bars", INK, GRID):
         figure = _figure(width, height)
         axes = figure.add_axes((0.06, 0.14, 0.93, 0.82))
@@ -109,7 +109,7 @@ def bar_svg(bars: Bars, width: float, height: float) -> Markup:
 
 
 def _draw_group(axes: Axes, bars: Bars, group: int) -> None:
-    """The bars that have a value, side by side around the middle."""
+    """Draw the bars that have a value side by side around the middle of the group."""
     present = [(at, bar, value) for at, bar in enumerate(bars.bars) if (value := bar.values[group]) is not None]
     step = 0.86 / max(len(bars.bars), 5)
     for place, (at, bar, value) in enumerate(present):
@@ -123,7 +123,7 @@ def _draw_group(axes: Axes, bars: Bars, group: int) -> None:
 
 
 def picture(charts: Sequence[Chart]) -> bytes:
-    """The charts side by side with their titles and legends, as a PNG on white."""
+    """Return the charts side by side, with titles and legends, as a PNG on white."""
     with _style("picture", LIGHT[INK], LIGHT[GRID]):
         figure = _figure(5.6 * len(charts), 3.5)
         for axes, chart in zip(figure.subplots(1, len(charts), squeeze=False)[0], charts, strict=True):
@@ -139,7 +139,7 @@ def picture(charts: Sequence[Chart]) -> bytes:
 
 @contextmanager
 def _style(salt: str, ink: str, grid: str) -> Iterator[None]:
-    """Matplotlib's own settings and ours: what a directory's `matplotlibrc` says counts for nothing."""
+    """Apply matplotlib's defaults and our settings; a `matplotlibrc` of the directory has no effect."""
     matplotlib = _matplotlib()
     inks: dict[Any, Any] = dict.fromkeys(("text.color", "axes.labelcolor", "xtick.color", "ytick.color"), ink)
     with matplotlib.rc_context(), warnings.catch_warnings():
@@ -151,7 +151,7 @@ def _style(salt: str, ink: str, grid: str) -> Iterator[None]:
 
 @cache
 def _matplotlib() -> Any:
-    """The library, loaded from where no `matplotlibrc` of somebody else is read: it would read the one of the working directory first."""
+    """Import matplotlib from a directory without a `matplotlibrc`: it would read the one of the working directory first."""
     folder = os.getcwd()
     try:
         if os.path.lexists("matplotlibrc"):
@@ -210,12 +210,12 @@ def _draw_series(axes: Axes, series: Series, colour: str, marks: str) -> None:
 
 
 def label(text: str) -> str:
-    """A name as a drawing can hold it: in one line, with nothing unseen in it, and short."""
+    """Return a name for a drawing: short, in one line, without invisible characters."""
     return one_line(text, LONGEST_LABEL)
 
 
 def _drawable(values: Sequence[float]) -> tuple[float, ...]:
-    """What no axis can hold is left out of the drawing, as what is not finite is."""
+    """Replace values that no axis can hold by NaN, which is not drawn."""
     return tuple(value if abs(value) < 1e100 else math.nan for value in values)
 
 
@@ -258,20 +258,20 @@ def _is_positive(chart: Chart) -> bool:
 
 
 def _near(chart: Chart, low: float) -> float:
-    """The ten per cent below the lowest share, or 0 where it is not above half."""
+    """Return the multiple of ten per cent below the lowest share, or 0 if that share is not above half."""
     return math.floor(10 * low) / 10 if chart.unit == "share" and low > 0.5 else 0.0
 
 
 def _ceiling(chart: Chart, high: float) -> float:
-    """Shares end at 100 % where they come near it; a flat zero still gets some room."""
+    """Return the upper end of the axis: 100 % for shares that come near it; a flat zero still gets some room."""
     if chart.unit == "share" and (high > 0.6 or chart.stacked):
         return 1.0 if chart.stacked else 1.02
     return max(1.04 * high, 0.1 if chart.unit == "share" else 1e-6)
 
 
 def _clean(text: str, title: str) -> Markup:
-    """Ready to stand in the page: without header, addresses and doubled ids, in the colours and the font of the page. Written anew from its
-    elements, so that whatever a name holds is text."""
+    """Return the SVG for the page: without header, addresses and doubled ids, in the page's colours and font. It is rewritten from its
+    elements, so that any name is only text."""
     from markupsafe import Markup
 
     root = ElementTree.fromstring(text)

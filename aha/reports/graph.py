@@ -1,6 +1,6 @@
-"""A graph of stages as one page: what each model can do, what each stage did, and the same prompts answered by all of them.
+"""A graph of stages as one page: the abilities of each model, the work of each stage, and the same prompts answered by all models.
 
-Which curves stand for a stage of a graph, by what its metrics hold; a user's own stage has what it recorded.
+The curves of a stage are chosen by its metrics; a user's own stage shows what it recorded.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from aha.reports.drawing import svg
 from aha.reports.page import Kind, pieces, render
 
 StageKind = Literal["reinforcement", "learning", "rows", "other"]
-MOST = 200  # points of a curve; more are averaged, as no eye tells them apart
-RULES = ("accuracy", "format", "language")  # rewards by rule, which have plots of their own
-MOST_OTHER_CHARTS = 4  # plots of a stage whose metrics nobody here knows
+MOST = 200  # points of a curve; more are averaged, since they could not be seen
+RULES = ("accuracy", "format", "language")  # rule rewards, which have plots of their own
+MOST_OTHER_CHARTS = 4  # plots of a stage with unknown metrics
 COUNTERS = ("rollout", "step", "epoch", "tokens", "skipped", "examples", "trained_tokens", "updates", "rounds")
 PLAN_OF_KEY = {plan.key: plan for plan in PLANS}
 FORM = ChartLayout(
@@ -42,7 +42,7 @@ AGREEMENT = ChartLayout(
 
 
 def kind_of(rows: Rows) -> StageKind:
-    """What the stage does, as its metrics tell."""
+    """Return the kind of a stage, by its metrics."""
     names = {name for row in rows for name in row}
     if "kept" in names or any(name.startswith("funnel/") for name in names):
         return "rows"
@@ -52,7 +52,7 @@ def kind_of(rows: Rows) -> StageKind:
 
 
 def stage_charts(name: str, rows: Rows, marks: Sequence[tuple[float, str]] = ()) -> list[Chart]:
-    """Every plot that the stage has two points for. `marks`: (optimizer step, what happened there)."""
+    """Return every plot for which the stage has two points. `marks`: (optimizer step, event)."""
     if len(rows) < 2:
         return []
     at = sampled_at(rows)
@@ -63,7 +63,7 @@ def stage_charts(name: str, rows: Rows, marks: Sequence[tuple[float, str]] = ())
 
 
 def thin(series: Series, most: int = MOST) -> Series:
-    """At most so many points, each the mean of as many neighbours; the last may have fewer."""
+    """Reduce a curve to at most `most` points, each the mean of as many neighbours; the last may have fewer."""
     size = -(-len(series.x) // most)
     if size == 1 or series.interval:
         return series
@@ -106,7 +106,7 @@ def _learning(rows: Rows, at: Sequence[float]) -> Iterator[Chart]:
 
 
 def _no_charts(rows: Rows, at: Sequence[float]) -> Iterator[Chart]:
-    """A stage that makes rows is told by its counts."""
+    """Return no charts for a stage that makes rows: its counts are shown instead."""
     return iter(())
 
 
@@ -117,18 +117,18 @@ def _other_charts(rows: Rows, at: Sequence[float]) -> Iterator[Chart]:
 
 
 def _is_steep(chart: Chart) -> bool:
-    """Where the beginning is so high that the rest would lie flat on the ground."""
+    """Return True if the beginning is so high that the rest would look flat."""
     values = [value for series in chart.series for value in series.y if math.isfinite(value)]
     return min(values) > 0 and max(values) > 20 * min(values)
 
 
 def marks_of(rows: Rows) -> list[tuple[float, str]]:
-    """Where a probe ended the run, and with which weights."""
+    """Return a mark at each step where a probe ended the run, with the rollout that it went back to."""
     return [(row.get("step", 0.0), f"back to rollout {row['rolled_back_to']:.0f}") for row in rows if "rolled_back_to" in row]
 
 
 def last(rows: Sequence[Mapping[str, float]], name: str) -> float | None:
-    """The newest value of a metric."""
+    """Return the newest value of a metric."""
     return next((row[name] for row in reversed(rows) if name in row), None)
 
 
@@ -139,7 +139,7 @@ PAIR = ("reasoning", "instruction")
 
 @dataclass(frozen=True)
 class MeasuredValue:
-    """A share with its 95 % interval, where it has one."""
+    """A share with its 95 % interval, if it has one."""
 
     value: float
     low: float | None = None
@@ -148,7 +148,7 @@ class MeasuredValue:
 
 @dataclass(frozen=True)
 class Model:
-    """A measured model's row of the table, by the name of the column."""
+    """The table row of a measured model: its values by the name of the column."""
 
     name: str
     values: Mapping[str, MeasuredValue]
@@ -156,8 +156,8 @@ class Model:
 
 @dataclass(frozen=True)
 class StageCard:
-    """A stage. `came`: what its result says in numbers, a word each. `place`: a relative link to its folder; `report`: to its page.
-    `metrics`: a line a rollout or step. `marks`: (optimizer step, what happened there). `notes`: what changes within the stage."""
+    """A stage on the page. `came`: the numbers of its result, each with a word. `place`: a relative link to its folder; `report`: to its
+    page. `metrics`: one line per rollout or step. `marks`: (optimizer step, event). `notes`: changes within the stage."""
 
     name: str
     kind: str
@@ -176,7 +176,7 @@ class StageCard:
 
 @dataclass(frozen=True)
 class AnswerCell:
-    """What one model said; `value` from 0 to 1, of which general prompts know what lies between."""
+    """The reply of one model; `value` is 0 to 1, for general prompts also in between."""
 
     model: str
     text: str
@@ -187,12 +187,12 @@ class AnswerCell:
 
     @property
     def pieces(self) -> tuple[tuple[Kind, str], ...]:
-        """The text, cut where the page marks something."""
+        """The text, cut where the page highlights something."""
         return pieces(self.text)
 
     @property
     def verdict(self) -> tuple[Literal["right", "wrong", "broke-template"], str]:
-        """The badge's look, and its words."""
+        """The style of the badge, and its words."""
         if self.general:
             return ("right" if self.value > 0.99 else "broke-template" if self.value > 0 else "wrong"), f"{100 * self.value:.0f} % of marks"
         return ("right", "right") if self.value else ("wrong", "wrong") if self.form else ("broke-template", "broke template")
@@ -200,7 +200,7 @@ class AnswerCell:
 
 @dataclass(frozen=True)
 class QuestionRow:
-    """One held-out prompt, and what every measured model said to it."""
+    """One held-out prompt, and the replies of all measured models."""
 
     domain: str
     language: str
@@ -223,7 +223,7 @@ class ClaimRow:
 
 @dataclass(frozen=True)
 class Whole:
-    """All that the page shows. `facts`: by their name, for the head of the page."""
+    """The content of the page. `facts`: by their name, for the head of the page."""
 
     title: str
     recipe: str
@@ -237,13 +237,13 @@ class Whole:
 
     @property
     def finished(self) -> bool:
-        """Whether every stage has its result."""
+        """True if every stage has its result."""
         return all(stage.state in ("done", "skipped", "redone", "kept") for stage in self.stages)
 
 
 @dataclass(frozen=True)
 class GraphCharts:
-    """A chart and its drawing; a wide one has the row to itself."""
+    """A chart and its drawing; a wide one takes the whole row."""
 
     chart: Chart
     drawing: str
@@ -252,7 +252,7 @@ class GraphCharts:
 
 @dataclass(frozen=True)
 class Curves:
-    """A stage with its plots, and what stands beside its name."""
+    """A stage with its plots, and the note beside its name."""
 
     stage: StageCard
     charts: tuple[GraphCharts, ...]
@@ -260,7 +260,7 @@ class Curves:
 
 
 def graph_html(whole: Whole) -> str:
-    """The whole page, nothing to load from elsewhere."""
+    """Return the whole page, which loads nothing from elsewhere."""
     curves = [charts_ for stage in whole.stages if (charts_ := _curves(stage)).charts]
     by_kind = {
         kind: [charts_ for charts_ in curves if kind_of(charts_.stage.metrics) == kind] for kind in ("reinforcement", "learning", "other")
@@ -279,7 +279,7 @@ def graph_html(whole: Whole) -> str:
 
 
 def _model_charts(whole: Whole) -> GraphCharts | None:
-    """Reasoning and instruction over the stages; None where fewer than two models have both."""
+    """Return the chart of reasoning and instruction over the stages; None if fewer than two models have both."""
     models = [model for model in whole.models if model.values.keys() >= set(PAIR)]
     if len(models) < 2:
         return None
@@ -297,14 +297,14 @@ def _over(name: str, places: tuple[float, ...], values: Sequence[MeasuredValue])
 
 
 def _best(whole: Whole) -> dict[str, float]:
-    """The highest value of each column, of two models or more."""
+    """Return the highest value of each column that has two or more values, not all equal."""
     columns = {name: [model.values[name].value for model in whole.models if name in model.values] for name in whole.columns}
     return {name: max(values) for name, values in columns.items() if len(values) > 1 and max(values) > min(values)}
 
 
 def _curves(stage: StageCard) -> Curves:
     charts = stage_charts(stage.name, stage.metrics, stage.marks)
-    first = len(charts) % 2 == 1 or kind_of(stage.metrics) == "reinforcement"  # an odd one, and accuracy, has the row to itself
+    first = len(charts) % 2 == 1 or kind_of(stage.metrics) == "reinforcement"  # the first of an odd number, and accuracy, takes a whole row
     sizes = [first and place == 0 for place in range(len(charts))]
     graph_charts = tuple(
         GraphCharts(chart, svg(chart, *(WIDE if wide else NARROW)), wide) for chart, wide in zip(charts, sizes, strict=True)

@@ -1,6 +1,6 @@
-"""The page itself: gathers, draws, and fills the template.
+"""The report page: it gathers the data, draws the charts, and fills the template.
 
-Which replies the report shows: the first "aha", and the same problem answered by base, middle and last checkpoint.
+It shows the first "aha", and the same problem answered by base, middle and last checkpoint.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from aha.types import Group, Language, Reply, Right
 
 Kind = Literal["plain", "aha", "tag"]
 PLAN = {"predicted": dict[str, Any], "peak": int}
-MOST_NAMES = 1_000  # of metrics; a run has some dozens
+MOST_NAMES = 1_000  # the most names of metrics; a run has some dozens
 PLAN_OF_A_STAGE = {"unit": str, "seconds": float | None, "parts": dict[str, int], "peak": int}
 _TAG = re.compile(r"</?(?:think|answer)>|<\|[\w-]+\|>")
 
@@ -45,7 +45,7 @@ class SampleRow:
 
 @dataclass(frozen=True)
 class SampleComparison:
-    """One held-out problem and what each checkpoint said to it, in the order of training."""
+    """One held-out problem and each checkpoint's reply to it, in the order of training."""
 
     question: str
     language: Language
@@ -54,7 +54,7 @@ class SampleComparison:
 
 
 def pieces(text: str) -> tuple[tuple[Kind, str], ...]:
-    """The text cut at reflection words and tags; joined again it is the text."""
+    """Cut a text at reflection words and tags; joined, the pieces are the text again."""
     marks: list[tuple[int, int, Kind]] = [(start, end, "aha") for start, end in reflections(text)]
     marks += [(*match.span(), "tag") for match in _TAG.finditer(text)]
     parts: list[tuple[Kind, str]] = []
@@ -69,7 +69,7 @@ def pieces(text: str) -> tuple[tuple[Kind, str], ...]:
 
 
 def first_aha(record: Record, rollouts: Sequence[int]) -> SampleRow | None:
-    """The first right reply of the run with a reflection word: rollout by rollout, group by group, sample by sample."""
+    """Return the first right reply of the run with a reflection word: rollout by rollout, group by group, sample by sample."""
     for rollout in rollouts:
         for sample in _ahas(record, rollout):
             return sample
@@ -77,7 +77,7 @@ def first_aha(record: Record, rollouts: Sequence[int]) -> SampleRow | None:
 
 
 def last_aha(record: Record, rollouts: Sequence[int]) -> SampleRow | None:
-    """The right reply of the last rollout with the most reflection words; of several, the shortest."""
+    """Return the right reply of the last rollout with the most reflection words; of several, the shortest."""
     samples = list(_ahas(record, rollouts[-1])) if rollouts else []
     return min(samples, key=lambda sample: (-sum(kind == "aha" for kind, _ in sample.pieces), sample.tokens), default=None)
 
@@ -92,7 +92,7 @@ def _ahas(record: Record, rollout: int) -> Iterator[SampleRow]:
 
 
 def _is_right(group: Group, reply: Reply) -> bool:
-    """By the grader, not by a reward: a reward may be gamed."""
+    """Return True if the grader, not a reward, finds the reply right: a reward may be gamed."""
     return isinstance(grade(group.problem.reference, reply.answer), Right)
 
 
@@ -137,14 +137,15 @@ def _measure(sample: dict[str, Any], name: str) -> bool:
 
 
 def _rank(first: dict[str, Any], last: dict[str, Any]) -> tuple[bool, bool, bool, int, str]:
-    """The most telling first: wrong by any reading of the base; the last keeps the template, reflects, is neither curt nor endless."""
+    """Return a sort key, the most telling first: wrong base by any reading; a last reply in the template, with reflection, of a fit
+    length."""
     cut = last["finished"] == "length"
     is_broken = _measure(first, "lenient") or not _measure(last, "format")
     return is_broken, not _measure(last, "reflection"), cut, abs(last["tokens"] - TELLING_TOKENS), last["problem"]
 
 
 def _stages(evals: Path) -> list[tuple[str, Path]]:
-    """Return base, the checkpoint in the middle and the last, as far as they were measured."""
+    """Return base, the middle checkpoint and the last, as far as they were measured."""
     names = evaluation_names(evals)
     if "base" not in names:
         return []
@@ -172,7 +173,7 @@ WIDE, NARROW = (11, 3.6), (5.4, 2.7)
 
 @dataclass(frozen=True)
 class PageRow:
-    """A line of the headline table; `low` and `high` in per cent of the bar, where the value has an interval."""
+    """A line of the headline table; `low` and `high` in per cent of the bar, if the value has an interval."""
 
     name: str
     means: str
@@ -238,7 +239,7 @@ def _page(record: Record, result: Mapping[str, Any] | None, chart_list: list[Cha
 
 
 def _plan(record: Record) -> list[tuple[str, str, str]]:
-    """(what, predicted, actual) of memory and time, as `aha run` left them in `plan.json`; nothing where it left none."""
+    """Return (name, predicted, actual) of memory and time, as `aha run` wrote them to `plan.json`; empty without that file."""
     path = record.root / "plan.json"
     if not path.is_file():
         return []
@@ -263,7 +264,7 @@ def _mib(size: object) -> str:
 
 
 def render(template: str, script: str = "", **values: object) -> str:
-    """A template of this folder, filled. All is escaped but what we drew, and a browser is told to run nothing but our own `script`."""
+    """Fill a template of this folder. All values but our drawings are escaped, and the browser is told to run only our own `script`."""
     try:
         import jinja2
         from markupsafe import Markup

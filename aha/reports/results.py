@@ -1,6 +1,6 @@
-"""What runs measured: result files and run directories, as `aha eval` and `aha run` wrote them, under the paper's names of benchmarks.
+"""Measured results: result files and run directories, as `aha eval` and `aha run` wrote them, under the paper's names of benchmarks.
 
-Our results in the paper's tables, and those tables as Markdown.
+Our results are put into the paper's tables, and those tables are written as Markdown.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from aha.paper import Column, PublishedTable, tables
 from aha.plain import one_line
 from aha.rundir.old_names import new_result
 
-ALIASES = {  # what a benchmark may be called -> what the paper's column comes to
+ALIASES = {  # a benchmark's other names -> the canonical name of the paper's column
     "aime24": "aime2024",
     "aime": "aime2024",
     "gpqa": "gpqadiamond",
@@ -33,14 +33,18 @@ ALIASES = {  # what a benchmark may be called -> what the paper's column comes t
     "cnmo": "cnmo2024",
     "chinesesimpleqa": "csimpleqa",
 }
-NAMING_FIELDS = {"lc_win_rate": "alpaca_eval", "percentile": "codeforces", "score": "arena_hard"}  # results that name no benchmark
+NAMING_FIELDS = {
+    "lc_win_rate": "alpaca_eval",
+    "percentile": "codeforces",
+    "score": "arena_hard",
+}  # fields of results without a benchmark name
 PER_CENT = {"LC-winrate": "lc_win_rate", "GPT-4-1106": "score", "Percentile": "percentile", "rating": "rating", "Rating": "rating"}
 
 
 @dataclass(frozen=True)
 class ResultValue:
-    """Per cent, or a rating; with its 95 % interval where it has one. `unverified`: asked with a prompt that was not checked against its
-    source, so that it is no measurement of the published number."""
+    """A value in per cent, or a rating, with its 95 % interval if it has one. `unverified`: the prompt was not checked against its source,
+    so that this is no measurement of the published number."""
 
     value: float
     low: float | None = None
@@ -50,7 +54,7 @@ class ResultValue:
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """A checkpoint after so many rollouts, 0 for the base."""
+    """The result of the checkpoint after so many rollouts, 0 for the base."""
 
     rollouts: int
     value: ResultValue
@@ -58,14 +62,14 @@ class CurvePoint:
 
 @dataclass(frozen=True)
 class ResultFile:
-    """One model on one benchmark; `fields` is the result as it was written."""
+    """The result of one model on one benchmark; `fields` is the result as it was written."""
 
     model: str
     benchmark: str
     fields: Mapping[str, Any]
 
     def value(self, column: Column) -> ResultValue | None:
-        """What stands for a column of the paper; `None` where this is another benchmark or has no such number."""
+        """Return the value for a column of the paper; `None` if this is another benchmark or has no such number."""
         if same_benchmark(self.benchmark) != same_benchmark(column.benchmark):
             return None
         metric = column.metric
@@ -78,12 +82,12 @@ class ResultFile:
 
     @property
     def unverified(self) -> bool:
-        """Whether its result says so of its protocol."""
+        """True if the result marks its protocol as unverified."""
         return self.fields.get("protocol") == "unverified"
 
     @property
     def headline(self) -> ResultValue | None:
-        """pass@1, or what the benchmark has in its place."""
+        """The value of pass@1, or the benchmark's own main number."""
         shares, rates = ("pass@1",), ("lc_win_rate", "score", "rating")
         return next((value for name in shares if (value := _value(self.fields, name, 100.0))), None) or next(
             (value for name in rates if (value := _value(self.fields, name, 1.0))), None
@@ -92,7 +96,7 @@ class ResultFile:
 
 @dataclass(frozen=True)
 class Run:
-    """All that a RUN of the command line holds, and pass@1 over its checkpoints where it was measured."""
+    """The results of a RUN of the command line, and pass@1 over its checkpoints if it was measured."""
 
     name: str
     results: tuple[ResultFile, ...]
@@ -100,10 +104,10 @@ class Run:
 
 
 def read_run(word: str) -> Run:
-    """`PATH` or `NAME=PATH`: a result file, a folder of them, or a run directory. BadInput where there is no result in it."""
+    """Read `PATH` or `NAME=PATH`: a result file, a folder of them, or a run directory. BadInput if there is no result in it."""
     name, equals, place = word.partition("=")
     path = Path(place if equals else word).expanduser()
-    name = name if equals else Path(os.path.realpath(path)).name.removesuffix(path.suffix)  # which no link to itself stops
+    name = name if equals else Path(os.path.realpath(path)).name.removesuffix(path.suffix)  # realpath does not fail on a link to itself
     if path.is_dir() and (path / "manifest.json").exists() and not (path / "result.json").exists():
         raise BadInput(f"{path}: the run has no result yet; it is compared when it is finished")
     if not path.exists():
@@ -117,7 +121,7 @@ def read_run(word: str) -> Run:
 
 
 def same_benchmark(name: str) -> str:
-    """One spelling for all: case, blanks and signs do not count."""
+    """Return a name in its canonical spelling: case, blanks and punctuation do not count."""
     plain = "".join(character for character in name.lower() if character.isalnum())
     return ALIASES.get(plain, plain)
 
@@ -180,7 +184,7 @@ RATES = (("truncated", "cut"), ("unparsed", "no answer read"), ("refused", "decl
 
 @dataclass(frozen=True)
 class Line:
-    """A row of a grid; `ours`: which of its cells are ours, by number."""
+    """A row of a grid; `ours`: the numbers of our own cells."""
 
     label: str
     cells: tuple[str, ...]
@@ -200,12 +204,12 @@ class Grid:
 
 
 def paper_grids(runs: Sequence[Run]) -> list[Grid]:
-    """Tables 2, 4, 5 and 6 with a row (in Table 4 a column) for each of our models that has a number for them."""
+    """Return Tables 2, 4, 5 and 6 with a row (in Table 4 a column) for each of our models that has a number for them."""
     return [_grid(tables()[key], models_of(runs)) for key in PAPER_TABLES]
 
 
 def models_of(runs: Sequence[Run]) -> dict[str, list[ResultFile]]:
-    """What was measured of each model, over all runs."""
+    """Return the results of each model, over all runs."""
     by_model: dict[str, list[ResultFile]] = {}
     for run in runs:
         for result in run.results:
@@ -214,36 +218,36 @@ def models_of(runs: Sequence[Run]) -> dict[str, list[ResultFile]]:
 
 
 def value_of(results: Sequence[ResultFile], column: Column) -> ResultValue | None:
-    """A model's value for a column; the last one measured where there are several."""
+    """Return a model's value for a column; of several, the last one measured."""
     return next((value for result in reversed(results) if (value := result.value(column)) is not None), None)
 
 
 def format_cell(value: float | None, column: Column) -> str:
-    """As the paper prints it: one decimal, ratings without, a dash for nothing."""
+    """Return a value as the paper prints it: one decimal, ratings without, a dash for None."""
     return "–" if value is None else f"{value:.0f}" if column.is_rating else f"{value:.1f}"
 
 
 def measured_grid(runs: Sequence[Run]) -> Grid:
-    """Every result of ours with its interval and the rates that qualify it, whether the paper has the benchmark or not."""
+    """Return every result of ours with its interval and the rates that qualify it, even for benchmarks that the paper lacks."""
     lines = [_line(result) for run in runs for result in run.results]
     head = ("model", "benchmark", "score", "95 % interval", "cons@k", "k", "problems", *(name for _, name in RATES))
     return Grid("What was measured here", "per cent, but for ratings; the interval is over problems", head, tuple(lines))
 
 
 def unverified_note(runs: Sequence[Run]) -> str:
-    """What the mark says, and of which benchmarks; empty where none is marked."""
+    """Return the meaning of the mark and the marked benchmarks; empty if there are none."""
     names = dict.fromkeys(result.benchmark for run in runs for result in run.results if result.unverified)
     return f"{MARK.strip()} protocol: unverified: asked with a prompt not checked against its source ({', '.join(names)})." if names else ""
 
 
 def curve_grid(run: Run) -> Grid:
-    """pass@1 over a run's checkpoints, as in Figure 2."""
+    """Return pass@1 over a run's checkpoints, as in Figure 2."""
     lines = [Line(str(point.rollouts), (f"{point.value.value:.1f}", _interval(point.value))) for point in run.curve]
     return Grid(run.name, "held-out pass@1 over the checkpoints", ("rollouts", "pass@1", "95 % interval"), tuple(lines))
 
 
 def markdown(grids: Sequence[Grid]) -> str:
-    """The grids one below the other."""
+    """Return the grids as Markdown, one below the other."""
     return "\n\n".join(_markdown(grid) for grid in grids) + "\n"
 
 
@@ -311,5 +315,5 @@ def _markdown(grid: Grid) -> str:
 
 
 def marked_text(text: str) -> str:
-    """Return a text of anybody's as Markdown shows it, in one line: it makes no element, no link and no cell of its own."""
+    """Return text from outside as one line for Markdown: it can make no element, link or cell."""
     return re.sub(r"[\\|<\[`&]", r"\\\g<0>", one_line(text))

@@ -1,4 +1,4 @@
-"""The rows of a set, for a person to read and correct: a page, and what it saves taken over into the set."""
+"""The review of a data set by a person: a page of its rows, and the corrections that it saves, applied to the set."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LETTERS_A_LINE, MOST_LINES = 110, 18
 
 @dataclass(frozen=True)
 class ReviewRow:
-    """One row as the page shows it; `raw`: what it was rewritten from."""
+    """One row as the page shows it; `raw`: the row that it was rewritten from."""
 
     id: str
     domain: str
@@ -39,14 +39,14 @@ class ReviewRow:
 
 @dataclass(frozen=True)
 class Edit:
-    """What a person wants of a row; without an answer it goes."""
+    """A person's correction of a row; without an answer the row is dropped."""
 
     answer: str | None
     thought: str | None
 
 
 def write_review(root: Path, most: int | None = 200) -> tuple[Path, int]:
-    """`review.html` in the run directory, with at most so many rows; and how many there are."""
+    """Write `review.html` with at most `most` rows into the run directory; return its path and the number of all rows."""
     examples = _rows(root)
     raw = {example.id.removesuffix("/raw"): example for example in read_examples(root / RAW)} if (root / RAW).is_dir() else {}
     record = Record(root)
@@ -58,11 +58,11 @@ def write_review(root: Path, most: int | None = 200) -> tuple[Path, int]:
 
 
 def take(root: Path, file: Path) -> Counter[str]:
-    """The rows that a person changed or dropped stand in the set now, or do not; those before are kept in `rows-before-review`.
-    What a person corrected is JSON lines, whatever it was.
+    """Apply a person's changes and removals to the rows of the set; the old rows are kept in `rows-before-review`. Corrected rows are
+    written as JSON lines, whatever their old format.
 
-    `file` has what the page saves (`id`, `content`, `reasoning_content`, or `drop`), or whole rows. BadInput, with file and line, where one
-    is none; nothing is changed then."""
+    `file` has the lines that the page saves (`id`, `content`, `reasoning_content`, or `drop`), or whole rows. BadInput, with file and line,
+    for any other line; then nothing is changed."""
     edits, counts, rows = dict(_edits(file)), Counter[str](), []
     examples = _rows(root)
     if unknown := edits.keys() - {example.id for example in examples}:
@@ -130,7 +130,7 @@ def _edit_example(example: Example, edit: Edit | None) -> Example | None:
 
 
 def _replace(root: Path, lines: Sequence[str]) -> None:
-    """The old rows leave their name and the new ones take it; a crash between the two leaves both, under names that say which is which."""
+    """Rename the old rows away and the new ones into place; a crash in between leaves both, under names that say which is which."""
     disk, rows, before, beside = Disk(), root / ROWS, root / BEFORE, root / "rows-reviewed"
     per_shard = max(1, max(map(count_rows, shards_of(str(rows)))))
     with disk_errors(root):

@@ -1,6 +1,7 @@
-"""A model's test-time scaling as one page: what more samples and longer thoughts buy, what a solved problem costs, who profits.
+"""A model's test-time scaling as one page: the gain from more samples and longer thoughts, the cost of a solved problem, and the problems
+that profit.
 
-The numbers of `aha scale`, read for a page.
+The page is drawn from the numbers of `aha scale`.
 """
 
 from __future__ import annotations
@@ -18,8 +19,7 @@ FORCED_ANSWER = "told to answer"
 
 @dataclass(frozen=True)
 class ScaledPoint:
-    """A share of solved problems with its interval; `tokens` for each problem, `tokens_per_solution` for each solved one, where
-    they are known."""
+    """A share of solved problems with its interval; `tokens` per problem, `tokens_per_solution` per solved one, if they are known."""
 
     x: float
     value: float
@@ -31,7 +31,7 @@ class ScaledPoint:
 
 @dataclass(frozen=True)
 class ScaledCurve:
-    """A way to spend more; `x` names what its points count."""
+    """A way to spend more tokens; `x` names what its points count."""
 
     name: str
     x: str
@@ -40,7 +40,7 @@ class ScaledCurve:
 
 @dataclass(frozen=True)
 class ScaledLevel:
-    """Problems of one difficulty."""
+    """The problems of one difficulty."""
 
     name: str
     problems: int
@@ -53,7 +53,7 @@ class ScaledLevel:
 
 @dataclass(frozen=True)
 class ScalingNumbers:
-    """What the page is about, read from the numbers of `aha scale --json`."""
+    """The numbers of the page, read from those of `aha scale --json`."""
 
     k: int
     samples: tuple[ScaledCurve, ...]
@@ -63,7 +63,7 @@ class ScalingNumbers:
 
 
 def read_numbers(numbers: Mapping[str, Any]) -> ScalingNumbers:
-    """The curves again."""
+    """Return the curves in the numbers of `aha scale --json`."""
     longer = numbers["longer"]
     return ScalingNumbers(
         k=numbers["k"],
@@ -94,7 +94,7 @@ WIDE, NARROW = (11, 3.8), (5.4, 3.0)
 
 @dataclass(frozen=True)
 class Cut:
-    """One thought under one budget, as it went on from there."""
+    """One thought cut at one budget, and its continuation."""
 
     budget: str
     right: bool
@@ -104,7 +104,7 @@ class Cut:
 
 @dataclass(frozen=True)
 class CutExample:
-    """One problem, the same thought cut later and later."""
+    """One problem with the same thought cut at growing budgets."""
 
     question: str
     language: str
@@ -123,7 +123,7 @@ class ScalingCharts:
 
 @dataclass(frozen=True)
 class Cost:
-    """A row of the table of costs; `best`: no row below or above it pays less for a solved problem."""
+    """A row of the table of costs; `best`: no other row pays less for a solved problem."""
 
     way: str
     accuracy: str
@@ -134,12 +134,12 @@ class Cost:
 
 
 def cut_example(question: str, language: str, texts: Sequence[tuple[str, bool, int, str]]) -> CutExample:
-    """From (budget, right, tokens, text), the shortest budget first."""
+    """Return the example of texts given as (budget, right, tokens, text), the shortest budget first."""
     return CutExample(question, language, tuple(Cut(name, right, tokens, pieces(text)) for name, right, tokens, text in texts))
 
 
 def scaling_html(numbers: Mapping[str, Any], title: str, facts: Mapping[str, str], example: CutExample | None = None) -> str:
-    """The whole page, nothing to load from elsewhere; `numbers` as `aha scale --json` has them."""
+    """Return the whole page, which loads nothing from elsewhere; `numbers` as in `aha scale --json`."""
     scaling_numbers = read_numbers(numbers)
     return render(
         TEMPLATE,
@@ -228,7 +228,7 @@ def _token_charts(scaling_numbers: ScalingNumbers) -> list[ScalingCharts]:
 
 
 def _prices(scaling_numbers: ScalingNumbers) -> list[ScalingCharts]:
-    """Tokens for each solved problem, by the tokens of a thought and by the number of samples."""
+    """Return charts of the tokens per solved problem, by the tokens of a thought and by the number of samples."""
     plans = (
         ("price-budget", "The price of a solved problem, by the thought", scaling_numbers.budget, "tokens allowed", False),
         ("price-samples", "The price of a solved problem, by samples", scaling_numbers.samples, "samples a problem, n", True),
@@ -259,7 +259,7 @@ def _by_level(levels: Sequence[ScaledLevel]) -> list[ScalingCharts]:
         if pairs:
             series = tuple(_series(curve, level.name, interval=False) for level, curve in pairs)
             chart = Chart(name, title, "share", "", "", series, joined=True, log=log, near=log)
-            last = len(charts) == 2  # a third has the row to itself
+            last = len(charts) == 2  # a third takes a whole row
             charts.append(ScalingCharts(chart, svg(chart, *(WIDE if last else NARROW)), axis, wide=last))
     return charts
 
@@ -287,7 +287,7 @@ def _intervals(points: Sequence[ScaledPoint]) -> tuple[tuple[float, float], ...]
 
 
 def _headline(scaling_numbers: ScalingNumbers) -> list[tuple[str, str, str]]:
-    """(name, value, what it means) of the numbers that stand first."""
+    """Return (name, value, meaning) of the headline numbers."""
     alone = scaling_numbers.samples[0].points[0]
     rows = [("pass@1", format_value(alone.value, "share"), "one sample")]
     means = {"pass@n": "one of {k} is right", "cons@n": "the most frequent of {k}"}
@@ -301,7 +301,7 @@ def _headline(scaling_numbers: ScalingNumbers) -> list[tuple[str, str, str]]:
 
 
 def costs(scaling_numbers: ScalingNumbers) -> list[Cost]:
-    """Every point that has tokens: what it solves, what was spent, and what a solved problem cost."""
+    """Return every point with known tokens: its accuracy, its tokens, and the cost of a solved problem."""
     curves = [*scaling_numbers.samples, *scaling_numbers.budget, *([scaling_numbers.longer] if scaling_numbers.longer else [])]
     points = [(curve, point) for curve in curves for point in curve.points if point.tokens is not None]
     prices = [point.tokens_per_solution for _, point in points if point.tokens_per_solution is not None]

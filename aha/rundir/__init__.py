@@ -1,8 +1,8 @@
-"""A run on disk: manifest, metrics, timings, groups, checkpoints and the result.
+"""The directory of a run: manifest, metrics, timings, groups, checkpoints and the result.
 
-A checkpoint is the truth: it holds the weights, the progress and the metrics up to its rollout, and going on from it drops
-all that is later. So a run that was stopped at any moment ends with the same bytes as one that never was; only
-`timings.jsonl` and the manifest's `created` know a clock.
+Checkpoints are authoritative: each holds the weights, the progress and the metrics up to its rollout, and resuming from it drops all later
+data. So a run that was stopped at any moment ends with the same bytes as one that never was; only `timings.jsonl` and the manifest's
+`created` depend on a clock.
 """
 
 from aha.rundir.manifest import Frame, Manifest, RecipeFile, Setting, describe

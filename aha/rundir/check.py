@@ -1,7 +1,7 @@
-"""Every byte of a result compared with the checksum that was written with it.
+"""The check of a result: every byte is compared with the checksum that was written with it.
 
-Most files carry their own: checkpoints a `sha256.json`, journals and documents a CRC in each line or at their end, groups a sha256 in the
-line of their rollout. What has none is listed in `checksums.json` when a run is finished.
+Most files have their own: checkpoints a `sha256.json`, journals and documents a CRC in each line or at their end, groups a sha256 in the
+line of their rollout. Files without one are listed in `checksums.json` when a run is finished.
 """
 
 from __future__ import annotations
@@ -26,17 +26,18 @@ WITH_CHECKSUM = (
     "lineage.json",
     "graph.json",
 )  # where they stand in a run
-PAGES = (".html", ".png")  # pages, which are drawn anew from the rest
-TEMPORARY = ("lock", "done.json", "digests.json", "tracked")  # of use to the process at work only
-TRACKER_FOLDERS = frozenset({"tensorboard", "wandb"})  # folders of others who read the run
+PAGES = (".html", ".png")  # pages, which can be drawn anew from the other files
+TEMPORARY = ("lock", "done.json", "digests.json", "tracked")  # files for the running process only
+TRACKER_FOLDERS = frozenset({"tensorboard", "wandb"})  # folders of trackers that read the run
 AFTER_A_FAULT = ("crash-", "stall-")
-TAIL = 64  # bytes, in which the CRC at a document's end stands
+TAIL = 64  # bytes at a document's end, which include its CRC
 DAMAGE = "damaged: its sha256 is not the one that was written"
 
 
 @dataclass
 class CheckReport:
-    """`sound` files are as they were written, `size` bytes in all; `problems` names those that are not; `bare` ones have no checksum."""
+    """The outcome of a check: `sound` files, `size` bytes in all, are as written; `problems` names the others; `bare` files have no
+    checksum."""
 
     sound: int = 0
     size: int = 0
@@ -44,7 +45,7 @@ class CheckReport:
     bare: list[Path] = field(default_factory=list)
 
     def note(self, path: Path, problem: str) -> None:
-        """Count a file that was compared."""
+        """Add the problem of a compared file, or, if there is none, count it as sound."""
         if problem:
             self.problems.append(problem)
         else:
@@ -52,7 +53,7 @@ class CheckReport:
 
 
 def check(root: Path) -> CheckReport:
-    """Compare every file below a run, a graph or a result. BadInput where there is no such directory."""
+    """Compare every file of a run, a graph or a result with its checksum. BadInput if there is no such directory."""
     if not root.is_dir():
         raise BadInput(f"{root}: there is no such directory; give that of a run, of a graph or of a result")
     report, checksums = CheckReport(), dict[Path, Any]()
@@ -80,7 +81,7 @@ def check(root: Path) -> CheckReport:
 
 
 def write_checksums(root: Path, disk: Disk) -> None:
-    """List every file of a run that has no checksum of its own; no list where there is none."""
+    """List every file of a run that has no checksum of its own; write no list if there is no such file."""
     bare = [path for path in _loose(root) if path.name != LIST and path.parent.name != "groups" and not _seals_itself(path)]
     files = {str(path.relative_to(root)): {"size": path.stat().st_size, "sha256": _sha256(path)} for path in bare}
     if files:
@@ -88,12 +89,12 @@ def write_checksums(root: Path, disk: Disk) -> None:
 
 
 def _published_files(root: Path) -> list[Path]:
-    """The folders that list all their files."""
+    """Return the folders that list all their files."""
     return sorted(path.parent for path in root.rglob(SUMS))
 
 
 def _loose(root: Path) -> Iterator[Path]:
-    """The files outside of those folders that anybody might miss."""
+    """Yield the files outside of published folders that matter to people."""
     files = set(_published_files(root))
     for path in sorted(path for path in root.rglob("*") if path.is_file() and files.isdisjoint(path.parents)):
         if not TRACKER_FOLDERS.isdisjoint(path.relative_to(root).parts):
@@ -103,7 +104,7 @@ def _loose(root: Path) -> Iterator[Path]:
 
 
 def _seals_itself(path: Path) -> bool:
-    """Whether it is a journal or a document with a CRC, by its name in a run or by what stands at its end."""
+    """Return True for a journal or a document with a CRC, by its name in a run or by its end."""
     if path.name in WITH_CHECKSUM and (path.parent / "manifest.json").exists():
         return True
     if path.suffix not in (".json", ".jsonl"):
@@ -128,7 +129,7 @@ def _record(path: Path) -> Any:
 
 
 def _listed_problem(path: Path, entry: Any) -> str:
-    """`entry`: the sha256, alone or with the size."""
+    """Return the problem of a listed file. `entry`: the sha256, alone or with the size."""
     if not path.is_file():
         return f"{path}: missing"
     sha256 = entry.get("sha256") if isinstance(entry, dict) else entry

@@ -1,10 +1,10 @@
-"""Groups as a table in a Parquet file, a reply a row: what engine, grader and learner knew of it, to the bit.
+"""Groups as a table in a Parquet file, one reply per row: all that engine, grader and learner knew of it, to the bit.
 
-Token ids are int32 and log-probabilities float32; texts stand in columns of their own. The problem and the prompt of a group stand in the
-row of its first reply. A group that columns cannot hold (numbers of 64 bits, text that is no Unicode, a secret to be hidden) is a line of
-JSON in the column `line`: the form that all groups had before.
+Token ids are int32 and log-probabilities float32; texts have columns of their own. The problem and the prompt of a group are in the row of
+its first reply. A group that does not fit the columns (numbers of 64 bits, text that is not Unicode, a secret to be hidden) is a line of
+JSON in the column `line`, the form of all groups in earlier versions.
 
-A group as a line of JSON: how all of them were written before they were tables, how one is printed, and what fits into no column.
+The same lines of JSON are read from old files and printed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from aha.types import Completion, Count, FinishReason, Group, NumberArray, Probl
 
 
 def read_group_lines(path: Path) -> Iterator[Group]:
-    """Yield the groups of a file of lines. BadInput names the line that is no group."""
+    """Yield the groups of a file of lines. BadInput names a line that is not a group."""
     for number, line in read_records(path):
         try:
             yield group_of_line(line)
@@ -40,13 +40,13 @@ def read_group_lines(path: Path) -> Iterator[Group]:
 
 
 def group_of_line(line: object) -> Group:
-    """Return the group that a line's value is. BadInput says what is no part of a group."""
+    """Return the group of a line's value. BadInput names the part that is not valid."""
     group: Group = decode(line, Group)
     return group
 
 
 def line_of(group: Group) -> str:
-    """Return a group as JSON. Where a text holds a known secret, that is hidden, and the tokens that spell it are zeros."""
+    """Return a group as JSON. Known secrets in texts are hidden, and the tokens that spell them are zeros."""
     line = json_of(group, Group)
     if hide(line) == line:
         return line
@@ -58,7 +58,7 @@ def line_of(group: Group) -> str:
 
 
 def json_of(value: object, hint: Any) -> str:
-    """Return a value as JSON without a blank."""
+    """Return a value as JSON without blanks."""
     return json.dumps(encode(value, hint), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
@@ -66,13 +66,13 @@ def _without_pieces(completion: Completion, text: str) -> Completion:
     return completion if hide(text) == text else replace(completion, tokens=(0,) * len(completion.tokens))
 
 
-TOKENS_AT_ONCE = 1 << 20  # of a row group, about: what is written at once, and read at once at the least
-A_ROW = 1_000  # bytes that a reply takes beside its texts and numbers
-LEVEL = 3  # of zstd
+TOKENS_AT_ONCE = 1 << 20  # tokens of a row group, about: the unit of writing, and the least unit of reading
+A_ROW = 1_000  # bytes of a reply beside its texts and numbers
+LEVEL = 3  # the zstd compression level
 TAIL = 8  # bytes at the end of a table: the size of its metadata, and a magic word
-MAGIC, SIZE = b"AHA1", struct.Struct("<Q")  # of the seal before the metadata: the size of the file, and the CRC-32 of that and the footer
+MAGIC, SIZE = b"AHA1", struct.Struct("<Q")  # the seal before the metadata: the size of the file, and the CRC-32 of that and the footer
 SEAL = len(MAGIC) + SIZE.size + 4
-NAMES = {"i": "<i4", "f": "<f4"}  # of the arrays' types, as the reading process says them
+NAMES = {"i": "<i4", "f": "<f4"}  # names of the arrays' types in the reading process
 OF_A_REPLY = {
     "tokens": str,
     "logprobs": str,
@@ -92,7 +92,7 @@ NUMBERS = ("tokens.list.element", "logprobs.list.element", "prompt.list.element"
 
 
 class GroupTable:
-    """The bytes of a table, piece by piece: the same groups are the same bytes. Secrets that a model was shown or wrote are not in them."""
+    """A writer of a table's bytes, piece by piece: the same groups give the same bytes, without secrets that a model was shown or wrote."""
 
     def __init__(self) -> None:
         from pyarrow import parquet  # heavy, and only needed where groups are written
@@ -112,7 +112,7 @@ class GroupTable:
         )
 
     def add(self, group: Group) -> bytes:
-        """Return what is to be written now; often nothing yet."""
+        """Add a group and return the bytes to write now, often none."""
         self._rows += _rows(group, self.groups)
         self._tokens += len(group.prompt) + sum(len(completion.tokens) for completion in group.completions)
         self.groups += 1
@@ -125,7 +125,7 @@ class GroupTable:
         return piece + self._with_seal(self._take())
 
     def _with_seal(self, footer: bytes) -> bytes:
-        """Return the footer behind a seal: no column lies there, so nobody who reads tables reads it."""
+        """Return the footer after a seal, in a place that no reader of Parquet reads, since it belongs to no column."""
         start = len(footer) - TAIL - _footer_size(footer)
         size = SIZE.pack(self._written + SEAL)
         return footer[:start] + MAGIC + size + zlib.crc32(size + footer[start:]).to_bytes(4, "little") + footer[start:]
@@ -136,7 +136,7 @@ class GroupTable:
         return self._take()
 
     def _take(self) -> bytes:
-        """Return what was written since the last time."""
+        """Return the bytes written since the last call."""
         piece = self._sink.getvalue()
         self._sink.seek(0)
         self._sink.truncate()
@@ -181,7 +181,7 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> Any:
 
 
 def _rows(group: Group, number: int) -> list[dict[str, Any]]:
-    """Return the rows of a group; one with a line of JSON where columns cannot hold it, or where there is something to hide."""
+    """Return the rows of a group, or one row with a line of JSON if columns cannot hold it or something must be hidden."""
     texts = json_of(Group(group.problem, (), (), group.replies, group.scores), Group)
     if hide(texts) != texts or not _fits(group, texts):
         return [{"group": number, "line": line_of(group).encode("utf-8", "backslashreplace").decode()}]
@@ -206,7 +206,7 @@ def _rows(group: Group, number: int) -> list[dict[str, Any]]:
 
 
 def _fits(group: Group, texts: str) -> bool:
-    """Whether columns hold it: 32 bits a number, text that is Unicode, and nothing said twice in two ways."""
+    """Return True if columns can hold the group: 32-bit numbers, Unicode text, and equal lengths and ends in replies and completions."""
     if not len(group.completions) == len(group.replies) == len(group.scores) > 0:
         return False
     try:
@@ -231,7 +231,7 @@ def _letter(numbers: Sequence[Any]) -> str:
 
 
 def is_whole_outside(path: Path) -> bool:
-    """Whether a table has the size and the footer that were written, which is seen without reading what is between."""
+    """Return True if a table has the size and the footer that were written, without reading the data between."""
     with open_file(path) as file:
         size = file.seek(0, 2)
         file.seek(max(0, size - TAIL))
@@ -247,7 +247,7 @@ def is_whole_outside(path: Path) -> bool:
 
 
 def _footer_size(data: bytes) -> int:
-    """Return how many bytes of metadata stand before the last eight, as these say."""
+    """Return the number of bytes of metadata before the last eight, by these."""
     return int.from_bytes(data[-TAIL:-4], "little")
 
 
@@ -255,8 +255,8 @@ def _footer_size(data: bytes) -> int:
 
 
 def read_table(path: Path, only: int | None = None) -> Iterator[Group]:
-    """Yield the groups of a table, or the one of that number, equal to those that were written, to the bit. BadInput where it is none, is
-    damaged, or takes more memory than a table should: it is read in a process of its own."""
+    """Yield the groups of a table, or only number `only`, equal to the written ones, to the bit. BadInput if it is not a table, is damaged,
+    or takes too much memory: it is read in a process of its own."""
     rows, size = list[Mapping[str, Any]](), 0
     for number, row in enumerate(_rows_of(path, only), start=1):
         try:
@@ -288,7 +288,7 @@ def _rows_of(path: Path, only: int | None) -> Iterator[Mapping[str, Any]]:
 
 
 def _group(rows: Sequence[Mapping[str, Any]]) -> Iterator[Group]:
-    """Yield the group that rows hold; nothing where there are none."""
+    """Yield the group of these rows; nothing for no rows."""
     if not rows:
         return
     first = check_fields(rows[0], {"line": str | None, "problem": str | None, "prompt": str})
@@ -319,7 +319,7 @@ def _completion(row: Mapping[str, Any]) -> Completion:
 
 
 def _numbers(text: str, letter: str) -> array[Any]:
-    """Return the array that the reading process says."""
+    """Return the array that the reading process sent as text."""
     name, _, body = text.partition(":")
     if name != NAMES[letter]:
         raise BadInput(f"numbers of the kind {name[:9]!r} where {NAMES[letter]} should stand")

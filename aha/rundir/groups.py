@@ -1,4 +1,4 @@
-"""The groups of a rollout as one file: a table, or the compressed lines of JSON that they were before."""
+"""The groups of a rollout as one file: a table, or, in earlier versions, compressed lines of JSON."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ def groups_files(root: Path) -> dict[int, Path]:
 
 
 def groups_paths(root: Path, rollouts: Iterable[int]) -> dict[int, Path]:
-    """Return where the groups of rollouts are, or were: in tables, but for the first ones of a run that an earlier version began."""
+    """Return the path of the groups of each rollout, present or not: tables, but for the first ones of a run that an earlier version
+    began."""
     files = groups_files(root)
     last_lines = max((rollout for rollout, path in files.items() if path.suffix != TABLE), default=-1)
     kinds = {rollout: LINES if rollout < last_lines else TABLE for rollout in rollouts}
@@ -30,7 +31,7 @@ def groups_paths(root: Path, rollouts: Iterable[int]) -> dict[int, Path]:
 
 
 def read_groups(path: Path, only: int | None = None) -> Iterator[Group]:
-    """Yield the groups of a file, or the one of that number, equal to those that were written, to the bit. BadInput where it is damaged."""
+    """Yield the groups of a file, or only number `only`, equal to the written ones, to the bit. BadInput if it is damaged."""
     if path.suffix == TABLE:
         yield from read_table(path, only)
     else:
@@ -38,30 +39,30 @@ def read_groups(path: Path, only: int | None = None) -> Iterator[Group]:
 
 
 class GroupWriter:
-    """The file of a rollout's groups, written as they come and there when the last one is."""
+    """A writer of a rollout's groups, one by one; the file appears when the last one is written."""
 
     def __init__(self, disk: Disk, root: Path, rollout: int) -> None:
         self._file, self._table = PiecewiseFile(disk, root / "groups" / f"{rollout:06d}{TABLE}"), GroupTable()
 
     @property
     def groups(self) -> int:
-        """How many were added."""
+        """The number of groups added so far."""
         return self._table.groups
 
     def add(self, group: Group) -> None:
-        """Write a group behind those before."""
+        """Write a group after the previous ones."""
         if piece := self._table.add(group):
             self._file.append(piece)
 
     def finish(self) -> str:
-        """Return the sha256 of the file, which is there now."""
+        """Complete the file and return its sha256."""
         self._file.append(self._table.end())
         self._file.finish()
         return self._file.sha256
 
 
 def damage(path: Path, sha256: str | None) -> str:
-    """Return what is wrong with a file of groups, every byte compared with what was written; nothing where it is whole."""
+    """Return the problem of a file of groups, every byte compared with the checksum; empty if it is intact."""
     if not path.exists():
         return f"{path}: missing"
     if path.suffix == TABLE and not is_whole_outside(path):  # seen at once, however much was put behind it
@@ -72,8 +73,8 @@ def damage(path: Path, sha256: str | None) -> str:
 
 
 def outer_damage(path: Path, sha256: str | None) -> str:
-    """Return what is wrong with a file of groups by its size and its footer, however large it is. Lines of JSON have none: all of them is
-    compared."""
+    """Return the problem of a file of groups by its size and its footer, quick for any size. Lines of JSON have no footer and are compared
+    as a whole."""
     if path.suffix != TABLE or not path.exists():
         return damage(path, sha256)
     return "" if is_whole_outside(path) else OUTER_DAMAGE.format(path)

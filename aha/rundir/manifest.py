@@ -1,6 +1,6 @@
-"""What a run is: everything that its numbers follow from, and where each setting came from.
+"""The manifest of a run: everything that its numbers follow from, and the origin of each setting.
 
-The git commit of a directory that anybody may have made: its configuration names programs, and none of them is started.
+It also finds the git commit of a directory that anybody may have made: its configuration names programs, and none of them is started.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from aha.redact import learn_from, mask, mask_setting, mask_words
 
 TIMEOUT_S = 5.0
 NO_CONFIGURATION = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "GIT_OPTIONAL_LOCKS": "0"}
-SHA256 = 64  # letters of a commit's name in a repository of that kind
+SHA256 = 64  # letters of a commit's name in a SHA-256 repository
 
 
 def git_commit(folder: Path) -> str | None:
-    """The commit that is checked out, `-dirty` when files differ from it, `-unchecked` where that cannot be told; None outside of a
+    """Return the checked-out commit, with `-dirty` if files differ from it, `-unchecked` if that cannot be determined; None outside of a
     repository."""
     try:
         output = _git("-C", str(folder), "rev-parse", "--absolute-git-dir", "--git-common-dir", "--show-toplevel", "HEAD")
@@ -42,8 +42,8 @@ def git_commit(folder: Path) -> str | None:
 
 
 def _differs(git_folder: Path, common: Path, top: str, commit: str) -> bool:
-    """Asked of a repository made for it, which has the same index and objects and no configuration: filters, hooks and monitors are
-    programs, and which ones is written there."""
+    """Return True if files differ from the commit, by a temporary repository with the same index and objects but no configuration, since
+    filters, hooks and monitors in a configuration are programs."""
     with tempfile.TemporaryDirectory(prefix="aha-git-") as beside:
         bare = Path(beside)
         (bare / "refs").mkdir()
@@ -54,7 +54,7 @@ def _differs(git_folder: Path, common: Path, top: str, commit: str) -> bool:
             (bare / "config").write_text("[core]\nrepositoryformatversion = 1\n[extensions]\nobjectformat = sha256\n", encoding="utf-8")
         shutil.copyfile(git_folder / "index", bare / "index")
         arguments = ("diff-index", "--quiet", "--ignore-submodules=dirty", "HEAD", "--")
-        with suppress(subprocess.CalledProcessError):  # some file is not as it was, which the next command says
+        with suppress(subprocess.CalledProcessError):  # some file has changed; the next command reports it
             _git("--git-dir", beside, "--work-tree", top, "update-index", "-q", "--refresh")
         try:
             _git("--git-dir", beside, "--work-tree", top, *arguments)
@@ -76,8 +76,8 @@ def _git(*words: str) -> str:
 
 Scalar = str | bool | int | float | None
 Plain = Scalar | list[Scalar | list[Scalar]]
-RECIPE_FILE = "recipe file"  # stands among the paths of settings that may differ, where another file is meant
-NEW_SETTINGS: Mapping[str, object] = {  # settings that earlier versions did not have, and the value that is what these versions did
+RECIPE_FILE = "recipe file"  # listed among the paths that may differ if another recipe file is meant
+NEW_SETTINGS: Mapping[str, object] = {  # settings that earlier versions did not have, and the value that matches their behaviour
     "lora.rank": 0,
     "lora.alpha": 32.0,
     "lora.targets": [],
@@ -94,13 +94,13 @@ NEW_SETTINGS: Mapping[str, object] = {  # settings that earlier versions did not
     "too_long": "stop",
     "against": [],
 }
-NEW_VALUES: Mapping[str, tuple[object, object]] = {"problems.domain": ("math", "auto")}  # a default that was, and the one that is now
+NEW_VALUES: Mapping[str, tuple[object, object]] = {"problems.domain": ("math", "auto")}  # the old default and the present one
 PACKAGES = ("aha", "torch", "transformers", "tokenizers", "safetensors", "numpy")
 
 
 @dataclass(frozen=True)
 class Setting:
-    """A value, as plain JSON, and who says so (a section of the paper, `default`, `command line`)."""
+    """A value, as plain JSON, and its origin (a section of the paper, `default`, `command line`)."""
 
     value: Plain
     source: str = ""
@@ -108,7 +108,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class RecipeFile:
-    """A person's own recipe file, as they named it, and the sha256 of its bytes. A manifest holds no code that anything would run."""
+    """A person's own recipe file, as they named it, and the sha256 of its bytes. A manifest holds no code that would be run."""
 
     path: str
     sha256: str
@@ -116,8 +116,8 @@ class RecipeFile:
 
 @dataclass(frozen=True)
 class Frame:
-    """What of a recipe is no setting: each stage's kind, the main one, what follows what, whether stages have directories of their own, and
-    the paths of settings that are code of the recipe file."""
+    """The part of a recipe that is not a setting: each stage's kind, the main stage, the order of stages, `apart` if stages have
+    directories of their own, and the paths of settings that are code of the recipe file."""
 
     stages: Mapping[str, str]
     main: str = ""
@@ -128,9 +128,9 @@ class Frame:
 
 @dataclass(frozen=True)
 class Manifest:
-    """`settings` by their path, flat. `source` is the text of a user's own recipe file, to be read and never run. `created` is information
-    only. `sandbox`: the tier that programs of the model run in, where the problems ask for programs. `models`: a signature of each file of
-    the models that the run begins from; earlier versions wrote none. `repeats`: "not repeatable" where the same command gives other tokens.
+    """The record of a run's origin. `settings` by their path, flat. `source` is the text of a user's own recipe file, read but never run.
+    `created` is information only. `sandbox`: the tier for programs of the model, if the problems ask for programs. `models`: a signature of
+    each file of the initial models; earlier versions wrote none. `repeats`: "not repeatable" if the same command gives other tokens.
     Runs of 0.1 have no `recipe_file` and no `frame`."""
 
     recipe: str
@@ -149,13 +149,13 @@ class Manifest:
 
     @property
     def recipe_sha256(self) -> str | None:
-        """Of the recipe file that the run was made from; None for a recipe of ours."""
+        """The sha256 of the run's recipe file; None for a built-in recipe."""
         if self.recipe_file is not None:
             return self.recipe_file.sha256
         return None if self.source is None else hashlib.sha256(self.source.encode("utf-8", "surrogatepass")).hexdigest()
 
     def differences(self, new: Manifest, free: frozenset[str] = frozenset()) -> list[str]:
-        """`path: old -> new` for each setting whose value differs; those at or below a path in `free` may."""
+        """Return `path: old -> new` for each setting whose value differs, except those at or below a path in `free`."""
         paths = [*self.settings, *(path for path in new.settings if path not in self.settings)]
         lines = [_difference(path, self.settings.get(path), new.settings.get(path)) for path in paths if not _is_free(path, free)]
         recipe_file = (
@@ -165,7 +165,7 @@ class Manifest:
         return [line for line in [*lines, recipe_file, sandbox] if line]
 
     def changed_models(self, new: Manifest) -> list[str]:
-        """`model (file, file)` for each model that both know and whose files are others now."""
+        """Return `model (file, file)` for each model in both manifests whose files have changed."""
         lines = []
         for model in self.models.keys() & new.models.keys():
             old_files, new_files = self.models[model], new.models[model]
@@ -188,8 +188,8 @@ def describe(
     repeats: str = "",
     clock: Callable[[], float] = time.time,
 ) -> Manifest:
-    """The manifest of a run that starts here and now: with the versions installed and the git commit of the working directory, and without
-    keys, wherever a person put them."""
+    """Return the manifest of a run that starts here and now, with the installed versions and the git commit of the working directory, and
+    without keys, wherever a person put them."""
     for text in (source or "", *(str(setting.value) for setting in settings.values())):
         learn_from(text)
     start_time = datetime.fromtimestamp(clock(), UTC).isoformat(timespec="seconds")
@@ -212,7 +212,7 @@ def describe(
 
 
 def versions() -> dict[str, str]:
-    """Python's and the packages' that numbers depend on; those that are not installed are left out."""
+    """Return the versions of Python and of the installed packages that numbers depend on."""
     return {"python": platform.python_version(), **{name: version for name in PACKAGES if (version := _version(name))}}
 
 
@@ -224,7 +224,7 @@ def _version(package: str) -> str | None:
 
 
 def is_as_before(path: str, value: object) -> bool:
-    """Return whether a setting that earlier versions did not have says what these versions did."""
+    """Return True if the value of a setting that is new since earlier versions means what these versions did."""
     return any(path == name or path.endswith(f".{name}") for name, before in NEW_SETTINGS.items() if before == value)
 
 
@@ -249,7 +249,7 @@ def _difference(path: str, old: Setting | None, new: Setting | None) -> str:
 
 
 def _key(setting: Setting | None) -> tuple[bool, str]:
-    """Equal for 1 and 1.0, not for 1 and True."""
+    """Return a key of a setting's value that is equal for 1 and 1.0, but not for 1 and True."""
     value = setting and setting.value
     return setting is None, repr(float(value)) if isinstance(value, int) and not isinstance(value, bool) else repr(value)
 

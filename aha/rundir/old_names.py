@@ -1,4 +1,4 @@
-"""What files of earlier versions hold, and what it is called now: classes, settings, samples and results. No other place knows the old
+"""The names in files of earlier versions and their present names: classes, settings, samples and results. No other module knows the old
 names."""
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ADDED_SETTINGS: dict[str, dict[str, Any]] = {"World": {"benchmark": "tiny-world"
 
 
 def with_new_names(manifest: Manifest) -> Manifest:
-    """Return the manifest with today's name of each class and each setting that it names, and with the settings that are new since."""
+    """Return the manifest with the present names of classes and settings, and with the settings added since."""
     settings = {path: _rename(setting) for path, setting in manifest.settings.items()}
     for name, kind in _stage_kinds(manifest).items():
         for before, now in NEW_SETTINGS.get(kind, {}).items():
@@ -37,12 +37,12 @@ def with_new_names(manifest: Manifest) -> Manifest:
 
 
 def as_before(settings: Mapping[str, Value]) -> dict[str, Value]:
-    """Return the settings without those that earlier versions did not have, where they say what these versions did."""
+    """Return the settings without those that earlier versions did not have, if their value matches the behaviour of these versions."""
     return {path: value for path, value in settings.items() if not is_as_before(path, value)}
 
 
 def _stage_kinds(manifest: Manifest) -> dict[str, str]:
-    """Return the kinds of stages; 0.1 did not write them down, and the one that matters is told by settings that only it has."""
+    """Return the kinds of stages; 0.1 did not record them, and the one that matters is recognized by settings that only it has."""
     if manifest.frame is not None:
         return dict(manifest.frame.stages)
     stages = dict.fromkeys(path.partition(".")[0] for path in manifest.settings)
@@ -58,8 +58,8 @@ def _rename(setting: Setting) -> Setting:
 
 
 def new_sample(line: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a line of graded samples as it is written today: of countdown, of the tiny world, or of a published benchmark as 0.1 wrote it,
-    or of today. KeyError or TypeError where it is none of them."""
+    """Return a line of graded samples in the present form, from one of countdown, the tiny world or a published benchmark by 0.1, or a
+    present one. KeyError or TypeError for any other line."""
     if "grade" in line:
         return {name: value for name, value in line.items() if name != "crc"}
     if "problem_id" in line:
@@ -103,7 +103,7 @@ def _world(line: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def new_result(result: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a result as it is written today. 0.1 wrote those of the tiny world by domain, with an interval beside some numbers."""
+    """Return a result in the present form. 0.1 wrote those of the tiny world by domain, with an interval beside some numbers."""
     if not isinstance(result.get("pass@1"), Mapping) or not isinstance(result.get("reasoning"), Mapping):
         return dict(result)
     plain, intervals = dict[str, Any](), dict[str, Any]()
@@ -134,12 +134,12 @@ TRANSCRIPT_FIELDS = {"asked": "key", "item": "problem", "game": "question", "sai
 
 
 def new_transcript(line: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a line of a judge's transcripts as it is written today."""
+    """Return a line of a judge's transcripts in the present form."""
     return {TRANSCRIPT_FIELDS.get(name, name): value for name, value in line.items() if name != "crc"}
 
 
 def new_judging(record: Any) -> Any:
-    """Return the record of who judged as it is written today."""
+    """Return the record of the judge in the present form."""
     if not isinstance(record, Mapping) or not isinstance(settings_before := record.get("asked"), Mapping):
         return record
     settings = {{"asks": "turns"}.get(name, name): value for name, value in settings_before.items()}

@@ -1,6 +1,6 @@
 """A run as it is read: its manifest, metrics, groups and result, and the files of its evaluations.
 
-A result may hold what its writer likes; what readers rely on is checked.
+A result may hold any fields; those that readers rely on are checked.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ RESULT_FIELDS: Mapping[str, Any] = {
 
 
 def check_result(data: Any) -> dict[str, Any]:
-    """The result itself. BadInput names the field that is not what its readers take it for."""
+    """Return the result. BadInput names a field that does not have the type that readers expect."""
     result = check_fields(data, RESULT_FIELDS)
     if {"base", "zero"} <= result.keys():
         result |= {name: check_fields(result[name], EVALUATION_FIELDS, ("pass@1", "ci95", "k", "problems")) for name in ("base", "zero")}
@@ -55,7 +55,7 @@ LINE = {"rollout": Count, GROUPS_KEY: str}
 
 
 class Record:
-    """A run as anyone may read it, also while it is at work. Raises DiskTrouble where a file is damaged, naming file and line."""
+    """A run as anyone can read it, even while it is running. Raises DiskTrouble for a damaged file, naming file and line."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -64,11 +64,11 @@ class Record:
         return read_manifest(self.root / "manifest.json")
 
     def metrics(self) -> list[dict[str, float]]:
-        """One of each rollout, `rollout` included. What a crash left half-written at the end is not there."""
+        """Return the metrics of each rollout, including `rollout`. A half-written line that a crash left at the end is dropped."""
         return self._numbers(METRICS)
 
     def timings(self) -> list[dict[str, float]]:
-        """One of each rollout: `rollout`, `at` (seconds since 1970), and what was measured."""
+        """Return the timings of each rollout: `rollout`, `at` (seconds since 1970), and the measured values."""
         return self._numbers(TIMINGS)
 
     def _numbers(self, name: str) -> list[dict[str, float]]:
@@ -79,11 +79,11 @@ class Record:
             return [decode({intern(key): value for key, value in line.items() if key != GROUPS_KEY}, dict[str, float]) for line in lines]
 
     def groups(self, rollout: int) -> list[Group]:
-        """What was asked, said and judged, to the bit."""
+        """Return the problems, replies and scores of a rollout, to the bit."""
         return list(self.read_groups(rollout))
 
     def read_groups(self, rollout: int, only: int | None = None) -> Iterator[Group]:
-        """Yield the groups of a rollout one by one, or the one of that number, after every byte was compared with its checksum."""
+        """Yield the groups of a rollout, or only number `only`, after every byte was compared with the checksum."""
         sums = {line["rollout"]: line.get(GROUPS_KEY) for line in self._journal(METRICS)}
         path = groups_paths(self.root, [rollout])[rollout]
         if sums.get(rollout) is not None and not path.exists() and self._drops_groups(rollout):
@@ -93,12 +93,12 @@ class Record:
         yield from read_groups(path, only)
 
     def groups_bytes(self, rollout: int) -> int | None:
-        """Return the size of the file with the groups of a rollout; None where it is not there."""
+        """Return the size of the file with the groups of a rollout; None if there is none."""
         path = groups_files(self.root).get(rollout)
         return None if path is None else path.stat().st_size
 
     def groups_sums(self) -> dict[Path, str]:
-        """Return each file of groups that should be there, and the sha256 with which it was written."""
+        """Return each file of groups that should exist, with the sha256 that was recorded for it."""
         with naming_file(self.root / METRICS):
             lines = [check_fields(line, LINE, ("rollout",)) for line in read_journal(self.root / METRICS).records]
         sums = {line["rollout"]: line[GROUPS_KEY] for line in lines if GROUPS_KEY in line}
@@ -106,24 +106,24 @@ class Record:
         return {path: sums[rollout] for rollout, path in paths.items() if path.exists() or not self._drops_groups(rollout)}
 
     def _drops_groups(self, rollout: int) -> bool:
-        """Whether the groups of a rollout were not to stay."""
+        """Return True if the groups of a rollout were to be removed."""
         newest = next(reversed(self.checkpoints()), None)
         return newest is not None and newest.drops_groups(rollout)
 
     def checkpoints(self) -> list[Checkpoint]:
-        """Oldest first; not yet checked (`durable.check_folder` does)."""
+        """Return the checkpoints, oldest first and not yet checked (`durable.check_folder` does)."""
         folders = [path for path in (self.root / "checkpoints").glob("*") if path.name.isdecimal()]
         return sorted((Checkpoint(int(folder.name), folder) for folder in folders), key=lambda checkpoint: checkpoint.rollout)
 
     def checkpoint(self, rollout: int) -> Checkpoint:
-        """The one after that rollout. DiskTrouble where it is gone."""
+        """Return the checkpoint after that rollout. DiskTrouble if it is gone."""
         for checkpoint in self.checkpoints():
             if checkpoint.rollout == rollout:
                 return checkpoint
         raise DiskTrouble(f"{self.root}: there is no checkpoint after rollout {rollout}; bring it back")
 
     def problems(self) -> list[str]:
-        """Every byte checked: one line for each file that is not as it was written. Empty for a sound run."""
+        """Check every byte and return one line for each file that is not as it was written; empty for a sound run."""
         problems = [_said_by(read) for read in (self.manifest, self.metrics, self.timings, lambda: self.finished)]
         problems += [damage(path, sha256) for path, sha256 in self.groups_sums().items()]
         problems += [check_folder(checkpoint.folder) for checkpoint in self.checkpoints()]
@@ -132,12 +132,12 @@ class Record:
 
     @property
     def finished(self) -> bool:
-        """Whether there is a result. DiskTrouble where it is damaged."""
+        """True if there is a result. DiskTrouble if it is damaged."""
         return (self.root / "result.json").exists() and bool(self.result)
 
     @property
     def result(self) -> dict[str, Any]:
-        """What `finish` was given."""
+        """The result that `finish` was given."""
         path = self.root / "result.json"
         record = unseal(read_file(path, DOCUMENT), indent=2)
         if record is None:
@@ -154,7 +154,7 @@ class Record:
 
 
 def read_manifest(path: Path) -> Manifest:
-    """A run's manifest. One without its `crc` line, written by a person, is taken as it is."""
+    """Return a run's manifest. One without its `crc` line, written by a person, is accepted unchecked."""
     data = read_file(path, DOCUMENT)
     record = unseal(data, indent=2) or _by_hand(path, data)
     with naming_file(path):
@@ -185,7 +185,7 @@ OLD_SAMPLES, OLD_REPLIES = "grades.jsonl", "generations.jsonl"  # of 0.1
 
 
 def samples_file(path: Path) -> Path | None:
-    """Return the file of graded samples that a path names, itself, by the name that 0.1 gave it, or as an evaluation's folder; None where
+    """Return the file of graded samples at a path: the file itself, under the name that 0.1 gave it, or in an evaluation's folder; None if
     there is none."""
     files = [path, path / SAMPLES, path / OLD_SAMPLES, path.parent / f"{path.name}.jsonl.gz"]
     if path.name == OLD_SAMPLES:
@@ -194,7 +194,7 @@ def samples_file(path: Path) -> Path | None:
 
 
 def sample_lines(path: Path) -> list[dict[str, Any]]:
-    """Return the graded samples of an evaluation, a dictionary each. DiskTrouble where the file is damaged or not there."""
+    """Return the graded samples of an evaluation as dictionaries. DiskTrouble if the file is damaged or missing."""
     file = samples_file(path)
     if file is None:
         raise DiskTrouble(f"{path}: no evaluation is there")
@@ -214,7 +214,7 @@ def _lines(file: Path) -> Iterator[Any]:
 
 
 def question_lines(path: Path) -> dict[str, dict[str, Any]]:
-    """Return by problem what was asked: `prompt`, `language` and `category`. DiskTrouble where the file is damaged."""
+    """Return the `prompt`, `language` and `category` of each question by problem. DiskTrouble if the file is damaged."""
     file = path / EXAMPLES
     try:
         if file.is_file():

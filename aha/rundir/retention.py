@@ -1,4 +1,4 @@
-"""Which checkpoints and which groups of a run stay."""
+"""The rules that decide which checkpoints and groups of a run are kept."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ Progress = Mapping[str, int | float | str]
 
 @dataclass(frozen=True)
 class Retention:
-    """Which checkpoints stay: the last n, those after every `every` rollouts (3, 7, … for 4: they count from 0), and those in `also`.
+    """The checkpoints to keep: the last n, those after every `every` rollouts (3, 7, … for 4: they count from 0), and those in `also`.
 
-    The groups of the last `groups` rollouts stay, and those of every `groups_every` rollouts; None: of all."""
+    The groups of the last `groups` rollouts are kept, and those of every `groups_every` rollouts; None keeps all."""
 
     last: int = 2
     every: int | None = None
@@ -34,7 +34,7 @@ class Retention:
             raise ValueError(f"Retention(groups={self.groups}, groups_every={self.groups_every}): both count from 1")
 
     def drops_groups(self, rollout: int, last: int) -> bool:
-        """Whether the groups of a rollout need not stay once there is a checkpoint after rollout `last`."""
+        """Return True if the groups of a rollout may be removed once there is a checkpoint after rollout `last`."""
         if self.groups is None or rollout > last - self.groups:
             return False
         return self.groups_every is None or (rollout + 1) % self.groups_every != 0
@@ -42,10 +42,10 @@ class Retention:
 
 @dataclass(frozen=True)
 class CheckpointState:
-    """What stands in a checkpoint's progress.json. It names what may be removed, so that a crash before the removal changes nothing.
+    """The content of a checkpoint's progress.json. It names what may be removed, so that a crash before the removal changes nothing.
 
-    `extra`: the checkpoint was not due, and leaves when the next one is there. `healthy`: the newest checkpoint known to be sound, which
-    stays while the doctor sees signs of a collapse; None where there is none to keep."""
+    `extra`: the checkpoint was not due, and is removed when the next one exists. `healthy`: the newest checkpoint known to be sound, which
+    is kept while the doctor sees signs of a collapse; None if there is none to keep."""
 
     progress: Progress
     keep: Retention
@@ -62,7 +62,7 @@ class Checkpoint:
 
     @property
     def state(self) -> CheckpointState:
-        """What it says of itself. BadInput or DiskTrouble where it cannot be read."""
+        """The checkpoint's own state. BadInput or DiskTrouble if it cannot be read."""
         path = self.folder / PROGRESS
         with naming_file(path):
             state: CheckpointState = decode(read_document(path), CheckpointState)
@@ -70,21 +70,21 @@ class Checkpoint:
 
     @property
     def is_extra(self) -> bool:
-        """Whether it was not due; one that cannot be read is taken for one that was."""
+        """True if the checkpoint was not due; an unreadable one counts as due."""
         try:
             return self.state.extra
         except (ValueError, BadInput, DiskTrouble):
             return False
 
     def drops_groups(self, rollout: int) -> bool:
-        """Whether the groups of a rollout need not stay, as it says."""
+        """Return True if the groups of a rollout may be removed by this checkpoint's rule."""
         try:
             return self.state.keep.drops_groups(rollout, self.rollout)
         except (ValueError, BadInput, DiskTrouble):
             return False
 
     def copy(self, folder: Path) -> None:
-        """The learner's files once more: a `save` for a commit that goes back to this checkpoint. DiskTrouble where it is damaged."""
+        """Copy the learner's files: a `save` for a commit that goes back to this checkpoint. DiskTrouble if it is damaged."""
         if problem := check_folder(self.folder):
             raise DiskTrouble(problem)
         shutil.copytree(self.folder, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(SUMS, METRICS, PROGRESS))

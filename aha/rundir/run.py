@@ -1,4 +1,4 @@
-"""A run as its one owner writes it."""
+"""A run's directory as its one owner writes it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ BEFORE_THE_MANIFEST = {"lock", ".manifest.json.aside"}
 
 @dataclass(frozen=True)
 class ResumePoint:
-    """Where a run goes on: after `rollout`, the last one done."""
+    """The point from which a run resumes: after `rollout`, the last one done."""
 
     folder: Path
     rollout: int
@@ -48,7 +48,7 @@ class ResumePoint:
 
 
 class RunDir(Record):
-    """The one owner of a run's directory. `notes`: what was found damaged, and what was done. `disk`: for files beside a run's own."""
+    """The owner's view of a run's directory. `notes`: the damage that was found, and the repairs. `disk`: for files beside a run's own."""
 
     def __init__(self, root: Path, lock: Lock, disk: Disk, clock: Callable[[], float]) -> None:
         super().__init__(root)
@@ -72,9 +72,9 @@ class RunDir(Record):
         disk: Disk | None = None,
         clock: Callable[[], float] = time.time,
     ) -> RunDir:
-        """A new run, or the one that is there when its recipe and settings are equal (those in `free` may differ).
+        """Open a new run, or the existing one if its recipe and settings are equal (those in `free` may differ).
 
-        BadInput: another process owns it, another recipe or other settings made it, or it is no run. DiskTrouble: too little room."""
+        BadInput: another process owns it, it has another recipe or other settings, or it is not a run. DiskTrouble: too little room."""
         _refuse_strangers(root)
         with disk_errors(root):
             root.mkdir(parents=True, exist_ok=True)
@@ -88,7 +88,7 @@ class RunDir(Record):
 
     @staticmethod
     def is_finished(root: Path, manifest: Manifest, free: frozenset[str] = frozenset()) -> bool:
-        """Whether that very run is done there, as anyone may see who writes nothing. BadInput where another one is."""
+        """Return True if that very run is finished there; nothing is written. BadInput if another run is there."""
         path = root / "manifest.json"
         if not path.is_file() or not Record(root).finished:
             return False
@@ -96,16 +96,16 @@ class RunDir(Record):
         return True
 
     def preflight(self, checkpoint_bytes: int = 0, reserve_bytes: int = RESERVE_BYTES) -> None:
-        """DiskTrouble where three more checkpoints (one of them kept because it is sound) and the reserve do not fit. The newest one's size
-        counts where it is larger."""
+        """Raise DiskTrouble if three more checkpoints (one of them kept because it is sound) and the reserve do not fit. The newest
+        checkpoint's size counts if it is larger."""
         self._expected_bytes = checkpoint_bytes
         size = self._checkpoint_bytes()
         self._need(3 * size + reserve_bytes, f"three checkpoints of {size:,} and a reserve of {reserve_bytes:,}")
 
     def resume(self) -> ResumePoint | None:
-        """The newest checkpoint that is whole, or None at a run's beginning; all that is later is dropped.
+        """Return the newest intact checkpoint, or None at a run's beginning, and drop all later data.
 
-        DiskTrouble where there are checkpoints and none is whole."""
+        DiskTrouble if there are checkpoints but none is intact."""
         self._writers.clear()
         checkpoint, damaged_folders = self._newest_whole()
         if damaged_folders and checkpoint is None:
@@ -129,11 +129,11 @@ class RunDir(Record):
 
     @property
     def healthy(self) -> Checkpoint | None:
-        """The newest checkpoint that is known to be sound: the rollout after it showed no sign of a collapse."""
+        """The newest checkpoint known to be sound: the rollout after it showed no sign of a collapse."""
         return next((checkpoint for checkpoint in self.checkpoints() if checkpoint.rollout == self._healthy), None)
 
     def write_group(self, rollout: int, group: Group) -> None:
-        """Write the next group of a rollout that is at work, aside: `commit`, which is given all of them, says that there are no more."""
+        """Write the next group of the current rollout to a temporary file, until `commit`, which gets all groups, completes it."""
         if rollout not in self._writers:
             self._writers[rollout] = GroupWriter(self.disk, self.root, rollout)
         self._writers[rollout].add(group)
@@ -151,11 +151,11 @@ class RunDir(Record):
         extra: bool = False,
         sick: bool | None = None,
     ) -> None:
-        """The rollout is on disk: its groups, its line of metrics, then, when `save` is given, a checkpoint, then its timings.
+        """Write a rollout to disk: its groups, its line of metrics, a checkpoint if `save` is given, then its timings.
 
-        `extra`: the checkpoint is not due; it is there until the next one is. `sick`: the rollout shows signs of a collapse, so that the
-        newest checkpoint before them stays whatever `keep` says; None: nobody looked, or nothing follows.
-        After a failure or a crash in it the checkpoint before is whole, and `resume` drops the rest."""
+        `extra`: the checkpoint is not due, and is kept only until the next one. `sick`: the rollout shows signs of a collapse, so that the
+        newest checkpoint before them is kept whatever `keep` says; None: it was not checked, or no rollout follows. After a failure or a
+        crash inside, the previous checkpoint is intact, and `resume` drops the rest."""
         if rollout <= self._last:
             raise ValueError(f"rollout {rollout} is not after {self._last}, the last one done: `resume` says where to go on")
         self._lock.check()
@@ -178,13 +178,13 @@ class RunDir(Record):
             self._retain(state)
 
     def finish(self, result: Mapping[str, Any]) -> None:
-        """The run is done, and this is what it came to. What has no checksum of its own is listed with one before."""
+        """Write the result and mark the run as finished. Files without a checksum of their own are listed with one first."""
         self._lock.check()
         write_checksums(self.root, self.disk)
         replace_file(self.disk, self.root / "result.json", seal(result or {"finished": True}, indent=2))
 
     def close(self) -> None:
-        """Another process may own it."""
+        """Release the run for other processes."""
         self._lock.release()
 
     # --- its beginning ---
@@ -217,7 +217,7 @@ class RunDir(Record):
             self._repair(self.root / name)
 
     def _is_blank(self) -> bool:
-        """Whether nothing was computed yet: a command that was corrected may then begin in the same place."""
+        """Return True if nothing was computed yet, so that a corrected command may begin in the same place."""
         return not any(
             path.is_file() and path.name not in (*BEFORE_THE_MANIFEST, "manifest.json", "audit.json") for path in self.root.rglob("*")
         )
@@ -248,7 +248,7 @@ class RunDir(Record):
         return None, damaged_folders
 
     def _set_broken_aside(self, checkpoint: Checkpoint) -> None:
-        """Kept for who wants to know, under a name that is no checkpoint's."""
+        """Rename a checkpoint, for later inspection, to a name that no checkpoint has."""
         grave = checkpoint.folder.with_name(f"{checkpoint.folder.name}.broken")
         if grave.exists():
             remove_folder(self.disk, grave)
@@ -297,7 +297,7 @@ class RunDir(Record):
         publish_folder(self.disk, self.root / "checkpoints" / f"{rollout:06d}", fill, size=size)
 
     def _retain(self, state: CheckpointState) -> None:
-        """Remove checkpoints and groups that `state.keep` does not name; an extra checkpoint, once there is a newer one."""
+        """Remove checkpoints and groups that `state.keep` does not name, and an extra checkpoint once there is a newer one."""
         checkpoints, keep = self.checkpoints(), state.keep
         extra = [checkpoint_ for checkpoint_ in checkpoints if checkpoint_.is_extra]
         retention = {*keep.also, state.healthy}
@@ -328,7 +328,7 @@ class RunDir(Record):
 
 
 def _refuse_strangers(root: Path) -> None:
-    """A run writes its manifest first, so files without one are somebody else's."""
+    """Raise BadInput for files without a manifest: a run writes its manifest first, so they belong to somebody else."""
     with disk_errors(root):
         if root.exists() and not root.is_dir():
             raise BadInput(f"{root}: it is a file; a run needs a directory")
