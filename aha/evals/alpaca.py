@@ -1,16 +1,13 @@
-"""AlpacaEval 2.0: what a judge preferred, and how much of that is owed to length.
+"""AlpacaEval 2.0: the judge's preferences, and the part of them that is due to length.
 
-The judge's one token. It is asked for `m` or `M`, and its log-probabilities say how sure it is.
+The judge is asked for one token, `m` or `M`, and its log-probabilities give its certainty. Published files of annotations hold one model
+against the reference, one row per instruction.
 
-A published file of annotations: one model against the reference, a row an instruction.
+The length-controlled fit also needs the difficulty of each instruction, and rows of a baseline that games its length: either the two files
+of the `tatsu-lab/alpaca_eval` data set, or values recovered from published results, where the labels of the gamed rows enter the loss only
+through two sums.
 
-What the length-controlled fit needs beside the annotations: how hard each instruction is, and rows of a baseline that games its length.
-
-Either the two files of the `tatsu-lab/alpaca_eval` data set, or values recovered from published results, where the labels of the gamed rows
-enter the loss through two sums alone.
-
-Win rates, as the judge said and with the length taken out: one logistic fit of three weights a model (length_controlled_v1).
-
+Win rates are given as the judge said, and with the length taken out: one logistic fit of three weights per model (length_controlled_v1).
 The published fit also chooses an L1 penalty by cross-validation. This one has none, which moves a length-controlled win rate by 0.04 points
 on average and 0.10 at most over 50 published models.
 """
@@ -49,13 +46,13 @@ TIES = (0.0, 1.5)
 
 
 def shown_in_reverse(instruction: str) -> bool:
-    """Whether the judge is shown the model as `m` and the reference as `M`; else it is the other way about."""
+    """Return True if the judge sees the model as `m` and the reference as `M`, False for the other order."""
     return Random("is_switched_outputs" + instruction + "0").choices([False, True], k=1)[0]
 
 
 def preference(top: Sequence[Mapping[str, Any]], reverse: bool) -> float | None:
-    """1 + P(the model is better), from the first token's top log-probabilities; a token that is not among them has probability 0.
-    `None` where neither is."""
+    """Return 1 + P(the model is better) from the first token's top log-probabilities; a missing token has probability 0. `None` if neither
+    is among them."""
     chances = {str(token["token"]): exp(float(token["logprob"])) for token in top}
     small, large = chances.get("m", 0.0), chances.get("M", 0.0)
     if small + large == 0.0:
@@ -68,8 +65,8 @@ COLUMNS = ("instruction", "output_1", "output_2", "generator_1", "generator_2", 
 
 @dataclass(frozen=True)
 class Annotation:
-    """`wins`: P(the model is better), 1/2 for a tie, `None` where the judge has not said. `shorter`: characters that the reference has
-    over the model. `top`: the judge's log-probabilities, where they are kept. `own`: the model is the reference itself."""
+    """An instruction's verdict. `wins`: P(the model is better), 1/2 for a tie, `None` without a verdict. `shorter`: the reference's
+    characters minus the model's. `top`: the judge's log-probabilities, if they are kept. `own`: the model is the reference itself."""
 
     instruction: str
     wins: float | None
@@ -79,7 +76,7 @@ class Annotation:
 
 
 def read_annotations(path: Path) -> list[Annotation]:
-    """The rows in the order of the file. BadInput for other columns, for more than one model and for an instruction that stands twice."""
+    """Return the rows in the order of the file. BadInput for other columns, more than one model or a repeated instruction."""
     rows = read_rows(path)
     need_fields(path, rows, COLUMNS, "an annotation")
     if len(models := sorted({str(row["generator_2"]) for row in rows})) > 1:
@@ -91,7 +88,7 @@ def read_annotations(path: Path) -> list[Annotation]:
 
 
 def weighted_preferences(annotations: Sequence[Annotation]) -> tuple[int, float]:
-    """How many rows keep the judge's log-probabilities, and the largest distance of the preference from what those say."""
+    """Return the number of rows with the judge's log-probabilities, and the largest distance of a row's preference from theirs."""
     apart = [
         abs(annotation.wins + 1.0 - value)
         for annotation in annotations
@@ -123,7 +120,7 @@ def _wins(where: str, row: Mapping[str, Any], top: Sequence[Mapping[str, Any]]) 
 
 
 def _top(completion: object) -> tuple[Mapping[str, Any], ...]:
-    """The first token's alternatives, as the judge's API returned them."""
+    """Return the first token's alternatives, as the judge's API returned them."""
     match completion:
         case {"logprobs": {"content": [{"top_logprobs": [*top]}, *_]}}:
             return tuple(entry for entry in top if isinstance(entry, dict) and {"token", "logprob"} <= entry.keys())
@@ -139,9 +136,9 @@ HOW = "name the folder that holds them with --data DIR or AHA_DATA"
 
 @dataclass(frozen=True)
 class Calibration:
-    """`difficulty` by position. `positions`: each instruction's, empty where no file lists them. `baseline_rows`: a row each, tanh(s)
-    and d.
-    `labels`: the sum over the gamed rows of label times each feature. `files`: what was read."""
+    """The data that the length-controlled fit needs besides annotations. `difficulty` by position. `positions`: each instruction's, empty
+    if no file lists them. `baseline_rows`: one row each, tanh(s) and d. `labels`: the sum over the gamed rows of label times each feature.
+    `files`: the files that were read."""
 
     difficulty: Floats
     positions: Mapping[str, int]
@@ -150,7 +147,7 @@ class Calibration:
     files: tuple[str, ...]
 
     def of(self, instructions: Sequence[str]) -> Floats:
-        """The difficulty of each. Without a list of instructions they have to be all of them, in the published order."""
+        """Return the difficulty of each instruction. Without a list of instructions, they must be all, in the published order."""
         if not self.positions:
             if len(instructions) != len(self.difficulty):
                 raise BadInput(
@@ -164,7 +161,7 @@ class Calibration:
 
 
 def calibration_in(folder: Path | None) -> Calibration:
-    """The files found by name in the folder or below. BadInput names those that are missing."""
+    """Return the calibration from files found by name in the folder or below. BadInput names missing files."""
     baseline_rows, features, sums = (find_file(folder, name, within="alpaca_eval") for name in (BASELINE_ROWS, FEATURES, SUMS))
     difficulty = find_file(folder, *DIFFICULTY, within="alpaca_eval")
     if difficulty is None or (baseline_rows is None and (features is None or sums is None)):
@@ -177,7 +174,7 @@ def calibration_in(folder: Path | None) -> Calibration:
 
 
 def _difficulty(path: Path) -> Floats:
-    """The last column, ordered by the first."""
+    """Return the last column, ordered by the first."""
     columns = [tuple(row.values()) for row in read_table(path)]
     rows = sorted((_number(path, values[0]), _number(path, values[-1])) for values in columns)
     if not rows or [index for index, _ in rows] != list(range(len(rows))):
@@ -190,7 +187,7 @@ def _positions(path: Path | None) -> dict[str, int]:
 
 
 def _label_rows(path: Path) -> tuple[Floats, Floats]:
-    """Labels are P(the gamed model is better), or that plus 1."""
+    """Read the rows of labels, which are P(the gamed model is better), or that plus 1."""
     rows, values = _features(path), np.asarray([_number(path, row.get("preference")) for row in read_table(path)])
     values = np.where(values == 0.0, 1.5, values) - 1.0 if values.max() > 1.0 else values
     return rows, rows.T @ values
@@ -221,15 +218,15 @@ def _number(path: Path, value: object) -> float:
         raise BadInput(f"{path}: {str(value)[:40]!r} where a number should stand") from None
 
 
-GAMED_WEIGHT = 0.2 / 2  # a row, for two gamed models
+GAMED_WEIGHT = 0.2 / 2  # per row, for two gamed models
 STEPS = 200
-RIDGE = 1e-9  # keeps the steps finite where a model never wins
+RIDGE = 1e-9  # keeps the steps finite for a model that never wins
 STEEPEST = 30.0
 
 
 @dataclass(frozen=True)
 class WinRates:
-    """Per cent; `n` annotations with a preference."""
+    """The win rates in per cent, from `n` annotations with a preference."""
 
     win_rate: float
     lc_win_rate: float
@@ -240,7 +237,7 @@ class WinRates:
 
 
 def win_rates(annotations: Sequence[Annotation], calibration: Calibration) -> WinRates:
-    """The reference's own length-controlled rate is 50 by definition. BadInput where fewer than two annotations have a preference."""
+    """Return the win rates; the reference's own length-controlled rate is 50 by definition. BadInput for fewer than two preferences."""
     preferences = [(number, annotation.wins) for number, annotation in enumerate(annotations) if annotation.wins is not None]
     if len(preferences) < 2:
         raise BadInput(f"{len(preferences)} of {len(annotations)} annotations have a preference; a win rate needs two or more")
@@ -264,8 +261,8 @@ def win_rates(annotations: Sequence[Annotation], calibration: Calibration) -> Wi
 
 
 def fit(rows: Floats, wins: Floats, calibration: Calibration) -> Floats:
-    """The weights of length, difficulty and the model itself that make the preferences likeliest, by Newton's steps, halved where one
-    overshoots. The gamed rows, which have no weight of their own, pull the first two to the baseline's."""
+    """Return the weights of length, difficulty and the model itself with the greatest likelihood, by Newton's method, a step being halved
+    if it overshoots. The gamed rows, which have no weight of their own, pull the first two to the baseline's."""
     baseline_rows = np.column_stack([calibration.baseline_rows, np.zeros(len(calibration.baseline_rows))])
     labels = np.append(calibration.labels, 0.0)
     weights = np.zeros(3)
@@ -285,12 +282,12 @@ def fit(rows: Floats, wins: Floats, calibration: Calibration) -> Floats:
 
 
 def logistic(values: Floats) -> Floats:
-    """1 / (1 + e^-x), without overflow."""
+    """Return 1 / (1 + e^-x), without overflow."""
     return np.exp(-np.logaddexp(0.0, -values))
 
 
 def _loss(weights: Floats, rows: Floats, wins: Floats, baseline_rows: Floats, labels: Floats) -> float:
-    """Soft binary cross-entropy, as the log of the partition minus label times logit."""
+    """Return the soft binary cross-entropy, as the log of the partition minus label times logit."""
     model, base = rows @ weights, baseline_rows @ weights
     loss = np.logaddexp(0.0, model).sum() - wins @ model
     return float(loss + GAMED_WEIGHT * (np.logaddexp(0.0, base).sum() - labels @ weights) + RIDGE / 2 * weights @ weights)
@@ -301,5 +298,5 @@ def _bend(rows: Floats, chance: Floats) -> Floats:
 
 
 def head_to_head(first: Sequence[float], second: Sequence[float], difficulty: Floats) -> float:
-    """How often, in per cent, `first` would beat `second` at equal length, from both models' weights (length, difficulty, model)."""
+    """Return the win rate of `first` over `second` at equal length, in per cent, from both models' weights (length, difficulty, model)."""
     return float(100 * logistic((first[2] - second[2]) + (first[1] - second[1]) * difficulty).mean())

@@ -1,4 +1,4 @@
-"""A benchmark as a value: where its problems come from, how a model is asked, how a reply is graded, and which number is quoted."""
+"""A benchmark as a value: the source of its problems, the prompt of a model, the grading of a reply, and the number that is quoted."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from aha.types import Abstained, Choice, Grade, Language, Number, Problem, Refer
 
 Fields = Mapping[str, Any]
 LONGEST_VOTE = 500
-STRICT_MEASURES = ("strict", "protocol_alone", "strict_alone")  # right by the strict reader; by one of the two readers only
+STRICT_MEASURES = ("strict", "protocol_alone", "strict_alone")  # right by the strict reader; by only one of the two readers
 PAPER_SAMPLING = Sampling(0.6, 0.95, 32_768)  # paper §3
 
 
 class WrongColumns(Exception):
-    """A row has none of the names that its benchmark's rows have."""
+    """The error for a row without any of the column names that its benchmark accepts."""
 
 
 @dataclass(frozen=True)
 class BenchmarkExample:
-    """A problem of a benchmark, ready to be asked: `prompt` is the whole user turn. `options`: how many options a choice has. `about`: what
-    is kept beside the result, such as the order of permuted options."""
+    """A problem of a benchmark, ready for a model: `prompt` is the whole user turn. `options`: the number of options of a choice. `about`:
+    data kept beside the result, such as the order of permuted options."""
 
     id: str
     prompt: str
@@ -45,8 +45,8 @@ class BenchmarkExample:
 
 @dataclass(frozen=True)
 class ReplyGrade:
-    """The grade of one reply; the answer as it votes (`None`: none could be read); measures of the benchmark's own; and, where a rubric
-    gives marks, their share of all `marks`, from 0 to 1."""
+    """The grade of one reply; the answer as it votes (`None`: unreadable); measures of the benchmark's own; and, if a rubric gives marks,
+    their share of all `marks`, from 0 to 1."""
 
     grade: Grade
     vote: str | None
@@ -56,9 +56,9 @@ class ReplyGrade:
 
 @dataclass(frozen=True)
 class Source:
-    """Where a benchmark's rows are. `layouts`: patterns of files below the folder of data, the first that is there counts; `hub`: name,
-    subset and split of a data set. `columns` says for people what a row has. `wrapped`: one JSON object holds all rows by name. `names`: a
-    file beside the rows with the list of their names."""
+    """The source of a benchmark's rows. `layouts`: patterns of files below the folder of data, of which the first match counts; `hub`:
+    name, subset and split of a data set. `columns` describes a row for people. `wrapped`: one JSON object holds all rows by name. `names`:
+    a file beside the rows with the list of their names."""
 
     layouts: tuple[str, ...]
     columns: str
@@ -69,9 +69,9 @@ class Source:
 
 @dataclass(frozen=True)
 class ProblemGenerator:
-    """Problems that are made and not read: `examples(problems, prompts, seed)` returns so many of each domain, and so many of each kind of
-    general prompt, the same for every model; it raises ValueError where there are fewer. `problems` and `prompts` are asked by default;
-    `prompts` 0: it has no general prompts."""
+    """A generator of problems: `examples(problems, prompts, seed)` returns so many of each domain, and so many of each kind of general
+    prompt, the same for every model; it raises ValueError if there are fewer. `problems` and `prompts` are the defaults; `prompts` 0: there
+    are no general prompts."""
 
     examples: Callable[[int, int, int], list[BenchmarkExample]]
     problems: int
@@ -79,7 +79,7 @@ class ProblemGenerator:
 
 
 def seed_by_name(seed: int, place: int, problem: str, sample: int) -> int:
-    """Return 63 bits that depend on the seed, the problem's name and the sample's number alone."""
+    """Return 63 bits that depend only on the seed, the problem's name and the sample's number."""
     return int.from_bytes(hashlib.sha256(f"evaluate {seed} {problem} {sample}".encode()).digest()[:8], "big") >> 1
 
 
@@ -89,18 +89,19 @@ GradeReply = Callable[[BenchmarkExample, Reply], ReplyGrade]
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A benchmark. `source` and `read` are its rows and how one becomes an example; `generated` makes the examples where it has no rows.
+    """A benchmark. `source` and `read` are its rows and the function from a row to an example; `generated` makes the examples if it has no
+    rows.
 
-    `grade` gets a finished reply with something visible in it; with `grades_cut` also one that was cut at the limit after its thought, as
-    its official script does; with `grades_all` every reply, whatever became of it. `permute`: the example as its n-th sample sees it, where
-    samples see it in different forms. `keep`: which examples are used.
+    `grade` gets a finished reply with visible text; with `grades_cut` also one that was cut at the limit after its thought, as its official
+    script does; with `grades_all` every reply. `permute`: the example for its n-th sample, if samples see it in different forms. `keep`:
+    selects the examples to use.
 
-    `templates`: how it is asked by default; of several, the one whose form the model keeps more often. `k` and `sampling` are the
+    `templates`: the default prompt templates; of several, the model gets the one whose form it keeps more often. `k` and `sampling` are
     defaults, too. `seeds(seed, place of the problem, its name, sample)` is a sample's own seed.
 
-    `headline` is the measure that is quoted, `paper_cell` the paper's names of benchmark and metric. `verified`: the prompt was checked
-    against its source. `needs_judge`: only a language model can grade it. `rubric`: the categories whose replies get marks, which no vote
-    and no pass@k counts. `literal_votes`: answers vote together where they are spelled alike, not where they have one value."""
+    `headline` is the quoted measure, `paper_cell` the paper's names of benchmark and metric. `verified`: the prompt was checked against its
+    source. `needs_judge`: only a language model can grade it. `rubric`: the categories whose replies get marks, which do not count in votes
+    and pass@k. `literal_votes`: answers vote together if they are spelled alike, not if they have the same value."""
 
     name: str
     description: str
@@ -125,16 +126,16 @@ class Benchmark:
     seeds: Callable[[int, int, str, int], int] = seed_by_name
 
     def variant(self, name: str, description: str, licence: str, source: Source, **changes: Any) -> Benchmark:
-        """Return a similar benchmark, which differs in these fields and in the `changes`."""
+        """Return a similar benchmark that differs in these fields and in the `changes`."""
         return replace(self, name=name, description=description, licence=licence, source=source, **changes)
 
     def example_for(self, example: BenchmarkExample, sample: int) -> BenchmarkExample:
-        """Return the example as this sample of it is asked and graded."""
+        """Return the example in the form that this sample sees."""
         return example if self.permute is None else self.permute(example, sample)
 
     def grade_reply(self, example: BenchmarkExample, reply: Reply) -> ReplyGrade:
-        """Return the grade of a reply. What was cut at the limit is wrong, whatever stands in it, unless the benchmark grades it as it
-        stands; a thought that never ended and an empty reply are always wrong."""
+        """Return the grade of a reply. A reply cut at the limit is wrong, whatever it holds, unless the benchmark grades it as it is; a
+        thought that never ended and an empty reply are always wrong."""
         cut, visible = reply.finished == "length", (reply.answer or "").strip()
         if self.grades_all or (visible and (self.grades_cut or not cut)):
             return self.grade(example, reply)
@@ -147,7 +148,7 @@ class Benchmark:
 
 
 def pick(fields: Fields, *names: str) -> Any:
-    """Return the first of these columns that the row has and that is not empty. WrongColumns where it has none of them."""
+    """Return the first of these columns that the row has and that is not empty. WrongColumns if it has none of them."""
     for name in names:
         if fields.get(name) is not None:
             return fields[name]
@@ -155,7 +156,7 @@ def pick(fields: Fields, *names: str) -> Any:
 
 
 def pick_text(fields: Fields, *names: str) -> str:
-    """Return the first of these columns that the row has, as text. WrongColumns where it has none of them."""
+    """Return the first of these columns that the row has, as text. WrongColumns if it has none of them."""
     return str(pick(fields, *names)).strip()
 
 
@@ -166,8 +167,8 @@ def row_name(fields: Fields, stem: str, number: int, *names: str) -> str:
 
 
 def by_rule(example: BenchmarkExample, reply: Reply) -> ReplyGrade:
-    """Grade the whole visible text with the project's own grader. What the reply marks as its answer votes, and what is right without a
-    mark."""
+    """Grade the whole visible text with the project's own grader. The answer that the reply marks is its vote; an unmarked answer can be
+    right, too."""
     text = reply.answer or ""
     final, verdict = claim(text), grade(example.reference, text, question=example.prompt)
     ballot = ""
@@ -177,8 +178,8 @@ def by_rule(example: BenchmarkExample, reply: Reply) -> ReplyGrade:
 
 
 def by_chain(chain: Callable[[str], str | None]) -> GradeReply:
-    """Return a grader of choices that reads the letter as the benchmark's own script does; no letter is wrong, never a guess. Beside it
-    stands what the strict reader of rewards says."""
+    """Return a grader of choices that reads the letter as the benchmark's own script does; no letter is wrong, never a guess. The result of
+    the strict reader of rewards is a measure beside it."""
 
     def grade_choice(example: BenchmarkExample, reply: Reply) -> ReplyGrade:
         letter = chain(reply.answer or "")
@@ -205,7 +206,7 @@ def option_lines(options: Sequence[str], form: str = "{letter}) {option}") -> st
 
 
 def choice_of(answer: object, options: Sequence[str]) -> Choice:
-    """Return the reference that a letter, a place from 0 on, or an option's text names. WrongColumns where it is none of them."""
+    """Return the reference for a letter, an index from 0, or an option's text. WrongColumns for any other answer."""
     text = str(answer).strip()
     if len(text) == 1 and "A" <= text.upper() <= chr(ord("A") + len(options) - 1):
         return Choice(text.upper(), tuple(options))

@@ -1,6 +1,6 @@
-"""Two models on the same problems: how far apart their graded samples are, and whether chance alone could explain the difference.
+"""The comparison of two models on the same problems: the difference of their graded samples, and whether chance could explain it.
 
-Claims of the paper, tried: a difference with its 95 % interval over problems, which has to exclude 0 on the claimed side.
+Claims of the paper are tested by a difference with its 95 % interval over problems, which must exclude 0 on the claimed side.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from aha.evals.samples import GradedSample
 from aha.rundir.record import samples_file
 
 RIGHT = "pass@1"
-MOST_CATEGORIES = 12  # that are compared one by one
+MOST_CATEGORIES = 12  # the most categories that are compared one by one
 BySample = Mapping[str, Sequence[GradedSample]]
 
 
@@ -34,13 +34,13 @@ def by_problem(samples: Iterable[GradedSample]) -> dict[str, list[GradedSample]]
 
 @dataclass(frozen=True)
 class Rival:
-    """The model that another one is compared with: its name as the person gave it, and its samples by problem."""
+    """The model that another one is compared with: its name as the person typed it, and its samples by problem."""
 
     name: str
     samples: BySample
 
     def check(self, problems: Iterable[str]) -> None:
-        """BadInput, before anything is asked, unless it has a sample of each problem."""
+        """Raise BadInput, before any sampling, unless it has a sample of each problem."""
         names = list(problems)
         if missing := [problem for problem in names if problem not in self.samples]:
             raise BadInput(
@@ -50,20 +50,20 @@ class Rival:
 
 
 def saved_samples(word: str, benchmark: str) -> Path | None:
-    """Return the file of graded samples that `word` names, itself or as a folder that `aha eval --out` wrote; None for a model."""
+    """Return the file of graded samples that `word` names, directly or as a folder of `aha eval --out`; None for a model."""
     path = Path(word).expanduser()
     return samples_file(path / benchmark) or samples_file(path)
 
 
 def read_rival(word: str, path: Path) -> Rival:
-    """Return the samples of a file. BadInput where it holds none."""
+    """Return the samples of a file. BadInput if it holds none."""
     return Rival(word, {part.problem: part.samples for part in read_sample_set(path).problems})
 
 
 def compare(samples: BySample, rival: Rival, headline: str = RIGHT, seed: int = 0) -> dict[str, Any]:
-    """Return how far `samples` are from the rival's on the same problems, under the names that programs read: by the headline where it is a
-    measure of single samples, else by whether they are right, and by category where there are a few. BadInput where the rival lacks a
-    problem, or the measure."""
+    """Return the difference between `samples` and the rival's on the same problems, under the names that programs read: by the headline if
+    it is a measure of single samples, else by right and wrong, and by category if there are a few. BadInput if the rival lacks a problem,
+    or the measure."""
     rival.check(samples)
     after, before = dict(samples), {problem: rival.samples[problem] for problem in samples}
     names = _measures_of(after, headline)
@@ -81,7 +81,7 @@ def compare(samples: BySample, rival: Rival, headline: str = RIGHT, seed: int = 
 
 
 def _measures_of(samples: BySample, headline: str) -> list[str]:
-    """Return the measures that are compared, the first one leading: `reasoning` and `instruction` stand beside each other."""
+    """Return the measures that are compared, the main one first; `instruction` is compared beside `reasoning`."""
     measures = {name for problem_samples in samples.values() for name in problem_samples[0].measures}
     if headline not in measures:
         return [RIGHT]
@@ -134,7 +134,8 @@ def in_words(model: str, comparison: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class PaperClaim:
-    """`paper`: what it says, with its numbers. `ours`: what `measured` is, which is claimed to be above 0; `seeds`: in each run."""
+    """A claim of the paper, tested. `paper`: the claim, with its numbers. `ours`: the meaning of `measured`, which is claimed to be above
+    0; `seeds`: the value in each run."""
 
     name: str
     paper: str
@@ -148,8 +149,8 @@ class PaperClaim:
 
 
 def claim(name: str, paper: str, ours: str, differences: Sequence[Sequence[float]], margin: float = 0.0) -> PaperClaim:
-    """`differences`: of each run, by problem, the claimed direction up; runs ask the same problems in the same order; their mean counts.
-    `margin` is what is allowed to be lost."""
+    """Return a tested claim. `differences`: for each run, by problem, positive in the claimed direction, with the same problems in the same
+    order; their mean counts. `margin` is the loss that the claim allows."""
     if len({len(problems) for problems in differences}) != 1:
         raise BadInput(
             f"{name}: runs with {sorted({len(problems) for problems in differences})} problems: the same problems are needed in each"
@@ -159,7 +160,7 @@ def claim(name: str, paper: str, ours: str, differences: Sequence[Sequence[float
 
 
 def steps_to(accuracy: Sequence[Sequence[float]], bar: float, steps: int) -> float:
-    """The optimizer steps until the mean accuracy of a rollout's groups reaches the bar; twice as many as there were, if never."""
+    """Return the optimizer steps until the mean accuracy of a rollout's groups reaches the bar; if never, twice the steps of the run."""
     for rollout, groups in enumerate(accuracy, start=1):
         if groups and fmean(groups) >= bar:
             return float(rollout * steps)
@@ -169,7 +170,7 @@ def steps_to(accuracy: Sequence[Sequence[float]], bar: float, steps: int) -> flo
 def fewer_steps(
     slow: Sequence[Sequence[float]], fast: Sequence[Sequence[float]], bar: float, steps: tuple[int, int], seed: int = 0
 ) -> Interval:
-    """Half of the steps that `slow` needs to the bar, less those that `fast` needs, with its interval over resampled groups of each
+    """Return half of the steps that `slow` needs to the bar minus those that `fast` needs, with its interval over resampled groups of each
     rollout."""
 
     def once(curves: Sequence[Sequence[float]], draw: np.random.Generator | None) -> list[list[float]]:

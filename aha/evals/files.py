@@ -1,4 +1,4 @@
-"""Published files, read as they come: JSON arrays or lines, plain, gzipped or zipped; and found by name in a folder of data."""
+"""Published files in their usual forms: JSON arrays or lines, plain, gzipped or zipped; and found by name in a folder of data."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from aha.durable.reading import LARGEST, LONGEST_LINE, Unpacks, open_file, open_
 from aha.errors import BadInput
 from aha.json_text import MOST_MEMORY, NotJson, beyond_text, parse_json
 
-DEEPEST = 4  # folders below the one that is named
+DEEPEST = 4  # the most levels below the named folder
 MOST_RECORDS, MOST_CELLS = 2_000_000, 2_000_000  # of a file that is read into memory: short ones take many times their bytes
 _BOM = b"\xef\xbb\xbf"
 
 
 def read_bytes(path: Path) -> bytes:
-    """The content, unpacked by its first bytes: gzip, or a zip with one file in it. BadInput where there is none to read."""
+    """Return the content, unpacked by its first bytes: gzip, or a zip with one file in it. BadInput if there is no such file."""
     with _plain(path) as file:
         data = file.read(LARGEST + 1)
     if len(data) > LARGEST:
@@ -31,7 +31,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def read_json(path: Path) -> Any:
-    """One JSON value, or the list of the values of JSON lines. BadInput names the line that is none."""
+    """Return one JSON value, or the list of the values of JSON lines. BadInput names a line that is not JSON."""
     with _plain(path) as file:
         first = file.readline(LONGEST_LINE + 1).removeprefix(_BOM)
         second = file.readline(LONGEST_LINE + 1)
@@ -80,12 +80,12 @@ def _records(path: Path) -> Iterator[tuple[int, bytes, Any]]:
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """The records of a file; a single object is one record. BadInput where there are none."""
+    """Return the records of a file; a single object is one record. BadInput if there are none."""
     return as_records(path, read_json(path))
 
 
 def as_records(path: Path, data: Any) -> list[dict[str, Any]]:
-    """Return the records of a parsed file; a single object is one record. BadInput where there is none or where one is no object."""
+    """Return the records of a parsed file; a single object is one record. BadInput if there are none or one is not an object."""
     rows = data if isinstance(data, list) else [data]
     for number, row in enumerate(rows, start=1):
         if not isinstance(row, dict):
@@ -96,7 +96,7 @@ def as_records(path: Path, data: Any) -> list[dict[str, Any]]:
 
 
 def need_fields(path: Path, rows: Sequence[dict[str, Any]], names: Sequence[str], purpose: str) -> None:
-    """BadInput for the first record that lacks a field, naming those it has."""
+    """Raise BadInput for the first record that lacks a field, naming those it has."""
     for number, row in enumerate(rows, start=1):
         if missing := [name for name in names if name not in row]:
             has = ", ".join(sorted(row)) or "nothing"
@@ -104,7 +104,7 @@ def need_fields(path: Path, rows: Sequence[dict[str, Any]], names: Sequence[str]
 
 
 def read_table(path: Path) -> list[dict[str, str]]:
-    """Return the rows of a CSV file by the names in its first line. BadInput for too many cells: short rows have all."""
+    """Return the rows of a CSV file by the names in its first line. BadInput for too many cells: short rows are filled up."""
     rows, cells = list[dict[str, str]](), 0
     try:
         for row in csv.DictReader(io.StringIO(read_bytes(path).decode(), newline="")):
@@ -118,7 +118,7 @@ def read_table(path: Path) -> list[dict[str, str]]:
 
 
 def data_folder(folder: Path | None) -> Path | None:
-    """The folder that was named, else the one that $AHA_DATA names. BadInput for one that is not there."""
+    """Return the named folder, else the one in $AHA_DATA. BadInput if it does not exist."""
     place = folder or (Path(os.environ["AHA_DATA"]) if os.environ.get("AHA_DATA") else None)
     if place is not None and not place.expanduser().is_dir():
         raise BadInput(f"{place}: there is no such folder; --data (or AHA_DATA) names the one with the benchmark's files")
@@ -126,7 +126,8 @@ def data_folder(folder: Path | None) -> Path | None:
 
 
 def find_file(folder: Path | None, *names: str, within: str = "") -> Path | None:
-    """The first of `names` that stands in the folder or a few levels below, the nearest; one below a folder called `within` first."""
+    """Return the file in the folder or a few levels below with the first possible of `names`; one below a folder `within` is preferred,
+    then the nearest."""
     if folder is None:
         return None
     files: dict[str, list[Path]] = {}
@@ -149,7 +150,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def _plain(path: Path) -> Iterator[io.BufferedReader]:
-    """The file as it was before somebody packed it."""
+    """Open a file, decompressed if it is packed."""
     path = path.expanduser()
     if not path.exists():
         raise BadInput(f"{path}: there is no such file")

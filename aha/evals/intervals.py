@@ -1,6 +1,6 @@
-"""pass@k, intervals over problems, and paired tests. Numbers in, numbers out.
+"""Statistics of graded samples: pass@k, intervals over problems, paired tests. Numbers in, numbers out.
 
-Choosing one answer of several: by majority, by the best reward, by votes that weigh. Means over all subsets of `k` samples are exact.
+One answer is chosen of several by majority, by the best reward, or by weighted votes. Means over all subsets of `k` samples are exact.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from aha.grading.maths.votes import vote
 
 RESAMPLES = 2_000
 BLOCK = 1_000_000  # numbers drawn at a time, so that fourteen thousand problems need no more memory than thirty
-Z = 1.959963984540054  # of a normal distribution's middle 95 %
+Z = 1.959963984540054  # the z value of a normal distribution's middle 95 %
 Samples = Sequence[Sequence[float]]  # for each problem the values of its samples
 Floats = npt.NDArray[np.float64]
 PairedVerdict = Literal["better", "worse", "difference is noise"]
 NOISE: Final = "difference is noise"
 FLIPS = 10_000
 LEVEL = 0.05
-ROUNDING = 1e-12  # between one share counted in two ways
+ROUNDING = 1e-12  # the difference between two computations of the same share
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ class Interval:
 
 
 def pass_at_k(samples: int, right: int, k: int) -> float:
-    """The chance that one of `k` samples drawn from `samples`, `right` of them right, is right: 1 - C(n-c, k) / C(n, k) =
-    1 - Π (1 - k/i) for i from n-c+1 to n. As a sum of logarithms nothing overflows, and the last bit is as good as that of 1 - p."""
+    """Return the chance that one of `k` samples drawn from `samples`, `right` of them right, is right: 1 - C(n-c, k) / C(n, k) = 1 - Π (1 -
+    k/i) for i from n-c+1 to n. A sum of logarithms avoids overflow, and its last bit is as good as that of 1 - p."""
     if not 1 <= k <= samples:
         raise BadInput(f"pass@{k} of {samples} samples a problem: undefined, k must be from 1 to {samples}")
     if not 0 <= right <= samples:
@@ -52,7 +52,7 @@ def pass_at_k(samples: int, right: int, k: int) -> float:
 
 
 def pass_at_1(right: Sequence[Sequence[bool]]) -> list[float]:
-    """For each problem the share of its samples that are right; its mean over problems is pass@1."""
+    """Return the share of right samples of each problem; its mean over problems is pass@1."""
     return [fmean(of_problem) for of_problem in right]
 
 
@@ -60,8 +60,8 @@ def pass_at_1(right: Sequence[Sequence[bool]]) -> list[float]:
 
 
 def mean_interval(samples: Samples, seed: int = 0) -> Interval:
-    """The mean over problems of their samples' means, and its 95 % interval over problems: Wilson's where every sample is 0 or 1, so that
-    none right of 24 is not certainly none, and the bootstrap's for any other values. BadInput without a problem."""
+    """Return the mean over problems of their samples' means, and its 95 % interval over problems: Wilson's if every sample is 0 or 1, so
+    that none right of 24 is not certainly none, else the bootstrap's. BadInput without a problem."""
     means = _means(samples)
     if not _yes_or_no(samples):
         return bootstrap(list(means), seed)
@@ -70,7 +70,7 @@ def mean_interval(samples: Samples, seed: int = 0) -> Interval:
 
 
 def wilson(share: float, size: float) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share of `size` independent trials (Wilson 1927): the shares p for which `share` is within 1.96
+    """Return Wilson's 95 % interval of a share of `size` independent trials (Wilson 1927): the shares p for which `share` is within 1.96
     √(p(1-p)/size)."""
     middle = share + Z**2 / (2 * size)
     half = Z * sqrt(share * (1 - share) / size + Z**2 / (4 * size**2))
@@ -79,10 +79,10 @@ def wilson(share: float, size: float) -> tuple[float, float]:
 
 
 def effective_size(samples: Samples) -> float:
-    """How many independent samples tell as much about other problems as these do: all of them over their design effect.
+    """Return the number of independent samples that tell as much about other problems as these do: all samples over their design effect.
 
-    The effect (Kish 1965) is the variance of the mean over problems, over that which independent samples would have; it is at least 1, and
-    at most what makes a problem's samples count as one, as they do where all samples of all problems agree."""
+    The effect (Kish 1965) is the variance of the mean over problems divided by that of independent samples. It is at least 1, and at most
+    so large that each problem counts as one sample, as when all samples of all problems agree."""
     means = _means(samples)
     problems, share = len(means), float(means.mean())
     independent = problems**2 / sum(1 / len(of_problem) for of_problem in samples)  # all samples, where problems have the same number
@@ -93,7 +93,7 @@ def effective_size(samples: Samples) -> float:
 
 
 def bootstrap(per_problem: Sequence[float], seed: int = 0, resamples: int = RESAMPLES) -> Interval:
-    """The mean and its 95 % percentile interval over resampled *problems*: samples of one problem are not independent."""
+    """Return the mean and its 95 % percentile interval over resampled *problems*: samples of one problem are not independent."""
     values = np.asarray(per_problem, dtype=np.float64)
     if values.size == 0:
         raise BadInput("no problem was measured: an interval needs at least one")
@@ -108,8 +108,8 @@ def bootstrap(per_problem: Sequence[float], seed: int = 0, resamples: int = RESA
 
 
 def paired_difference(before: Samples, after: Samples, seed: int = 0) -> Interval:
-    """The mean of after - before on the same problems in the same order, and its 95 % interval over problems: Newcombe's where every
-    sample is 0 or 1, the bootstrap's of the differences for any other values."""
+    """Return the mean of after - before on the same problems in the same order, and its 95 % interval over problems: Newcombe's if every
+    sample is 0 or 1, else the bootstrap's of the differences."""
     if len(before) != len(after):
         raise BadInput(f"{len(before)} problems against {len(after)}: a paired difference needs the same problems on both sides")
     if _yes_or_no(before) and _yes_or_no(after):
@@ -118,8 +118,8 @@ def paired_difference(before: Samples, after: Samples, seed: int = 0) -> Interva
 
 
 def newcombe(before: Samples, after: Samples) -> Interval:
-    """Square and add (Newcombe 1998, Statistics in Medicine 17:2635, method 10): the distances of both Wilson intervals, put together with
-    the correlation of the two. For one sample a problem this is the published interval of paired proportions."""
+    """Square and add (Newcombe 1998, Statistics in Medicine 17:2635, method 10): combine the distances of both Wilson intervals with the
+    correlation of the two. For one sample per problem this is the published interval of paired proportions."""
     first, second = mean_interval(before), mean_interval(after)
     correlation = _correlation(before, after)
 
@@ -133,7 +133,8 @@ def newcombe(before: Samples, after: Samples) -> Interval:
 
 
 def _correlation(before: Samples, after: Samples) -> float:
-    """Of two models' means over problems. Where these are all 0 or 1, Newcombe's own: a positive ad - bc loses half of n, down to 0."""
+    """Return the correlation of two models' means over problems. If these are all 0 or 1, it is Newcombe's own: n/2 is subtracted from a
+    positive ad - bc, down to 0."""
     first, second = _means(before), _means(after)
     spread = float(first.std() * second.std())
     if spread == 0.0:
@@ -145,7 +146,7 @@ def _correlation(before: Samples, after: Samples) -> float:
 
 
 def _dispersion(samples: Samples) -> float:
-    """By how much a model's means spread less than its interval takes them to; 1 where the design effect is above 1."""
+    """Return the ratio of the spread of a model's means to the spread in its interval; 1 if the design effect is above 1."""
     means = _means(samples)
     share = float(means.mean())
     return min(1.0, sqrt(float(means.var()) * effective_size(samples) / (len(means) * share * (1 - share))))
@@ -166,7 +167,8 @@ def _yes_or_no(samples: Samples) -> bool:
 
 @dataclass(frozen=True)
 class PairedComparison:
-    """`difference` is after - before, with its 95 % interval over problems; `p`: how often chance alone would make it as large."""
+    """The comparison of two models. `difference` is after - before, with its 95 % interval over problems; `p`: the chance of a difference
+    as large if there were none."""
 
     difference: Interval
     p: float
@@ -174,13 +176,13 @@ class PairedComparison:
 
     @property
     def verdict(self) -> PairedVerdict:
-        """Of `after`. Interval and test have to agree before a difference is called one."""
+        """The verdict on `after`. Interval and test must agree before a difference counts."""
         apart = self.p < LEVEL and not self.difference.low <= 0.0 <= self.difference.high
         return NOISE if not apart else "better" if self.difference.value > 0 else "worse"
 
 
 def compare_pairs(before: Samples, after: Samples, seed: int = 0) -> PairedComparison:
-    """Compare the samples of the same problems in the same order. Where every problem's mean is 0 or 1 the test is McNemar's, else random
+    """Compare the samples of the same problems in the same order. If every problem's mean is 0 or 1 the test is McNemar's, else random
     signs of the differences."""
     difference = paired_difference(before, after, seed)
     first, second = ([sum(values) / len(values) for values in samples] for samples in (before, after))
@@ -191,42 +193,42 @@ def compare_pairs(before: Samples, after: Samples, seed: int = 0) -> PairedCompa
 
 
 def mcnemar(gains: int, losses: int) -> float:
-    """The two-sided exact p value: if neither model were better, each problem that only one solves would be a fair coin."""
+    """Return the two-sided exact p value: if neither model were better, each problem that only one solves would be a fair coin."""
     tosses = gains + losses
     tail = sum(comb(tosses, heads) for heads in range(min(gains, losses) + 1))
     return min(1.0, 2 * float(tail / 2**tosses))
 
 
 def random_signs(differences: Sequence[float], seed: int = 0, flips: int = FLIPS) -> float:
-    """The share of sign patterns whose sum is at least as far from 0 as the observed one, which counts as a pattern itself."""
+    """Return the share of sign patterns whose sum is at least as far from 0 as the observed one, which counts as a pattern itself."""
     values = np.asarray([value for value in differences if abs(value) > ROUNDING])
     if values.size == 0:
         return 1.0
     draw = np.random.default_rng(seed)
-    observed = abs(values.sum()) - 1e-12 * np.abs(values).sum()  # so that rounding hides no tie
+    observed = abs(values.sum()) - 1e-12 * np.abs(values).sum()  # so that rounding does not hide a tie
     extremes = sum(abs(values @ draw.choice((-1.0, 1.0), values.size)) >= observed for _ in range(flips))
     return float((extremes + 1) / (flips + 1))
 
 
-ORDERS = 200  # of the samples, drawn for each problem where no formula is exact
-MOST = 1_000  # samples a problem whose subsets a float can count
+ORDERS = 200  # random orders of each problem's samples, if no formula is exact
+MOST = 1_000  # the most samples of a problem whose subsets a float can count
 
 
 def votes_by_value(answers: Sequence[str | None]) -> list[str | None]:
-    """Return the answers as they vote: each as the first that has its value, so that 0.5 and \\frac12 are one vote."""
+    r"""Return the answers as they vote: each as the first answer of the same value, so that 0.5 and \frac12 are one vote."""
     first: dict[str, str] = {}
     return [None if answer is None else first.setdefault(vote(answer), answer) for answer in answers]
 
 
 def cons_at_k(answers: Sequence[Hashable | None], right: Sequence[bool]) -> float:
-    """One majority vote of all samples of a problem. Equal answers vote together, `None` does not vote; the right answer tied among
-    t has 1/t, the mean of a random break; nobody voting is wrong."""
+    """Return the result of one majority vote of all samples of a problem. Equal answers vote together, `None` does not vote; a right answer
+    that ties with t - 1 others has 1/t, the mean of a random choice; without votes it is wrong."""
     return _leaders(Counter(answer for answer in answers if answer is not None), answers, right)
 
 
 def cons_curve(answers: Sequence[Hashable | None], right: Sequence[bool]) -> list[float]:
-    """The exact mean of `cons_at_k` over all subsets of k samples, drawn without replacement, for k = 1, 2, … all. Samples without an
-    answer are drawn too. BadInput for more than a thousand samples."""
+    """Return the exact mean of `cons_at_k` over all subsets of k samples, drawn without replacement, for k = 1, 2, … all. Samples without
+    an answer are drawn too. BadInput for more than a thousand samples."""
     samples = len(answers)
     if samples > MOST:
         raise BadInput(f"{samples:,} samples a problem: majority votes of subsets are counted for up to {MOST:,}")
@@ -241,15 +243,15 @@ def cons_curve(answers: Sequence[Hashable | None], right: Sequence[bool]) -> lis
 
 
 def expected_cons_at_k(answers: Sequence[Hashable | None], right: Sequence[bool], k: int) -> float:
-    """`cons_curve` at one k. BadInput for a k that there are no subsets of."""
+    """Return the value of `cons_curve` at one k. BadInput for a k beyond the number of samples or below 1."""
     if not 1 <= k <= len(answers):
         raise BadInput(f"cons@{k} of {len(answers)} samples a problem: undefined, k must be from 1 to {len(answers)}")
     return cons_curve(answers, right)[k - 1]
 
 
 def best_of_curve(rewards: Sequence[float], right: Sequence[bool]) -> list[float]:
-    """rm@k for k = 1, 2, … all: the exact mean, over all subsets of k samples, of whether the one with the highest reward is right.
-    Equal rewards share: the right ones among them over all of them."""
+    """Return rm@k for k = 1, 2, … all: the exact mean, over all subsets of k samples, of the sample with the highest reward being right.
+    Samples with equal rewards count by the share of right ones among them."""
     samples = len(rewards)
     if samples == 0:
         raise BadInput("no sample: the best of none is undefined")
@@ -265,7 +267,8 @@ def best_of_curve(rewards: Sequence[float], right: Sequence[bool]) -> list[float
 
 
 def weighted_vote(answers: Sequence[Hashable | None], right: Sequence[bool], rewards: Sequence[float]) -> float:
-    """One vote of all samples, each weighing its reward where none is negative, else exp(reward); ties as in `cons_at_k`."""
+    """Return the result of one vote of all samples, weighted by the rewards if none is negative, else by exp(reward); ties as in
+    `cons_at_k`."""
     top = max(rewards, default=0.0)
     weights = rewards if weighs_as_it_is(rewards) else [exp(reward - top) for reward in rewards]
     votes: dict[Hashable, float] = {}
@@ -278,9 +281,10 @@ def weighted_vote(answers: Sequence[Hashable | None], right: Sequence[bool], rew
 def weighted_curve(
     answers: Sequence[Hashable | None], right: Sequence[bool], rewards: Sequence[float], orders: int = ORDERS, seed: int = 0
 ) -> list[float]:
-    """`weighted_vote` of k of the samples for k = 1, 2, … all: its mean over random orders, of each the first k; exact for one and for all.
+    """Return `weighted_vote` of k of the samples for k = 1, 2, … all: its mean over the first k of random orders; exact for one and for
+    all.
 
-    There is no closed form that is quick; 200 orders leave a hundred problems' mean good to 0.3 points or better."""
+    No closed form is quick; 200 orders give the mean of a hundred problems to 0.3 points or better."""
     groups = list(dict.fromkeys(answer for answer in answers if answer is not None))
     if not groups:
         return [0.0] * len(answers)
@@ -300,7 +304,7 @@ def weighted_curve(
 
 
 def weighs_as_it_is(rewards: Sequence[float]) -> bool:
-    """Whether rewards are weights; where one is negative they are taken for logarithms of weights."""
+    """Return True if rewards are used as weights; if one is negative, they are logarithms of weights."""
     return min(rewards, default=0.0) >= 0
 
 
@@ -313,22 +317,22 @@ def _leaders(votes: dict[Hashable, float] | Counter[Hashable], answers: Sequence
 
 
 def _is_right(answer: Hashable, answers: Sequence[Hashable | None], right: Sequence[bool]) -> bool:
-    """A group of equal answers is right when its first member was judged so: graders need not be transitive, votes must be."""
+    """Return the verdict on the first answer of a group of equal ones: grading need not be transitive, votes must be."""
     return right[answers.index(answer)]
 
 
 def _choose(count: int) -> Floats:
-    """C(count, 0), … C(count, count), each over 2^count, which a float holds for a thousand."""
+    """Return C(count, 0), … C(count, count), each over 2^count, which a float holds for a thousand."""
     return np.asarray([comb(count, chosen) / 2**count for chosen in range(count + 1)])
 
 
 def _ways_to_win(size: int, counts: Counter[int], silent: int, samples: int) -> Floats:
-    """For each number drawn, the ways (over 2^samples) in which a group of `size` wins: over its own count m, the ways to draw the rest
-    with no other group above m; a tie with t others counts 1 / (t + 1)."""
+    """Return, for each number drawn, the ways (over 2^samples) in which a group of `size` wins: over its own count m, the ways to draw the
+    rest with no other group above m; a tie with t others counts 1 / (t + 1)."""
     choices = _choose(size)
     wins = np.zeros(samples + 1)
     for most in range(1, size + 1):
-        ways = np.zeros((1, samples + 1))  # by how many others are tied at `most`, and by how many are drawn in all
+        ways = np.zeros((1, samples + 1))  # by the number of others tied at `most`, and the number drawn in all
         ways[0, : silent + 1] = _choose(silent)
         for count in counts.elements():
             ways = _draw_from(ways, _choose(count), most)
@@ -338,7 +342,7 @@ def _ways_to_win(size: int, counts: Counter[int], silent: int, samples: int) -> 
 
 
 def _draw_from(ways: Floats, choose: Floats, most: int) -> Floats:
-    """`ways` after a further group, of which up to `most` may be drawn; `most` is a tie."""
+    """Return `ways` after a further group, of which at most `most` are drawn; `most` is a tie."""
     columns = ways.shape[1]
     fewer = choose[:most]
     below = np.stack([np.convolve(row, fewer)[:columns] for row in ways]) if len(fewer) > 1 else ways * fewer

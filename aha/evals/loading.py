@@ -21,9 +21,8 @@ TABLES = (".csv", ".tsv")
 def select_examples(
     benchmark: Benchmark, data: str | None = None, problems: int = 0, prompts: int = 0, seed: int = 0
 ) -> tuple[list[BenchmarkExample], str]:
-    """Return the examples that are asked, and where they are from, for people: all, or the first `problems`; of generated ones so many of
-    each domain and `prompts` of each kind of general prompt (0: as many as the benchmark has by default). BadInput for what is not
-    there."""
+    """Return the examples to use, and their source, for people: all, or the first `problems`; of generated ones `problems` per domain and
+    `prompts` per kind of general prompt (0: the benchmark's default). BadInput if there are too few or no rows."""
     generator = benchmark.generator
     if prompts and (generator is None or not generator.prompts):
         raise BadInput(f"prompts is {prompts}: {benchmark.name} has no general prompts")
@@ -44,27 +43,27 @@ def select_examples(
 
 
 def load_examples(benchmark: Benchmark, data: str | None) -> tuple[list[BenchmarkExample], str]:
-    """Return all examples of a benchmark's rows, each with a name of its own, and what was read, for people. `data`: a file, a folder, a
-    hub's name (with subset and split, where they are not the usual ones, as `owner/name:subset:split`), or None for $AHA_DATA and then the
-    benchmark's own name on the hub. BadInput for what is not there or has other columns."""
+    """Return all examples of a benchmark's rows, each with a unique name, and their source, for people. `data`: a file, a folder, a hub's
+    name (`owner/name:subset:split`, subset and split only if not the usual ones), or None for $AHA_DATA and then the benchmark's own name
+    on the hub. BadInput for a missing source or other columns."""
     rows, read = _source(benchmark, data)
     return _examples(benchmark, rows), read
 
 
 def check_source(benchmark: Benchmark, data: str | None) -> None:
-    """BadInput for a place that is not there; no row is read."""
+    """Raise BadInput for a source that does not exist; no row is read."""
     _source(benchmark, data)
 
 
 def raw_rows(benchmark: Benchmark, data: str | None) -> Iterator[dict[str, Any]]:
-    """Every row with all of its columns, as they were published."""
+    """Return every row with all of its columns, as published."""
     rows, _ = _source(benchmark, data)
     return (fields for *_, fields in rows)
 
 
 def files_at_hand(benchmark: Benchmark) -> list[Path]:
-    """Return the files of a benchmark in the folder that AHA_DATA names: those that stand as it is published, or whose names name it. None
-    where there are none; no hub is asked."""
+    """Return the files of a benchmark in the folder of AHA_DATA: in the published layout, or with names that match it. The list is empty if
+    there are none; no hub is asked."""
     folder = data_folder(None)
     layouts = [layout for layout in benchmark.source.layouts if "/" in layout or benchmark.name[:3] in layout.lower()]
     files_by_layout = [] if folder is None else [sorted(path for path in folder.glob(layout) if path.is_file()) for layout in layouts]
@@ -72,12 +71,12 @@ def files_at_hand(benchmark: Benchmark) -> list[Path]:
 
 
 def raw_rows_of(benchmark: Benchmark, files: Sequence[Path]) -> Iterator[dict[str, Any]]:
-    """Every row of these files with all of its columns."""
+    """Return every row of these files with all of its columns."""
     return (fields for *_, fields in _rows(files, benchmark))
 
 
 def _source(benchmark: Benchmark, data: str | None) -> tuple[Iterator[tuple[str, str, int, dict[str, Any]]], str]:
-    """The rows and what is read, for people."""
+    """Return the rows and their source, for people."""
     path = Path(data).expanduser() if data is not None else None
     if path is not None and path.is_file():
         return _rows([path], benchmark), str(path)
@@ -97,7 +96,7 @@ def _source(benchmark: Benchmark, data: str | None) -> tuple[Iterator[tuple[str,
 
 
 def _hub(benchmark: Benchmark, data: str | None) -> tuple[str, str | None, str] | None:
-    """What is loaded of which data set: `owner/name:subset:split`, the last two as the benchmark has them where they are left out."""
+    """Return (name, subset, split) of `owner/name:subset:split`, with the benchmark's defaults for the last two."""
     if data is None:
         return benchmark.source.hub
     name, *parts = data.split(":")
@@ -113,7 +112,7 @@ def _looks_like_a_path(name: str) -> bool:
 
 
 def _find(benchmark: Benchmark, folder: Path) -> list[Path]:
-    """Each pattern below the folder, then its last part alone, then its name in the folder itself."""
+    """Return the files of each pattern below the folder, then of its last parts, down to its name in the folder itself."""
     for layout in benchmark.source.layouts:
         parts = layout.split("/")
         for start in range(len(parts)):
@@ -123,7 +122,7 @@ def _find(benchmark: Benchmark, folder: Path) -> list[Path]:
 
 
 def _tables(benchmark: Benchmark, folder: Path) -> list[Path]:
-    """A data set as a hub keeps it: the tables of the benchmark's subset and split, as far as the names of files tell them apart."""
+    """Return the tables of a data set as a hub keeps it: those of the benchmark's subset and split, by the names of files."""
     files = sorted(folder.glob("**/*.parquet"))
     _, subset, split = benchmark.source.hub if benchmark.source.hub is not None else ("", None, "test")
     of_split = [path for path in files if split in path.stem or split in path.parent.name]
@@ -132,7 +131,7 @@ def _tables(benchmark: Benchmark, folder: Path) -> list[Path]:
 
 
 def _rows(files: Sequence[Path], benchmark: Benchmark) -> Iterator[tuple[str, str, int, dict[str, Any]]]:
-    """Place, stem, number and fields of every row."""
+    """Yield place, stem, number and fields of every row."""
     for path in files:
         _refuse_encryption(benchmark, path)
         rows: list[dict[str, Any]]
@@ -153,14 +152,14 @@ def _rows(files: Sequence[Path], benchmark: Benchmark) -> Iterator[tuple[str, st
 
 
 def _fields_of(row: DataRow | RefusedRow) -> dict[str, Any]:
-    """BadInput for a row that cannot be read: without it the benchmark would be another."""
+    """Return the fields of a row. BadInput for an unreadable row: without it the benchmark would be another."""
     if isinstance(row, RefusedRow):
         raise BadInput(str(row))
     return dict(row.fields)
 
 
 def _with_names(rows: list[dict[str, Any]], path: Path) -> list[dict[str, Any]]:
-    """The rows with the names that stand in a file of their own; rows that it does not count are another set's."""
+    """Return the rows with the names in a file of their own; a list of another length belongs to another set and is ignored."""
     names = read_json(path)
     if not isinstance(names, list) or len(names) != len(rows):
         return rows
@@ -188,7 +187,7 @@ def _examples(benchmark: Benchmark, source: Iterator[tuple[str, str, int, dict[s
         except WrongColumns as missing:
             has = ", ".join(map(str, fields))[:200] or "nothing"
             raise BadInput(f"{place}: no {missing}; a row of {benchmark.name} has {benchmark.source.columns}, this one has {has}") from None
-        except BadInput as error:  # what a row says that nobody could check
+        except BadInput as error:  # a row with content that cannot be checked
             raise BadInput(f"{place}: {error}") from None
         if benchmark.keep is not None and not benchmark.keep(example):
             continue
@@ -213,7 +212,7 @@ def _own_name(name: str, examples: dict[str, BenchmarkExample]) -> str:
 
 
 def _refuse_encryption(benchmark: Benchmark, path: Path) -> None:
-    """BadInput for an archive with a password, and for what is no text where a table should be."""
+    """Raise BadInput for an archive with a password, and for a binary file in place of a table."""
     try:
         with path.open("rb") as file:
             start = file.read(65_536)
@@ -234,5 +233,5 @@ def _is_text(start: bytes) -> bool:
     try:
         start.decode()
     except UnicodeDecodeError as error:
-        return len(start) == 65_536 and error.start > len(start) - 4  # a letter that the end of the piece cut
+        return len(start) == 65_536 and error.start > len(start) - 4  # a letter cut by the end of the piece
     return True

@@ -1,6 +1,6 @@
-"""Benchmarks that run in worlds of their own: what they wrote is read, and scored with an interval.
+"""Benchmarks that run in environments of their own: their result files are read, and scored with an interval.
 
-A Codeforces rating: the one at which the place a model took in each contest would have been the expected place.
+The Codeforces rating is the one at which the model's place in each contest would have been the expected place.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ ANSWERS = ".aider.results.json"
 
 
 def read_swe_bench(path: Path) -> dict[str, object]:
-    """A report of the harness: `total_instances`, and `resolved_ids` or `resolved_instances`; what was not submitted is not resolved."""
+    """Read a report of the harness: `total_instances`, and `resolved_ids` or `resolved_instances`; instances that were not submitted are
+    not resolved."""
     record = read_json(path)
     if not isinstance(record, dict) or "total_instances" not in record or not {"resolved_ids", "resolved_instances"} & record.keys():
         has = ", ".join(record)[:200] if isinstance(record, dict) else str(record)[:60]
@@ -34,7 +35,8 @@ def read_swe_bench(path: Path) -> dict[str, object]:
 
 
 def read_aider(path: Path) -> dict[str, object]:
-    """A folder of exercises, each with `.aider.results.json`, or a file with a list of those; right when a try passed all tests."""
+    """Read a folder of exercises, each with `.aider.results.json`, or a file with a list of those; an exercise is right if a try passed all
+    tests."""
     path = path.expanduser()
     rows = [read_json(file) for file in sorted(path.rglob(ANSWERS))] if path.is_dir() else read_json(path)
     rows = rows if isinstance(rows, list) else [rows]
@@ -61,15 +63,15 @@ READERS: dict[str, Callable[[Path], dict[str, object]]] = {"swe_bench_verified":
 
 
 FAILED_TRY = 50  # points
-FAILED_TRY_PENALTY = 10  # where problems have no points
-ROOM = 100  # above the best contestant
+FAILED_TRY_PENALTY = 10  # penalty, if problems have no points
+ROOM = 100  # the most points above the best contestant
 HALVINGS = 60
 HISTOGRAM = "ratings_2024.json"
 
 
 @dataclass(frozen=True)
 class Contestant:
-    """A rated one: the result, and the rating before."""
+    """A rated contestant: the result, and the rating before."""
 
     points: float
     penalty: float
@@ -78,7 +80,7 @@ class Contestant:
 
 @dataclass(frozen=True)
 class Contest:
-    """`problems`: the points of each by its name, contest and letter as in `1971A`; `None` where every problem counts one."""
+    """A contest. `problems`: the points of each by its name, contest and letter as in `1971A`; `None` if every problem counts one."""
 
     id: str
     problems: Mapping[str, float | None]
@@ -87,7 +89,7 @@ class Contest:
 
 @dataclass(frozen=True)
 class ContestPlace:
-    """What a model reached in a contest, and the rating that fits."""
+    """A model's result in a contest, and the rating that fits it."""
 
     contest: str
     points: float
@@ -97,7 +99,8 @@ class ContestPlace:
 
 
 def place_in(contest: Contest, tries: Mapping[str, Sequence[bool]]) -> ContestPlace:
-    """`tries`: the verdicts of each problem's submissions, in order; those after the first right one are not made."""
+    """Return the model's place. `tries`: the verdicts of each problem's submissions, in order; those after the first right one do not
+    count."""
     points, penalty = 0.0, 0.0
     for problem, verdicts in tries.items():
         if problem in contest.problems and any(verdicts):
@@ -110,7 +113,7 @@ def place_in(contest: Contest, tries: Mapping[str, Sequence[bool]]) -> ContestPl
 
 
 def solve_rating(opponents: Sequence[float], rank: int) -> float:
-    """The r with 1 + Σ 1 / (1 + 10^((r - opponent)/400)) = rank, between 0 and 100 above the best opponent."""
+    """Return the r with 1 + Σ 1 / (1 + 10^((r - opponent)/400)) = rank, between 0 and 100 above the best opponent."""
     ratings = np.asarray(opponents, dtype=np.float64)
     low, high = 0.0, float(ratings.max()) + ROOM
     for _ in range(HALVINGS):
@@ -120,18 +123,19 @@ def solve_rating(opponents: Sequence[float], rank: int) -> float:
 
 
 def expected_rank(opponents: npt.NDArray[np.float64], rating: float) -> float:
-    """The place that somebody of that rating takes on average."""
+    """Return the average place of a contestant of that rating."""
     return float(1 + (1 / (1 + 10 ** ((rating - opponents) / 400))).sum())
 
 
 def percentile(rating: float, histogram: Mapping[str, int]) -> float:
-    """How many of all users, in per cent, have a lower rating."""
+    """Return the share of all users, in per cent, with a lower rating."""
     below = sum(users for bound, users in histogram.items() if float(bound) < rating)
     return 100 * below / sum(histogram.values())
 
 
 def read_contest(standings: Path, changes: Path) -> Contest:
-    """From the API's answers to contest.standings and contest.ratingChanges. Contestants without a change of rating are left out."""
+    """Read a contest from the API's answers to contest.standings and contest.ratingChanges. Contestants without a change of rating are left
+    out."""
     table, rating_changes = _answer(standings), _answer(changes)
     if not isinstance(table, dict) or not {"problems", "rows"} <= table.keys() or not isinstance(rating_changes, list):
         raise BadInput(f"{standings}, {changes}: contest.standings has problems and rows, contest.ratingChanges is a list")
@@ -147,7 +151,7 @@ def read_contest(standings: Path, changes: Path) -> Contest:
 
 
 def read_histogram(path: Path) -> dict[str, int]:
-    """Users by rating."""
+    """Return the number of users by rating."""
     record = read_json(path)
     if not isinstance(record, dict) or not record or not all(isinstance(users, int) for users in record.values()):
         raise BadInput(f"{path}: it has to say for each rating how many users have it")

@@ -1,4 +1,4 @@
-"""Files of graded samples, ours and those of others: one record a sample, or one a problem with a list in each field."""
+"""Files of graded samples, ours and others': one record per sample, or one per problem with a list in each field."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ OUR_FIELDS = (
     {"problem", "marks", "form"},
 )
 STATUS = {"status": "", "base_status": "base", "plus_status": "plus"}
-SECONDS = 1.5  # of processor time, and five times that by the clock: the benchmark's own 3 s by the clock break on a busy machine
+SECONDS = 1.5  # of processor time, and five times that by the clock: the benchmark's own 3 s by the clock are too short on a busy machine
 
 
 @dataclass(frozen=True)
 class FieldNames:
-    """Which field of a record holds what, a dot for each level down; `None`: the first of `KNOWN` that is there."""
+    """The names of a record's fields by role, with a dot for each level down; `None`: the first of `FIELD_NAMES` in the record."""
 
     problem: str | None = None
     right: str | None = None
@@ -47,14 +47,14 @@ FIELD_NAMES: dict[str, tuple[str, ...]] = {
     "finished": ("finished", "finish_reason"),
     "tokens": ("tokens", "completion_tokens", "num_tokens"),
 }
-Columns = Mapping[str, str | None]  # the name of the field that plays each role of `KNOWN`
+Columns = Mapping[str, str | None]  # the name of the field for each role of `FIELD_NAMES`
 GradeRecord = Callable[[Mapping[str, Any]], Grade]
 
 
 def read_sample_set(
     path: Path, names: FieldNames | None = None, grade_record: GradeRecord | None = None, filter_name: str | None = None
 ) -> SampleSet:
-    """Return the one result of a file, or that of the filter of this name. BadInput where there are several, and as `read_sample_sets`."""
+    """Return the only result of a file, or that of the named filter. BadInput if there are several, and as in `read_sample_sets`."""
     results = read_sample_sets(path, names, grade_record)
     if filter_name is not None and filter_name not in results:
         raise BadInput(f"{path}: no result of a filter {filter_name}; there are {', '.join(results)}")
@@ -67,12 +67,12 @@ def read_sample_set(
 
 
 def read_sample_sets(path: Path, names: FieldNames | None = None, grade_record: GradeRecord | None = None) -> dict[str, SampleSet]:
-    """Return the samples of a file, or of an evaluation's folder, problem by problem in the order in which they first stand there.
-    `grade_record` decides where no field does.
+    """Return the samples of a file, or of an evaluation's folder, problem by problem in the order of first appearance. `grade_record`
+    grades records without a field that does.
 
-    By name: lm-evaluation-harness logs every sample once for each filter that read it, EvalPlus grades it by its base tests and by all.
-    These are so many results, not so many samples; any other file has one, without a name. BadInput, in one line, for a field that is not
-    there or not what it should be."""
+    The results have names: lm-evaluation-harness logs every sample once per filter that read it, EvalPlus grades it by its base tests and
+    by all. These are several results, not several samples; any other file has one, without a name. BadInput, in one line, for a missing
+    field or a wrong type."""
     file = samples_file(path) or path
     records = _records(file, read_json(file))
     if names in (None, FieldNames()) and any(fields <= records[0].keys() for fields in OUR_FIELDS):
@@ -108,8 +108,8 @@ def _set_of(path: Path, records: Sequence[tuple[int, dict[str, Any]]], names: Fi
 
 
 def _evalplus(data: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return a record a sample and a set of tests of EvalPlus' {"eval": {task: [{"base_status", "plus_status"}]}}; `plus` means both sets.
-    BigCodeBench has one set, and `status`."""
+    """Return one record per sample and set of tests of EvalPlus' {"eval": {task: [{"base_status", "plus_status"}]}}; `plus` means both
+    sets. BigCodeBench has one set, and `status`."""
     records = []
     for task, samples in data["eval"].items():
         for sample in samples if isinstance(samples, list) else [samples]:
@@ -138,14 +138,14 @@ def _column_name(path: Path, role: str, name: str | None, record: Mapping[str, A
         _at(f"{path}, record 1", record, name)
         return name
     if role == "answer" and "vote" not in record and "right" in record and "answer" in record:
-        return "answer"  # our own general form; elsewhere `answer` is the reference
+        return "answer"  # in our own general form; elsewhere `answer` is the reference
     if role == "right" and isinstance(metrics := record.get("metrics"), list):  # lm-evaluation-harness names them
         return next((str(metric) for metric in metrics if record.get(metric) in (0, 1)), None)
     return next((name for name in FIELD_NAMES[role] if name in record), None)
 
 
 def _at(where: str, record: Mapping[str, Any], name: str | None) -> Any:
-    """Return what stands at a dotted name. BadInput, naming what is there, where nothing does."""
+    """Return the value at a dotted name. BadInput, naming the existing fields, if there is none."""
     value: Any = record
     for part in [name] if name in record else str(name).split("."):
         if not isinstance(value, Mapping) or part not in value:
@@ -159,7 +159,7 @@ def _no_field(path: Path, record: Mapping[str, Any], role: str, means: str) -> B
 
 
 def _is_choice(record: Mapping[str, Any]) -> bool:
-    """Whether it is a published choice: the letter that was read, the one that is right, and the options."""
+    """Return True for a record of a published choice: the letter that was read, the right one, and the options."""
     return {"pred", "answer", "options"} <= record.keys()
 
 
@@ -218,7 +218,7 @@ def _grade(where: str, value: object) -> Grade:
 
 
 def _answer(value: object) -> str | None:
-    """Return an answer; None where nothing was read, for which lm-evaluation-harness writes `[invalid]`."""
+    """Return an answer; None if none was read, for which lm-evaluation-harness writes `[invalid]`."""
     while isinstance(value, list) and len(value) == 1:
         value = value[0]
     return None if value is None or value in ("", "[invalid]") else str(value)
@@ -233,7 +233,7 @@ def _reward(where: str, value: object) -> float | None:
 
 
 def _counts(value: object, count: int) -> list[int | None]:
-    """Return numbers of tokens; other people's `tokens` may be anything else, which says nothing."""
+    """Return numbers of tokens; a `tokens` of another type in others' files is ignored."""
     values = value if isinstance(value, list) else [value]
     counts = [number if isinstance(number, int) and not isinstance(number, bool) and number >= 0 else None for number in values]
     return counts if len(counts) == count else [None] * count

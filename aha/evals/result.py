@@ -1,5 +1,5 @@
-"""What an evaluation comes to: its scores at every k, its measures, the rates that qualify them, all with intervals; one shape for every
-benchmark and for files of others."""
+"""The result of an evaluation: its scores at every k, its measures, the rates that qualify them, all with intervals; one form for every
+benchmark and for others' files."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ LOWER_IS_BETTER = (
 
 @dataclass(frozen=True)
 class ScoreCurve:
-    """A score of each problem at k = 1, 2, …, as far as every problem has samples; `values` are the means."""
+    """A score of each problem at k = 1, 2, … up to the fewest samples of a problem; `values` are the means."""
 
     name: str
     by_problem: tuple[Sequence[float], ...]
@@ -56,9 +56,10 @@ class ScoreCurve:
 
 @dataclass(frozen=True)
 class Result:
-    """A model on a benchmark, or a file of graded samples. `measures`: means over the samples that have them. `categories`: the mean grade
-    of each, where there are several. `shares`: rates beside the scores, over all samples. `sample_se` and `problem_se`: what pass@1 owes to
-    chance in sampling and to the choice of problems. `scores`: those of a judge or of a contest, which were computed elsewhere."""
+    """The result of a model on a benchmark, or of a file of graded samples. `measures`: means over the samples that have them.
+    `categories`: the mean grade of each, if there are several. `shares`: rates beside the scores, over all samples. `sample_se` and
+    `problem_se`: the standard errors of pass@1 from sampling and from the choice of problems. `scores`: those of a judge or a contest,
+    computed elsewhere."""
 
     headline: str
     problems: int
@@ -81,25 +82,25 @@ class Result:
     seed: int = 0
 
     def at(self, name: str, k: int) -> float:
-        """Return a curve's value, as `at("pass", 4)`. BadInput for a k that some problem has too few samples for."""
+        """Return a curve's value, as `at("pass", 4)`. BadInput for a k above the fewest samples of a problem."""
         if not 1 <= k <= self.k:
             raise BadInput(f"{name}@{k} of {self.k} samples a problem: undefined, k must be from 1 to {self.k}")
         return next(curve.values[k - 1] for curve in self.curves if curve.name == name)
 
     @property
     def shown_k(self) -> list[int]:
-        """1, 2, 4, … and the largest k."""
+        """The values 1, 2, 4, … and the largest k."""
         return sorted({1 << power for power in range(self.k.bit_length()) if 1 << power <= self.k} | {self.k})
 
     def with_scores(self, headline: str, scores: Mapping[str, Any]) -> Result:
-        """Return a result whose scores were computed elsewhere, by the code that reads published files, in the place of pass@k."""
+        """Return a result with scores computed elsewhere, by the code that reads published files, in place of pass@k."""
         return replace(self, headline=headline, curves=(), measures={}, categories={}, scores=scores)
 
     def to_json(self, *, every_k: bool = False) -> dict[str, Any]:
         """Return the result under the names that programs read: shares from 0 to 1, each score and measure under its name, and its 95 %
-        interval over problems in `intervals`. `every_k`: scores at each k, and not at the powers of two and the largest alone.
+        interval over problems in `intervals`. `every_k`: scores at each k, not only at the powers of two and the largest.
 
-        `value` is the headline, None where nobody could grade a single reply; then there are no scores."""
+        `value` is the headline, None if not a single reply could be graded; then there are no scores."""
         graded = self.shares.get("abstained", 0.0) < 1.0
         scores, intervals = self._scores(every_k) if graded else ({}, {})
         scores |= self.scores if graded else {}
@@ -126,7 +127,7 @@ class Result:
             for k in self.shown_k:
                 interval = self.pass_at_1 if (curve.name, k) == ("pass", 1) else curve.interval(k, self.seed)
                 intervals[f"{curve.name}@{k}"] = [interval.low, interval.high]
-        for whole in ("cons@k", f"maj@{self.k}") if every_k else ("cons@k",):  # the vote of all samples, which goes by several names
+        for whole in ("cons@k", f"maj@{self.k}") if every_k else ("cons@k",):  # the vote of all samples, which has several names
             if f"cons@{self.k}" in scores:
                 scores[whole] = scores[f"cons@{self.k}"]
         if self.weighted_vote_score is not None:
@@ -139,8 +140,8 @@ class Result:
 def result_of(
     samples: Sequence[GradedSample] | SampleSet, benchmark: Benchmark | None = None, model: str | None = None, seed: int = 0
 ) -> Result:
-    """Return what graded samples come to, k up to the fewest samples that a problem has. Categories that a rubric gives marks count in
-    measures and rates only."""
+    """Return the result of graded samples, with k up to the fewest samples of a problem. Categories that a rubric gives marks count only in
+    measures and rates."""
     literal = benchmark is not None and benchmark.literal_votes
     every = samples if isinstance(samples, SampleSet) else sample_set(samples, literal_votes=literal)
     rubric = benchmark.rubric if benchmark is not None else ()
@@ -178,8 +179,7 @@ def _sample_se(shares: Sequence[float], problems: Sequence[ProblemSamples]) -> f
 
 
 def _problem_se(shares: Sequence[float], interval: Interval) -> float:
-    """Return the standard error from the choice of problems; where every share is 0 or every one 1 it is not 0, but what the interval
-    says."""
+    """Return the standard error from the choice of problems; if all shares are 0 or all are 1, the one that the interval implies, not 0."""
     if len(shares) < 2 or interval.value in (0.0, 1.0):
         return (interval.high - interval.low) / (2 * Z)
     return float(np.std(shares, ddof=1) / sqrt(len(shares)))
@@ -191,7 +191,7 @@ def share_right(part: ProblemSamples) -> float:
 
 
 def recommended_k(problems: int) -> int:
-    """Return the samples a problem for a set of this size: the power of two, from 4 to 64, at which problems x k first reach 8,000."""
+    """Return the samples per problem for a set of this size: the power of two, from 4 to 64, at which problems x k first reach 8,000."""
     k = FEWEST_K
     while k < MOST_K and problems * k < STEADY_SAMPLES:
         k *= 2
@@ -199,7 +199,7 @@ def recommended_k(problems: int) -> int:
 
 
 def problem_lines(samples: SampleSet) -> list[dict[str, object]]:
-    """Return one line a problem: how many samples are right, and which answers got how many votes."""
+    """Return one line per problem: its number of right samples, and the votes of each answer."""
     lines = []
     for part in samples.problems:
         line: dict[str, object] = {"problem": part.problem, "n": len(part.samples), "right": sum(part.verdicts)}
@@ -253,15 +253,15 @@ def _weighted_score(part: ProblemSamples) -> float:
 
 
 def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)  # in the order given, as published figures are made, and not `fmean`, which rounds once
+    return sum(values) / len(values)  # summed in order, as in published figures, and not by `fmean`, which rounds once
 
 
 # --- measures, categories and rates ---------------------------------------------------------------------------------------
 
 
 def _measures(samples: Sequence[GradedSample], seed: int) -> Iterator[tuple[str, Interval]]:
-    """Yield the mean of each measure of the benchmark's own. One that counts instructions is over instructions. The strict reader stands
-    beside a benchmark's own only where the two differ, and is over all samples."""
+    """Yield the mean of each measure of the benchmark's own. One that counts instructions is over instructions. The strict reader's is
+    given only if it differs from the benchmark's own, and is over all samples."""
     names = dict.fromkeys(name for sample in samples for name in sample.measures if name != "instructions")
     agree = not any(sample.measures.get(name) for sample in samples for name in STRICT_MEASURES[1:])
     for name in [measure for measure in names if measure not in STRICT_MEASURES or not agree]:
@@ -293,7 +293,7 @@ def _ratio_interval(value: float, above: Sequence[float], below: Sequence[float]
 
 
 def _categories(samples: Sequence[GradedSample], seed: int) -> dict[str, Interval]:
-    """Return the mean grade by category, where there are several."""
+    """Return the mean grade by category, if there are several."""
     by_category: dict[str, dict[str, list[float]]] = {}
     for sample in samples:
         by_category.setdefault(sample.category, {}).setdefault(sample.problem, []).append(sample.grade or 0.0)
@@ -319,13 +319,13 @@ def _shares(every: SampleSet, by_rule: SampleSet) -> dict[str, float]:
 
 
 def _is_unparsed(sample: GradedSample) -> bool:
-    """Whether it ended by itself, did not decline, and yet no answer could be read."""
+    """Return True if the reply ended by itself and did not decline, but no answer could be read."""
     return sample.claim is None and not (sample.right or sample.truncated or sample.refused or sample.abstained)
 
 
 def _above_chance(problems: Sequence[ProblemSamples]) -> dict[str, float]:
-    """Return two rates of choices. `guess_adjusted`: without an answer a sample has what a guess earns. `above_chance`: 0 is guessing, 1
-    perfect."""
+    """Return two rates of choices. `guess_adjusted`: a sample without an answer earns the value of a guess. `above_chance`: 0 is guessing,
+    1 perfect."""
     pairs = [(sample, part.options) for part in problems for sample in part.samples]
     pairs_with_options = [(sample, options) for sample, options in pairs if options is not None and options > 1]
     if len(pairs_with_options) != len(pairs):

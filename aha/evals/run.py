@@ -1,4 +1,4 @@
-"""The one loop of every evaluation: a benchmark's examples are asked, each reply is graded as it arrives, and the journal keeps it."""
+"""The one loop of every evaluation: sample a benchmark's examples, grade each reply as it arrives, and keep it in the journal."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from aha.template import THINK, ChatTemplate, Template
 from aha.types import ChatReply, Choice, Completion, Conversation, Message, Reply
 
 Heartbeat = Callable[[str], None]
-OPENING = f"{THINK}\n"  # what a reply is made to begin with, as R1's release notes advise
-GRADERS = 8  # replies that are graded at a time where grading waits for other processes
-PROBE_PROBLEMS, PROBE_ROLLOUT = 4, -4  # problems of each kind that tell which form a model keeps, and the rollout of their seeds
+OPENING = f"{THINK}\n"  # the forced beginning of a reply, as R1's release notes advise
+GRADERS = 8  # replies graded at a time if grading waits for other processes
+PROBE_PROBLEMS, PROBE_ROLLOUT = 4, -4  # problems of each kind to find the form that a model keeps, and the rollout number in their seeds
 
 
 class ReplyCache(Protocol):
-    """What was sampled before, in any run, by the same model from the same prompt with the same settings and seed."""
+    """A store of replies sampled in any run, by the same model from the same prompt with the same settings and seed."""
 
     def get(self, key: str) -> ChatReply | None: ...
 
@@ -36,8 +36,8 @@ class ReplyCache(Protocol):
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How a benchmark is asked: `k` samples of each example. `identity` says which weights and tokenizer are asked, for the shared cache;
-    empty: nothing is shared. `think`: a reply in the chat's own form is made to begin with `<think>` and a new line."""
+    """The settings of an evaluation: `k` samples of each example. `identity` names the weights and tokenizer, for the shared cache; empty:
+    nothing is shared. `think`: a reply in the chat's own form begins with `<think>` and a new line."""
 
     benchmark: Benchmark
     examples: Sequence[BenchmarkExample]
@@ -58,22 +58,22 @@ class Evaluation:
         return {example.id: place for place, example in enumerate(self.examples)}
 
     def example(self, key: Key) -> BenchmarkExample:
-        """Return the example as a sample of it is asked and graded."""
+        """Return the example in the form that this sample sees."""
         return self.benchmark.example_for(self.examples[self._places[key[0]]], key[1])
 
     def sample_seed(self, key: Key, arm: str = "") -> int:
-        """Return the seed that a sample is drawn with; `arm` names samples of the same problem that are drawn for another purpose."""
+        """Return the seed of a sample; `arm` names samples of the same problem that are drawn for another purpose."""
         problem, number = key
         return self.benchmark.seeds(self.seed, self._places[problem], problem + arm, number)
 
     def missing(self, journal: SampleJournal) -> list[Key]:
-        """Return the samples that are still to be asked."""
+        """Return the samples that are not in the journal yet."""
         return [key for key in self.keys if key not in journal.samples and key not in journal.replies]
 
     # --- prompts and replies ------------------------------------------------------------------------------------------------
 
     def prompts(self, tokenizer: Tokenizer) -> dict[Key, tuple[int, ...]]:
-        """Return the token ids that each sample is asked with."""
+        """Return the prompt's token ids of each sample."""
 
         @cache
         def tokens(prompt: str) -> tuple[int, ...]:
@@ -83,8 +83,8 @@ class Evaluation:
         return {key: tokens(self.example(key).prompt) for key in self.keys}
 
     def conversation(self, key: Key) -> Conversation:
-        """Return what a server is sent; with `think` it ends in words that the assistant is to go on with. BadInput for a template that is
-        no conversation."""
+        """Return the conversation for a server; with `think` it ends in words that the assistant must continue. BadInput for a template
+        that is not a conversation."""
         prompt = self.template.prompt(self.example(key).prompt)
         if isinstance(prompt, str):
             raise BadInput(
@@ -93,14 +93,14 @@ class Evaluation:
         return Conversation((*prompt.messages, Message("assistant", OPENING))) if self.think else prompt
 
     def read_completion(self, completion: Completion, prompt: Sequence[int], tokenizer: Tokenizer) -> Reply:
-        """Return the reply that the template reads in a completion; whether a chat's prompt has opened the thought is looked up."""
+        """Return the reply that the template reads in a completion; the prompt tells whether a chat's thought is open."""
         template = self.template
         if isinstance(template, ChatTemplate):
             template = replace(template, prefilled=opens_thought(tokenizer, prompt))
         return template.read(completion_text(completion, tokenizer), len(completion.tokens), completion.finished)
 
     def read_chat(self, reply: ChatReply, opened: bool = False) -> Reply:
-        """Return the reply of a chat, which may have taken the thought apart itself. `opened`: the prompt has opened the thought."""
+        """Return the reply of a chat, which may have split off the thought itself. `opened`: the prompt has opened the thought."""
         if reply.thought is not None:
             return Reply(reply.text, reply.thought, reply.text, reply.tokens, reply.finished)
         if isinstance(self.template, ChatTemplate) and not opened:
@@ -129,8 +129,8 @@ class Evaluation:
         heartbeat: Heartbeat,
         reply_cache: ReplyCache | None = None,
     ) -> None:
-        """Ask for every sample that the journal lacks, and grade it. Each is drawn with a seed of its own, so that it is kept as soon as it
-        ends, and what was sampled before does not matter. `engine` is opened where something is to be asked."""
+        """Sample and grade every sample that the journal lacks. Each has a seed of its own, so that it is kept as soon as it ends, and
+        earlier samples do not matter. `engine` is opened only if a sample is missing."""
         self.grade_old(journal, heartbeat)
         prompts = self.prompts(tokenizer)
         requests = {key: Ask(prompts[key], (self.sample_seed(key),)) for key in self.missing(journal)}
@@ -155,8 +155,8 @@ class Evaluation:
             journal.flush()
 
     def ask_chat(self, chat: Chat, journal: SampleJournal, heartbeat: Heartbeat) -> None:
-        """Ask a server, with one call of `reply`, for every sample that the journal lacks, and grade it. The server's seed follows the
-        place of a sample among those of the same prompt, so earlier ones of that prompt are asked for too; they come from the cache."""
+        """Sample from a server, with one call of `reply`, every sample that the journal lacks, and grade it. The server's seed follows a
+        sample's place among those of the same prompt, so earlier ones of that prompt are requested too; they come from the cache."""
         self.grade_old(journal, heartbeat)
         slots = self.in_seed_order({key for key in self.keys if key not in journal.samples})
 
@@ -172,7 +172,7 @@ class Evaluation:
             journal.flush()
 
     def grade_old(self, journal: SampleJournal, heartbeat: Heartbeat) -> None:
-        """Grade the replies of a folder of 0.1, which kept them apart from their grades."""
+        """Grade the replies of a folder of 0.1, which kept them separate from their grades."""
         replies = {key: journal.replies[key] for key in self.keys if key in journal.replies}
         for sample in grade_replies(self, replies, heartbeat):
             journal.add(sample)
@@ -180,7 +180,7 @@ class Evaluation:
         journal.flush()
 
     def samples(self, journal: SampleJournal) -> list[GradedSample]:
-        """Return every sample, in order. BadInput where a problem has fewer than k."""
+        """Return every sample, in order. BadInput if a problem has fewer than k."""
         for problem, number in self.keys:
             if (problem, number) not in journal.samples:
                 raise BadInput(
@@ -192,7 +192,7 @@ class Evaluation:
         return lambda samples, grades: heartbeat(f"evaluate {self.benchmark.name}: {len(journal.samples)} of {len(self.keys)} samples")
 
     def in_seed_order(self, missing: Set[Key]) -> list[Key]:
-        """Return the samples to ask a server for so that each wanted one gets its seed, which follows its place among those of its
+        """Return the samples to request from a server so that each missing one gets its seed, which follows its place among those of its
         prompt."""
         by_prompt: dict[str, list[Key]] = {}
         for key in self.keys:
@@ -212,7 +212,7 @@ class Evaluation:
             journal.add(replace(sample, prompt=prompt_hash(requests[key].prompt), seed=requests[key].seeds[0]))
 
     def _request(self, request: Ask) -> dict[str, Any]:
-        """Return all that a sample follows from."""
+        """Return all that a sample depends on."""
         return {
             "weights": self.identity,
             "prompt": list(request.prompt),
@@ -229,7 +229,7 @@ def _cache_key(request: Mapping[str, Any]) -> str:
 
 
 def grade_replies(evaluation: Evaluation, replies: Mapping[Key, Reply], heartbeat: Heartbeat) -> list[GradedSample]:
-    """Return replies as graded samples, several at a time where a grader waits for other processes."""
+    """Return replies as graded samples, several at a time if a grader waits for other processes."""
     if all(isinstance(example.reference, Choice) for example in evaluation.examples):
         return [evaluation.grade(key, reply) for key, reply in replies.items()]
     samples: list[GradedSample] = []
@@ -246,7 +246,7 @@ def grade_replies(evaluation: Evaluation, replies: Mapping[Key, Reply], heartbea
 def choose_template(
     benchmark: Benchmark, engine: Engine, tokenizer: Tokenizer, sampling: Sampling, seed: int, heartbeat: Heartbeat
 ) -> Template:
-    """Return the template of the benchmark's whose form the model keeps more often, tried on a few problems."""
+    """Return the benchmark's template whose form the model keeps most often, on a few problems."""
     if len(benchmark.templates) == 1:
         return benchmark.templates[0]
     examples, _ = select_examples(benchmark, None, PROBE_PROBLEMS, PROBE_PROBLEMS, seed)
@@ -261,12 +261,12 @@ def choose_template(
 
 
 def opens_thought(tokenizer: Tokenizer, prompt: Sequence[int]) -> bool:
-    """Return whether a prompt has opened the thought."""
+    """Return True if a prompt has opened the thought."""
     return tokenizer.decode(prompt[-16:]).rstrip().endswith(THINK)
 
 
 def fit_tokens(sampling: Sampling, longest: int, context: int | None) -> int:
-    """Return `max_tokens`, or what the context leaves after the longest prompt. BadInput where it leaves nothing."""
+    """Return `max_tokens`, or the context's rest after the longest prompt. BadInput if there is none."""
     if context is None or longest + sampling.max_tokens <= context:
         return sampling.max_tokens
     if longest >= context:
@@ -280,13 +280,13 @@ def template_name(template: Template) -> str:
 
 
 def template_settings(template: Template) -> dict[str, Any]:
-    """Return a template as it stands among the settings of a folder: its name, and its own settings where they differ from the defaults."""
+    """Return a template in the form of a folder's settings: its name, and its own settings that differ from the defaults."""
     template_values = {} if template == type(template)() else {"template_settings": encode(template, type(template))}
     return {"template": template_name(template), **template_values}
 
 
 def read_template(settings: Mapping[str, Any]) -> Template:
-    """Return the template that `template_settings` named; `chat` where none is named. BadInput for an unknown one."""
+    """Return the template that `template_settings` named; `chat` without a name. BadInput for an unknown one."""
     kinds = {template_name(kind()): kind for kind in get_args(Template)}
     name = settings.get("template", "chat")
     if name not in kinds:

@@ -1,10 +1,8 @@
-"""A graded sample, and the journal of an evaluation: every sample is a line, which is on the disk before the model is asked much more.
+"""Graded samples, and the journal of an evaluation: every sample is a line, written to the disk before the model samples much more.
 
-The stated rule for a reply that declines to answer, in English and Chinese. Where a judge says NOT_ATTEMPTED, that counts instead.
-
-A reply declines when, in one of its first two sentences or its last one, the speaker says of itself that it cannot, will not or may not
-answer, or does not know; and it is short (160 words, a Chinese one counting double), so that a solution which opens with modesty counts as
-an attempt.
+A reply is taken to decline to answer, in English or Chinese, when in one of its first two sentences or its last one the speaker says of
+itself that it cannot, will not or may not answer, or does not know; and it is short (160 words, a Chinese one counting double), so that a
+solution which opens with modesty counts as an attempt. A judge's NOT_ATTEMPTED counts instead of this rule.
 """
 
 from __future__ import annotations
@@ -67,7 +65,7 @@ _CHINESE = re.compile(
 
 
 def refuses(text: str) -> bool:
-    """Whether the visible part of a reply declines to answer."""
+    """Return True if the visible part of a reply declines to answer."""
     words = count_words(text)
     if words.en + words.rest + 2 * words.zh > LONGEST:
         return False
@@ -79,24 +77,23 @@ def _declines(sentence: str) -> bool:
     return bool(_ENGLISH.search(sentence) or _CHINESE.search(sentence))
 
 
-Key = tuple[str, int]  # problem and sample
+Key = tuple[str, int]  # (problem, number of the sample)
 Positive = Annotated[int, range(1, 1 << 31)]
-SETTING_TYPES = {  # of the settings that are read again from a folder
+SETTING_TYPES = {  # types of the settings that are read back from a folder
     "benchmark": str, "k": Positive, "problems": Positive | None, "seed": Count, "max_tokens": Positive | None,
     "model": str | None, "data": str | None,
 }  # fmt: skip
-FLUSH_S = 0.2  # how long a sample may wait for others that are written with it
+FLUSH_S = 0.2  # the longest wait of a sample for others to be written with it
 
 
 @dataclass(frozen=True)
 class GradedSample:
     """One reply to one problem, graded: a line of an evaluation's journal.
 
-    `grade`: 1 where it is right, 0 where it is wrong, what lies between where a rubric gives marks, None where nobody could grade it;
-    `reason` says why it is not right. `text`: what is visible of the reply, `thought` being the thinking apart from it (of the tiny world:
-    all that was sampled). `claim`: the answer that was read, in the form in which it votes; None where none could be read. `refused`: it
-    declines to answer, by the stated rule. `prompt`: a hash of what the model was asked, `seed`: what the sample was drawn with. `reward`:
-    the number that a reward model gave it, in files of others."""
+    `grade`: 1 if it is right, 0 if it is wrong, values between for a rubric's marks, None if it could not be graded; `reason` says why it
+    is not right. `text`: the visible part of the reply, with the thinking apart in `thought` (of the tiny world: all sampled text).
+    `claim`: the answer as read, in the form in which it votes; None if unreadable. `refused`: it declines to answer, by the stated rule.
+    `prompt`: a hash of the model's prompt, `seed`: the sample's seed. `reward`: a reward model's number, in others' files."""
 
     problem: str
     sample: Count
@@ -118,27 +115,27 @@ class GradedSample:
 
     @property
     def right(self) -> bool:
-        """Whether it is right."""
+        """True if the reply is right."""
         return self.grade == 1.0
 
     @property
     def abstained(self) -> bool:
-        """Whether nobody could grade it."""
+        """True if the reply could not be graded."""
         return self.grade is None
 
     @property
     def truncated(self) -> bool:
-        """Whether it was cut at the limit of tokens."""
+        """True if the reply was cut at the limit of tokens."""
         return self.finished == "length"
 
     def measure(self, name: str) -> float:
-        """Return a measure of this sample; `pass@1`: whether it is right. A sample without the measure has 0."""
+        """Return a measure of this sample; `pass@1` is 1 if it is right. A missing measure is 0."""
         return float(self.right) if name == "pass@1" else self.measures.get(name, 0.0)
 
 
 @dataclass(frozen=True)
 class ProblemSamples:
-    """All samples of one problem. `options`: how many options it offers, where it is a choice."""
+    """All samples of one problem. `options`: the number of its options, if it is a choice."""
 
     problem: str
     samples: tuple[GradedSample, ...]
@@ -146,14 +143,14 @@ class ProblemSamples:
 
     @property
     def verdicts(self) -> list[bool]:
-        """Whether each sample is right, in their order."""
+        """The list of whether each sample is right, in order."""
         return [sample.right for sample in self.samples]
 
 
 @dataclass(frozen=True)
 class SampleSet:
     """The samples of all problems. The flags say what was recorded: answers that can vote, rewards, texts, and whether a reply was cut.
-    `literal_votes`: answers vote together where they are spelled alike, not where they have one value."""
+    `literal_votes`: answers vote together if they are spelled alike, not if they have the same value."""
 
     problems: tuple[ProblemSamples, ...]
     answers: bool = True
@@ -166,8 +163,8 @@ class SampleSet:
 def grade_sample(
     benchmark: Benchmark, example: BenchmarkExample, reply: Reply, sample: int, prompt: Sequence[int] | str = "", seed: int | None = None
 ) -> GradedSample:
-    """Return the graded sample of a reply. A refusal is never right. Of a reply that broke its template nothing is visible, and all of it
-    is taken for a thought, unless the benchmark grades everything."""
+    """Return the graded sample of a reply. A refusal is never right. A reply that broke its template has no visible text, and all of it
+    counts as thought, unless the benchmark grades everything."""
     visible = reply.answer or ""
     if not benchmark.grades_all:
         reply = replace(reply, text=visible, answer=visible, thought=reply.text if reply.answer is None else reply.thought)
@@ -180,7 +177,7 @@ def grade_sample(
         grade=share,
         reason="" if isinstance(result.grade, Right) else result.grade.reason[:200],
         text=reply.text,
-        thought=None if benchmark.grades_all else reply.thought,  # the text is all that was sampled, thought included
+        thought=None if benchmark.grades_all else reply.thought,  # the text is everything sampled, including the thought
         claim=result.vote,
         refused=not right and reply.finished == "stop" and refuses(visible),
         tokens=reply.tokens,
@@ -195,7 +192,7 @@ def grade_sample(
 
 
 def ungraded_sample(key: Key, reply: Reply) -> GradedSample:
-    """Return a reply as a sample that nobody has graded yet."""
+    """Return a reply as a sample that is not graded yet."""
     problem, number = key
     return GradedSample(problem, number, None, text=reply.text, thought=reply.thought, tokens=reply.tokens, finished=reply.finished)
 
@@ -221,10 +218,10 @@ def sample_set(samples: Iterable[GradedSample], *, literal_votes: bool = False) 
 
 
 class SampleJournal:
-    """The folder of one evaluation, or no folder: then samples stay in memory. Opening it drops what a crash left of a last line; every
-    whole line stays, each sample once. Any thread may add.
+    """The journal in the folder of one evaluation, or in memory without a folder. Opening it drops a half-written last line; every complete
+    line is kept, each sample once. Any thread may add.
 
-    `replies`: what a folder of 0.1 holds, which kept replies and grades apart; they are to be graded and added."""
+    `replies`: the replies of a folder of 0.1, which kept replies and grades apart; they are still to be graded and added."""
 
     def __init__(self, folder: Path | None, settings: Mapping[str, Any]) -> None:
         self.folder, self.settings = folder, dict(settings)
@@ -251,7 +248,7 @@ class SampleJournal:
                 self.replies[key] = reply
 
     def add(self, sample: GradedSample) -> None:
-        """Keep a sample; one that is there already stays as it is. It is on the device a moment later, or when `flush` returns."""
+        """Keep a sample; one that is already there is unchanged. It is on the device a moment later, or when `flush` returns."""
         with self._lock:
             if (sample.problem, sample.sample) in self.samples:
                 return
@@ -261,7 +258,7 @@ class SampleJournal:
                 self._write()
 
     def flush(self) -> None:
-        """Return when every sample is on the device."""
+        """Write every sample to the device before returning."""
         with self._lock:
             self._write()
 
@@ -272,8 +269,8 @@ class SampleJournal:
         self._last_flush = time.monotonic()
 
     def keep_examples(self, examples: Sequence[BenchmarkExample]) -> None:
-        """Keep the examples as they were asked, so that the folder can be graded again when their rows have moved; those of the first start
-        stay."""
+        """Keep the examples as they were used, so that the folder can be graded again if their rows have moved; those of the first start
+        are kept."""
         if self.folder is not None and not (self.folder / EXAMPLES).exists():
             lines = (
                 json.dumps({**vars(example), "reference": encode(example.reference, Reference)}, ensure_ascii=False) for example in examples
@@ -282,7 +279,7 @@ class SampleJournal:
             replace_file(Disk(), self.folder / EXAMPLES, gzip.compress(data, 6, mtime=0))
 
     def finish(self, samples: Sequence[GradedSample], result: Mapping[str, Any]) -> None:
-        """Write the samples in their order and the result, each file whole or not at all."""
+        """Write the samples in their order and the result, each file completely or not at all."""
         self.flush()
         if self.folder is not None:
             write_evaluation(self.folder, samples, result)
@@ -297,7 +294,7 @@ def write_evaluation(folder: Path, samples: Sequence[GradedSample], result: Mapp
 
 
 def _whole_lines(path: Path) -> list[dict[str, Any]]:
-    """Return the lines of a journal, from which the last one is dropped where a crash cut it."""
+    """Return the lines of a journal, without a last line that a crash cut."""
     journal = read_journal(path)
     if journal.damaged_lines:
         raise DiskTrouble(f"{path}: line {journal.damaged_lines[0]} is damaged; delete that line and its samples are asked again")
@@ -308,7 +305,7 @@ def _whole_lines(path: Path) -> list[dict[str, Any]]:
 
 
 def old_replies(folder: Path) -> dict[Key, Reply]:
-    """Return the replies that a folder of 0.1 holds."""
+    """Return the replies in a folder of 0.1."""
     replies: dict[Key, Reply] = {}
     for line in _whole_lines(folder / OLD_REPLIES):
         with naming_file(folder / OLD_REPLIES):
@@ -320,7 +317,7 @@ def old_replies(folder: Path) -> dict[Key, Reply]:
 
 
 def read_samples(path: Path) -> list[GradedSample]:
-    """Return the graded samples of an evaluation's folder, or of a file of 0.1. DiskTrouble where it is damaged."""
+    """Return the graded samples of an evaluation's folder, or of a file of 0.1. DiskTrouble if it is damaged."""
     try:
         return [decode(line, GradedSample) for line in sample_lines(path)]
     except BadInput as error:
@@ -328,7 +325,7 @@ def read_samples(path: Path) -> list[GradedSample]:
 
 
 def read_settings(folder: Path) -> dict[str, Any]:
-    """Return how a folder's samples were asked. BadInput where it is no such folder."""
+    """Return the settings of a folder's samples. BadInput if it is not such a folder."""
     path = folder / SETTINGS
     if not path.is_file():
         raise BadInput(f"{folder}: no {SETTINGS} in it; a folder that `aha eval --out` wrote is needed")
@@ -338,7 +335,7 @@ def read_settings(folder: Path) -> dict[str, Any]:
 
 
 def read_examples(folder: Path) -> list[BenchmarkExample] | None:
-    """Return the examples that were kept with the samples; None where none were."""
+    """Return the examples that were kept with the samples; None if there are none."""
     path = folder / EXAMPLES
     if not path.is_file():
         return None

@@ -1,6 +1,6 @@
-"""What more thinking buys: accuracy by the samples that are drawn and by the tokens a thought may have, and what a solved problem costs.
+"""Test-time scaling: accuracy by the number of samples and by the tokens of a thought, and the cost of a solved problem.
 
-Judged samples in, curves out; nothing here asks a model."""
+Judged samples in, curves out; no model is used here."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ STEPS = 9  # budgets between a sixteenth of the longest reply and all of it
 
 @dataclass(frozen=True)
 class Point:
-    """An accuracy with its interval over problems. `x`: samples, tokens of thinking, or times that it was told to go on; `tokens`: what
-    was said for it, a problem on average, where that is known."""
+    """An accuracy with its interval over problems. `x`: samples, tokens of thinking, or the times that the model was told to go on;
+    `tokens`: the average tokens spent per problem, if known."""
 
     x: float
     value: Interval
@@ -32,11 +32,11 @@ class Point:
 
     @property
     def tokens_per_solution(self) -> float | None:
-        """Tokens for each problem that is solved, the failures' tokens included."""
+        """The tokens per solved problem, including those of failures."""
         return self.tokens / self.value.value if self.tokens is not None and self.value.value > 0 else None
 
     def to_json(self, x: str) -> dict[str, Any]:
-        """The names that programs read."""
+        """Return the point under the names that programs read."""
         value = self.value
         record = {x: self.x, "accuracy": value.value, "ci95": [value.low, value.high]}
         return record | ({} if self.tokens is None else {"tokens": self.tokens, "tokens_per_solved": self.tokens_per_solution})
@@ -44,20 +44,20 @@ class Point:
 
 @dataclass(frozen=True)
 class Curve:
-    """A way to spend more, from its cheapest point to its dearest. `x` names what its points count."""
+    """A way to spend more, from its cheapest point to its most expensive. `x` names what its points count."""
 
     name: str
     x: str
     points: tuple[Point, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """The names that programs read."""
+        """Return the curve under the names that programs read."""
         return {"name": self.name, "points": [point.to_json(self.x) for point in self.points]}
 
 
 @dataclass(frozen=True)
 class Arm:
-    """The same problems answered under one budget. `x`: tokens of thinking, or times that it was told to go on."""
+    """The same problems answered under one budget. `x`: tokens of thinking, or the times that the model was told to go on."""
 
     x: int
     problems: tuple[ProblemSamples, ...]
@@ -65,7 +65,7 @@ class Arm:
 
 @dataclass(frozen=True)
 class Level:
-    """Problems of one difficulty, which half of the samples decides; the curves are of the other half."""
+    """The problems of one difficulty, by half of the samples; the curves are of the other half."""
 
     name: str
     problems: int
@@ -76,11 +76,11 @@ class Level:
 
     @property
     def tokens_per_solution(self) -> float | None:
-        """Tokens for each problem that is solved by a sample of each."""
+        """The tokens per solved problem, with one sample of each."""
         return self.curves[0].points[0].tokens_per_solution
 
     def to_json(self) -> dict[str, Any]:
-        """The names that programs read."""
+        """Return the level under the names that programs read."""
         record: dict[str, Any] = {"level": self.name, "problems": self.problems, "pass@1": self.pass_at_1}
         record |= {"tokens": self.tokens, "tokens_right": self.tokens_right, "tokens_per_solved": self.tokens_per_solution}
         return record | {"curves": [curve.to_json() for curve in self.curves]}
@@ -88,8 +88,8 @@ class Level:
 
 @dataclass(frozen=True)
 class Scaling:
-    """All that is known of a model's scaling on a benchmark. `samples` by n; `budget` by the tokens of a thought; `longer` by how often it
-    was told to go on, the first point without."""
+    """The scaling of a model on a benchmark. `samples` by n; `budget` by the tokens of a thought; `longer` by the times that the model was
+    told to go on, from 0."""
 
     problems: int
     k: int
@@ -99,7 +99,7 @@ class Scaling:
     levels: tuple[Level, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """The names that programs read; accuracies are shares."""
+        """Return the scaling under the names that programs read; accuracies are shares."""
         alone = self.samples[0].points[0]
         return {
             "problems": self.problems,
@@ -121,7 +121,8 @@ def scaling(
     longer: Sequence[Arm] = (),
     seed: int = 0,
 ) -> Scaling:
-    """The curves of judged samples, and of those that were cut or told to go on, where any were. Without tokens there are no budgets."""
+    """Return the curves of judged samples, and of those that were cut or told to go on, if there are any. Without token counts there are no
+    budgets."""
     counts = [sample.tokens for part in samples.problems for sample in part.samples]
     lengths = [tokens for tokens in counts if tokens is not None]
     limits = [arm.x for arm in cut if arm.x] or (budgets(max(lengths))[1:] if lengths and len(lengths) == len(counts) else [])
@@ -140,8 +141,8 @@ def scaling(
 
 
 def sample_curves(samples: SampleSet, scorers: Mapping[str, Sequence[Sequence[float]]], seed: int = 0) -> list[Curve]:
-    """pass@n; cons@n where answers can vote; and for each scorer, which gave every sample of every problem a number, the best of n and the
-    vote that weighs. n: the powers of two and the fewest samples of a problem."""
+    """Return pass@n; cons@n if answers can vote; and for each scorer, which gave every sample of every problem a number, best of n and the
+    weighted vote. n: the powers of two and the fewest samples of a problem."""
     k = min(len(part.samples) for part in samples.problems)
     counts = powers(k)
     tokens = mean_tokens(samples.problems)
@@ -162,12 +163,12 @@ def sample_curves(samples: SampleSet, scorers: Mapping[str, Sequence[Sequence[fl
 
 
 def powers(most: int) -> list[int]:
-    """1, 2, 4, … and `most`."""
+    """Return 1, 2, 4, … and `most`."""
     return sorted({1 << power for power in range(most.bit_length()) if 1 << power <= most} | {most})
 
 
 def mean_tokens(problems: Sequence[ProblemSamples]) -> float | None:
-    """Of a sample, where every one was counted."""
+    """Return the mean tokens of a sample, or None if some are unknown."""
     counts = [sample.tokens for part in problems for sample in part.samples]
     lengths = [tokens for tokens in counts if tokens is not None]
     return sum(lengths) / len(lengths) if lengths and len(lengths) == len(counts) else None
@@ -181,7 +182,7 @@ def _by_count(
     tokens: float | None,
     seed: int,
 ) -> Curve:
-    """`alone`: every sample by itself, where that is what the curve says of one."""
+    """Return the curve over n. `alone`: every sample by itself, if the curve's value at 1 is about one sample."""
 
     def point(n: int) -> Point:
         samples = alone if n == 1 and alone is not None else [[values[n - 1]] for values in by_problem]
@@ -194,12 +195,12 @@ def _by_count(
 
 
 def budgets(longest: int) -> tuple[int, ...]:
-    """No thinking at all, and from a sixteenth of the longest reply to all of it, each √2 times the one before."""
+    """Return the budgets: no thinking, and from a sixteenth of the longest reply to all of it, each √2 times the previous one."""
     return tuple(sorted({0, *(round(longest * 2 ** (-step / 2)) for step in range(STEPS))}))
 
 
 def cut_off(problems: Sequence[ProblemSamples], limits: Sequence[int], seed: int = 0) -> Curve:
-    """What the samples are worth when a reply has so many tokens and no more: whoever has not finished by then is wrong."""
+    """Return the accuracy if replies were limited to so many tokens: a reply that has not finished by then is wrong."""
 
     def cut(part: ProblemSamples, limit: int) -> ProblemSamples:
         lengths = [(sample, _length(sample)) for sample in part.samples]
@@ -215,7 +216,7 @@ def cut_off(problems: Sequence[ProblemSamples], limits: Sequence[int], seed: int
 
 
 def arm_curve(name: str, x: str, arms: Sequence[Arm], seed: int = 0) -> Curve:
-    """pass@1 of each arm."""
+    """Return the curve of pass@1 of each arm."""
     points = (Point(arm.x, mean_interval([part.verdicts for part in arm.problems], seed), mean_tokens(arm.problems)) for arm in arms)
     return Curve(name, x, tuple(points))
 
@@ -234,7 +235,8 @@ def _length(sample: GradedSample) -> int:
 
 
 def halves(samples: SampleSet) -> tuple[SampleSet, SampleSet]:
-    """The samples that are measured and those that say how hard a problem is: no sample does both, or luck would sort the problems."""
+    """Split the samples into those that are measured and those that give the difficulty: if a sample did both, luck would sort the
+    problems."""
 
     def half(first: bool) -> SampleSet:
         def cut(part: ProblemSamples) -> ProblemSamples:
@@ -247,7 +249,7 @@ def halves(samples: SampleSet) -> tuple[SampleSet, SampleSet]:
 
 
 def by_level(samples: SampleSet, arms: Sequence[Arm] = (), seed: int = 0) -> list[Level]:
-    """Each level that has a problem, the hardest first. Nothing where a problem has one sample only. `arms` are cuts at a budget, of
+    """Return each level that has a problem, the hardest first; empty if a problem has one sample only. `arms` are cuts at a budget, of
     samples of the measured half."""
     if min(len(part.samples) for part in samples.problems) < 2:
         return []

@@ -37,7 +37,7 @@ NAMING_FIELDS = {
     "lc_win_rate": "alpaca_eval",
     "percentile": "codeforces",
     "score": "arena_hard",
-}  # fields of results without a benchmark name
+}  # for results that name no benchmark
 PER_CENT = {"LC-winrate": "lc_win_rate", "GPT-4-1106": "score", "Percentile": "percentile", "rating": "rating", "Rating": "rating"}
 
 

@@ -1,4 +1,4 @@
-"""Arena-Hard: battles against one baseline, judged twice each with the answers in both orders."""
+"""Arena-Hard: battles against one baseline, each judged twice, with the answers in both orders."""
 
 from aha.evals.arena.battles import (
     Battle,

@@ -1,8 +1,7 @@
-"""Files of judgments or of battles, as published, to battles of a model against the baseline.
+"""Published files of judgments or battles, read as battles of a model against the baseline.
 
-The judge's verdict: five grades, of which the outer two weigh three times.
-
-How an answer is written: its length, and how much Markdown it shows. Read from the answer's own record where that has counts.
+A judge's verdict has five grades, of which the outer two weigh three times. The style of an answer is its length and its amount of
+Markdown, taken from the counts in the answer's own record if there are any.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from aha.evals.files import read_rows
 
 WEIGHT = 3
 _LABELS = (re.compile(r"\[\[([AB<>=]+)\]\]"), re.compile(r"\[([AB<>=]+)\]"))
-_WINS: dict[str, tuple[float, ...]] = {  # of A
+_WINS: dict[str, tuple[float, ...]] = {  # the wins of A
     "A>>B": (1.0,) * WEIGHT,
     "A>B": (1.0,),
     "A=B": (0.5,),
@@ -30,7 +29,7 @@ _WINS |= {"B<<A": _WINS["A>>B"], "B<A": _WINS["A>B"], "B=A": _WINS["A=B"], "A<B"
 
 
 def verdict(judgment: str) -> str | None:
-    """The last label in double brackets, else the last in single ones, in capitals; `None` without any: the game does not count."""
+    """Return the last label in double brackets, else the last in single ones, in capitals; `None` without any: the game does not count."""
     for label in _LABELS:
         if labels := label.findall(judgment.upper()):
             return str(labels[-1]).strip()
@@ -38,7 +37,7 @@ def verdict(judgment: str) -> str | None:
 
 
 def wins_of_a(label: str) -> tuple[float, ...] | None:
-    """One entry a battle: 1 where A won, 1/2 for a tie, 0. `None` for what is no label."""
+    """Return one entry per battle: 1 if A won, 1/2 for a tie, else 0. `None` for an unknown label."""
     return _WINS.get(label)
 
 
@@ -51,7 +50,7 @@ FORMS = "question_id, model, judge, games (judgments) or question_id, model_a, m
 
 @dataclass(frozen=True)
 class Battle:
-    """`wins`: 1 where the model beat the baseline, 1/2 for a tie, 0. A verdict that weighs three is three battles."""
+    """A battle of a model with the baseline. `wins`: 1 if it won, 1/2 for a tie, else 0. A verdict that weighs three is three battles."""
 
     question: str
     model: str
@@ -60,8 +59,8 @@ class Battle:
 
 @dataclass(frozen=True)
 class BattleSet:
-    """What files hold: battles of models against the `baseline`, and what is left out of them. `incomplete`: records with other than two
-    games; `silent`: games without a verdict, and in v2.0 the other game of their question."""
+    """The content of files: battles of models against the `baseline`, and counts of excluded data. `incomplete`: records without exactly
+    two games; `silent`: games without a verdict, and in v2.0 the other game of their question."""
 
     battles: list[Battle]
     baseline: str
@@ -70,12 +69,12 @@ class BattleSet:
 
 
 def read_battles(paths: Sequence[Path], version: Version = "v0.1", baseline: str | None = None) -> list[Battle]:
-    """Every battle of the files, as `read_battle_set` has them."""
+    """Return every battle of the files, as in `read_battle_set`."""
     return read_battle_set(paths, version, baseline).battles
 
 
 def read_battle_set(paths: Sequence[Path], version: Version = "v0.1", baseline: str | None = None) -> BattleSet:
-    """Every battle of the files, judgments and battles alike. BadInput for other columns, more than one judge, a judgment given twice."""
+    """Read every battle of files of judgments or battles. BadInput for other columns, several judges or a repeated judgment."""
     battles: list[Battle] = []
     counts: Counter[tuple[str, str]] = Counter()
     judges: set[str] = set()
@@ -135,7 +134,7 @@ def _games(where: str, row: Mapping[str, Any]) -> list[Any]:
 
 
 def _battles_of_games(where: str, row: Mapping[str, Any], games: Sequence[Any], version: Version) -> list[list[Battle]]:
-    """The battles of each game that counts. The baseline is A in the first game and B in the second."""
+    """Return the battles of each game that counts. The baseline is A in the first game and B in the second."""
     first, second = (_label(where, game["score"]) for game in games)
     if version == "v2.0" and (first is None or second is None):
         return []
@@ -161,7 +160,7 @@ def _check_battles(path: Path, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def _baseline(path: Path, rows: Sequence[dict[str, Any]], usual: str) -> str:
-    """The model that fights in every battle: the usual one where it does, else the one that is always model_a."""
+    """Return the model in every battle: the usual baseline if it is in all, else the model that is always model_a."""
     always: set[str] = set.intersection(*({str(row["model_a"]), str(row["model_b"])} for row in rows))
     first = {str(row["model_a"]) for row in rows}
     candidates = [usual, *(first if len(first) == 1 else set()), *(always if len(always) == 1 else set())]
@@ -187,7 +186,7 @@ _PIECE = re.compile(r"\w+|[^\w\s]")
 
 @dataclass(frozen=True)
 class Style:
-    """`length` in tokens, or in words and signs where `counted` is false: nobody has counted tokens, and neither is a tokenizer at hand."""
+    """The style of an answer. `length` in tokens, or, if `counted` is false, in words and signs, for want of a token count."""
 
     length: float
     headers: float
@@ -197,12 +196,12 @@ class Style:
 
 
 def read_styles(paths: Sequence[Path]) -> dict[tuple[str, str], Style]:
-    """By (model, question). BadInput for a record that is no answer."""
+    """Return the styles by (model, question). BadInput for a record that is not an answer."""
     return {(model, question): _recorded_style(row) or style_of(_answer(where, row)) for where, model, question, row in _rows(paths)}
 
 
 def read_answers(paths: Sequence[Path]) -> dict[str, dict[str, str]]:
-    """The texts, by model and question."""
+    """Return the texts by model and question."""
     answers: dict[str, dict[str, str]] = {}
     for where, model, question, row in _rows(paths):
         answers.setdefault(model, {})[question] = _answer(where, row)
@@ -210,7 +209,7 @@ def read_answers(paths: Sequence[Path]) -> dict[str, dict[str, str]]:
 
 
 def _rows(paths: Sequence[Path]) -> Iterator[tuple[str, str, str, Mapping[str, Any]]]:
-    """Place, model, question and the record."""
+    """Yield (place, model, question, record) of each answer."""
     for path in paths:
         for number, row in enumerate(read_rows(path), start=1):
             where = f"{path}, record {number}"
@@ -221,7 +220,7 @@ def _rows(paths: Sequence[Path]) -> Iterator[tuple[str, str, str, Mapping[str, A
 
 
 def style_of(text: str) -> Style:
-    """Counted here, code blocks left out of the Markdown."""
+    """Count the style of a text here, with code blocks left out of the Markdown."""
     prose = _CODE.sub("", text)
     headers, lists, bold = (len(pattern.findall(prose)) for pattern in (_HEADER, _LIST, _BOLD))
     return Style(len(_PIECE.findall(text)), headers, lists, bold, counted=False)

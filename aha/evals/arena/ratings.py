@@ -1,11 +1,8 @@
-"""Scores: win rates against the baseline, which are what a Bradley-Terry fit gives where every battle is against it.
+"""Scores: win rates against the baseline, which a Bradley-Terry fit gives as well if every battle is against it.
 
-All that is said of battles, under the names that programs read: of published files and of fresh judgments alike.
-
-Scores with the style taken out: the fit gets four more columns, the differences in length, headers, lists and bold.
-
-All models are fitted together, so a score depends on who else is there; published tables hold dozens of models. Length and Markdown are
-controlled together or not at all.
+The numbers have the same names for published files and for fresh judgments. Scores with the style taken out have four more columns in the
+fit: the differences in length, headers, lists and bold. All models are fitted together, so a score depends on the other models; published
+tables hold dozens of models. Length and Markdown are controlled together or not at all.
 """
 
 from __future__ import annotations
@@ -31,9 +28,9 @@ BASELINE = "baseline"
 
 @dataclass(frozen=True)
 class Rating:
-    """Per cent. `ci95` resamples battles, as published intervals do; `ci95_questions` whole questions, whose battles are not independent,
-    and is Wilson's for a model that won every battle or none. `ci90` resamples battles too: the interval that v2.0 publishes. `n`
-    battles."""
+    """A model's score in per cent, from `n` battles. `ci95` resamples battles, as published intervals do; `ci95_questions` resamples whole
+    questions, whose battles are not independent, and is Wilson's for a model that won every battle or none. `ci90` resamples battles too:
+    the interval that v2.0 publishes."""
 
     model: str
     score: float
@@ -44,7 +41,7 @@ class Rating:
 
 
 def ratings(battles: Sequence[Battle], seed: int = 0, resamples: int = RESAMPLES) -> list[Rating]:
-    """Every model's, the best first."""
+    """Return every model's rating, the best first."""
     models = dict.fromkeys(battle.model for battle in battles)
     return sorted((_rating(model, battles, seed, resamples) for model in models), key=lambda rating: -rating.score)
 
@@ -66,7 +63,7 @@ def _rating(model: str, battles: Sequence[Battle], seed: int, resamples: int) ->
 
 
 def _by_question(battles: Sequence[Battle], draw: np.random.Generator, resamples: int) -> Floats:
-    """The score of each resample of whole questions."""
+    """Return the score in each resample of whole questions."""
     numbers = {question: number for number, question in enumerate(dict.fromkeys(battle.question for battle in battles))}
     sums, counts = np.zeros(len(numbers)), np.zeros(len(numbers))
     for battle in battles:
@@ -93,21 +90,21 @@ def _between(values: Floats, tail: float) -> tuple[float, float]:
 
 
 def bradley_terry(battles: Sequence[Battle]) -> dict[str, float]:
-    """The same scores by the published way: a logistic fit of Elo points without penalty, read as win rates against the baseline."""
+    """Return the same scores by the published method: a logistic fit of Elo points, read as win rates against the baseline."""
     table = RatingTable.of(battles)
     points = ELO * fit(table, penalty=1e-9, unit=log(10))
     return {model: expected(points[number] - points[0]) for number, model in enumerate(table.models) if number}
 
 
 def expected(points: float) -> float:
-    """The win rate in per cent of a model so many Elo points above its opponent."""
+    """Return the win rate in per cent of a model so many Elo points above its opponent."""
     return float(100 / (1 + 10 ** (-points / ELO)))
 
 
 @dataclass(frozen=True)
 class RatingTable:
-    """Battles as columns. `models`: the baseline first; `number`: of each battle's model; `wins`: how much of it the model won; `styles`: a
-    column for each difference in style that is controlled for, none without."""
+    """The battles as columns. `models`: the baseline first; `number`: each battle's model; `wins`: the model's share of the battle;
+    `styles`: a column for each controlled difference in style, or none."""
 
     models: tuple[str, ...]
     number: npt.NDArray[np.int64]
@@ -116,24 +113,24 @@ class RatingTable:
 
     @classmethod
     def of(cls, battles: Sequence[Battle], baseline: str = BASELINE, styles: Floats | None = None) -> RatingTable:
-        """Of battles and, a row each, their differences in style."""
+        """Return the table of battles and, one row per battle, their differences in style."""
         models = {model: place for place, model in enumerate((baseline, *dict.fromkeys(battle.model for battle in battles)))}
         number = np.asarray([models[battle.model] for battle in battles])
         wins = np.asarray([battle.wins for battle in battles])
         return cls(tuple(models), number, wins, np.zeros((len(battles), 0)) if styles is None else styles)
 
     def by_model(self, values: Floats) -> Floats:
-        """The sums of the battles' values by model, and for the baseline, which loses what the others win, less all of them."""
+        """Return the sums of the battles' values by model; the baseline's is minus the sum of all, as it loses what the others win."""
         sums: Floats = np.bincount(self.number, weights=values, minlength=len(self.models)).astype(np.float64)
         sums[0] = -values.sum()
         return sums
 
 
 def fit(table: RatingTable, penalty: float, unit: float = 1.0, counts: Floats | float = 1.0, start: Floats | None = None) -> Floats:
-    """The strengths of the models, then the weights of the styles, that minimise Σ counts · cross-entropy + penalty / 2 · |w|² by Newton's
-    steps, where a battle's log-odds are unit · (its model's strength - the baseline's) + its styles · their weights.
+    """Return the strengths of the models, then the weights of the styles, that minimise Σ counts · cross-entropy + penalty / 2 · |w|² by
+    Newton's method, where a battle's log-odds are unit · (its model's strength - the baseline's) + its styles · their weights.
 
-    Nothing here has a column for each model: sums over each model's battles are all that a step needs."""
+    No matrix has a column for each model: the steps need only sums over each model's battles."""
     models, styles = len(table.models), table.styles
     weights = np.zeros(models + styles.shape[1]) if start is None else start
     for _ in range(STEPS):
@@ -150,7 +147,7 @@ def fit(table: RatingTable, penalty: float, unit: float = 1.0, counts: Floats | 
 
 
 def _bend(table: RatingTable, curves: Floats, unit: float) -> Floats:
-    """The second derivatives, from each battle's."""
+    """Return the second derivatives of the loss from those of each battle."""
     models, styles = len(table.models), table.styles
     bend = np.zeros((models + styles.shape[1],) * 2)
     curve = table.by_model(curves)
@@ -163,12 +160,12 @@ def _bend(table: RatingTable, curves: Floats, unit: float) -> Floats:
 
 
 STYLE_RESAMPLES = 100
-Heartbeat = Callable[[int, int], None]  # fits that are done, and how many there will be
+Heartbeat = Callable[[int, int], None]  # (fits done, fits in all)
 
 
 @dataclass(frozen=True)
 class StyleScore:
-    """Per cent, the style of all answers being alike. `level`: how much of the resamples `interval` holds, as each version publishes it."""
+    """A score in per cent at equal style of all answers. `level`: the coverage of `interval`, as each version publishes it."""
 
     model: str
     score: float
@@ -185,8 +182,8 @@ def controlled_ratings(
     resamples: int = STYLE_RESAMPLES,
     heartbeat: Heartbeat = lambda done, of: None,
 ) -> list[StyleScore]:
-    """v0.1: one fit with an L2 penalty, its score and the 95 % interval of resampled battles. v2.0: the median and the 90 % interval of
-    fits without penalty. BadInput for an answer that is missing. `heartbeat` hears of every fit."""
+    """Return scores with the style taken out. v0.1: one fit with an L2 penalty, its score and the 95 % interval of resampled battles. v2.0:
+    the median and the 90 % interval of fits without penalty. BadInput for a missing answer. `heartbeat` is called after every fit."""
     base = baseline or BASELINES[version]
     table = RatingTable.of(battles, base, _differences(battles, styles, base, version))
     first = _fit(table, version)
@@ -206,20 +203,20 @@ def controlled_ratings(
 
 
 def _fit(table: RatingTable, version: Version, counts: Floats | float = 1.0, start: Floats | None = None) -> Floats:
-    """v0.1 counts every battle twice and works in units of ln 10, which the penalty feels."""
+    """Fit the table of a version: v0.1 counts every battle twice and works in units of ln 10, which affects its penalty."""
     if version == "v0.1":
         return fit(table, penalty=1.0, unit=log(10), counts=2.0 * counts, start=start)
     return fit(table, penalty=1e-6, counts=counts, start=start)
 
 
 def _scores(weights: Floats, models: int, version: Version) -> Floats:
-    """Win rates in per cent against the baseline, which comes first."""
+    """Return win rates in per cent against the baseline, which comes first."""
     elo = ELO if version == "v0.1" else ELO / log(10)
     return np.asarray([expected(elo * (strength - weights[0])) for strength in weights[:models]])
 
 
 def _differences(battles: Sequence[Battle], styles: Mapping[tuple[str, str], Style], baseline: str, version: Version) -> Floats:
-    """Model minus baseline, each column with mean 0 and deviation 1 over all battles."""
+    """Return model minus baseline, each column with mean 0 and deviation 1 over all battles."""
     rows = [
         _features(_style(styles, battle.model, battle.question), _style(styles, baseline, battle.question), version) for battle in battles
     ]
@@ -255,8 +252,8 @@ def scores_of(
     baseline: str | None = None,
     heartbeat: Heartbeat = lambda done, of: None,
 ) -> list[dict[str, Any]]:
-    """One a model, the best first; then the baseline's own, 50 by definition, where there are several models or it is judged itself. Per
-    cent. With `styles` of all answers, the score with the style taken out stands beside."""
+    """Return one score per model, the best first, in per cent; then the baseline's own, 50 by definition, if there are several models or it
+    is judged itself. With `styles` of all answers, the style-controlled score is added."""
     base, even = baseline or BASELINES[version], (50.0, 50.0)
     contests = [battle for battle in battles if battle.model != base]
     style_scores = controlled_ratings(contests, styles, version, base, heartbeat=heartbeat) if styles and contests else []

@@ -1,4 +1,4 @@
-"""Every benchmark by the name a person types. A new one is a value in a file here, and stands in that file's `BENCHMARKS`."""
+"""Every benchmark by the name that a person types. A new one is a value in a file here, listed in that file's `BENCHMARKS`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FROM_FILES = ("swe_bench_verified", "aider_polyglot")  # run elsewhere; their re
 
 
 def benchmark(name: str) -> Benchmark:
-    """Return the benchmark of that name, `-` being as good as `_`. BadInput, with the nearest names, for any other."""
+    """Return the benchmark of that name; `-` counts as `_`. BadInput, with the nearest names, for any other name."""
     if name in FROM_FILES:
         raise BadInput(f"{name}: it runs elsewhere; read its results with aha eval {name} --results FILE")
     plain = name.lower().replace(".", "")

@@ -41,7 +41,7 @@ FOUR = (("choice0", "choice1", "choice2", "choice3"), ("A", "B", "C", "D"))
 
 
 def _options(fields: Fields) -> list[str]:
-    """From a list, or from four columns."""
+    """Return the options of a row, from a list or from four columns."""
     for name in ("options", "choices"):
         if isinstance(fields.get(name), dict):
             return [str(option) for option in fields[name].get("text", fields[name].values())]
@@ -67,7 +67,7 @@ def _mmlu(fields: Fields, stem: str, number: int) -> BenchmarkExample:
 
 
 def _redux(fields: Fields, stem: str, number: int) -> BenchmarkExample:
-    """The answer as it was corrected; where there are several or none, the question is left out."""
+    """Return the example with the corrected answer; a question with several answers or none is left out."""
     options = _options(fields)
     kind, correction = str(fields.get("error_type") or "ok"), fields.get("correct_answer")
     answer = correction if kind == "wrong_groundtruth" and correction not in (None, "") else pick(fields, "answer")
@@ -92,7 +92,7 @@ def _pro(fields: Fields, stem: str, number: int) -> BenchmarkExample:
 
 
 def gpqa_example(fields: Fields, stem: str, number: int) -> BenchmarkExample:
-    """The options stand in simple-evals' order for the row's place, which is stored with the example."""
+    """Return the example with its options in simple-evals' order for the row's place, which is stored with the example."""
     texts = [pick_text(fields, name) for name in ("Correct Answer", "Incorrect Answer 1", "Incorrect Answer 2", "Incorrect Answer 3")]
     question, order = pick_text(fields, "Question"), permutation(number)
     if _CIPHER.fullmatch(question):
@@ -107,7 +107,8 @@ def gpqa_example(fields: Fields, stem: str, number: int) -> BenchmarkExample:
 
 
 def permute_gpqa(example: BenchmarkExample, sample: int) -> BenchmarkExample:
-    """Each repeat of the test draws new orders, after those of the repeat before it: `rows` is how many each takes."""
+    """Return the example in its order for this sample. Each repeat of the test draws new orders after those of the repeat before: `rows` is
+    the number of orders that a repeat draws."""
     assert isinstance(example.reference, Choice)
     first, order = example.about["permutation"], permutation(example.about["row"] + sample * example.about["rows"])
     before = example.reference.options
@@ -118,7 +119,7 @@ def permute_gpqa(example: BenchmarkExample, sample: int) -> BenchmarkExample:
 
 
 def grade_gpqa(example: BenchmarkExample, reply: Reply) -> ReplyGrade:
-    """The vote is the letter that the option has in the first repeat: samples that see other orders vote for the same options."""
+    """Grade a choice; the vote is the option's letter in the first repeat, so that samples with other orders vote for the same options."""
     result = by_chain(gpqa)(example, reply)
     if result.vote is None or "first" not in example.about:
         return result
@@ -127,7 +128,7 @@ def grade_gpqa(example: BenchmarkExample, reply: Reply) -> ReplyGrade:
 
 
 def permutation(number: int) -> tuple[int, ...]:
-    """The `number`-th draw, from 1 on, of one generator that goes on from row to row and from repeat to repeat."""
+    """Return the `number`-th draw, from 1 on, of one generator that continues from row to row and from repeat to repeat."""
     return _orders(1 << number.bit_length())[number - 1]
 
 

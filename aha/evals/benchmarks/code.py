@@ -35,7 +35,7 @@ PYTHON = ("python", "py", "python3")
 
 
 def code_rows(prompt: Callable[[Fields, Asserts | Calls | Stdio, str], str], *categories: str) -> ReadRow:
-    """Rows that hold tests, in the forms that `tasks.code` reads."""
+    """Return a reader of rows with tests, in the forms that `tasks.code` reads."""
 
     def read(fields: Fields, stem: str, number: int) -> BenchmarkExample:
         language = str(fields.get("language") or "python").lower()
@@ -56,7 +56,7 @@ def code_rows(prompt: Callable[[Fields, Asserts | Calls | Stdio, str], str], *ca
 
 
 def run_program(example: BenchmarkExample, reply: Reply) -> ReplyGrade:
-    """The program in the reply against the row's tests; nothing to run is wrong."""
+    """Run the program in the reply against the row's tests; a reply without a program is wrong."""
     text = reply.answer or ""
     if isinstance(example.reference, Open):
         return ReplyGrade(Abstained(f"programs in {example.category} are not run here"), text.strip()[:200] or None)
@@ -96,12 +96,12 @@ def _program(fields: Fields, reference: Asserts | Calls | Stdio, question: str) 
 
 
 def _mbpp_test(example: BenchmarkExample) -> bool:
-    """Tasks 11 to 510 of the full file; a file with other names is taken whole."""
+    """Return True for tasks 11 to 510 of the full file; a file with other names is used as a whole."""
     return not example.id.isdecimal() or 11 <= int(example.id) <= 510
 
 
 def _in_the_papers_time(example: BenchmarkExample) -> bool:
-    """Contests from August 2024 to January 2025, where the row says when it was."""
+    """Return True for contests from August 2024 to January 2025, and for rows without a date."""
     day = example.about.get("contest_date")
     try:
         return day is None or FIRST <= date.fromisoformat(str(day)[:10]) <= LAST

@@ -13,7 +13,7 @@ HASHES = "####"
 
 
 def problems(language: Language, reference: Callable[[Fields], Reference], *categories: str) -> ReadRow:
-    """Rows with a problem and an answer."""
+    """Return a reader of rows with a problem and an answer."""
 
     def read(fields: Fields, stem: str, number: int) -> BenchmarkExample:
         question = pick_text(fields, "problem", "question", "Problem", "Question")

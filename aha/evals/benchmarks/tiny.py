@@ -22,10 +22,10 @@ from aha.template import ChatTemplate, Delimited, Short
 from aha.text import language_share, mixes_languages, reflects
 from aha.types import Number, Open, Problem, Reply, Right, Wrong
 
-SHORT = 32  # tokens within which a right reply counts for pass@1_short
+SHORT = 32  # the most tokens of a right reply that counts for pass@1_short
 SAMPLING = Sampling(temperature=1.0, top_p=1.0, max_tokens=300)
 LICENCE = "generated here; no licence is needed"
-WORLD_PLACE = -3  # the rollout that the tiny world's seeds belong to: none that trains, is probed or evaluated
+WORLD_PLACE = -3  # the rollout number in the tiny world's seeds: no training, probe or evaluation has it
 
 REASONING: dict[str, ChainProblems | CountdownProblems | ProgramProblems] = {
     "countdown": CountdownProblems(split="held-out"),
@@ -47,9 +47,9 @@ def _countdown_examples(numbers: int, problems: int, prompts: int, seed: int) ->
 
 
 def grade_countdown(example: BenchmarkExample, reply: Reply, short: int = SHORT) -> ReplyGrade:
-    """Grade the answer that the template reads. `lenient`: right by the last expression anywhere in the text, so that a model that breaks
-    the template is not taken for one that cannot solve. Expressions vote together where they are spelled alike up to blanks: equal values
-    do not make `2 * 3` of `3 + 3`."""
+    """Grade the answer that the template reads. `lenient`: right by the last expression anywhere in the text, so that a broken template is
+    not taken for inability. Expressions vote together if they are spelled alike up to blanks: equal values do not make `2 * 3` of `3 +
+    3`."""
     verdict = grade(example.reference, reply.answer)
     right = isinstance(verdict, Right)
     measures = {
@@ -94,7 +94,7 @@ def _world_examples(problems: int, prompts: int, seed: int) -> list[BenchmarkExa
 
 def grade_world(example: BenchmarkExample, reply: Reply) -> ReplyGrade:
     """Grade reasoning by its answer, and a general prompt by the rubric without its noise. `consistency`: the share of words in the
-    prompt's language, of the thought where there is one, else of the whole reply. `safe` is measured where there is something to refuse."""
+    prompt's language, in the thought if there is one, else in the whole reply. `safe` is measured if there is something to refuse."""
     words = reply.text if reply.thought is None else reply.thought or str(reply.answer)
     kind = "general" if isinstance(example.reference, Open) else "reasoning"
     measures = {
@@ -115,7 +115,7 @@ def grade_world(example: BenchmarkExample, reply: Reply) -> ReplyGrade:
 
 
 def seed_by_place(seed: int, place: int, problem: str, sample: int, rollout: int = WORLD_PLACE) -> int:
-    """Return a seed that depends on the places of the problem and the sample, as it does in training."""
+    """Return a seed that depends on the places of the problem and the sample, as in training."""
     return seed_for(seed, rollout, place, sample)
 
 
@@ -158,8 +158,8 @@ def last_number(text: str | None) -> str | None:
 
 
 def grade_last_number(example: BenchmarkExample, reply: Reply) -> ReplyGrade:
-    """Grade the last number of the answer, whatever stands around it: of the whole reply where the template knows no tags, which is as
-    lenient as can be, and of what stands after the thought where it does."""
+    """Grade the last number of the answer, whatever surrounds it: of the whole reply if the template has no tags, which is most lenient,
+    else of the text after the thought."""
     assert isinstance(example.reference, Number)
     number = last_number(reply.answer)
     right = number is not None and Fraction(number) == Fraction(example.reference.value)

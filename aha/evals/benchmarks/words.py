@@ -1,4 +1,4 @@
-"""Questions whose answers are words: spans of a passage, short facts that a model judges, instructions to keep, and open ones."""
+"""Questions whose answers are words: spans of a passage, short facts that a model judges, instructions to follow, and open ones."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _DASHES = "‐‑‒–—―−-"
 
 
 def _drop(fields: Fields, stem: str, number: int) -> BenchmarkExample:
-    """The form of simple-evals (context, ref_text with bars between) or the hub's (passage, question, answers_spans)."""
+    """Read a row in the form of simple-evals (context, ref_text with bars between) or of the hub (passage, question, answers_spans)."""
     if "context" in fields:
         passage, values = pick_text(fields, "context"), pick_text(fields, "ref_text").split("|")
     else:
@@ -43,7 +43,7 @@ def _drop(fields: Fields, stem: str, number: int) -> BenchmarkExample:
 
 
 def grade_drop(example: BenchmarkExample, reply: Reply) -> ReplyGrade:
-    """Exact match and the F1 of words against each reference, of which the best counts."""
+    """Grade by exact match and by the F1 of words, each the best over the references."""
     assert isinstance(example.reference, Text)
     text = reply.answer or ""
     lines = _ANSWER.findall(text)
@@ -57,14 +57,14 @@ def grade_drop(example: BenchmarkExample, reply: Reply) -> ReplyGrade:
 
 
 def _plain(text: str) -> list[str]:
-    """Words without case, articles and punctuation; numbers by their value. Blanks and dashes of every kind divide words."""
+    """Return the words without case, articles and punctuation, numbers by value. Blanks and dashes of every kind divide words."""
     tokens = re.split(rf"[\s{_DASHES}]+", text.lower())
     normal_text = " ".join(_numeral(token) or _bare(token) for token in tokens)
     return _ARTICLES.sub(" ", normal_text).split()
 
 
 def _numeral(token: str) -> str | None:
-    """A number's value, without the signs around it and commas, else without all punctuation; None for any other word."""
+    """Return a number's value, without the signs around it and commas, else without all punctuation; None for any other word."""
     for spelling in (_AROUND.sub("", token).replace(",", ""), _bare(token)):
         try:
             return str(float(spelling))
@@ -80,7 +80,7 @@ def _bare(token: str) -> str:
 
 
 def _f1(answer: str, value: str) -> float:
-    """Of the two sets of words; 0 where the reference's numbers are not among the answer's."""
+    """Return the F1 of the two sets of words; 0 if the answer has none of the reference's numbers."""
     words, gold = set(_plain(answer)), set(_plain(value))
     if words == gold:
         return 1.0
@@ -102,7 +102,7 @@ def _ifeval(fields: Fields, stem: str, number: int) -> BenchmarkExample:
     check_install()
     kinds, settings = pick(fields, "instruction_id_list"), pick(fields, "kwargs")
     about: dict[str, Any] = {"kinds": [str(kind) for kind in kinds], "settings": [_set_values(setting) for setting in settings]}
-    check_instructions(about["kinds"], about["settings"], ANY_REPLY)  # before a model is asked: each is known, and its settings fit
+    check_instructions(about["kinds"], about["settings"], ANY_REPLY)  # before sampling: every instruction is known, and its settings fit
     return BenchmarkExample(row_name(fields, stem, number, "key"), pick_text(fields, "prompt"), "en", Open(), about=about)
 
 
@@ -111,7 +111,7 @@ def _set_values(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def grade_ifeval(example: BenchmarkExample, reply: Reply) -> ReplyGrade:
-    """Grade by the rules that check each instruction: right where every one is kept."""
+    """Grade by the rules that check each instruction: the reply is right if all are followed."""
     text = reply.answer or ""
     check = check_instructions(example.about["kinds"], example.about["settings"], text)
     measures = ifeval_scores([check])

@@ -35,7 +35,7 @@ _NAMED = re.compile(r"(?<![A-Za-z])(NOT[ _]ATTEMPTED|INCORRECT|CORRECT)(?![A-Za-
 
 @dataclass(frozen=True)
 class FactVerdicts:
-    """One game a reply. A judge that says neither letter nor name of a verdict gave none, which is told apart from NOT_ATTEMPTED."""
+    """The judging of one game per reply. A judge's reply without a letter or name of a verdict is no verdict, unlike NOT_ATTEMPTED."""
 
     prompt: JudgePrompt
     judges: tuple[str, ...] = ("gpt-4o", "gpt-4o-2024-08-06")
@@ -72,8 +72,8 @@ class FactVerdicts:
 
 
 def read_verdict(text: str) -> str | None:
-    """The verdict that a line says and nothing besides; else that of a letter at the start, behind a word for a verdict, or at the end;
-    else the one that is named. None for anything else, also for two that differ. A thought says none, and neither does what nobody sees."""
+    """Return the verdict on a line of its own; else that of a letter at the start, after a word for a verdict, or at the end; else the one
+    that is named. None for anything else, and for two different ones. Thoughts and invisible text do not count."""
     visible = "".join(letter for letter in normalize("NFKC", apart(text)[0]) if category(letter) != "Cf")
     text = visible.strip().replace("*", "")
     if lines := set().union(*map(_line, text.split("\n"))):
@@ -89,15 +89,15 @@ def read_verdict(text: str) -> str | None:
 
 
 def _line(line: str) -> set[str]:
-    """What a line says that is a verdict, whatever its dress: a letter, its name, or both, which are two where they differ."""
+    """Return the verdicts on a line, in any markup: of a letter, its name, or both, which may differ."""
     match = _LINE.fullmatch(" ".join(_DRESS.sub(" ", line).split()))
     letter, name = match.group("letter", "name") if match else (None, None)
     return ({LETTERS[letter.upper()]} if letter else set()) | ({name.upper().replace(" ", "_")} if name else set())
 
 
 def fact_scores(fact_samples: Sequence[GradedSample], seed: int = 0) -> dict[str, Any]:
-    """Shares of all samples, and what is correct of those that were attempted; their harmonic mean is F. The two quotients with their
-    95 % intervals over problems, of the bootstrap, or of Wilson where it never varies. What was cut or empty is incorrect."""
+    """Return shares of all samples, and the share of correct ones among those attempted; F is the harmonic mean of both. The two quotients
+    have 95 % intervals over problems, by the bootstrap, or by Wilson if the quotient is 0 or 1. A cut or empty reply is incorrect."""
     counts = np.asarray([_counts(part.samples) for part in sample_set(fact_samples).problems])
     samples = len(fact_samples)
     correct, incorrect, refusals, abstentions = counts.sum(axis=0)
@@ -125,7 +125,7 @@ def fact_scores(fact_samples: Sequence[GradedSample], seed: int = 0) -> dict[str
 
 
 def _counts(samples: Sequence[GradedSample]) -> tuple[int, int, int, int]:
-    """Correct, incorrect, not attempted, and without a verdict."""
+    """Return the numbers of samples that are correct, incorrect, not attempted, and without a verdict."""
     right = sum(sample.right for sample in samples)
     refusals = sum(sample.measures.get("not_attempted", 0.0) > 0 for sample in samples)
     abstentions = sum(sample.abstained for sample in samples)
@@ -133,7 +133,7 @@ def _counts(samples: Sequence[GradedSample]) -> tuple[int, int, int, int]:
 
 
 def _quotients(counts: np.ndarray[Any, np.dtype[np.int64]]) -> tuple[Any, Any]:
-    """Of each row: correct / (correct + incorrect), and its harmonic mean with correct / all; 0 where nothing was attempted."""
+    """Return for each row correct / (correct + incorrect), and its harmonic mean with correct / all; 0 if nothing was attempted."""
     correct, attempts, every = counts[:, 0].astype(float), (counts[:, 0] + counts[:, 1]).astype(float), counts.sum(axis=1).astype(float)
     precision = np.divide(correct, attempts, out=np.zeros_like(correct), where=attempts > 0)
     return precision, np.divide(2 * correct, attempts + every, out=np.zeros_like(correct), where=attempts + every > 0)

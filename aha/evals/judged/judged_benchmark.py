@@ -1,6 +1,6 @@
-"""What a benchmark asks of a judge: which questions a reply raises, what a verdict looks like, what the verdicts come to.
+"""The judge's side of a benchmark: the questions about a reply, the form of a verdict, and the result of the verdicts.
 
-The prompts of judges: the one that a benchmark's authors published, where the data holds it, else one of ours that asks the same.
+A judge's prompt is the one that the benchmark's authors published, if the data holds it, else one of ours with the same question.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ _TURN = re.compile(r"<\|im_start\|>(\w+)\n(.*?)<\|im_end\|>", re.DOTALL)
 
 @dataclass(frozen=True)
 class JudgePrompt:
-    """`published`: it is the authors' own, read from `source`, and takes texts as they are; ours takes them as JSON strings, which
-    cannot end early."""
+    """A judge's prompt. `published`: it is the authors' own, from `source`, and takes texts as they are; ours takes them as JSON strings,
+    which cannot end early."""
 
     text: str
     source: str = "our own words"
@@ -75,18 +75,18 @@ class JudgePrompt:
         return hashlib.sha256(self.text.encode()).hexdigest()[:16]
 
     def fill(self, values: Mapping[str, str]) -> str:
-        """The texts in their places, each put in once: what looks like a place within a text stays as it is."""
+        """Return the prompt with the texts in their places, in one pass: a text that looks like a place stays as it is."""
         place = re.compile("|".join(re.escape("{" + name + "}") for name in values))
         texts = values if self.published else {name: json.dumps(value, ensure_ascii=False) for name, value in values.items()}
         return place.sub(lambda match: texts[match.group()[1:-1]], self.text)
 
     def turns(self) -> list[tuple[str, str]]:
-        """Role and text of each message, where the prompt is written with marks of roles; else one message of the user's."""
+        """Return the role and text of each message if the prompt has marks of roles; else one user message."""
         return [(role, text.strip("\n")) for role, text in _TURN.findall(self.text)] or [("user", self.text)]
 
 
 def facts_prompt(folder: Path | None) -> JudgePrompt:
-    """SimpleQA's, from `simpleqa_eval.py` of simple-evals, whose one string it is; no code of that file runs."""
+    """Return SimpleQA's prompt, the one string `GRADER_TEMPLATE` of `simpleqa_eval.py` in simple-evals; no code of that file runs."""
     path = find_file(folder, "simpleqa_eval.py", within="simpleqa")
     if path is None:
         return JudgePrompt(FACTS)
@@ -99,7 +99,7 @@ def facts_prompt(folder: Path | None) -> JudgePrompt:
 
 
 def preference_prompt(folder: Path | None) -> JudgePrompt:
-    """AlpacaEval 2's, from `alpaca_eval_clf.txt`."""
+    """Return AlpacaEval 2's prompt, from `alpaca_eval_clf.txt`."""
     path = find_file(folder, "alpaca_eval_clf.txt", within="alpaca_eval")
     if path is None:
         return JudgePrompt(PREFERENCE)
@@ -107,7 +107,7 @@ def preference_prompt(folder: Path | None) -> JudgePrompt:
 
 
 def game_prompts(folder: Path | None) -> dict[str, JudgePrompt]:
-    """Arena-Hard's system prompts by category, from `judge_settings.json`; ours under the name ""."""
+    """Return Arena-Hard's system prompts by category, from `judge_settings.json`; ours has the name ""."""
     path = find_file(folder, "judge_settings.json", within="arena_hard")
     if path is None:
         return {"": JudgePrompt(GAME)}
@@ -145,7 +145,7 @@ Samples = Mapping[Key, GradedSample]
 
 
 class JudgedBenchmark(Protocol):
-    """A judged benchmark, as a value. What a judge sees of a reply is its visible text, never the thinking before it."""
+    """A judged benchmark, as a value. The judge sees only the visible text of a reply, never the thinking before it."""
 
     @property
     def judges(self) -> tuple[str, ...]:
@@ -160,29 +160,29 @@ class JudgedBenchmark(Protocol):
 
     @property
     def top(self) -> int:
-        """Of how many tokens log-probabilities are wanted."""
+        """The number of tokens whose log-probabilities are needed."""
         ...
 
     @property
     def expected(self) -> int:
-        """Tokens of a usual reply of the judge: what a cost is estimated with."""
+        """The tokens of a usual reply of the judge, to estimate the cost."""
         ...
 
     @property
     def again(self) -> str:
-        """What is said to a judge that gave no verdict."""
+        """The message to a judge that gave no verdict."""
         ...
 
     def usual_reply(self, example: BenchmarkExample) -> str:
-        """Return a text as long as a usual reply, which stands for one in an estimate."""
+        """Return a text as long as a usual reply, in place of one in an estimate."""
         ...
 
     def questions(self, example: BenchmarkExample, text: str) -> list[Conversation]:
-        """Return what the judge is asked about one reply."""
+        """Return the questions to the judge about one reply."""
         ...
 
     def verdict(self, replies: Sequence[ChatReply]) -> JudgeVerdict | None:
-        """Return what the judge said to one question, in so many turns; None where that is no verdict."""
+        """Return the verdict in the judge's replies to one question, one per turn; None if there is none."""
         ...
 
     def grade(self, example: BenchmarkExample, text: str, verdicts: Sequence[JudgeVerdict | None]) -> ReplyGrade:
@@ -190,13 +190,13 @@ class JudgedBenchmark(Protocol):
         ...
 
     def result(self, benchmark: Benchmark, samples: Sequence[JudgedSample], folder: Path, run: JudgeRun) -> Result:
-        """Return the result, by the statistics that also read published files; what those read is written to the folder."""
+        """Return the result, by the statistics that also read published files, whose input is written to the folder."""
         ...
 
 
 @dataclass(frozen=True)
 class JudgeRun:
-    """Whose replies they are, who judged, and the seed of the intervals."""
+    """The model whose replies are judged, the judge, and the seed of the intervals."""
 
     model: str
     judge: str
@@ -205,7 +205,7 @@ class JudgeRun:
 
 @dataclass(frozen=True)
 class JudgeSettings:
-    """How the judge is asked. `judge` names server and model, or the weights; what is no verdict is asked for `turns` times in all."""
+    """The settings of the judge. `judge` names server and model, or the weights; a question without a verdict gets `turns` turns in all."""
 
     judge: str
     sampling: Sampling
@@ -213,10 +213,10 @@ class JudgeSettings:
     turns: int
 
     def key(self, conversation: Conversation) -> str:
-        """Return the sha256 of all that a reply follows from: one text is judged once, however many samples it is the reply of."""
+        """Return the sha256 of all that a reply depends on: a text is judged once, even if it is the reply of many samples."""
         turns = encode(conversation, Conversation)
         if not conversation.options:
-            del turns["options"]  # transcripts of versions without options have the same key
+            del turns["options"]  # so transcripts of versions without options have the same key
         request = [self.judge, self.top, encode(self.sampling, Sampling), turns]
         return hashlib.sha256(json.dumps(request, sort_keys=True).encode("utf-8", "backslashreplace")).hexdigest()
 
@@ -233,7 +233,7 @@ class JudgeQuestion:
 
 @dataclass(frozen=True)
 class JudgedSample:
-    """A sample with what the judge said of it. `verdicts` is empty where it was not asked, since the reply was cut or empty."""
+    """A sample with the judge's verdicts. `verdicts` is empty for a cut or empty reply, about which the judge is not asked."""
 
     example: BenchmarkExample
     sample: GradedSample
@@ -242,12 +242,12 @@ class JudgedSample:
 
 
 def is_judgeable(sample: GradedSample) -> bool:
-    """Whether there is anything to judge. What was cut at the limit and what is empty has lost without a judge."""
+    """Return True if there is anything to judge. A reply that is cut at the limit or empty loses without a judge."""
     return sample.finished == "stop" and bool(sample.text.strip())
 
 
 def judge_questions(benchmark: JudgedBenchmark, examples: Sequence[BenchmarkExample], samples: Samples, k: int) -> list[JudgeQuestion]:
-    """Return every question about every sample that is there and can be judged."""
+    """Return every question about every present sample that can be judged."""
     pairs = [(example, samples.get((example.id, number))) for example in examples for number in range(k)]
     return [
         JudgeQuestion(example.id, sample.sample, number, conversation)
@@ -260,7 +260,7 @@ def judge_questions(benchmark: JudgedBenchmark, examples: Sequence[BenchmarkExam
 def replies_and_next(
     benchmark: JudgedBenchmark, settings: JudgeSettings, conversation: Conversation, replies_by_key: Mapping[str, ChatReply]
 ) -> tuple[tuple[ChatReply, ...], Conversation | None]:
-    """Return the judge's replies so far, and what is to be asked next; None where a verdict is there, or the turns are used up."""
+    """Return the judge's replies so far, and the next question; None after a verdict, or if the turns are used up."""
     replies: list[ChatReply] = []
     while len(replies) < settings.turns:
         reply = replies_by_key.get(settings.key(conversation))
@@ -274,7 +274,7 @@ def replies_and_next(
 
 
 def _continue(conversation: Conversation, reply: ChatReply, again: str) -> Conversation:
-    """Return the conversation with a reply that is no verdict. An empty reply cannot be sent back: then the question itself is repeated."""
+    """Return the conversation after a reply without a verdict. An empty reply cannot be sent back: then the question itself is repeated."""
     if not reply.text.strip():
         *before, last = conversation.messages
         return Conversation((*before, Message(last.role, f"{last.content}\n\n{again}")))
@@ -290,7 +290,7 @@ def judged_samples(
     settings: JudgeSettings,
     replies_by_key: Mapping[str, ChatReply],
 ) -> list[JudgedSample]:
-    """Return every sample, graded by what the judge said of it. BadInput where one is missing."""
+    """Return every sample, graded by the judge's verdicts. BadInput if one is missing."""
     result = []
     for example in examples:
         for number in range(k):
@@ -320,6 +320,6 @@ def _judged_sample(
 
     reply = Reply(sample.text, sample.thought, sample.text, sample.tokens or 0, sample.finished or "stop")
     sample_with_grade = grade_sample(replace(benchmark, grade=by_verdicts), example, reply, sample.sample, "", sample.seed)
-    if "not_attempted" in sample_with_grade.measures:  # the judge's word counts, not a rule
+    if "not_attempted" in sample_with_grade.measures:  # the judge decides here, not a rule
         sample_with_grade = replace(sample_with_grade, refused=sample_with_grade.measures["not_attempted"] > 0)
     return JudgedSample(example, replace(sample_with_grade, prompt=sample.prompt), replies, verdicts)

@@ -1,5 +1,4 @@
-"""A benchmark before its judge: what judging costs, what the judge said, and what that comes to, so that it can be scored again without
-asking anybody."""
+"""The judging of a benchmark: its cost, the judge's replies, and the result, which can be computed again without the judge."""
 
 from __future__ import annotations
 
@@ -40,7 +39,7 @@ from aha.types import ChatReply, Conversation, Message
 ARENAS = ("arena_hard", "arena_hard_v2")
 JUDGING, TRANSCRIPTS = "judging.json", "transcripts.jsonl"
 BYTES_A_TOKEN = 4
-OVERHEAD = 8  # tokens that a chat's form puts around a message
+OVERHEAD = 8  # tokens of a chat's format around a message
 
 
 # --- what a benchmark needs of the data -----------------------------------------------------------------------------------
@@ -48,8 +47,8 @@ OVERHEAD = 8  # tokens that a chat's form puts around a message
 
 @dataclass(frozen=True)
 class JudgeOptions:
-    """`judge`: who judges, None: nobody. `baseline`: whose answers the model's are compared with; empty: those in the data. `estimate`:
-    only say what judging would cost."""
+    """The options of judging. `judge`: None for no judging. `baseline`: the answers to compare the model's with; empty: those in the data.
+    `estimate`: only report the cost of judging."""
 
     judge: str | None = None
     baseline: tuple[Path, ...] = ()
@@ -58,8 +57,8 @@ class JudgeOptions:
 
 @dataclass(frozen=True)
 class JudgePlan:
-    """A judged benchmark with the examples that it can judge, whether its questions and its baseline are the published ones, and what a
-    person should know."""
+    """A judged benchmark with the examples that it can judge, whether its questions and its baseline are the published ones, and notes for
+    a person."""
 
     judged_benchmark: JudgedBenchmark
     examples: list[BenchmarkExample]
@@ -74,7 +73,7 @@ def plan_judging(
     baseline: Sequence[Path] = (),
     orders: Orders = "published",
 ) -> JudgePlan:
-    """Return how a benchmark is judged, with all that it will need found in the data. BadInput for what is missing."""
+    """Return the plan of judging a benchmark, with all that it needs from the data. BadInput for missing data."""
     folder = _folder(data)
     notes: list[str] = []
     chosen, usual = list(examples), True
@@ -99,7 +98,7 @@ def plan_judging(
 
 
 def _folder(data: str | None) -> Path | None:
-    """Return where prompts, baselines and calibrations are looked for: the folder that was named, else $AHA_DATA, else beside the file."""
+    """Return the folder of prompts, baselines and calibrations: the named one, else $AHA_DATA, else the folder of the file."""
     path = Path(data).expanduser() if data is not None else None
     if path is None or not path.exists():
         return data_folder(None)
@@ -113,7 +112,7 @@ def _folder(data: str | None) -> Path | None:
 
 @dataclass(frozen=True)
 class JudgeRecord:
-    """All that is to be known, beside the data, to read saved verdicts again. `name`: the judge's, without its address. `prompt`: the
+    """The facts, beside the data, that are needed to read saved verdicts again. `name`: the judge's, without its address. `prompt`: the
     digest of its question."""
 
     name: str
@@ -126,7 +125,7 @@ class JudgeRecord:
 
 @dataclass(frozen=True)
 class JudgeCase:
-    """A benchmark, how it is judged and by whom."""
+    """A benchmark with its plan of judging and its judge."""
 
     benchmark: Benchmark
     plan: JudgePlan
@@ -135,32 +134,31 @@ class JudgeCase:
 
     @property
     def examples(self) -> list[BenchmarkExample]:
-        """Those that can be judged."""
+        """The examples that can be judged."""
         return self.plan.examples
 
     @property
     def judged_benchmark(self) -> JudgedBenchmark:
-        """How it is judged."""
+        """The benchmark as the judge sees it."""
         return self.plan.judged_benchmark
 
     @property
     def settings(self) -> JudgeSettings:
-        """How the judge is asked."""
+        """The settings of the judge."""
         return self.record.settings
 
     @property
     def display_benchmark(self) -> Benchmark:
-        """The benchmark, with its protocol flag set for display: verified where prompt, baseline and judge are those of the published
-        scores."""
+        """The benchmark with its protocol flag for display: verified if prompt, baseline and judge are those of the published scores."""
         usual = self.plan.published and self.record.name in self.judged_benchmark.judges
         return replace(self.benchmark, verified=self.benchmark.verified and usual, needs_judge=False)
 
     def questions(self, samples: Samples) -> list[JudgeQuestion]:
-        """Return every question about the samples that are there."""
+        """Return every question about the present samples."""
         return judge_questions(self.judged_benchmark, self.examples, samples, self.k)
 
     def result(self, samples: Samples, transcripts: Transcripts, folder: Path, model: str, seed: int) -> tuple[list[JudgedSample], Result]:
-        """Return every sample, graded, and the result. FailedBar where too many questions have no verdict."""
+        """Return every sample, graded, and the result. FailedBar if too many questions have no verdict."""
         results = judged_samples(self.judged_benchmark, self.benchmark, self.examples, samples, self.k, self.settings, transcripts.replies)
         verdicts = [verdict for sample in results for verdict in sample.verdicts]
         if (silent := sum(verdict is None for verdict in verdicts)) > self.record.unread * len(verdicts):
@@ -173,13 +171,13 @@ class JudgeCase:
         return results, replace(result, scores={**result.scores, "judge": self.record.name, "judge_prompt": prompt})
 
     def write(self, folder: Path) -> None:
-        """Write who judges, and how: the last record counts when the folder is scored again."""
+        """Write the record of the judge: the last record counts when the folder is scored again."""
         text = json.dumps(encode(self.record, JudgeRecord), ensure_ascii=False, indent=2)
         replace_file(Disk(), folder / JUDGING, (text + "\n").encode())
 
 
 def read_case(folder: Path, benchmark: Benchmark, examples: Sequence[BenchmarkExample], data: str | None, k: int) -> JudgeCase | None:
-    """Return the case that a folder was judged as; None where nobody has judged."""
+    """Return the case that a folder was judged as; None if it was not judged."""
     path = folder / JUDGING
     if not path.is_file():
         return None
@@ -201,7 +199,7 @@ def read_case(folder: Path, benchmark: Benchmark, examples: Sequence[BenchmarkEx
 
 @dataclass(frozen=True)
 class Transcript:
-    """One reply of the judge. `key` is that of the question; the rest says for whom it was asked first, for a person."""
+    """One reply of the judge. `key` is that of the question; the other fields tell a person for which sample it was first asked."""
 
     key: str
     judge: str
@@ -213,8 +211,8 @@ class Transcript:
 
 
 class Transcripts:
-    """A folder's replies of judges by the key of the question: on the disk as soon as they are said, so that none is asked for twice.
-    Opening it drops what a crash left of a last line."""
+    """A folder's replies of judges by the key of the question, written to the disk as they arrive, so that no question is asked twice.
+    Opening it drops a half-written last line."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / TRANSCRIPTS
@@ -230,7 +228,7 @@ class Transcripts:
             self.replies.setdefault(line.key, line.reply)
 
     def add(self, key: str, judge: str, question: JudgeQuestion, turn: int, reply: ChatReply) -> None:
-        """Keep a reply, which is on the device when this returns; a question that has a reply keeps it."""
+        """Keep a reply, which is on the device when this returns; a question keeps its first reply."""
         if key not in self.replies:
             line = Transcript(key, judge, question.problem, question.sample, question.number, turn, reply)
             append_journal(Disk(), self.path, encode(line, Transcript))
@@ -245,9 +243,9 @@ def ask_judge(
     heartbeat: Callable[[str], None],
     missing: float = 0.0,
 ) -> str:
-    """Ask about every question that has no verdict yet, in as many turns as the settings allow, each over all that are still open; a reply
-    is kept as it arrives. EndpointDown where more than the share `missing` of the questions got no reply; else return why some did not, or
-    nothing."""
+    """Ask about every question without a verdict, in as many turns as the settings allow, each over all open questions; replies are kept as
+    they arrive. EndpointDown if more than the share `missing` of the questions got no reply; else return the reason for missing replies, or
+    an empty text."""
     why, settings = "", case.settings
     for _ in range(settings.turns):
         pending: dict[str, tuple[JudgeQuestion, int, Conversation]] = {}
@@ -276,7 +274,7 @@ def ask_judge(
 
 @dataclass(frozen=True)
 class JudgeCost:
-    """`prompt` and `completion` are estimates, `most` is what the replies may take at their limit."""
+    """The cost of judging: `prompt` and `completion` are estimates, `most` is the replies' tokens at their limit."""
 
     calls: int = 0
     prompt: int = 0
@@ -287,7 +285,7 @@ class JudgeCost:
         return JudgeCost(self.calls + other.calls, self.prompt + other.prompt, self.completion + other.completion, self.most + other.most)
 
     def dollars(self, budget: Budget) -> tuple[float, float]:
-        """Return the cost by the prices of a million tokens: about, and at most."""
+        """Return the cost by the prices of a million tokens: the estimate, and the most."""
         prompt_price = self.prompt * budget.prompt_price
         return (prompt_price + self.completion * budget.completion_price) / 1e6, (prompt_price + self.most * budget.completion_price) / 1e6
 
@@ -311,13 +309,13 @@ class JudgeCost:
         return text + f", about {about:,.2f} dollars (at most {most:,.2f})"
 
     def most_text(self, budget: Budget) -> str:
-        """Return the cost in words, where nobody knows how long a reply will be."""
+        """Return the cost in words, if the length of a reply is unknown."""
         text = f"{self.calls:,} times, with about {self.prompt:,} tokens; it may answer {self.most:,} tokens at most"
         return text + (f", {self.dollars(budget)[1]:,.2f} dollars" if budget.prompt_price or budget.completion_price else "")
 
 
 def tokens_in(texts: Iterable[str]) -> int:
-    """Return about how many tokens texts have: four bytes a token, in English as in Chinese."""
+    """Return about how many tokens texts have: four bytes per token, in English as in Chinese."""
     return sum(-(-len(text.encode("utf-8", "replace")) // BYTES_A_TOKEN) + OVERHEAD for text in texts)
 
 
@@ -328,15 +326,14 @@ def cost_of(conversations: Iterable[Conversation], expected: int, most: int) -> 
 
 
 def judging_cost(case: JudgeCase, questions: Sequence[JudgeQuestion], replies: Mapping[str, ChatReply]) -> JudgeCost:
-    """Return the cost of the next turn of all questions that have no verdict yet; the same question counts once."""
+    """Return the cost of the next turn of all questions without a verdict; the same question counts once."""
     open_questions = (replies_and_next(case.judged_benchmark, case.settings, question.conversation, replies)[1] for question in questions)
     pending = {case.settings.key(conversation): conversation for conversation in open_questions if conversation is not None}
     return cost_of(pending.values(), case.judged_benchmark.expected, case.settings.sampling.max_tokens)
 
 
 def estimate_cost(case: JudgeCase, samples: Samples, replies: Mapping[str, ChatReply]) -> JudgeCost:
-    """Return the cost before the model has answered: its missing replies are taken to be as long as a usual one, and to differ from each
-    other."""
+    """Return the cost before the model has answered: missing replies are assumed to be as long as a usual one, and all different."""
     estimate = JudgeCost()
     for example in case.examples:
         conversations = case.judged_benchmark.questions(example, case.judged_benchmark.usual_reply(example))
@@ -346,12 +343,12 @@ def estimate_cost(case: JudgeCase, samples: Samples, replies: Mapping[str, ChatR
 
 
 def answering_cost(case: JudgeCase, samples: Samples, most: int) -> JudgeCost:
-    """Return the cost of the replies that are still to be judged, before they are there."""
+    """Return the cost of the replies that are still to be judged, before they exist."""
     counts = {example.prompt: sum((example.id, number) not in samples for number in range(case.k)) for example in case.examples}
     return cost_of([Conversation((Message("user", prompt),)) for prompt, count in counts.items() for _ in range(count)], most, most)
 
 
 def unjudgeable(case: JudgeCase, samples: Samples) -> int:
-    """Return how many samples are there and have lost without a judge."""
+    """Return the number of present samples that lose without a judge."""
     pairs = (samples.get((example.id, number)) for example in case.examples for number in range(case.k))
     return sum(sample is not None and not is_judgeable(sample) for sample in pairs)

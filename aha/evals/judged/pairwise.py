@@ -1,8 +1,8 @@
 """Benchmarks in which a judge compares two replies.
 
-AlpacaEval 2.0 from fresh verdicts: which of two outputs a judge would rather have, and how sure it is by its first token.
+AlpacaEval 2.0 from fresh verdicts: the judge's first token says which of two outputs it prefers, and its log-probabilities how surely.
 
-Arena-Hard from fresh verdicts: two games a question, the baseline's answer first in one and second in the other.
+Arena-Hard from fresh verdicts: two games per question, with the baseline's answer first in one and second in the other.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ Orders = Literal["published", "both"]
 
 @dataclass(frozen=True)
 class BaselineOutputs:
-    """What the model is compared with: its name, and by instruction, blanks around it left out, the row as it stands in the file."""
+    """The outputs that the model is compared with: their model's name, and by instruction, without blanks around it, the row of the
+    file."""
 
     name: str
     rows: Mapping[str, Mapping[str, Any]]
@@ -42,9 +43,10 @@ class BaselineOutputs:
 
 @dataclass(frozen=True)
 class Preferences:
-    """One game a reply, in the order that the instruction draws, as published; with `orders` "both" two, whose mean counts.
+    """The judging of one game per reply, in an order drawn by the instruction, as published; with `orders` "both", of two games, whose mean
+    counts.
 
-    A judge that sends no log-probabilities is read by its letter, 0 or 1. What was cut or empty has lost."""
+    For a judge without log-probabilities, its letter counts, 0 or 1. A cut or empty reply has lost."""
 
     prompt: JudgePrompt
     baseline: BaselineOutputs
@@ -58,7 +60,7 @@ class Preferences:
 
     @property
     def usual(self) -> bool:
-        """Whether baseline and order are those of the published table."""
+        """True if baseline and order are those of the published table."""
         return self.baseline.name == BASELINE and self.orders == "published"
 
     def usual_reply(self, example: BenchmarkExample) -> str:
@@ -68,7 +70,7 @@ class Preferences:
         return [self._conversation(example, text, reverse) for reverse in self._orders(example)]
 
     def verdict(self, replies: Sequence[ChatReply]) -> JudgeVerdict | None:
-        """How much of the judge's word goes to M."""
+        """Return the probability that the judge gives to M."""
         if not replies:
             return None
         top = [{"token": token, "logprob": value} for token, value in replies[-1].top]
@@ -84,7 +86,7 @@ class Preferences:
         return ReplyGrade(Right() if wins > 0.5 else Wrong(f"the judge prefers {self.baseline.name}"), vote, {"preference": wins})
 
     def result(self, benchmark: Benchmark, samples: Sequence[JudgedSample], folder: Path, run: JudgeRun) -> Result:
-        """Return the result through the file of annotations, in the published form, by the code that reads everybody's."""
+        """Return the result through a file of annotations in the published form, by the code that reads published files."""
         rows = [self._row(sample, run) for sample in samples]
         replace_file(Disk(), folder / ANNOTATIONS, (json.dumps(rows, ensure_ascii=False, indent=1) + "\n").encode("utf-8", "replace"))
         annotations = read_annotations(folder / ANNOTATIONS)
@@ -102,7 +104,7 @@ class Preferences:
         return result_of([sample.sample for sample in samples], benchmark, run.model, run.seed).with_scores("lc_win_rate", scores)
 
     def _orders(self, example: BenchmarkExample) -> list[bool]:
-        """For each game whether the model is shown as m."""
+        """Return for each game whether the model is shown as m."""
         in_reverse = shown_in_reverse(self._raw(example))
         return [in_reverse] if self.orders == "published" else [in_reverse, not in_reverse]
 
@@ -149,7 +151,8 @@ def _share_with_logprobs(samples: Sequence[JudgedSample]) -> float:
 
 
 def read_baseline(files: Sequence[Path], folder: Path | None) -> BaselineOutputs:
-    """From the files that were named, else from the published one in the data. BadInput where there is none, or several models in it."""
+    """Read the baseline from the named files, else from the published one in the data. BadInput if there is none, or several models in
+    it."""
     paths = list(files) or [path for path in (find_file(folder, *OUTPUTS, within="alpaca_eval"),) if path is not None]
     if not paths:
         raise BadInput(f"alpaca_eval: the baseline's outputs are not in the data ({OUTPUTS[0]}); name their file with --baseline-answers")
@@ -168,7 +171,7 @@ def read_baseline(files: Sequence[Path], folder: Path | None) -> BaselineOutputs
 def preferences(
     examples: Sequence[BenchmarkExample], files: Sequence[Path], folder: Path | None, prompt: JudgePrompt, orders: Orders
 ) -> Preferences:
-    """Everything that the scores will need, looked for before anything is asked."""
+    """Return the judged benchmark with everything that its scores will need, found before any sampling."""
     baseline, calibration = read_baseline(files, folder), calibration_in(folder)
     if missing := [example for example in examples if example.prompt not in baseline.rows]:
         raise BadInput(f"alpaca_eval: {baseline.name} has no output for {len(missing)} of {len(examples)} instructions ({missing[0].id} …)")
@@ -177,13 +180,13 @@ def preferences(
 
 
 JUDGMENTS, ANSWERS = "judgments.jsonl", "answers.jsonl"
-LOSSES = ("A>>B", "B>>A")  # by whom: the baseline is A, then B
+LOSSES = ("A>>B", "B>>A")  # in the two games: the baseline is A, then B
 _PAIR = JudgePrompt(ANSWER_PAIR, published=True)
 
 
 @dataclass(frozen=True)
 class ArenaMatches:
-    """Every question has a baseline's answer. What was cut or empty has lost both games by the wider margin."""
+    """The judging of two games per question against a baseline's answer. A cut or empty reply has lost both by the wider margin."""
 
     prompts: Mapping[str, JudgePrompt]
     version: Version
@@ -196,12 +199,12 @@ class ArenaMatches:
 
     @property
     def prompt(self) -> JudgePrompt:
-        """The one that most questions are judged with."""
+        """The prompt with which most questions are judged."""
         return self.prompts.get("arena-hard-v0.1" if self.version == "v0.1" else "hard_prompt", self.prompts[""])
 
     @property
     def usual(self) -> bool:
-        """Whether every question's baseline is the published one's."""
+        """True if every question's baseline is the published one."""
         return all(name in (BASELINES[self.version], *WRITERS.values()) for name, _ in self.answers.values())
 
     def usual_reply(self, example: BenchmarkExample) -> str:
@@ -215,7 +218,7 @@ class ArenaMatches:
         return [Conversation((system, Message("user", prompt))) for prompt in prompts]
 
     def verdict(self, replies: Sequence[ChatReply]) -> JudgeVerdict | None:
-        """The last label of all that was said. One that is no label, such as A<>B, is none."""
+        """Return the last label in the judge's replies; None for an invalid one, such as A<>B."""
         label = verdict("\n".join(reply.text for reply in replies))
         return label if label is not None and wins_of_a(label) is not None else None
 
@@ -228,7 +231,7 @@ class ArenaMatches:
         return ReplyGrade(Right() if mean > 0.5 else Wrong("does not beat the baseline"), vote, {"wins": mean})
 
     def result(self, benchmark: Benchmark, samples: Sequence[JudgedSample], folder: Path, run: JudgeRun) -> Result:
-        """Return the result through files of judgments and answers, in the published form, by the code that reads everybody's."""
+        """Return the result through files of judgments and answers in the published form, by the code that reads published files."""
         self._write(samples, folder, run)
         battles = read_battles([folder / JUDGMENTS], self.version)
         questions = {sample.example.id: sample for sample in samples}
@@ -258,7 +261,7 @@ class ArenaMatches:
 
 
 def _wins(label: JudgeVerdict | None, baseline_first: bool) -> float | None:
-    """How much of a game the model won, a verdict of three battles counting once."""
+    """Return the share of a game that the model won, with a verdict of three battles counted once."""
     wins = wins_of_a(str(label)) if label is not None else None
     return None if wins is None else 1.0 - wins[0] if baseline_first else wins[0]
 
@@ -280,10 +283,10 @@ def _answer(question: str, model: str, prompt: str, text: str) -> dict[str, Any]
 def matches(
     examples: Sequence[BenchmarkExample], files: Sequence[Path], folder: Path | None, version: Version, prompts: Mapping[str, JudgePrompt]
 ) -> tuple[ArenaMatches, list[BenchmarkExample], str]:
-    """Return the judged benchmark, the questions that have a baseline's answer, and what to say of those left out: a whole category may
-    have no baseline here.
+    """Return the judged benchmark, the questions that have a baseline's answer, and a note on those left out: a whole category may have no
+    baseline here.
 
-    BadInput where a baseline is there and lacks some questions."""
+    BadInput if a baseline lacks some questions."""
     baselines = {example.id: WRITERS.get(example.category, BASELINES[version]) for example in examples}
     names = dict.fromkeys(baselines.values())
     paths = list(files) or [path for name in names if (path := find_file(folder, f"{name}.jsonl", within="model_answer")) is not None]
