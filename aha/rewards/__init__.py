@@ -1,4 +1,4 @@
-"""The incentives: a reward is a function of one problem and all its replies; `Rewards` routes by domain and sums with weights."""
+"""The rewards: each is a function of one problem and all its replies. `Rewards` selects them by domain and sums them with weights."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class RewardPart:
-    """A reward with its weight and the part of the reply it sees; `domains` limits it to problems of those (`None`: to none)."""
+    """A reward with its weight and the part of the reply it sees; `domains` limits it to problems of these domains (`None`: no limit)."""
 
     name: str
     reward: Reward | Opens[Reward]
@@ -51,17 +51,17 @@ class RewardPart:
         return self.domains is None or problem.domain in self.domains
 
     def values(self, problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
-        """The reward's values, one a reply, each finite or abstained; BadInput otherwise."""
+        """Return the reward's values, one per reply, each finite or Abstained; BadInput otherwise."""
         if not callable(self.reward):
             raise BadInput(f"reward '{self.name}' needs something live: use it within `with rewards.open(backend) as live`")
         try:
-            values_of_user: Any = self.reward(problem, replies)  # whatever a person's own function returns
+            values_of_user: Any = self.reward(problem, replies)  # a user's own function may return anything
             values = [] if values_of_user is None else list(islice(values_of_user, len(replies) + 1))
             if len(values) == len(replies):
                 return [self._check(value, problem, reply) for value, reply in zip(values, replies, strict=True)]
         except (AhaError, KeyboardInterrupt):
             raise
-        except BaseException as error:  # sys.exit, too: a person's own code does not end a run as if it were finished
+        except BaseException as error:  # sys.exit, too: a user's own code must not end a run as if it were finished
             if not is_ours(self.reward):
                 raise BadInput(f"{self._about(problem, replies)} raised {describe_error(error)}") from error
             raise
@@ -79,7 +79,7 @@ class RewardPart:
         raise BadInput(f"{message}: a finite number (of 1e60 at most) or Abstained is needed")
 
     def _about(self, problem: Problem, replies: Sequence[Reply]) -> str:
-        """The reward, the problem and the first reply, for who has to find the mistake."""
+        """Name the reward, the problem and the first reply, so that the user can find the mistake."""
         first = clip(replies[0].text, 80) if replies else ""
         more = f" and {len(replies) - 1} more" if len(replies) > 1 else ""
         return f"reward '{self.name}' on problem {clip(problem.id, 80)}, reply {first!r}{more},"
@@ -97,7 +97,7 @@ class Rewards:
             raise BadInput(f"rewards are named {names}: at least one is needed, each with a name of its own")
 
     def __call__(self, problem: Problem, replies: Sequence[Reply]) -> tuple[Score, ...]:
-        """One score a reply, in order, of the parts that cover the problem's domain."""
+        """Return one score per reply, in order, from the parts that cover the problem's domain. BadInput if there is none."""
         parts = [part for part in self.parts if part.covers(problem)]
         if not parts:
             raise BadInput(f"no reward covers domain '{problem.domain}' of {problem.id}: give one that has it in `domains`, or None")
@@ -105,16 +105,16 @@ class Rewards:
         return tuple(_score(parts, [column[i] for column in columns]) for i in range(len(replies)))
 
     def with_weights(self, weights: Mapping[str, float]) -> Rewards:
-        """The same rewards, of which these weigh something else."""
+        """Return the same rewards with these weights changed."""
         return replace(self, parts=tuple(replace(part, weight=weights.get(part.name, part.weight)) for part in self.parts))
 
     def without(self, names: Collection[str]) -> Rewards:
-        """All but these, which are then not asked at all."""
+        """Return the rewards without these, which are then not computed at all."""
         return replace(self, parts=tuple(part for part in self.parts if part.name not in names))
 
     @contextmanager
     def open(self, backend: Backend) -> Iterator[Rewards]:
-        """The same rewards with what they need live (graders, a sandbox, a judge) opened once, and closed at the end."""
+        """Open what the rewards need (graders, a sandbox, a judge) once, yield the live rewards, and close it at the end."""
         with ExitStack() as stack:
             yield replace(self, parts=tuple(_open(part, backend, stack) for part in self.parts))
 
@@ -139,19 +139,21 @@ def _score(reward_parts: Sequence[RewardPart], values: Sequence[float | Abstaine
 
 
 def paper() -> Rewards:
-    """R1-Zero's rule rewards: accuracy and format with the same weight."""
+    """Return R1-Zero's rule rewards: accuracy and format with equal weights."""
     return Rewards((RewardPart("accuracy", Accuracy(), 1.0, "summary"), RewardPart("format", Format(), 1.0, "all")))
 
 
 def reasoning_rewards() -> Rewards:
-    """R1's first RL stage: the rules, and the language of the thought, summed directly (paper §2.3.2; nature keeps the format)."""
+    """Return the rewards of R1's first RL stage: the rules and the language of the thought, summed directly (paper §2.3.2; nature keeps the
+    format)."""
     language = RewardPart("language", LanguageConsistency(), 1.0, "thought")
     return Rewards((*paper().parts, language))
 
 
 def all_scenarios(helpful: str, harmless: str, rule_domains: tuple[str, ...], general: tuple[str, ...], safety: tuple[str, ...]) -> Rewards:
-    """R1's second RL stage (paper §2.3.4): rules where an answer can be checked, else the preference model of the prompt's kind, with the
-    form and the language everywhere. The first two are models, the others domains; each general prompt is of one kind (nature)."""
+    """Return the rewards of R1's second RL stage (paper §2.3.4): rules if an answer can be checked, else the preference model of the
+    prompt's kind, with format and language everywhere. `helpful` and `harmless` are models, the others domains; each general prompt is of
+    one kind (nature). BadInput if a domain is named twice."""
     if twice := {*rule_domains} & {*general} | {*rule_domains} & {*safety} | {*general} & {*safety}:
         raise BadInput(f"domain '{min(twice)}' is named twice: a prompt is checked by rules, or helped, or kept from harm")
     form, language = reasoning_rewards().parts[1:]

@@ -1,6 +1,6 @@
-"""What a grader or a reward does with a golden corpus: what it pays wrongly, misses and abstains from, and how long it takes.
+"""The evaluation of a grader or a reward on a golden corpus: wrong payments, misses, abstentions and times.
 
-What a judge does with specimens by the thousand: counts by kind of gold and by rule, with a few examples of what went wrong.
+A survey judges a large number of specimens and counts the failures by kind of gold and by rule, with a few examples.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Judge = Callable[[Case], Grade]
 
 @dataclass(frozen=True)
 class CaseVerdict:
-    """A case, what was said of it and how long that took."""
+    """A case, its grade and the time it took in seconds."""
 
     case: Case
     grade: Grade
@@ -40,13 +40,13 @@ class CaseVerdict:
 
     @property
     def is_missed(self) -> bool:
-        """Not what was expected, and nobody was paid for it."""
+        """True if the grade is not the expected one and nothing was paid wrongly."""
         return not self.agrees and not self.paid_wrongly
 
 
 @dataclass(frozen=True)
 class Findings:
-    """Everything that was judged, in the corpus's order."""
+    """All verdicts, in the order of the corpus."""
 
     verdicts: tuple[CaseVerdict, ...]
     wall_s: float
@@ -61,7 +61,7 @@ class Findings:
 
     @property
     def false_negatives(self) -> tuple[CaseVerdict, ...]:
-        """Right answers that were called wrong."""
+        """The right answers that were called wrong."""
         return tuple(verdict for verdict in self.main_verdicts if verdict.case.expected == "right" and verdict.word == "wrong")
 
     @property
@@ -77,7 +77,7 @@ class Findings:
         return sum(verdict.agrees for verdict in self.main_verdicts)
 
     def seconds(self, share: float) -> float:
-        """The time that so large a share of the answers took at most."""
+        """Return the most seconds that this share of the answers took."""
         times = sorted(verdict.seconds for verdict in self.verdicts)
         return times[min(len(times) - 1, int(share * len(times)))]
 
@@ -85,7 +85,7 @@ class Findings:
         return sorted(self.verdicts, key=lambda verdict: -verdict.seconds)[:count]
 
     def tags(self) -> dict[str, tuple[int, int]]:
-        """Tag -> (agreed, counted), in the order in which they first appear."""
+        """Return a map of each tag to (agreed, counted), in order of first appearance."""
         tallies = dict[str, tuple[int, int]]()
         for verdict in self.main_verdicts:
             agreements, count = tallies.get(verdict.case.tag, (0, 0))
@@ -94,7 +94,7 @@ class Findings:
 
 
 def measure(cases: Sequence[Case], judge: Judge, threads: int = 1) -> Findings:
-    """Every case judged, `threads` at a time; with one, the times are those of the judge alone."""
+    """Judge every case, `threads` at a time; with one thread the times are those of the judge alone."""
     start = time.perf_counter()
     verdicts = tuple(_judge_cases(cases, judge, threads))
     return Findings(verdicts, time.perf_counter() - start)
@@ -114,12 +114,12 @@ def _judge_cases(cases: Sequence[Case], judge: Judge, threads: int) -> Iterator[
 
 
 EXAMPLES = 3
-BATCH = 500  # specimens that threads share at a time, so that a million need no memory
+BATCH = 500  # specimens that are judged at a time, so that a million need little memory
 
 
 @dataclass
 class RuleCount:
-    """The claims that one rule made about golds of one kind. A failure is a right claim that was not paid or a wrong one that was."""
+    """The counts for claims that one rule made about golds of one kind. A failure is an unpaid right claim or a paid wrong one."""
 
     family: str
     side: Side
@@ -130,7 +130,7 @@ class RuleCount:
     examples: list[tuple[Specimen, Grade]] = field(default_factory=list)
 
     def add(self, specimen: Specimen, grade: Grade) -> bool:
-        """Whether it is a failure."""
+        """Count a grade; return True if it is a failure."""
         failure = isinstance(grade, Right) != (self.side == "right")
         self.total += 1
         self.failures += failure
@@ -142,10 +142,10 @@ class RuleCount:
 
 @dataclass
 class Survey:
-    """The counts of all rules, in the order in which they first appear, and what abstentions gave as their reasons."""
+    """The counts of all rules, in order of first appearance, and the reasons of abstentions."""
 
     rules: dict[tuple[str, Side, str], RuleCount] = field(default_factory=dict)
-    settings: dict[tuple[Side, str], list[int]] = field(default_factory=dict)  # failures and claims in each template around a claim
+    settings: dict[tuple[Side, str], list[int]] = field(default_factory=dict)  # [failures, claims] for each template around a claim
     reasons: dict[str, int] = field(default_factory=dict)
     wall_s: float = 0.0
 
@@ -184,17 +184,17 @@ class Survey:
         return self.misses() / max(1, self.total("right"))
 
     def failures(self, side: Side) -> list[RuleCount]:
-        """The rules with failures, those that fail most often first."""
+        """Return the rules with failures, those with the most first."""
         return sorted((count for count in self._counts(side, None) if count.failures), key=lambda count: -count.failures)
 
     def failing_settings(self, side: Side) -> list[tuple[str, int, int]]:
-        """Templates in which more than half of the claims fail, with failures and claims."""
+        """Return the templates in which more than half of the claims fail, with failures and claims."""
         rows = [(setting, failures, claims) for (of, setting), (failures, claims) in self.settings.items() if of == side and setting]
         return sorted((row for row in rows if 2 * row[1] > row[2]), key=lambda row: -row[1])
 
 
 def survey(specimens: Iterable[Specimen], judge: Judge, threads: int = 1) -> Survey:
-    """Every specimen judged, `threads` at a time; none is kept but the examples."""
+    """Judge every specimen, `threads` at a time, without keeping any but the examples."""
     start = time.perf_counter()
     result = Survey()
     for specimen, grade in _grades(iter(specimens), judge, threads):

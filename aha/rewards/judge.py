@@ -1,10 +1,9 @@
-"""The judge with reference: a language model says whether an answer agrees with what is right (paper §2.3.3).
+"""The judge with reference: a language model says whether an answer agrees with the reference (paper §2.3.3: ground truth and prediction;
+nature, Listing 4: the JSON form).
 
-What a judge is asked and what counts as its verdict (paper §2.3.3: ground truth and prediction; nature, Listing 4: the JSON form).
-
-The answer is a stranger's text that wants to be found right. It stands between fences that are made of a hash of it, so that it cannot hold
-them; each of its lines is marked, so that none of them begins as one of ours; and the letters that could form a tag or a chat template's
-special token are spelled out. What is asked outside of the fences does not depend on it.
+The answer is untrusted text that may try to be found right. It stands between fences made of a hash of it, so that it cannot contain them;
+each of its lines is marked, so that none looks like one of ours; and characters that could form a tag or a special token of a chat template
+are escaped. The text outside the fences does not depend on it.
 """
 
 from __future__ import annotations
@@ -73,7 +72,7 @@ _ESCAPE = re.compile(r'(\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))|\\|[\x00-\x1f]')
 
 
 def words_of(reference: Reference) -> str | None:
-    """The reference in words; None for one that no words can stand for."""
+    """Return the reference as text; None if text cannot express it."""
     match reference:
         case Judged(value) | Latex(value) | Number(value):
             return value
@@ -86,7 +85,7 @@ def words_of(reference: Reference) -> str | None:
 
 
 def judge_conversation(question: str, reference: str, answer: str, again: bool = False) -> Conversation:
-    """What a judge is asked. One message, since not every model knows a system's."""
+    """Return the conversation for a judge: one message, since not every model knows a system message."""
     texts = {"question": question, "reference": reference, "answer": answer}
     fence = hashlib.sha256(json.dumps(list(texts.values())).encode()).hexdigest()[:24]
     blocks = "\n\n".join(f"BEGIN {name} {fence}\n{quote(text)}\nEND {name} {fence}" for name, text in texts.items())
@@ -94,7 +93,7 @@ def judge_conversation(question: str, reference: str, answer: str, again: bool =
 
 
 def quote(text: str) -> str:
-    """Every line marked, tags spelled out, and what no eye can see shown as one sign."""
+    """Return the text with every line marked, tags escaped, and every invisible character replaced."""
     visible = "".join(
         letter if letter in "\n\t" or category(letter) not in INVISIBLE else REPLACEMENT for letter in text.replace("\r\n", "\n")
     )
@@ -102,8 +101,8 @@ def quote(text: str) -> str:
 
 
 def read(text: str) -> Grade:
-    """The verdict of a judge's reply: one JSON object of exactly this form, after its thought, a Markdown fence around it allowed. Its
-    strings may hold line breaks and backslashes as they are, as LaTeX does. Anything else abstains."""
+    """Return the verdict in a judge's reply: one JSON object of exactly this form, after its thought, with or without a Markdown fence. Its
+    strings may contain raw line breaks and backslashes, as LaTeX does. Anything else is Abstained."""
     visible, _ = apart(text[:LONGEST_REPLY])
     try:
         record = parse_json(_STRING.sub(_escape, _without_fence(visible)))
@@ -125,22 +124,22 @@ def _without_fence(text: str) -> str:
 
 
 def _escape(string: re.Match[str]) -> str:
-    """A JSON string in which every backslash that begins no escape, and every control character, is escaped."""
+    """Return a JSON string with every backslash that begins no escape, and every control character, escaped."""
     return _ESCAPE.sub(lambda match: match[0] if match[1] else json.dumps(match[0])[1:-1], string[0])
 
 
-BATCH = 200  # the last answers, of which too many without a verdict stop the run
-FEWEST = 40  # answers that a share is taken of, however few there were
+BATCH = 200  # the last answers; too many without a reply among them stop the run
+FEWEST = 40  # the least number of answers that a share is taken of
 
 
 @dataclass(frozen=True)
 class Judge:
-    """1 for an answer that the model finds correct, 0 for one that it does not or for none; sees the answer only, never the thought.
+    """A reward of 1 for an answer that the model finds correct, else 0; the model sees the answer only, never the thought.
 
-    `model` is a server (`http://host:port/v1#name`), a folder or a hub name. With `rules` "first" it is asked only about what a rule cannot
-    say; "never" leaves the rules out wherever the reference can be put in words. With several samples (`asking.samples`) they vote. A reply
-    that is no verdict is asked for again, `asks` times in all. An answer longer than `longest` letters is not shown. More than `infra` of
-    the answers without a reply: a pause of `pause_s`, another try, then the run stops."""
+    `model` is a server (`http://host:port/v1#name`), a folder or a hub name. With `rules` "first" it is asked only if the rules cannot
+    decide; "never" skips the rules if the reference can be put in words. Several samples (`asking.samples`) vote. A reply that is no
+    verdict is asked for again, `asks` times in all. An answer longer than `longest` characters is not shown. If more than the share `infra`
+    of the answers get no reply, there is a pause of `pause_s` seconds, another try, and then the run stops."""
 
     model: str = ""
     rules: Literal["first", "never"] = "first"
@@ -159,13 +158,13 @@ class Judge:
             )
 
     def check(self) -> None:
-        """BadInput where nobody said who judges."""
+        """Raise BadInput if no model is named."""
         if not self.model:
             raise BadInput("a judge needs a model: name it with .model http://host:port/v1#NAME, where the judge is chosen")
 
     @contextmanager
     def open(self, backend: Backend) -> Iterator[LiveJudge]:
-        """The reward at work."""
+        """Yield the live reward."""
         self.check()
         with ExitStack() as stack:
             chats = [stack.enter_context(closing(backend.chat(self.model, request))) for request in turns(self.model, self.asking)]
@@ -173,16 +172,16 @@ class Judge:
 
 
 def turns(model: str, request: ChatOptions) -> list[ChatOptions]:
-    """How a server with a cache is asked first, and how again: never from the cache, where nonsense would stay nonsense."""
+    """Return the options for a first question and for a retry. A retry never uses the cache, which would return the same bad reply."""
     has_cache = request.cache is not None and is_endpoint(model)
     return [request, replace(request, dated=f"{request.dated} again {time.monotonic_ns()}")] if has_cache else [request]
 
 
 class LiveJudge:
-    """A `protocols.Reward`; any thread may call it."""
+    """A `protocols.Reward`, usable from any thread."""
 
     def __init__(self, settings: Judge, chat: Chat, again: Chat | None = None) -> None:
-        """`again` is asked about what `chat` gave no verdict of."""
+        """Take the chat for first questions, and `again` for those to which it gave no verdict."""
         self.settings, self.chat, self.again = settings, chat, again or chat
         self.health = FailureWindow(settings.infra)
 
@@ -194,7 +193,7 @@ class LiveJudge:
         return [_price(by_rule[reply.answer] or verdicts[questions[reply.answer]]) for reply in replies]
 
     def _by_rule(self, reference: Reference, answer: str | None) -> Grade | None:
-        """What needs no judge, or cannot be shown to one; None for what is to be judged."""
+        """Return the grade of an answer that needs no judge or cannot be shown to one; None if it has to be judged."""
         if answer is None:
             return Wrong("no answer: the reply broke the template")
         has_words = words_of(reference) is not None
@@ -207,7 +206,7 @@ class LiveJudge:
         return None
 
     def _judge(self, questions: Sequence[Question]) -> dict[Question, Grade]:
-        """A verdict of each, or why there is none."""
+        """Return a verdict for each question, or Abstained with the reason."""
         verdicts: dict[Question, Grade] = {}
         for turn in range(self.settings.asks):
             if rest := [question for question in questions if question not in verdicts]:
@@ -218,7 +217,7 @@ class LiveJudge:
         }
 
     def _asked_once(self, questions: Sequence[Question], again: bool) -> dict[Question, Grade | None]:
-        """None for what no reply can be read as a verdict of."""
+        """Ask each question once; None for one without a readable verdict. EndpointDown if too many get no reply."""
         replies, why = self._replies(questions, again)
         without_reply = [question for question in questions if question not in replies]
         if self.health.fails_with(len(replies), len(without_reply)):
@@ -235,7 +234,7 @@ class LiveJudge:
         }
 
     def _replies(self, questions: Sequence[Question], again: bool) -> tuple[dict[Question, list[ChatReply]], str]:
-        """What was said to each, and why some have no reply."""
+        """Return the replies to each question, and why some have none."""
         replies: dict[Question, list[ChatReply]] = {}
         try:
             chat = self.again if again else self.chat
@@ -248,7 +247,7 @@ class LiveJudge:
 
 @dataclass(frozen=True)
 class Question:
-    """One comparison to be made; replies that give the same answer share it."""
+    """One comparison to be judged; replies with the same answer share it."""
 
     question: str
     reference: str
@@ -259,7 +258,7 @@ class Question:
 
 
 class FailureWindow:
-    """Which share of the last answers got no reply at all."""
+    """The share of the last answers that got no reply at all."""
 
     def __init__(self, limit: float) -> None:
         self.limit = limit
@@ -271,12 +270,12 @@ class FailureWindow:
             self._missing.extend([False] * replies + [True] * no_reply)
 
     def fails_with(self, replies: int, no_reply: int) -> bool:
-        """Whether, with these added, it is more than the limit, and these are part of why."""
+        """Return True if the share, with these answers added, exceeds the limit and some of these have no reply."""
         number, failures = self._with(replies, no_reply)
         return no_reply > 0 and failures > self.limit * max(number, FEWEST)
 
     def summary(self, judge: Judge, replies: int, no_reply: int, why: str) -> str:
-        """The line that the run stops with."""
+        """Return the line that the run stops with."""
         number, failures = self._with(replies, no_reply)
         return mask(
             f"judge {judge.model}: {failures} of the last {number} answers got no reply ({failures / number:.0%}; more than "
@@ -292,7 +291,7 @@ class FailureWindow:
 
 
 def _vote(replies: Sequence[ChatReply]) -> Grade | None:
-    """What most of the verdicts say; a tie abstains. None where no reply is a verdict."""
+    """Return the majority of the verdicts; Abstained for a tie, None if no reply is a verdict."""
     grades = [read(reply.text) for reply in replies]
     rights, wrongs = ([grade for grade in grades if isinstance(grade, kind)] for kind in (Right, Wrong))
     if len(rights) == len(wrongs):

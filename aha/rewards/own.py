@@ -1,4 +1,4 @@
-"""What code of a person's own may return or raise, in words: even its numbers and its errors may have methods that raise."""
+"""Checks and messages for what a user's own code returns or raises: even its numbers and errors may have methods that raise."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ MOST = 1e60
 
 
 def is_ours(reward: object) -> bool:
-    """Whether the reward is one of the package, so that what it raises is a mistake of ours."""
+    """Return True if the reward is part of the package, so that an exception in it is a bug of ours."""
     return str(getattr(reward, "__module__", "")).startswith("aha.")
 
 
 def is_number(value: SupportsFloat) -> bool:
-    """Whether it is a number that can be weighted, summed and squared: a finite one of at most `MOST` in size."""
+    """Return True if the value can be weighted, summed and squared: a finite number of at most `MOST` in size."""
     try:
         return math.isfinite(value) and abs(float(value)) <= MOST
     except Exception:
@@ -27,14 +27,14 @@ def is_number(value: SupportsFloat) -> bool:
 
 
 def shorten(value: object) -> str:
-    """A value for a message: its first letters, or its type where it cannot be written."""
-    with suppress(Exception):  # a number of ten thousand digits cannot
+    """Return a value as a short text for a message, or its type if it cannot be written."""
+    with suppress(Exception):  # an integer of ten thousand digits raises
         return clip(repr(value), LONGEST)
     return f"a value of type {type(value).__name__}"
 
 
 def error_text(error: BaseException) -> str:
-    """What an exception says, in one line."""
+    """Return the message of an exception in one line."""
     try:
         return clip(str(error))
     except Exception:
@@ -42,7 +42,7 @@ def error_text(error: BaseException) -> str:
 
 
 def describe_error(error: BaseException) -> str:
-    """An exception in one line, with the place where it was raised."""
+    """Return an exception in one line, with the place where it was raised."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
     return f"{type(error).__name__}: {error_text(error)}{place}"

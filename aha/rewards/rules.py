@@ -1,14 +1,14 @@
-"""Rewards that a rule decides, and what a learned preference pays.
+"""Rewards decided by rules, and the rewards of learned preferences.
 
-Accuracy: 1 for a right answer, 0 for a wrong one or none; what the grader cannot say stays unsaid.
+Accuracy: 1 for a right answer, 0 for a wrong one or none; Abstained if the grader abstains.
 
 Format: 1 for a reply that keeps the template, whatever it says.
 
 Language consistency: the share of the thought's words that are in the language of the question (paper §2.3.2).
 
-DAPO's soft overlong punishment: nothing up to a length, then a linear slope down to -1 at the limit.
+DAPO's soft overlong punishment: 0 up to a length, then a linear slope down to -1 at the limit.
 
-What a learned preference pays (paper §2.3.4): helpfulness for the summary alone, harmlessness for everything that was said.
+Learned preferences (paper §2.3.4): helpfulness for the summary alone, harmlessness for the whole reply.
 """
 
 from __future__ import annotations
@@ -32,23 +32,23 @@ from aha.types import Abstained, Countdown, Grade, Problem, Reply, Right, Wrong
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Binary, as in the paper; sees the answer only. `sandbox`: where programs run; "auto" is the strongest tier that works here.
-    `partial`: code earns the share of its tests that it passes, all of which are run. `reads`: "answer" is what the template found between
-    its tags, "last" the final claim of the whole reply, so that a model which knows no tags can be trained. A reply that was cut off
-    claims nothing either way."""
+    """A binary reward for a right answer, as in the paper; sees the answer only. `sandbox`: where programs run; "auto" is the strongest
+    tier that works here. `partial`: code earns the share of its tests that it passes, all of which are run. `reads`: "answer" is the text
+    between the template's tags, "last" the final claim of the whole reply, so that a model that knows no tags can be trained. A reply that
+    was cut off claims nothing either way."""
 
     sandbox: Tier | Literal["auto"] = "auto"
     partial: bool = False
     reads: Literal["answer", "last"] = "answer"
 
     def __call__(self, problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
-        """By the graders that the process shares; a stage opens some of its own."""
+        """Return the rewards from the graders that the process shares; a stage opens its own."""
         if self.partial:
             return [price(fraction(problem.reference, self._read(problem, reply))) for reply in replies]
         return [price(grade(problem.reference, self._read(problem, reply), question=problem.question)) for reply in replies]
 
     def _read(self, problem: Problem, reply: Reply) -> str | None:
-        """The part of a reply in which the grader looks for the claim."""
+        """Return the part of a reply in which the grader looks for the claim."""
         if self.reads == "answer":
             return reply.answer
         if reply.finished != "stop":
@@ -58,7 +58,7 @@ class Accuracy:
 
     @contextmanager
     def open(self, backend: Backend) -> Iterator[Reward]:
-        """With graders of its own, closed at the end."""
+        """Yield the reward with graders of its own, which are closed at the end."""
         with Graders(sandbox=self.sandbox) as graders:
 
             def pay(problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
@@ -71,7 +71,7 @@ class Accuracy:
 
 
 def price(grade: Grade | float) -> float | Abstained:
-    """What a grade, or a share, pays."""
+    """Return the reward for a grade or a share: 1 for Right, 0 for Wrong, others unchanged."""
     match grade:
         case Right():
             return 1.0
@@ -83,7 +83,7 @@ def price(grade: Grade | float) -> float | Abstained:
 
 @dataclass(frozen=True)
 class Format:
-    """Structure only: an empty thought is well formed, a blank answer is not."""
+    """A reward of 1 for a reply that keeps the template, else 0. An empty thought is well formed, a blank answer is not."""
 
     def __call__(self, problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
         return [float(reply.well_formed) for reply in replies]
@@ -91,8 +91,8 @@ class Format:
 
 @dataclass(frozen=True)
 class LanguageConsistency:
-    """From 0 to 1; sees the thought only, as in the paper, or the summary only. What has no words has none that are foreign; a reply that
-    broke the template has neither part that could be read, and earns nothing, or breaking it would hide what it was written in."""
+    """A reward from 0 to 1: the share of words in the question's language, of the thought as in the paper, or of the summary. A part
+    without words scores 1; a reply that broke the template scores 0, or breaking it would hide its language."""
 
     of: Literal["thought", "summary"] = "thought"
 
@@ -103,7 +103,7 @@ class LanguageConsistency:
 
 @dataclass(frozen=True)
 class SoftOverlong:
-    """0 up to `max_tokens - buffer`, (max_tokens - buffer - length) / buffer inside the band, -1 from `max_tokens` on."""
+    """A penalty: 0 up to `max_tokens - buffer`, (max_tokens - buffer - length) / buffer inside the band, -1 from `max_tokens` on."""
 
     max_tokens: int
     buffer: int
@@ -119,13 +119,13 @@ class SoftOverlong:
 
 @dataclass(frozen=True)
 class Helpful:
-    """From 0 to 1, the sigmoid of the score that `model` gives the summary; the thought is not shown to it. 0 where there is no summary."""
+    """A reward from 0 to 1: the sigmoid of the score that `model` gives the summary, without the thought; 0 if there is no summary."""
 
     model: str
 
     @contextmanager
     def open(self, backend: Backend) -> Iterator[Reward]:
-        """The reward at work."""
+        """Yield the live reward."""
         scorer = backend.scorer(self.model)
 
         def pay(problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
@@ -138,13 +138,13 @@ class Helpful:
 
 @dataclass(frozen=True)
 class Harmless:
-    """The probability that `model` gives to the whole reply being safe, its thought included, in whatever form it was written."""
+    """A reward from 0 to 1: the probability, by `model`, that the whole reply with its thought is safe, in whatever form it was written."""
 
     model: str
 
     @contextmanager
     def open(self, backend: Backend) -> Iterator[Reward]:
-        """The reward at work."""
+        """Yield the live reward."""
         scorer = backend.scorer(self.model)
 
         def pay(problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
@@ -154,5 +154,5 @@ class Harmless:
 
 
 def chance(score: float) -> float:
-    """sigmoid(score), which lies from 0 to 1 as accuracy and format do, so that weights mean the same for all."""
+    """Return sigmoid(score), from 0 to 1 as accuracy and format are, so that weights mean the same for all rewards."""
     return (1 + tanh(score / 2)) / 2
