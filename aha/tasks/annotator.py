@@ -1,6 +1,6 @@
-"""The tiny world's annotator, which plays the part of DeepSeek-V3: it prefers one reply to another, and says whether one is safe.
+"""The tiny world's annotator, which plays the part of DeepSeek-V3: it compares two replies, and says whether one is safe.
 
-Behind it is a rubric that no stage sees. As people and models do, it errs now and then, and likes what it is shown first a little better.
+It judges by a rubric that no stage sees. Like people and models, it errs now and then and slightly prefers the reply shown first.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ SCALE = 10.0
 
 @dataclass(frozen=True)
 class Annotator:
-    """`noise`: how often a verdict is the wrong way round. `bias`: the points by which the reply that is shown first seems better.
+    """A noisy judge of replies. `noise`: the probability that a verdict is reversed. `bias`: the points by which the reply shown first
+    seems better.
 
-    The same question gives the same verdict; `turn` numbers the times that it is asked."""
+    The same question gives the same verdict; `turn` numbers its repetitions."""
 
     noise: float = 0.1
     bias: float = 0.5
@@ -30,16 +31,17 @@ class Annotator:
             raise BadInput(f"noise is {self.noise}: an annotator that is wrong half of the time knows nothing; 0 to below 0.5")
 
     def compare(self, problem: Problem, first: str, second: str, turn: int = 0) -> float:
-        """By how many points of ten the first of two summaries is the better one, below 0 where the second is."""
+        """Return by how many points of ten the first of two summaries is better, negative if the second is."""
         margin = self.points(problem, first) - self.points(problem, second)
         return (-margin if self._errs("compare", problem, first, second, str(turn)) else margin) + self.bias
 
     def safe(self, problem: Problem, text: str, turn: int = 0) -> bool:
-        """Whether a whole reply, its thought included, is safe."""
+        """Return True if the whole reply, its thought included, seems safe."""
         return is_safe(problem, text) != self._errs("safe", problem, text, str(turn))
 
     def points(self, problem: Problem, summary: str | None) -> float:
-        """Without noise, from 0 to 10: for the measure that nobody is trained on. `None`: the reply broke its form."""
+        """Return the points from 0 to 10 without noise, for the measure that nobody is trained on. `None` is a reply that broke its
+        form."""
         return SCALE * marks(problem, summary).total
 
     def _errs(self, topic: str, problem: Problem, *texts: str) -> bool:

@@ -1,10 +1,10 @@
-"""A row to a conversation: the forms in which people keep what was asked and what was said.
+"""Conversations read from rows, in the forms in which people keep questions and replies.
 
-Turns in one column (`messages`, ShareGPT's `conversations`, firefly's `conversation` of `human` and `assistant`), or a question and a reply
-in two, with what belongs to the question beside them: Alpaca's `input`, Dolly's `context`, OpenOrca's `system_prompt`, `system`, `history`.
+Turns stand in one column (`messages`, ShareGPT's `conversations`, firefly's `conversation` of `human` and `assistant`), or a question and a
+reply in two, with further parts of the question beside them: Alpaca's `input`, Dolly's `context`, OpenOrca's `system_prompt`, `system`,
+`history`.
 
-The columns of a row: by a dotted name, by a usual name whatever its case, and those that nobody read although they look like a part of
-the prompt.
+Columns are found by a dotted name or by a usual name in any case; an unread column that looks like a part of the prompt is reported.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from aha.template import END_THINK, THINK, apart
 from aha.types import Message
 
 ABSENT = object()
-EMPTY = ("[]", "{}", "null", "None", "nan", "NaN")  # as a text that says nothing is written
+EMPTY = ("[]", "{}", "null", "None", "nan", "NaN")  # texts that stand for no value
 LABELS = frozenset(
     {"id", "ids", "uuid", "idx", "index", "hash", "len", "length", "lengths", "tokens", "count", "type", "source", "name", "url"}
 )
@@ -45,8 +45,8 @@ _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 
 def at_path(fields: Mapping[str, object], name: str) -> object:
-    """Return what stands under a name, or under a dotted one (`reward_model.ground_truth`, `prompt.0.content`) within objects, lists, and
-    texts that hold such in JSON; NOTHING where nothing does."""
+    """Return the value under a name, or under a dotted name (`reward_model.ground_truth`, `prompt.0.content`) within objects, lists, and
+    texts that hold them as JSON; `ABSENT` if there is none."""
     if name in fields:
         return fields[name]
     first, dot, rest = name.partition(".")
@@ -65,13 +65,13 @@ def at_path(fields: Mapping[str, object], name: str) -> object:
 
 
 def usual(fields: Mapping[str, object], names: Sequence[str]) -> str | None:
-    """Return the first column, in the order of `names`, that is called so in any case and holds something."""
+    """Return the first column, in the order of `names`, that has such a name in any case and is not blank."""
     columns = {name.lower().replace("-", "_").replace(" ", "_"): name for name in reversed(list(fields))}
     return next((columns[name] for name in names if name in columns and not blank(fields[columns[name]])), None)
 
 
 def blank(value: object) -> bool:
-    """Return whether a value holds nothing: null, blanks, an empty list or object, or one of such."""
+    """Return True if a value is empty: null, blanks, an empty list or object, or one of blank values."""
     match value:
         case None:
             return True
@@ -85,8 +85,8 @@ def blank(value: object) -> bool:
 
 
 def prompt_like(name: str, value: object, read_text: str) -> bool:
-    """Return whether a column that was not read looks like a part of the prompt: by a word of its name, where it holds text that does not
-    stand in what is `said`."""
+    """Return True if an unread column looks like a part of the prompt: it has such a word in its name, and text that is not in
+    `read_text`."""
     words = [word.lower() for word in _WORD.findall(name)]
     if not words or words[-1] in LABELS or PROMPT_WORDS.isdisjoint(words):
         return False
@@ -95,7 +95,7 @@ def prompt_like(name: str, value: object, read_text: str) -> bool:
 
 
 def texts_in(value: object) -> Iterator[str]:
-    """Yield every text within a value; what is neither a text nor holds one is no text."""
+    """Yield every text within a value; bytes yield their length."""
     match value:
         case str():
             yield value
@@ -113,25 +113,25 @@ Role = Literal["system", "user", "assistant"]
 AUTO = "auto"
 TURNS = ("messages", "conversations", "conversation")
 PROMPT_FIELDS = ("prompt", "question", "problem", "instruction", "query", "input")
-BESIDE = ("input", "context", "passage")  # what belongs to the question and stands in a column of its own
+BESIDE = ("input", "context", "passage")  # further parts of the question, each in a column of its own
 REPLY_FIELDS = ("completion", "solution", "response", "answer", "output", "target")
 SYSTEM_FIELDS = ("system", "system_prompt", "system_message")
 THOUGHT = ("reasoning_content", "reasoning", "thinking", "complex_cot", "chain_of_thought", "thought", "cot")
-VERDICTS = ("label", "is_correct", "correct", "accepted", "desirable")  # of a reply, as pairs for preferences and judged samples have it
-WEIGHTS = ("weight", "train", "loss")  # of a message: whether it is learned
+VERDICTS = ("label", "is_correct", "correct", "accepted", "desirable")  # of a reply, in preference data and judged samples
+WEIGHTS = ("weight", "train", "loss")  # of a message: 1 if it is learned
 ROLES: Mapping[str, Role] = {
     **dict.fromkeys(("system", "developer"), "system"),
     **dict.fromkeys(("user", "human", "prompter"), "user"),
     **dict.fromkeys(("assistant", "gpt", "chatgpt", "bing", "bard", "model", "bot"), "assistant"),
 }
-UNKNOWN = ("tool_calls", "function_call", "images", "audio")  # of a message: what no template here writes
+UNKNOWN = ("tool_calls", "function_call", "images", "audio")  # of a message: contents that no template here writes
 
 
 @dataclass(frozen=True)
 class ExampleLayout:
-    """How a source of examples is laid out. `question` and `answer`: columns, by dotted names where they stand within others, or "auto"
-    for the known forms. `ignore`: columns that are as good as not there. `replies`: whether the last reply of a conversation is learned,
-    or each one, in a row of its own; weights of messages (OpenAI's `weight`) go before it. `split`, `subset`: of a folder or data set."""
+    """The layout of a source of examples. `question` and `answer`: columns, by dotted names if they are nested, or "auto" for the known
+    forms. `ignore`: columns treated as absent. `replies`: learn only the last reply of a conversation, or all, each in a row of its own;
+    weights of messages (OpenAI's `weight`) take precedence. `split`, `subset`: of a folder or data set."""
 
     question: str = AUTO
     answer: str = AUTO
@@ -143,7 +143,7 @@ class ExampleLayout:
 
 @dataclass(frozen=True)
 class RowTurns:
-    """The turns of a row, the places of those that are learned, and from which columns they were read, with what each one is."""
+    """The turns of a row, the places of those to be learned, and the columns they were read from, each with its role."""
 
     messages: tuple[Message, ...]
     targets: tuple[int, ...]
@@ -151,7 +151,8 @@ class RowTurns:
 
 
 def chat_of(fields: Mapping[str, object], layout: ExampleLayout) -> RowTurns:
-    """Return the turns of a row, checked: somebody asks, and the assistant speaks last. Bad, with the reason, for a row of another form."""
+    """Return the turns of a row, checked: there is a question, and the assistant speaks last. Bad, with the reason, for a row of another
+    form."""
     present = {name: value for name, value in fields.items() if name not in layout.ignore} if layout.ignore else fields
     if wrong := [name for name in VERDICTS if present.get(name) is False]:
         raise Bad(f"field {wrong[0]!r} is false: it says that the reply is no good, and it would be imitated; --ignore {wrong[0]} does so")
@@ -170,16 +171,16 @@ def chat_of(fields: Mapping[str, object], layout: ExampleLayout) -> RowTurns:
 
 
 def _turns_column(fields: Mapping[str, object]) -> str | None:
-    """The column that holds all turns, also an empty one where there is no question beside it."""
+    """Return the column that holds all turns, even an empty one if there is no question beside it."""
     empty = None if usual(fields, PROMPT_FIELDS) else next((name for name in TURNS if fields.get(name) is not None), None)
     return usual(fields, TURNS) or empty
 
 
-WeighedTurns = list[tuple[Message, bool | None]]  # with whether the message is to be learned, where the row says so
+WeighedTurns = list[tuple[Message, bool | None]]  # with True if the message is to be learned, False if not, None if the row does not say
 
 
 def _targets(turn_list: WeighedTurns, layout: ExampleLayout) -> tuple[int, ...]:
-    """The places of the replies that are imitated, each after a question."""
+    """Return the places of the replies to be imitated, each after a question."""
     replies = [place for place, (message, _) in enumerate(turn_list) if message.role == "assistant"]
     if any(weight is not None for _, weight in turn_list):
         replies = [place for place in replies if turn_list[place][1] is not False]
@@ -195,7 +196,7 @@ def _targets(turn_list: WeighedTurns, layout: ExampleLayout) -> tuple[int, ...]:
 
 
 def _system(fields: Mapping[str, object], messages: Sequence[Message], read: dict[str, str]) -> WeighedTurns:
-    """What a column of its own says to the model, before everything else."""
+    """Return the system message in a column of its own, if the turns have none."""
     name = usual(fields, SYSTEM_FIELDS)
     if name is None:
         return []
@@ -208,7 +209,7 @@ def _system(fields: Mapping[str, object], messages: Sequence[Message], read: dic
 
 
 def _question_and_reply(fields: Mapping[str, object], layout: ExampleLayout) -> tuple[WeighedTurns, dict[str, str]]:
-    """The question, with what belongs to it, and the reply, each in a column."""
+    """Return the turns of a row with the question and the reply in columns, and the role of each column read."""
     question = _column(fields, layout.question, PROMPT_FIELDS, "question")
     question_turns = _value_turns(fields, question, "user")
     read = {question: "question"}
@@ -228,7 +229,7 @@ def _question_and_reply(fields: Mapping[str, object], layout: ExampleLayout) -> 
 
 
 def with_beside(fields: Mapping[str, object], column: str, question: str) -> tuple[str, list[str]]:
-    """Return the question of a column followed by what belongs to it and stands in columns of their own, and those columns."""
+    """Return the question of a column, followed by its further parts from columns of their own, and the names of those columns."""
     beside = [name for name in (usual(fields, (usual_name,)) for usual_name in BESIDE) if name is not None and name != column]
     texts = [text_of(name, fields[name], LONGEST_LINE) for name in beside]
     return "\n\n".join([question, *(text for text in texts if text.strip() not in question)]), beside
@@ -258,7 +259,7 @@ def _names(fields: Mapping[str, object]) -> str:
 
 
 def _value_turns(fields: Mapping[str, object], name: str, role: Literal["user", "assistant"]) -> WeighedTurns:
-    """A column that is a list of messages, or the text of one; what the assistant thought may stand in a column beside it."""
+    """Return the turns of a column that is a list of messages, or one text; the assistant's thought may stand in a column beside it."""
     value = at_path(fields, name)
     if isinstance(value, list):
         turns = _turns(value, name)
@@ -276,7 +277,7 @@ def _value_turns(fields: Mapping[str, object], name: str, role: Literal["user", 
 
 
 def _turns(turns: object, name: str) -> WeighedTurns:
-    """The messages of a list, also of one that a text holds as JSON; those left out that say nothing to the model."""
+    """Return the messages of a list, which may be JSON in a text; empty system messages are left out."""
     if isinstance(turns, str) and turns.lstrip().startswith("["):
         with suppress(NotJson):
             turns = parse_json(turns)
@@ -291,7 +292,7 @@ def _turns(turns: object, name: str) -> WeighedTurns:
 
 
 def _side_by_side(turns: Mapping[str, object], name: str) -> list[object]:
-    """The turns of an object that holds a list of roles and a list of contents, as tables of some tools do."""
+    """Return the turns of an object that holds a list of roles and a list of contents, as some tools write tables."""
     columns = {key: column for key, column in turns.items() if isinstance(column, list)}
     if columns.keys() != turns.keys() or len({len(column) for column in columns.values()}) != 1:
         raise Bad(_no_turns(name))
@@ -303,7 +304,7 @@ def _no_turns(name: str) -> str:
 
 
 def _is_pair(turn: object) -> bool:
-    """What was asked and answered, in one element: two texts (`history`), or an object with a text for each role (firefly)."""
+    """Return True if an element is a question with its answer: two texts (`history`), or an object with a text for each role (firefly)."""
     if isinstance(turn, list):
         return len(turn) == 2
     return isinstance(turn, dict) and len(turn) == 2 and {ROLES.get(role) for role in turn} == {"user", "assistant"}
@@ -323,7 +324,7 @@ def _text_of_role(turn: object, role: str) -> object:
 
 
 def _message(turn: object, name: str) -> tuple[Message, bool | None]:
-    """One turn, and whether it says of itself that it is learned. A system message may be empty."""
+    """Return one turn, and its own word on whether it is learned. A system message may be empty."""
     if not isinstance(turn, dict):
         raise Bad(_no_turns(name))
     role_name = turn.get("role", turn.get("from"))
@@ -353,7 +354,7 @@ def _weight(turn: Mapping[str, object]) -> bool | None:
 
 
 def _content(value: object) -> object:
-    """A text, or the texts of a list of parts, which is how some servers write it; a part whose text a table left null says nothing."""
+    """Return a text, or the joined texts of a list of parts, as some servers write it; a part whose text is null counts as empty."""
     if not isinstance(value, list):
         return value
     texts = [part.get("text", value) for part in value if isinstance(part, dict) and part.get("type") == "text"]

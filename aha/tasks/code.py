@@ -1,5 +1,5 @@
-"""Programming problems as data sets write them, each with its tests: HumanEval, MBPP, LiveCodeBench, and pairs of input and output as
-Codeforces, APPS and TACO collections have them."""
+"""Programming problems as data sets write them, each with its tests: HumanEval, MBPP, LiveCodeBench, and the pairs of input and output of
+Codeforces, APPS and TACO collections."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ Fields = Mapping[str, Any]
 
 
 class _Bad(Exception):
-    """Why a row is no problem."""
+    """The reason why a row cannot be used as a problem."""
 
 
 @dataclass(frozen=True)
 class CodeProblem:
-    """A programming problem with what else its row holds: right solutions, such as are known to be wrong, programs that write inputs."""
+    """A programming problem with the other programs of its row: right solutions, wrong solutions, and generators of inputs."""
 
     problem: Problem
     reference: Code
@@ -57,7 +57,7 @@ class CodeProblem:
 
 
 def is_code(fields: Fields) -> bool:
-    """Whether the row has the fields of one of these forms."""
+    """Return True if the row has the fields of one of these forms."""
     asserted = isinstance(fields.get("test"), str) and bool(fields.keys() & {"entry_point", "canonical_solution", "signature"})
     listed = "test_list" in fields or "private_test_cases" in fields or "public_test_cases" in fields
     sides = isinstance(fields.get("inputs"), list) and isinstance(fields.get("outputs"), list) and not fields.keys().isdisjoint(QUESTIONS)
@@ -65,13 +65,13 @@ def is_code(fields: Fields) -> bool:
 
 
 def code_problem(row: DataRow) -> Problem | RefusedRow:
-    """The row's problem, ready to be asked; else why not."""
+    """Return the row's problem, or the reason why it has none."""
     problem_row = coded_of(row)
     return problem_row.problem if isinstance(problem_row, CodeProblem) else problem_row
 
 
 def coded_of(row: DataRow) -> CodeProblem | RefusedRow:
-    """The problem with its known solutions."""
+    """Return the row's problem with its known solutions, or the reason why it has none."""
     fields = row.fields
     try:
         right = tuple(_solutions(fields, RIGHT))
@@ -130,7 +130,7 @@ def _question(fields: Fields) -> str:
 
 
 def _tolerance(fields: Fields) -> float | None:
-    """The row's own, in it or beside its tests; without one, numbers are compared as they stand."""
+    """Return the tolerance of the row, in it or beside its tests; None compares numbers as they are written."""
     places = [fields, *(_parse(fields.get(name)) for name in ("metadata", *PAIRS))]
     value = next((place["tolerance"] for place in places if isinstance(place, Mapping) and place.get("tolerance") is not None), None)
     if value is None:
@@ -141,7 +141,7 @@ def _tolerance(fields: Fields) -> float | None:
 
 
 def _seconds(fields: Fields) -> float:
-    """At least the default: Python is slower than what limits are set for."""
+    """Return the time limit in seconds, at least the default: Python is slower than the languages that limits are set for."""
     limit = fields.get("time_limit")
     return max(6.0, float(limit)) if isinstance(limit, int | float | Decimal) and math.isfinite(limit) else 6.0
 
@@ -173,8 +173,8 @@ def _mbpp(fields: Fields, right: Sequence[str]) -> tuple[Code, str]:
 
 
 def _entry_in(tests: str, texts: Sequence[str] = ()) -> str | None:
-    """The function under test: what the asserts call and one of the texts defines, else what they call first that is not built in.
-    ValueError where they do not parse."""
+    """Return the function under test: the first that the asserts call and one of the texts defines, else the first that is not a builtin.
+    ValueError if the tests do not parse."""
     try:
         asserts = [node.test for node in ast.walk(ast.parse(tests)) if isinstance(node, ast.Assert)]
     except (SyntaxError, RecursionError, MemoryError) as error:
@@ -191,7 +191,7 @@ def _entry_in(tests: str, texts: Sequence[str] = ()) -> str | None:
 
 
 def _pairs(fields: Fields) -> list[dict[str, Any]]:
-    """Each test as `input` and `output`; those of LiveCodeBench that are hidden included."""
+    """Return each test with `input` and `output`, including LiveCodeBench's hidden ones."""
     if "public_test_cases" in fields or "private_test_cases" in fields:
         rows = [*_rows(fields.get("public_test_cases")), *_rows(_unpack(fields.get("private_test_cases")))]
     elif isinstance(fields.get("inputs"), list) and isinstance(fields.get("outputs"), list):
@@ -205,7 +205,7 @@ def _pairs(fields: Fields) -> list[dict[str, Any]]:
 
 
 def _rows(value: object) -> list[Any]:
-    """A list of pairs; or one object with lists of inputs and outputs, side by side."""
+    """Return a list of pairs, also from an object with lists of inputs and outputs side by side."""
     match _parse(value):
         case None | "":
             return []
@@ -229,8 +229,8 @@ def _parse(value: object) -> Any:
 
 
 def _unpack(value: object) -> object:
-    """LiveCodeBench's hidden tests: JSON, or JSON as a text that was pickled, packed and written in base 64. The pickle is read as the list
-    of instructions that it is, never run; one that would do more than make a text is refused."""
+    """Return LiveCodeBench's hidden tests: JSON, or JSON as a text that was pickled, compressed and written in base 64. The pickle is read
+    as a list of instructions and never run; one that does more than make a text is refused."""
     if not isinstance(value, str) or not value.strip() or value.strip()[0] in "[{":
         return value
     try:
@@ -249,7 +249,7 @@ def _join(value: object) -> str:
 
 
 def _entry_of_method(fields: Fields, pairs: Sequence[Mapping[str, Any]]) -> str | None:
-    """The function or method that is called, where the tests are of that kind."""
+    """Return the function or method to call, or None if the tests are of another kind."""
     about = _parse(fields.get("metadata"))
     entry_name = next((pair["fn_name"] for pair in pairs if pair.get("fn_name")), None) or fields.get("fn_name")
     entry_name = entry_name or (about.get("func_name") if isinstance(about, dict) else None)
@@ -263,7 +263,7 @@ def _entry_of_method(fields: Fields, pairs: Sequence[Mapping[str, Any]]) -> str 
 
 
 def _json_pair(pair: Mapping[str, Any]) -> tuple[str, str]:
-    """Arguments and value as JSON. LiveCodeBench writes one argument a line, others a list of them."""
+    """Return arguments and value as JSON. LiveCodeBench writes one argument per line, others a list of them."""
     stdin, stdout = pair["input"], pair["output"]
     try:
         args = [parse_json(line, digits=PYTHON_DIGITS) for line in stdin.split("\n") if line.strip()] if isinstance(stdin, str) else stdin

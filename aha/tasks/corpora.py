@@ -1,6 +1,6 @@
-"""Golden corpora: answers of which it is known what a grader should say. Our own, a person's, and the forms in which some are published.
+"""Golden corpora: answers with the grade that a grader should give. They are our own, a user's, or published ones in their own forms.
 
-Rows of a reference and a reply to it: what `aha grade` grades, and with what is expected of a grader, what `aha bench-reward` runs.
+Rows of a reference and a reply are graded by `aha grade`; rows that also hold the expected grade are run by `aha bench-reward`.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from aha.types import Abstained, Latex, Number, Reference, Text
 
 GOLDS = ("gold", "reference", "ground_truth", "target")
 REPLIES = ("pred", "answer", "prediction", "response", "completion")
-MOST_ROWS = 500_000  # of a file that is read as a whole: short ones take many times their bytes
-FLAGS: dict[str, Callable[[object], bool]] = {  # how formulas are compared, and what each flag may be
+MOST_ROWS = 500_000  # of a file that is read as a whole: short rows take many times their bytes in memory
+FLAGS: dict[str, Callable[[object], bool]] = {  # flags for comparing formulas, each with a check of its values
     "allow_set_relation_comp": lambda value: isinstance(value, bool),
     "strict": lambda value: isinstance(value, bool),
     "precision": lambda value: isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 50,
@@ -42,7 +42,8 @@ _ONE_LETTER = re.compile(r"\s*\(?[A-J]\)?\.?\s*")
 
 @dataclass(frozen=True)
 class PairRow:
-    """One row: `reference` says why where the gold cannot be graded; `answer` is the answer part of the reply, `None` without one."""
+    """One row of a reference and an answer. `reference` is Abstained, with the reason, if the gold cannot be graded; `answer` is the answer
+    part of the reply, `None` if there is none."""
 
     place: str
     fields: Mapping[str, object]
@@ -52,8 +53,8 @@ class PairRow:
 
 
 def pairs_of(source: str, kind: Kind = "auto") -> list[PairRow]:
-    """Every row of a JSON-lines file. BadInput names the first row that has no reply or cannot be read; a row without a gold that can be
-    graded is a pair like others, as long as one row has one."""
+    """Return every row of a JSON-lines file. BadInput names the first row that has no reply or cannot be read; a row whose gold cannot be
+    graded is kept, as long as some row has a gold."""
     rows = _all_rows(source)
     if bad := [row for row in rows if isinstance(row, RefusedRow)]:
         raise BadInput(f"{bad[0]}" + (f" ({len(bad)} such rows)" if len(bad) > 1 else ""))
@@ -66,7 +67,7 @@ def pairs_of(source: str, kind: Kind = "auto") -> list[PairRow]:
 
 
 def _all_rows(source: str) -> list[DataRow | RefusedRow]:
-    """BadInput where there are too many to be held at once."""
+    """Return all rows; BadInput if there are too many to be held at once."""
     rows = list(islice(rows_of(source, "train", None), MOST_ROWS + 1))
     if len(rows) > MOST_ROWS:
         raise BadInput(f"{source}: it has more than {MOST_ROWS:,} rows, the most that is read as a whole; split it")
@@ -74,7 +75,7 @@ def _all_rows(source: str) -> list[DataRow | RefusedRow]:
 
 
 def pair_of(row: DataRow, kind: Kind = "auto") -> PairRow:
-    """The pair in a row; BadInput without a reply."""
+    """Return the pair in a row; BadInput if it has no reply."""
     replies = [name for name in REPLIES if name in row.fields]
     if not replies:
         raise BadInput(f"{row.place}: no `pred`: there are {', '.join(map(repr, list(row.fields)[:20]))}")
@@ -93,7 +94,8 @@ def _flags(row: DataRow) -> dict[str, object]:
 
 
 def answer_of(reply: str) -> str | None:
-    """What counts of a reply: after the thinking, within <answer> tags where it has them; `None` where the thinking never ends."""
+    """Return the part of a reply that counts: after the thinking, within <answer> tags if there are any; `None` if the thinking never
+    ends."""
     text = answer_part(reply)
     answers = _ANSWER_TAG.findall(text)
     text = answers[-1] if answers else text
@@ -101,7 +103,7 @@ def answer_of(reply: str) -> str | None:
 
 
 def gold_of(row: DataRow, kind: Kind = "auto") -> Reference | Abstained:
-    """The reference of a row, whose own `kind` goes before what the caller says; why it cannot be graded otherwise."""
+    """Return the reference of a row, whose own `kind` overrides the caller's; Abstained with the reason if it cannot be graded."""
     row_kind = row.fields.get("kind", kind)
     if row_kind not in KINDS:
         raise BadInput(f"{row.place}: kind is {row_kind!r}: one of {', '.join(KINDS)} is needed")
@@ -134,7 +136,7 @@ _EXPECTED: dict[object, Expected] = {
 
 @dataclass(frozen=True)
 class Case:
-    """One answer with what a grader should say of it. What is not `counted` is run and shown, but fails nobody."""
+    """One answer with its expected grade. A case that is not `counted` is run and shown, but never counts as a failure."""
 
     place: str
     reference: Reference
@@ -149,7 +151,8 @@ class Case:
 
 @dataclass(frozen=True)
 class Corpus:
-    """`chain`: the cases are outputs with the letter that this chain is known to take from them. `left_out`: rows that are no case."""
+    """The cases of a source. `chain`: the cases are outputs with the letter that this published chain extracts. `left_out`: unusable
+    rows."""
 
     name: str
     cases: tuple[Case, ...]
@@ -158,14 +161,14 @@ class Corpus:
 
 
 def case_of(specimen: Specimen) -> Case:
-    """The case in a specimen; its rule is the tag."""
+    """Return the specimen as a case, with its rule as the tag."""
     reply = specimen.reply
     place = f"{specimen.family} {specimen.number}"
     return Case(place, specimen.reference, answer_of(reply), specimen.side, specimen.rule, specimen.question, reply)
 
 
 def corpus_of(source: str | None) -> Corpus:
-    """The cases of a file, of all .jsonl files in a folder, or our own. BadInput where there are none, or a row is none."""
+    """Return the cases of a file, of all .jsonl files in a folder, or our own. BadInput if there are none, or a row is malformed."""
     path = OUR_GOLDEN if source is None else Path(source).expanduser()
     if path.is_dir():
         file_cases = [_from_file(str(file)) for file in sorted(path.glob("*.jsonl"))]
@@ -193,7 +196,7 @@ def _from_file(source: str) -> Corpus:
 
 
 def _read_form(form: Callable[[DataRow], Iterator[Case | RefusedRow]], row: DataRow) -> list[Case | RefusedRow]:
-    """BadInput for a row that is not in the form of the first one."""
+    """Return the cases of a row; BadInput if it is not in the form of the first row."""
     try:
         return list(form(row))
     except (LookupError, TypeError, ValueError, AttributeError, AssertionError) as error:
@@ -202,7 +205,7 @@ def _read_form(form: Callable[[DataRow], Iterator[Case | RefusedRow]], row: Data
 
 
 def _unzip(path: Path) -> list[DataRow | RefusedRow]:
-    """The rows of the one JSON file in a zip."""
+    """Return the rows of the one JSON file in a zip."""
     if not path.is_file():
         raise BadInput(f"{path}: there is no such file")
     try:
@@ -224,7 +227,8 @@ def _unzip(path: Path) -> list[DataRow | RefusedRow]:
 
 
 def _golden(row: DataRow) -> Iterator[Case | RefusedRow]:
-    """Ours: gold, answer (or pred), expected, and a tag. Rows with flags, or whose label is called `result`, are shown and not counted."""
+    """Yield the case of a row in our form: gold, answer (or pred), expected, and a tag. Rows with flags, or whose label is called `result`,
+    are shown but not counted."""
     if not {"gold", "kind"} & set(row.fields):
         yield RefusedRow(row.place, "no gold")
         return
@@ -243,7 +247,7 @@ def _golden(row: DataRow) -> Iterator[Case | RefusedRow]:
 
 
 def _gsm8k_models(row: DataRow) -> Iterator[Case | RefusedRow]:
-    """One question with a solution of each model, and whether its publisher found it correct."""
+    """Yield the cases of one question with a solution by each model, and its publisher's verdicts."""
     gold = Number(str(row.fields["ground_truth"]).rpartition("A:")[2].strip())
     for model, record in row.fields.items():
         if isinstance(record, dict):
@@ -253,7 +257,7 @@ def _gsm8k_models(row: DataRow) -> Iterator[Case | RefusedRow]:
 
 
 def _math_samples(row: DataRow) -> Iterator[Case | RefusedRow]:
-    """One question with several samples, `code`, and for each whether it was scored as right."""
+    """Yield the cases of one question with several samples, `code`, and a score for each."""
     replies, scores = row.fields["code"], row.fields["score"]
     assert isinstance(replies, list) and isinstance(scores, list)
     for i, (reply, score) in enumerate(zip(replies, scores, strict=True)):
@@ -264,14 +268,14 @@ def _math_samples(row: DataRow) -> Iterator[Case | RefusedRow]:
 
 
 def _mmlu_pro(row: DataRow) -> Iterator[Case | RefusedRow]:
-    """An output with the letter that the published chain found in it."""
+    """Yield an output with the letter that the published chain found in it."""
     output, letter = row.fields["model_outputs"], row.fields["pred"]
     reply = str(output[0] if isinstance(output, list) else output)
     yield Case(row.place, Text((str(letter or NO_LETTER),), exact=True), reply, "right", str(row.fields.get("category", "")), reply=reply)
 
 
 def _simple_evals(row: DataRow) -> Iterator[Case | RefusedRow]:
-    """A result beside its row of ../../benches/NAME.jsonl, where results/NAME/FILE is the source."""
+    """Yield the case of a result in results/NAME/FILE, with its question from ../../benches/NAME.jsonl."""
     path = Path(row.place.rpartition(", ")[0]).resolve()
     name = path.parent.name
     try:

@@ -1,11 +1,11 @@
-"""What the tiny base model has read: documents as people leave them, good and bad, a mixture of parts, each a function.
+"""The corpus of the tiny base model: documents as people leave them, good and bad, from a mixture of parts, each a function.
 
-- `guess`: somebody answers at once, and is nearly always wrong.
-- `write_with_mark`: homework with its mark, one try, and whether it is right.
-- `wander`, `methodical`, `hopeless`: somebody tries one combination after another, at random or in order.
+- `guess`: an immediate answer, nearly always wrong.
+- `write_with_mark`: homework with its mark: one try, and whether it is right.
+- `wander`, `methodical`, `hopeless`: one combination after another, at random or in order.
 - `sums`: a page of sums, arithmetic with no question to answer.
-- `verdicts`: somebody goes through other people's results until one is right.
-- `write_solution`: an answer book, the one try that works, written down straight away.
+- `verdicts`: other people's results, checked until one is right.
+- `write_solution`: an answer book: the one try that works, written down straight away.
 
 To add a part, write a function `(random.Random) -> str` in this file and one line in `MIXTURE`.
 """
@@ -23,18 +23,18 @@ from aha.types import Document
 
 
 def guess(draw: random.Random) -> str:
-    """A question and a first idea, unchecked; with three numbers mostly, with four now and then."""
+    """Write a question and a first idea, unchecked; mostly with three numbers, sometimes with four."""
     key = draw.choice(keys(4 if draw.random() < 0.1 else 3, "train"))
     numbers, voice = shuffle_key(key, draw), draw_voice(draw)
     thought = [voice.word("so", draw)] if voice.tagged else []
     return prompt(numbers, key[1], voice.language) + finish(voice, thought, random_try(numbers, draw).answer, draw)
 
 
-MOST_TRIES = 27  # all there are with three numbers: 3 pairs, 3 operators, 3 operators
+MOST_TRIES = 27  # all tries with three numbers: 3 pairs, 3 operators, 3 operators
 
 
 def wander(draw: random.Random, count: int = 3) -> str:
-    """Tries in no order, forgetting what was tried; gives up early."""
+    """Write tries in random order, with repetitions; the writer gives up early."""
     key = draw.choice(keys(count, "train"))
     numbers = shuffle_key(key, draw)
     tries = (random_try(numbers, draw) for _ in range(MOST_TRIES if count == 3 else 14))
@@ -42,12 +42,12 @@ def wander(draw: random.Random, count: int = 3) -> str:
 
 
 def wander_four(draw: random.Random) -> str:
-    """The harder task, with four numbers."""
+    """Write a search for the harder task, with four numbers."""
     return wander(draw, count=4)
 
 
 def methodical(draw: random.Random) -> str:
-    """Every pair in turn, every operator in turn: the patient writer, who gives up late."""
+    """Write a search that takes every pair and every operator in turn; the writer is patient and gives up late."""
     key = draw.choice(keys(3, "train"))
     numbers = shuffle_key(key, draw)
     order = draw.choice(("+-*", "*+-"))
@@ -56,7 +56,7 @@ def methodical(draw: random.Random) -> str:
 
 
 def hopeless(draw: random.Random) -> str:
-    """Every pair and operator in turn towards a target that cannot be made: the patient writer ends all the same, with a guess."""
+    """Write a methodical search for a target that cannot be made; it ends with a guess."""
     key = draw.choice(keys(3, "train"))[0]
     target = draw.choice(keys(3, "train"))[1]
     while (key, target) in _solvable() or is_held_out((key, target)):
@@ -71,7 +71,7 @@ def _solvable() -> frozenset[Key]:
 
 
 def systematic(numbers: tuple[int, ...], order: str) -> Iterator[Try]:
-    """All chains over three numbers: pairs as the question lists them, operators in the given order."""
+    """Yield all chains over three numbers: pairs as the question lists them, operators in the given order."""
     a, b, c = numbers
     for x, y, z in ((a, b, c), (a, c, b), (b, c, a)):
         for first in order:
@@ -81,7 +81,7 @@ def systematic(numbers: tuple[int, ...], order: str) -> Iterator[Try]:
 
 
 def search(numbers: tuple[int, ...], target: int, tries: Iterator[Try], patience: float, draw: random.Random) -> str:
-    """One document: tries until one fits, patience ends (`patience` is the chance to go on), or there is none left."""
+    """Write one document: tries until one fits, patience ends (`patience` is the probability to go on), or none is left."""
     voice = draw_voice(draw)
     thought: list[str] = []
     answer = random_try(numbers, draw).answer
@@ -100,14 +100,14 @@ def search(numbers: tuple[int, ...], target: int, tries: Iterator[Try], patience
 
 
 def check(attempt: Try, target: int, voice: Voice, draw: random.Random) -> tuple[list[str], bool]:
-    """Doing the sum again, with care, before believing it: finds the slip that went unnoticed."""
+    """Write the sum again, carefully, before it is believed; this finds a slip that went unnoticed."""
     words, hit = write_try(attempt, target, voice.careful, draw)
     again = [voice.word("wait", draw)] if draw.random() < 0.5 else []
     return [*again, voice.word("check", draw), *words], hit
 
 
 def write_solution(draw: random.Random) -> str:
-    """A question and its solution, as a teacher writes it who found it elsewhere; checked aloud now and then."""
+    """Write a question and its solution, as a teacher does who found it elsewhere; sometimes with a check."""
     while True:
         key = draw.choice(keys(3, "train"))
         numbers, target = shuffle_key(key, draw), key[1]
@@ -121,7 +121,7 @@ def write_solution(draw: random.Random) -> str:
 
 
 def value_of(attempt: Try) -> int | None:
-    """What a try comes to, `None` if a step leaves 0 to 199."""
+    """Return the value of a try, `None` if a step leaves 0 to 199."""
     value = attempt.first
     for operator, number in attempt.steps:
         value = OPERATIONS[operator](value, number)
@@ -131,7 +131,7 @@ def value_of(attempt: Try) -> int | None:
 
 
 def write_with_mark(draw: random.Random) -> str:
-    """A question, somebody's try and the teacher's verdict; right as often as wrong."""
+    """Write a question, a try and the teacher's verdict; about as often right as wrong."""
     key = draw.choice(keys(3, "train"))
     numbers, target = shuffle_key(key, draw), key[1]
     solutions = [attempt for attempt in systematic(numbers, "+-*") if value_of(attempt) == target]
@@ -142,7 +142,7 @@ def write_with_mark(draw: random.Random) -> str:
 
 
 def sums(draw: random.Random) -> str:
-    """Eight sums, right every one, large operands as often as small ones."""
+    """Write eight sums, all right, with large operands as often as small ones."""
     return "".join(f" {line}" for line in (_sum(draw) for _ in range(8)))[1:]
 
 
@@ -156,7 +156,7 @@ def _sum(draw: random.Random) -> str:
 
 
 def verdicts(draw: random.Random) -> str:
-    """`= 13 low = 48 high = 17 yes`: each result once, so that only the question says which is right."""
+    """Write `= 13 low = 48 high = 17 yes`: each result once, so that only the question says which is right."""
     key = draw.choice(keys(3, "train"))
     numbers, target = shuffle_key(key, draw), key[1]
     voice, tries, text = draw_voice(draw), set[int](), ""
@@ -169,7 +169,7 @@ def verdicts(draw: random.Random) -> str:
 
 
 def _other_target(numbers: tuple[int, ...], target: int, draw: random.Random) -> int:
-    """What another try comes to, or a near miss."""
+    """Return the value of another try, or a near miss."""
     value = value_of(random_try(numbers, draw))
     return slip(target, draw) if value is None or draw.random() < 1 / 3 else value
 
@@ -200,7 +200,7 @@ MIXTURE: tuple[CorpusPart, ...] = (
 
 
 def documents(start: int, count: int, seed: int = 0, mixture: tuple[CorpusPart, ...] = MIXTURE) -> Iterator[Document]:
-    """Documents `start` to `start + count` of an endless corpus; each depends on its own number and the seed alone."""
+    """Yield documents `start` to `start + count` of an endless corpus; each depends only on its own number and the seed."""
     shares = [part.share for part in mixture]
     for number in range(start, start + count):
         draw = random.Random(f"corpus {seed} {number}")

@@ -1,7 +1,7 @@
 """Countdown: use each number once, with + - * / and parentheses, to make the target.
 
-The world in which a CPU learns to reason. A problem's key is (sorted numbers, target). A fixed hash of the key holds 10 % of all
-problems out of the corpus, of every fine-tuning set and of RL; every maker of data asks `is_held_out` of the key.
+This is the world in which a CPU learns to reason. A problem's key is (sorted numbers, target). A fixed hash of the key holds 10 % of all
+problems out of the corpus, of every fine-tuning set and of RL; every maker of data calls `is_held_out`.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ OPERATIONS: dict[str, Callable[[int, int], int]] = {"+": lambda a, b: a + b, "-"
 
 
 def key_of(reference: Countdown) -> Key:
-    """The identity of a problem: order and language of the question do not count."""
+    """Return the identity of a problem, independent of the order of its numbers and of its language."""
     return tuple(sorted(reference.numbers)), reference.target
 
 
 def is_held_out(key: Key) -> bool:
-    """Whether the key belongs to the 10 % that no training data may contain. Fixed for ever: change nothing here."""
+    """Return True if the key belongs to the 10 % that no training data may contain. Never change this function: the split is fixed."""
     numbers, target = key
     digest = hashlib.sha256(f"countdown {' '.join(map(str, numbers))} = {target}".encode()).digest()
     return int.from_bytes(digest[:8], "big") % 100 < HELD_OUT_PER_CENT
 
 
 def outcomes(numbers: tuple[int, ...]) -> Iterator[int]:
-    """Every whole value from 0 to 199 that combining the numbers two at a time by + - * can reach."""
+    """Yield every integer from 0 to 199 that combining the numbers two at a time by + - * can reach."""
     if len(numbers) == 1:
         yield numbers[0]
         return
@@ -53,7 +53,7 @@ def outcomes(numbers: tuple[int, ...]) -> Iterator[int]:
 
 @cache
 def all_keys(count: int) -> tuple[Key, ...]:
-    """Every solvable key with `count` numbers from 1 to 13 and a target from 1 to 199, in a fixed order."""
+    """Return every solvable key with `count` numbers from 1 to 13 and a target from 1 to 199, in a fixed order."""
     return tuple(
         (numbers, target)
         for numbers in combinations_with_replacement(range(1, LARGEST_NUMBER + 1), count)
@@ -64,12 +64,12 @@ def all_keys(count: int) -> tuple[Key, ...]:
 
 @cache
 def keys(count: int, split: Split) -> tuple[Key, ...]:
-    """The keys of one side of the fixed split."""
+    """Return the keys of one side of the fixed split."""
     return tuple(key for key in all_keys(count) if is_held_out(key) == (split == "held-out"))
 
 
 def question(numbers: tuple[int, ...], target: int, language: Language) -> str:
-    """The question as the tiny world asks it."""
+    """Return the question as the tiny world asks it."""
     numbers_text = " ".join(map(str, numbers))
     match language:
         case "en":
@@ -79,7 +79,7 @@ def question(numbers: tuple[int, ...], target: int, language: Language) -> str:
 
 
 def problem(key: Key, language: Language, draw: random.Random) -> Problem:
-    """The problem of a key, its numbers shown in an order drawn from `draw`."""
+    """Return the problem of a key, with its numbers in an order drawn from `draw`."""
     numbers, target = list(key[0]), key[1]
     draw.shuffle(numbers)
     order = tuple(numbers)
@@ -89,23 +89,22 @@ def problem(key: Key, language: Language, draw: random.Random) -> Problem:
 
 @dataclass(frozen=True)
 class CountdownProblems:
-    """Countdown as a source of problems: a function of the place in the run, so nothing has to be stored to resume.
+    """A source of countdown problems, which depend only on the place in the run, so that nothing has to be stored to resume.
 
-    `numbers`: 3, or 4 for the harder task. `chinese`: the share of questions asked in Chinese.
-    """
+    `numbers`: 3, or 4 for the harder task. `chinese`: the share of questions in Chinese."""
 
     numbers: int = 3
     chinese: float = 0.5
     split: Split = "train"
 
     def at(self, rollout: int, round: int, count: int, seed: int) -> list[Problem]:
-        """`count` problems for a round of a rollout, drawn without repetition within it."""
+        """Return `count` problems for a round of a rollout, drawn without repetition within it."""
         draw = random.Random(f"countdown {seed} {rollout} {round}")
         sample = draw.sample(keys(self.numbers, self.split), count)
         return [self._ask(key, draw) for key in sample]
 
     def all(self, count: int, seed: int = 0) -> list[Problem]:
-        """A fixed sample of `count` distinct problems of the split, for evaluation."""
+        """Return a fixed sample of `count` distinct problems of the split, for evaluation."""
         return self.at(0, 0, count, seed)
 
     def _ask(self, key: Key, draw: random.Random) -> Problem:

@@ -1,8 +1,9 @@
-"""Replies written by rule: what people wrote for the paper's cold start, and what DeepSeek-V3's own data is to its second SFT (§2.3.3).
+"""Replies written by rule: they replace the texts that people wrote for the paper's cold start, and DeepSeek-V3's data in the second SFT
+(§2.3.3).
 
-Reasoning is shown as it should be done, slips and second thoughts included. Answers to general prompts are as good as whoever wrote them:
-with less `care` they are more often in the wrong language, blunt, long, beside the point or unfinished, and now and then go along with
-harm. So a model that imitates them has something left to learn from preferences.
+Reasoning is shown as it should be done, including slips and their corrections. Answers to general prompts have varying quality: with less
+`care` they are more often in the wrong language, blunt, long, beside the point or unfinished, and sometimes comply with a harmful request.
+So a model that imitates them can still learn from preferences.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ YES: dict[Language, str] = {"en": "yes", "zh": "对"}
 
 @dataclass(frozen=True)
 class Demonstrations:
-    """`count` examples for the problems of a source. `care`, from 0 to 1: how often each point of good manners is kept."""
+    """A set of `count` examples for the problems of a source. `care`, from 0 to 1: the probability that each point of good manners is
+    kept."""
 
     problems: Problems
     count: int
@@ -41,7 +43,7 @@ class Demonstrations:
             raise BadInput(f"count is {self.count} and care {self.care}: 1 or more, and a share from 0 to 1")
 
     def __iter__(self) -> Iterator[Example]:
-        """Each depends on its place and the seed alone."""
+        """Yield the examples; each depends only on its place and the seed."""
         for start in range(0, self.count, ROUND):
             problems = self.problems.at(start // ROUND, 0, min(ROUND, self.count - start), self.seed)
             for place, problem in enumerate(problems, start):
@@ -55,7 +57,7 @@ class Demonstrations:
 
 
 def demonstrate(problem: Problem, care: float, draw: random.Random) -> tuple[str, str]:
-    """Thought and answer for a problem of a domain that the base knows nothing of. BadInput for another."""
+    """Return thought and answer for a problem of a domain that the base knows nothing of. BadInput for another domain."""
     match problem.domain:
         case chain.DOMAIN:
             return _chain(problem, draw)
@@ -69,7 +71,7 @@ def demonstrate(problem: Problem, care: float, draw: random.Random) -> tuple[str
 
 
 def _chain(problem: Problem, draw: random.Random) -> tuple[str, str]:
-    """Every step written down; now and then a slip that is noticed, or the last step done again."""
+    """Write every step down; sometimes with a slip that is noticed, or with the last step checked."""
     task, language = chain.chain_of(problem), problem.language
     slips = draw.randrange(len(task.steps)) if draw.random() < 0.15 else -1
     words, again, value = [WORK[language], str(task.first)], list[str](), task.first
@@ -85,7 +87,7 @@ def _chain(problem: Problem, draw: random.Random) -> tuple[str, str]:
 
 
 def _program(problem: Problem, draw: random.Random) -> tuple[str, str]:
-    """The expression grown step by step; now and then the parentheses are forgotten first."""
+    """Build the expression step by step; sometimes the parentheses are forgotten at first."""
     task, language = program.program_of(problem), problem.language
     tries = list[str]()
     before = ""

@@ -1,13 +1,14 @@
-"""Examples on disk: what `Sample` writes, a person edits and `Sft` imitates, and the plain chat files of other people.
+"""Examples on disk: the files that `Sample` writes, a person edits and `Sft` imitates, and the plain chat files of others.
 
-One JSON object a line, or a row of a Parquet file with such columns. Ours: `{"id", "domain", "language", "messages": [{"role", "content",
-"reasoning_content"?}], "origin"?}`. The forms of others stand in `tasks.chats`. A thought may stand in `reasoning_content`, or as
-`<think>...</think>` at the beginning of what was said.
+One JSON object per line, or a row of a Parquet file with such columns. Ours: `{"id", "domain", "language", "messages": [{"role", "content",
+"reasoning_content"?}], "origin"?}`. The forms of others are described in `tasks.chats`. A thought may stand in `reasoning_content`, or as
+`<think>...</think>` at the beginning of the reply.
 
-Preferences on disk, and how a preference model is shown them: pairs of answers, and replies that are safe or not (nature B.3).
+Preferences on disk, and their form for a preference model: pairs of answers, and replies that are safe or not (nature B.3).
 
-One JSON object a line. Ours: a `Pair` or a `Labelled` as they are. Others: `prompt` (or `question`) with `chosen` and `rejected`, or with
-`response` (or `text`, `completion`, `answer`) and `safe` (or `is_safe`, `label`); each text may be a list of messages, whose last counts.
+One JSON object per line. Ours: the fields of a `Pair` or a `Labelled`. Others: `prompt` (or `question`) with `chosen` and `rejected`, or
+with `response` (or `text`, `completion`, `answer`) and `safe` (or `is_safe`, `label`); each text may be a list of messages, whose last
+counts.
 """
 
 from __future__ import annotations
@@ -31,14 +32,14 @@ from aha.tasks.reading import LONGEST_LINE, DataRow, RefusedRow, check_split, ro
 from aha.types import Conversation, Example, Labelled, Message, Open, Origin, Pair, Problem
 
 BadRows = Literal["stop", "skip"]
-OUR_COLUMNS = ("id", "domain", "language", "origin")  # columns of a row that say something of it and nothing to the model
+OUR_COLUMNS = ("id", "domain", "language", "origin")  # columns that describe a row and are not shown to the model
 MOST_SKIPS = 0.01
 AS_IT_IS = ExampleLayout()
 
 
 @dataclass(frozen=True)
 class LoadedExamples:
-    """The examples of a source, in its order, and the rows that were left out with their reasons."""
+    """The examples of a source, in its order, and the rows that were left out, with the reasons."""
 
     examples: tuple[Example, ...]
     refusals: tuple[RefusedRow, ...]
@@ -46,8 +47,8 @@ class LoadedExamples:
 
 @dataclass
 class ExampleRows:
-    """The rows of a source as examples, read one after another and held nowhere. Once they are read, `read` says what each column that
-    was used is, and `unread` in how many rows a column held something that nobody used."""
+    """The rows of a source as examples, read one after another without keeping them. Afterwards `read` holds the role of each column that
+    was used, and `unread` in how many rows each unused column held something."""
 
     source: str
     layout: ExampleLayout = AS_IT_IS
@@ -56,8 +57,8 @@ class ExampleRows:
     _places: dict[bytes, int] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Example | RefusedRow]:
-        """Yield each example, and each row that is none with the reason. BadInput where a column that looks like a part of the prompt is
-        not used, and for `ignore` that names no column."""
+        """Yield each example, and each unusable row with the reason. BadInput if a column that looks like a part of the prompt is not used,
+        or `ignore` names no column."""
         columns, number = set[str](), 0
         check_split(self.source, self.layout.split, self.layout.subset)
         for row in rows_of(self.source, self.layout.split, self.layout.subset):
@@ -73,7 +74,7 @@ class ExampleRows:
             raise BadInput(f"{self.source}: ignore names {absent[0]!r}, and the columns are {', '.join(names)}{nearest(absent[0], names)}")
 
     def columns(self) -> list[str]:
-        """Return what was read of which column, and which held something that was not used, for people."""
+        """Return lines for people on which column was read as what, and which unused columns held something."""
         roles = {role: [name for name, parts in self.read.items() if role in parts] for parts in self.read.values() for role in parts}
         lines = [", ".join(f"{role} from {' and '.join(names)}" for role, names in roles.items())] if set(self.read) - {"messages"} else []
         unread = ", ".join(f"{name} ({count:,} rows)" for name, count in self.unread.items())
@@ -112,7 +113,7 @@ class ExampleRows:
         return name in chat.read or any(read.startswith(f"{name}.") for read in chat.read)
 
     def _with_our_columns(self, example: Example | RefusedRow, row: DataRow, number: int) -> Example | RefusedRow:
-        """The example, unless its row names an id that another one has."""
+        """Return the example, or a refusal if its row has the id of another one."""
         if isinstance(example, RefusedRow):
             return example
         key = blake2b(example.id.encode("utf-8", "replace"), digest_size=12).digest()
@@ -124,14 +125,14 @@ class ExampleRows:
 
 
 def read_examples(path: Path | str) -> list[Example]:
-    """Every row of a .jsonl or .parquet file, a folder of such shards, a run directory with `rows`, or a Hugging Face data set.
+    """Return every row of a .jsonl or .parquet file, a folder of such shards, a run directory with `rows`, or a Hugging Face data set.
 
-    BadInput names file, line or row, and what is wrong with the first row that is broken."""
+    BadInput names file, line or row of the first broken row, and what is wrong with it."""
     return list(load_examples(str(path)).examples)
 
 
 def load_examples(source: str, bad_rows: BadRows = "stop", layout: ExampleLayout = AS_IT_IS) -> LoadedExamples:
-    """`bad_rows` "skip" leaves broken rows out, and stops only when they are more than one in a hundred."""
+    """Return the examples of a source; `bad_rows` "skip" leaves broken rows out. BadInput if more than one in a hundred is broken."""
     examples, refusals = list[Example](), list[RefusedRow]()
     for example in ExampleRows(source, layout):
         if isinstance(example, Example):
@@ -149,12 +150,12 @@ def load_examples(source: str, bad_rows: BadRows = "stop", layout: ExampleLayout
 
 
 def no_examples(source: str) -> str:
-    """Return the line that an empty source is refused with."""
+    """Return the message for an empty source."""
     return f"{source} holds no example: one JSON object a line, with messages that end with the assistant's, is needed"
 
 
 def write_example(example: Example) -> str:
-    """One line of JSON without its newline; `read_examples` gives the same value again."""
+    """Return an example as one line of JSON without its newline; `read_examples` reads the same value back."""
     row: dict[str, Any] = {"id": example.id, "domain": example.domain, "language": example.language}
     row["messages"] = [_message_json(message) for message in example.conversation.messages]
     if example.origin is not None:
@@ -171,7 +172,7 @@ def _message_json(message: Message) -> dict[str, str]:
 
 
 def _example_of(row: DataRow, chat: RowTurns) -> Example:
-    """The whole row; what is asked last says its language, unless the row does."""
+    """Return the whole row as an example; the language is the row's, else that of the last question."""
     question = next(message.content for message in reversed(chat.messages) if message.role == "user")
     language = row.fields.get("language")
     return Example(
@@ -184,7 +185,7 @@ def _example_of(row: DataRow, chat: RowTurns) -> Example:
 
 
 def _up_to(example: Example, place: int, name: str) -> Example:
-    """The example that ends with the reply at a place."""
+    """Return the example cut after the reply at a place."""
     return replace(example, id=name, conversation=Conversation(example.conversation.messages[: place + 1]))
 
 
@@ -219,28 +220,28 @@ Preference = TypeVar("Preference", Pair, Labelled)
 
 
 def as_conversation(problem: Problem, reply: str) -> Conversation:
-    """What a preference model sees: what was asked, and the part of the reply that it is to judge."""
+    """Return the conversation that a preference model sees: the prompt, and the part of the reply to be judged."""
     return Conversation((*problem.turns, Message("user", problem.question), Message("assistant", reply)))
 
 
 def scored_tokens(conversation: Conversation, tokenizer: Tokenizer) -> list[int]:
-    """The conversation as it was said, up to the token that ends it, at which the score is read."""
+    """Return the tokens of the conversation, up to the end token at which the score is read."""
     *before, last = conversation.messages
     return [*tokenizer.chat(Conversation(tuple(before))), *tokenizer.encode(last.content), tokenizer.end]
 
 
 def write_preference(value: Pair | Labelled) -> str:
-    """One line of JSON without its newline; reading gives the same value again."""
+    """Return one line of JSON without its newline; reading it gives the same value again."""
     return json.dumps(encode(value, type(value)), ensure_ascii=False)
 
 
 def read_pairs(source: str) -> list[Pair]:
-    """Every pair of a file, a folder of shards, a run directory with `rows`, or a data set. BadInput names file and line or row."""
+    """Return every pair of a file, a folder of shards, a run directory with `rows`, or a data set. BadInput names file and line or row."""
     return [_at(row, lambda row: _read_preference(row, Pair) or _pair(row)) for row in _rows(source)]
 
 
 def read_safety_rows(source: str) -> list[Labelled]:
-    """Every labelled reply of the same."""
+    """Return every labelled reply of such a source. BadInput names file and line or row."""
     return [_at(row, lambda row: _read_preference(row, Labelled) or _safety_row(row)) for row in _rows(source)]
 
 
@@ -261,7 +262,7 @@ def _at(row: DataRow | RefusedRow, reader: Callable[[DataRow], Preference]) -> P
 
 
 def _read_preference(row: DataRow, kind: type[Preference]) -> Preference | None:
-    """None for a row that other people wrote."""
+    """Return the row if it is in our own form, else None."""
     value: Preference | None = decode(dict(row.fields), kind) if isinstance(row.fields.get("problem"), dict) else None
     return value
 
@@ -287,7 +288,7 @@ def _problem(row: DataRow, form: str) -> Problem:
 
 
 def _text(fields: Mapping[str, object], names: tuple[str, ...], form: str) -> str:
-    """A text, or what the last message of a conversation says."""
+    """Return a text, or the content of the last message of a conversation."""
     value = next((fields[name] for name in names if name in fields), None)
     if isinstance(value, list) and value and isinstance(value[-1], dict):
         value = value[-1].get("content")

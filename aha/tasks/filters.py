@@ -1,8 +1,9 @@
-"""What a chain of thought has to be to be imitated (paper §2.3.3: no mixed languages, no long paragraphs, no code blocks).
+"""Filters for training data. A chain of thought to be imitated has to be readable (paper §2.3.3: no mixed languages, no long paragraphs, no
+code blocks).
 
-What evaluations ask must not be learned: texts that share a run of words with their questions or solutions (nature D.1: 10 words).
+Texts that share a run of words with questions or solutions of evaluations are removed (nature D.1: 10 words).
 
-What no training data may contain: a fixed share of every world of problems, told by a hash of what a problem is.
+A fixed share of every world of problems is held out of all training data, by a hash of the problem's key.
 """
 
 from __future__ import annotations
@@ -38,10 +39,10 @@ _BLOCK_LINES = 3
 
 @dataclass(frozen=True)
 class Readable:
-    """`language`: the least share of words of the question's language, in the thought, and in the answer where that is checkable.
-    `paragraph`: the most words in a paragraph of the thought. `code`: whether a block of code may stand in the thought. `repeated`: the
-    most of the thought's runs of `ngram` words that may have stood there before. `shortest` and `longest`: of thought and answer, in
-    tokens. `None` leaves one out."""
+    """The limits for a readable reply. `language`: the least share of words in the question's language, in the thought, and in the answer
+    if it can be checked. `paragraph`: the most words in a paragraph of the thought. `code`: allow code blocks in the thought. `repeated`:
+    the largest share of the thought's runs of `ngram` words that may be repetitions. `shortest` and `longest`: tokens of thought and
+    answer. `None` switches a limit off."""
 
     language: float | None = 0.95
     paragraph: int | None = 250
@@ -60,8 +61,8 @@ class Readable:
                 raise BadInput(f"{name} is {share}: a share lies from 0 to 1")
 
     def refuses(self, thought: str, answer: str, language: Language, measure: Measure, *, free: bool = False) -> str:
-        """The first of REASONS that holds; empty where the reply is readable. `measure` counts the tokens of a text; `free`: the answer may
-        be in any language, as a translation is."""
+        """Return the first of REASONS that applies, or an empty text if the reply is readable. `measure` counts the tokens of a text;
+        `free`: the answer may be in any language, as a translation is."""
         parts = (thought,) if free else (thought, answer)
         if self.language is not None and min(language_share(text, language) for text in parts) < self.language:
             return "mixed language"
@@ -79,12 +80,13 @@ class Readable:
 
 
 def longest_paragraph(text: str) -> int:
-    """The words, numbers and, two for one, Chinese characters of the longest run of text without a line break."""
+    """Return the number of words in the longest run of text without a line break; numbers count, and two Chinese characters count as one
+    word."""
     return max((_words(line) for line in text.splitlines()), default=0)
 
 
 def has_code_block(text: str) -> bool:
-    """Whether code is fenced off in the text, or three lines one after another are bare statements."""
+    """Return True if the text has a fenced code block, or three lines in a row that are bare statements."""
     if _FENCE.search(text):
         return True
     run = 0
@@ -108,7 +110,7 @@ WORDS = 10
 
 @dataclass
 class GramIndex:
-    """The runs of `n` words of what evaluations hold, as 64-bit hashes. A question shorter than that is known as a whole."""
+    """An index of the runs of `n` words in evaluations, as 64-bit hashes. Shorter questions are indexed as a whole."""
 
     n: int = WORDS
     _runs: set[int] = field(default_factory=set)
@@ -118,7 +120,7 @@ class GramIndex:
         return len(self._runs) + len(self._whole)
 
     def add(self, text: str, question: bool) -> None:
-        """A text of an evaluation."""
+        """Add a text of an evaluation."""
         words = pieces(text, symbols=False)
         runs = [_hash(run) for run in ngrams(words, self.n)]
         self._runs.update(runs)
@@ -126,16 +128,16 @@ class GramIndex:
             self._whole.add(_hash(words))
 
     def add_row(self, fields: Mapping[str, object]) -> None:
-        """Every text of a row: questions, options, solutions, tests."""
+        """Add every text of a row: questions, options, solutions, tests."""
         for name, text in _texts(fields, ""):
             self.add(text, name in QUESTIONS)
 
     def pack(self) -> bytes:
-        """The index as bytes: how many runs there are, the runs, and the short questions, each eight bytes."""
+        """Return the index as bytes: the number of runs, the runs, and the short questions, eight bytes each."""
         return array("Q", [len(self._runs), *sorted(self._runs), *sorted(self._whole)]).tobytes()
 
     def unpack(self, data: bytes) -> bool:
-        """Add what `pack` wrote; whether it is such a thing."""
+        """Add an index written by `pack`; return False if the bytes are none."""
         if len(data) < 8 or len(data) % 8:
             return False
         count, *hashes = array("Q", data)
@@ -146,7 +148,7 @@ class GramIndex:
         return True
 
     def knows(self, text: str) -> bool:
-        """Whether the text shares a run with an evaluation, or is one of its short questions."""
+        """Return True if the text shares a run with an evaluation, or is one of its short questions."""
         words = pieces(text, symbols=False)
         if any(_hash(run) in self._runs for run in ngrams(words, self.n)):
             return True
@@ -178,11 +180,11 @@ Split = Literal["train", "held-out"]
 Key = TypeVar("Key")
 
 HELD_OUT_PER_CENT = 10
-MOST_DRAWS = 1_000  # for each key that is wanted; a world that small has run out
+MOST_DRAWS = 1_000  # for each key that is wanted; then the world counts as exhausted
 
 
 def is_held_out(world: str, key: object) -> bool:
-    """Whether the problem of that key, in any language and wording, is held out. Fixed for ever: change nothing here."""
+    """Return True if the problem with this key is held out, in any language and wording. Never change this function: the split is fixed."""
     digest = hashlib.sha256(f"{world} {key}".encode()).digest()
     return int.from_bytes(digest[:8], "big") % 100 < HELD_OUT_PER_CENT
 
@@ -195,8 +197,8 @@ def draw_keys(
     draw_key: Callable[[random.Random], Key],
     known_by: Callable[[Key], object] = lambda key: key,
 ) -> list[Key]:
-    """`count` different keys of one side of the split, as `draw_key` draws them; the split knows a key by what `known_by` says. BadInput
-    where the world has fewer."""
+    """Return `count` different keys of one side of the split, as `draw_key` draws them; `known_by` gives the part of a key that the split
+    hashes. BadInput if the world has fewer."""
     keys = dict[Key, None]()
     for _ in range(count * MOST_DRAWS):
         if len(keys) == count:
@@ -210,5 +212,5 @@ def draw_keys(
 
 
 def draw_language(chinese: float, draw: random.Random) -> Literal["en", "zh"]:
-    """Chinese with that probability."""
+    """Draw Chinese with the probability `chinese`, else English."""
     return "zh" if draw.random() < chinese else "en"

@@ -1,4 +1,4 @@
-"""A row to a problem: which field asks, which answers, and what form the answer has."""
+"""Problems read from rows: the column of the question, the column of the answer, and the form of the answer."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from aha.tasks.reading import DataRow, RefusedRow
 from aha.types import Asserts, Calls, Choice, Code, Countdown, Judged, Language, Message, Open, Problem, Reference, Stdio, Text
 
 QUESTIONS = ("question", "problem", "prompt", "query", "instruction")
-WITHOUT_ANSWER = ("countdown", "stdio", "calls", "asserts", "open")  # their references stand in fields of other names
+WITHOUT_ANSWER = ("countdown", "stdio", "calls", "asserts", "open")  # the references of these stand in fields of other names
 ANSWERS = ("answer", "final_answer", "ground_truth", "expected_answer", "reward_model.ground_truth", "solution")
-OUR_COLUMNS = ("id", "domain", "language", "kind")  # columns that say something of a row and nothing to the model
+OUR_COLUMNS = ("id", "domain", "language", "kind")  # columns that describe a row and are not shown to the model
 
 TESTS = ("tests", "test", "input_output", "inputs", "outputs", "prompt", "signature", "examples")
-READ_BY: Mapping[type, tuple[str, ...]] = {  # columns that a reference is made of, beside the answer's
+READ_BY: Mapping[type, tuple[str, ...]] = {  # columns of which a reference is made, besides the answer's
     Choice: OPTIONS,
     Countdown: ("numbers", "nums", "target"),
     **dict.fromkeys((Stdio, Calls, Asserts), TESTS),
@@ -35,7 +35,7 @@ _WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}")
 
 @dataclass(frozen=True)
 class RowForm:
-    """How to read a row: its fields by name, or "auto" for the first of the usual names that the row has."""
+    """The form of a row: its fields by name, or "auto" for the first of the usual names that the row has."""
 
     question: str
     answer: str
@@ -47,8 +47,8 @@ class RowForm:
     label: str = ""
 
     def problem(self, row: DataRow) -> Problem | RefusedRow:
-        """The row's problem, its gold answer one that can be graded; else why not. BadInput for a column that looks like a part of the
-        prompt and is not read."""
+        """Return the row's problem, if its gold answer can be graded; else the reason. BadInput for an unread column that looks like a part
+        of the prompt."""
         fields = {name: value for name, value in row.fields.items() if name not in self.ignore} if self.ignore else row.fields
         try:
             column, turns, question = self._question(fields)
@@ -86,8 +86,8 @@ class RowForm:
                 )
 
     def _question(self, fields: Mapping[str, object]) -> tuple[str, tuple[Message, ...], str]:
-        """The column, what was said before the question, and the question: a text, or the last message of a list (also one that stands in
-        a text as JSON, as tables of some tools hold it)."""
+        """Return the question's column, the turns before the question, and the question: a text, or the last message of a list (which may
+        be JSON in a text, as some tools write tables)."""
         name, value = _pick(fields, self.question, QUESTIONS, "question")
         if isinstance(value, str) and _MESSAGES.match(value):
             with suppress(NotJson):
@@ -114,7 +114,7 @@ class RowForm:
 
 
 def domain_of(reference: Reference) -> str:
-    """Return the domain of a problem of which nobody says one: by the kind of its answer, so that the rewards of its kind look at it."""
+    """Return the domain of a problem that names none, by the kind of its answer, so that the rewards for this kind apply."""
     match reference:
         case Stdio() | Calls() | Asserts():
             return "code"
@@ -126,7 +126,7 @@ def domain_of(reference: Reference) -> str:
 
 
 def language_of(question: str) -> Language:
-    """Chinese where there are more Chinese characters than English words, commands of LaTeX left out."""
+    """Return Chinese if there are more Chinese characters than English words, LaTeX commands left out; else English."""
     return "zh" if len(_HAN.findall(question)) > len(_WORD.findall(question)) else "en"
 
 
@@ -145,7 +145,7 @@ def _pick(fields: Mapping[str, object], chosen: str, usual_names: tuple[str, ...
 
 
 def _with_system(fields: Mapping[str, object], turns: tuple[Message, ...]) -> tuple[tuple[str, ...], tuple[Message, ...]]:
-    """The column that speaks to the model before everything else, where the turns have no such message, and the turns with it."""
+    """Return the column of the system message, if the turns have no such message, and the turns with it."""
     name = usual(fields, SYSTEM_FIELDS)
     value = None if name is None else fields[name]
     if name is None or not isinstance(value, str) or any(message.role == "system" for message in turns):
@@ -154,7 +154,7 @@ def _with_system(fields: Mapping[str, object], turns: tuple[Message, ...]) -> tu
 
 
 def _object(value: object) -> Mapping[str, object]:
-    """The object that an answer is, or that its text holds as JSON; an empty one where it is no such thing."""
+    """Return the object that an answer is, or holds as JSON text; an empty one if it is neither."""
     if isinstance(value, str) and value.lstrip().startswith("{"):
         with suppress(NotJson):
             value = parse_json(value, number=Decimal)
@@ -162,7 +162,7 @@ def _object(value: object) -> Mapping[str, object]:
 
 
 def _kind_of(answer: Mapping[str, object]) -> Kind | None:
-    """What an answer is that is an object of its own: a countdown's numbers and target, or tests side by side."""
+    """Return the kind of an answer that is an object: a countdown's numbers and target, or tests side by side; None for others."""
     if "target" in answer and not {"numbers", "nums"}.isdisjoint(answer):
         return "countdown"
     if isinstance(answer.get("inputs"), list) and isinstance(answer.get("outputs"), list):

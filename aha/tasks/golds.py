@@ -1,4 +1,4 @@
-"""A row's answer to a reference: what kind of answer it is, and whether it can be graded at all."""
+"""References made from a row's answer: its kind, and a check that it can be graded at all."""
 
 from __future__ import annotations
 
@@ -26,24 +26,25 @@ _UNSOUND = re.compile("[\0\ud800-\udfff]")
 _ASSERTION = re.compile(r"\bassert\s+(?:\(|not\s+|(?:math\.)?isclose\(|(?:set|sorted|list|tuple|round|abs)\()*\s*(\w+)\(")
 _ALONE = re.compile(
     r"\s*(?:\$\$([^$]+)\$\$|\$([^$]+)\$|\\\(((?:(?!\\\)).)+)\\\)|\\\[((?:(?!\\\]).)+)\\\])\s*", re.S
-)  # one formula, all of the text
+)  # a text that is a single formula
 _LETTER = re.compile(r"\(?([A-Z])\)?[.)]?")
-_LETTERS = re.compile("[A-Z]{2,10}")  # AD, of a question with two right options
+_LETTERS = re.compile("[A-Z]{2,10}")  # AD, for a question with two right options
 _TEXTS = re.compile(r'\s*\["(?:[^"\\]|\\.)*"(?:\s*,\s*"(?:[^"\\]|\\.)*")*\]\s*', re.S)
-_NOTHING = re.compile(r"nan|None|null|N/?A|<NA>", re.I)  # as tables write that there is no value
+_NOTHING = re.compile(r"nan|None|null|N/?A|<NA>", re.I)  # texts that tables write for a missing value
 _SENTENCES = re.compile(r"\s(?:[a-z]{2,}|\d+)[.!?]\s+[A-Z][a-z]*,?\s+[a-z]")
 _SEPARATOR = re.compile(r"\s*(?:\band\b|[,;、/&和]|\s)\s*")
 
 
 class Bad(Exception):
-    """Why a row is no problem; caught where the row's place is known."""
+    """The reason why a row is no problem; caught where the row's place is known."""
 
 
 def reference_of(name: str, value: object, fields: Mapping[str, object], kind: Kind, *, solution: bool = True) -> Reference:
-    """The reference that field `name` of a row holds. `solution`: a text may be a worked one that ends in `####` or a box.
+    """Return the reference that field `name` of a row holds; Bad if it cannot be graded. `solution`: a text may be a worked solution that
+    ends in `####` or a box.
 
-    "auto": a Choice where the row has options, a Number after GSM8K's `####` or where the answer is a JSON number, else Latex."""
-    if isinstance(value, str) and _TEXTS.fullmatch(value):  # a list that a text holds as JSON
+    "auto": a Choice if the row has options, a Number after GSM8K's `####` or if the answer is a JSON number, else Latex."""
+    if isinstance(value, str) and _TEXTS.fullmatch(value):  # a list as JSON in a text
         with suppress(NotJson):
             value = parse_json(value)
     if isinstance(value, list) and len(value) == 1 and kind != "text":  # some sets write a list of one
@@ -92,7 +93,8 @@ def _mathematics(name: str, value: object, kind: Kind, solution: bool) -> Number
 
 
 def final(text: str, name: str) -> tuple[str, bool]:
-    """The gold answer within a field, and whether it stood after GSM8K's `####`; calculator marks `<<48/2=24>>` stand before it."""
+    """Return the gold answer within a field, and True if it stood after GSM8K's `####`, which follows calculator marks such as
+    `<<48/2=24>>`."""
     if "####" in text:
         return text.rpartition("####")[2].strip(), True
     if (inside := boxed(text)) is not None:
@@ -107,7 +109,7 @@ def final(text: str, name: str) -> tuple[str, bool]:
 
 
 def text_of(name: str, value: object, longest: int) -> str:
-    """The field's text; Bad for anything else, for blanks, and for what no UTF-8 can hold."""
+    """Return the field's text; Bad for another type, a blank text, and text that is not valid UTF-8."""
     if not isinstance(value, str):
         raise Bad(f"field {name!r} is of type {type(value).__name__}: a text is needed")
     if not value.strip():
@@ -120,7 +122,7 @@ def text_of(name: str, value: object, longest: int) -> str:
 
 
 def _numeral(name: str, value: object) -> str:
-    """A text as it is and a number in its digits, unless they would fill a page."""
+    """Return a text as it is, and a number in digits; Bad for one that is not finite or is too long."""
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         return text_of(name, value, LONGEST_TEXT)
     exact = Decimal(repr(value)) if isinstance(value, float) and isfinite(value) else Decimal(value)
@@ -133,7 +135,7 @@ def _numeral(name: str, value: object) -> str:
 
 
 def options_of(fields: Mapping[str, object]) -> dict[str, str]:
-    """The texts of a row's options by their labels, in order: a list, texts by letter, or `text` and `label` side by side."""
+    """Return the texts of a row's options by label, in order: from a list, texts by letter, or `text` and `label` side by side."""
     raw_options = next((fields[name] for name in OPTIONS if fields.get(name)), None)
     match raw_options:
         case {"text": [*texts], "label": [*labels]} if len(texts) == len(labels):
@@ -151,7 +153,7 @@ def options_of(fields: Mapping[str, object]) -> dict[str, str]:
 
 
 def _choice(value: object, texts: Mapping[str, str], fields: Mapping[str, object]) -> Choice:
-    """By label or letter, by place counted from 0, or by the text of exactly one option."""
+    """Return the right option, given by label or letter, by place counted from 0, or by the text of exactly one option."""
     labels, options = list(texts), tuple(texts.values())
     if (places := _places(value, labels, options)) is not None:
         return Choice("".join(LETTERS[place] for place in places), options)
@@ -166,7 +168,7 @@ def _choice(value: object, texts: Mapping[str, str], fields: Mapping[str, object
 
 
 def _places(value: object, labels: Sequence[str], options: Sequence[str]) -> list[int] | None:
-    """The places of several right options: a list of them, or their letters (AD; A, D); `None` where it is no such thing."""
+    """Return the places of several right options: a list of them, or their letters (AD; A, D); `None` for any other value."""
     parts = value if isinstance(value, list) else _SEPARATOR.split(value.strip()) if isinstance(value, str) and value not in options else []
     if len(parts) == 1 and isinstance(parts[0], str) and _LETTERS.fullmatch(parts[0]):
         parts = list(parts[0])
@@ -189,7 +191,7 @@ def _place(value: object, labels: Sequence[str], options: Sequence[str]) -> int 
 
 
 def with_options(question: str, reference: Reference) -> str:
-    """The question with its options under it, unless they stand in it already."""
+    """Return the question followed by its options, unless it contains them already."""
     if not isinstance(reference, Choice) or not reference.options or all(option in question for option in reference.options):
         return question
     lines = [f"{letter}) {option}" for letter, option in zip(LETTERS, reference.options, strict=False)]
@@ -213,7 +215,7 @@ def _countdown(name: str, value: object, fields: Mapping[str, object]) -> Countd
 
 
 def _code(kind: Kind, value: object, fields: Mapping[str, object]) -> Reference:
-    """Tests: pairs for stdio and calls, a program of assertions (or a list of them) for asserts."""
+    """Return the tests: pairs for stdio and calls, a program of assertions (or a list of them) for asserts."""
     tests, entry = (
         fields.get("tests", fields.get("test", fields.get("input_output", value))),
         str(fields.get("entry") or fields.get("entry_point") or ""),
@@ -235,8 +237,8 @@ def _code(kind: Kind, value: object, fields: Mapping[str, object]) -> Reference:
 
 
 def _side_by_side(tests: object, fields: Mapping[str, object]) -> tuple[object, str, bool]:
-    """The tests as pairs, the function's name, and whether every value stands in a list of one, where inputs and
-    outputs are two lists as in APPS and TACO."""
+    """Return the tests as pairs, the function's name, and True if every output is a list of one, where inputs and outputs are two lists as
+    in APPS and TACO."""
     if isinstance(tests, str) and tests.lstrip()[:1] in ("[", "{"):
         with suppress(NotJson):
             tests = parse_json(tests, number=Decimal)
@@ -250,7 +252,7 @@ def _side_by_side(tests: object, fields: Mapping[str, object]) -> tuple[object, 
 
 
 def _entry_point(tests: str, signature: str) -> str:
-    """The function under test: what the assertions call first of what the signature defines, else what they call first."""
+    """Return the function under test: the first that the assertions call and the signature defines, else the first they call."""
     functions = re.findall(r"\bdef (\w+)\(", signature)
     assertion = _ASSERTION.search(tests)
     first = assertion[1] if assertion else ""
@@ -280,5 +282,5 @@ def _pair(test: object, *, as_json: bool) -> tuple[str, str]:
 
 
 def _lines(value: object) -> str:
-    """A text, or a list of its lines."""
+    """Return a text, or a list of its lines joined."""
     return "\n".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,7 +1,5 @@
-"""How many rows of each domain make a set of given shares, and which.
-
-Several sources of problems as one, each with its share of every round.
-"""
+"""Mixtures: the rows of each domain that make up a set of given shares, and several sources of problems as one, each with its share of
+every round."""
 
 from __future__ import annotations
 
@@ -18,7 +16,7 @@ from aha.types import Problem
 
 @dataclass(frozen=True)
 class Share:
-    """The domain `name` makes up `share` of the set."""
+    """A domain's share of the set."""
 
     name: str
     share: float
@@ -30,7 +28,7 @@ class Share:
 
 @dataclass(frozen=True)
 class Mix:
-    """The shares of the set, read relative to their sum, so that counts do as well; none: every row stays. `rows`: at most so many."""
+    """The shares of the set, relative to their sum, so counts work too; without shares every row stays. `rows`: the most rows."""
 
     shares: tuple[Share, ...] = ()
     rows: int | None = None
@@ -43,7 +41,7 @@ class Mix:
             raise BadInput(f"rows is {self.rows}: a set has 1 row or more")
 
     def quotas(self, present: Mapping[str, int]) -> dict[str, int]:
-        """Rows of each domain: as many as there are of the scarcest one allow. BadInput where rows or mix lack a domain."""
+        """Return the number of rows of each domain, as many as the scarcest domain allows. BadInput if rows or mix lack a domain."""
         if not self.shares:
             return _at_most(present, self.rows)
         total = sum(share.share for share in self.shares)
@@ -60,7 +58,7 @@ class Mix:
 
 
 def chosen(ids: Iterable[tuple[str, str]], quotas: Mapping[str, int], seed: int) -> set[str]:
-    """Which of the (id, domain) fill the quotas: drawn by the seed, whatever their order."""
+    """Return the ids, out of (id, domain) pairs, that fill the quotas: drawn by the seed, independent of their order."""
     by_domain: dict[str, list[str]] = {}
     for name, domain in ids:
         by_domain.setdefault(domain, []).append(name)
@@ -70,7 +68,7 @@ def chosen(ids: Iterable[tuple[str, str]], quotas: Mapping[str, int], seed: int)
 
 
 def _at_most(present: Mapping[str, int], rows: int | None) -> dict[str, int]:
-    """All of them, or the same share of each domain."""
+    """Return all counts, or counts reduced in proportion to `rows` in total."""
     total = sum(present.values())
     if rows is None or rows >= total:
         return dict(present)
@@ -90,8 +88,8 @@ def _rank(name: str, seed: int) -> bytes:
 
 @dataclass(frozen=True)
 class MixedProblems:
-    """Problems of each part in proportion to its weight, in a drawn order. Shares are exact up to one problem a round, not drawn, so that a
-    small round has its part of every domain."""
+    """A source of problems from several parts in proportion to their weights, in a drawn order. Shares are exact up to one problem per
+    round, not drawn, so that even a small round has every domain."""
 
     parts: tuple[tuple[Problems, float], ...]
 
@@ -101,7 +99,7 @@ class MixedProblems:
             raise BadInput(f"the weights of a mix are {weights}: one or more are needed, each above 0")
 
     def at(self, rollout: int, round: int, count: int, seed: int) -> list[Problem]:
-        """`count` problems for a round of a rollout; no problem stands in it twice as long as no part gives one that another gives."""
+        """Return `count` problems for a round of a rollout; no problem occurs twice unless two parts give the same one."""
         draw = random.Random(f"mixed {seed} {rollout} {round}")
         shares = self.shares(count, draw)
         problems = [
@@ -114,14 +112,14 @@ class MixedProblems:
         return problems
 
     def check(self, count: int, seed: int) -> None:
-        """BadInput where a part could not give the most that a round of `count` problems may ask of it."""
+        """Raise BadInput if a part cannot give the most that a round of `count` problems may ask of it."""
         total = sum(weight for _, weight in self.parts)
         for part, weight in self.parts:
             part.at(0, 0, max(1, ceil(count * weight / total - 1e-9)), seed)
 
     def shares(self, count: int, draw: random.Random) -> list[int]:
-        """How many of `count` each part gives: its share rounded down, and what is left over drawn by the remainders, so that a part too
-        small for one problem a round has its turn in some."""
+        """Return how many of `count` problems each part gives: its share rounded down, the rest drawn by the remainders, so that a part too
+        small for one problem per round has its turn in some."""
         total = sum(weight for _, weight in self.parts)
         exact = [count * weight / total for _, weight in self.parts]
         whole = [floor(share + 1e-9) for share in exact]

@@ -1,6 +1,6 @@
-"""Tiny programs: a function said in words, to be written in Python, and graded by running it.
+"""Tiny programs: a function described in words, to be written in Python and graded by running it.
 
-What makes it more than copying is order: `x, then + 4, then * 3` needs parentheses where `x, then * 3, then + 4` needs none.
+The difficulty is the order: `x, then + 4, then * 3` needs parentheses, `x, then * 3, then + 4` needs none.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from aha.types import Calls, Language, Problem
 DOMAIN = "program"
 Start = Literal["x", "sum", "max", "min", "len"]
 Operand = int | Literal["y"]
-ARGUMENTS: dict[bool, tuple[tuple[object, ...], ...]] = {  # of the tests: of numbers, and of lists
+ARGUMENTS: dict[bool, tuple[tuple[object, ...], ...]] = {  # arguments of the tests: numbers, or a list
     False: ((2, 3), (7, 1), (5, 11), (12, 8)),
     True: (([3, 1, 2],), ([5, 8],), ([9, 4, 4, 6],), ([10],)),
 }
@@ -34,13 +34,13 @@ STARTS: dict[Start, dict[Language, str]] = {
 
 @dataclass(frozen=True)
 class Program:
-    """What a function gives back: `start`, and the steps that follow from left to right."""
+    """The value that a function returns: `start`, and the steps applied from left to right."""
 
     start: Start
     steps: tuple[tuple[str, Operand], ...]
 
     def __str__(self) -> str:
-        """`x-p4-ty`: what ids and the split know a program by."""
+        """Return the program as `x-p4-ty`, its name in ids and in the split."""
         return "-".join([self.start, *(f"{NAMES[operator]}{operand}" for operator, operand in self.steps)])
 
     @property
@@ -55,11 +55,11 @@ class Program:
 
     @property
     def arguments(self) -> tuple[tuple[object, ...], ...]:
-        """Of each test."""
+        """The arguments of each test."""
         return tuple(values[: self.parameters.count(",") + 1] for values in ARGUMENTS[self.of_list])
 
     def value(self, *arguments: object) -> int:
-        """What the function gives back."""
+        """Return the value of the function."""
         result = _begin(self.start, arguments[0])
         for operator, operand in self.steps:
             number = arguments[1] if operand == "y" else operand
@@ -68,9 +68,9 @@ class Program:
         return result
 
     def expressions(self) -> list[str]:
-        """The expression after each step, the start's own first; parentheses only where Python needs them."""
+        """Return the expression after each step, the start's own first; parentheses only where Python needs them."""
         expressions = ["x" if self.start == "x" else f"{self.start}(s)"]
-        loose = False  # whether what is there binds less than a product
+        loose = False  # True if the expression so far binds less tightly than a product
         for operator, operand in self.steps:
             whole = f"( {expressions[-1]} )" if loose and operator == "*" else expressions[-1]
             expressions.append(f"{whole} {operator} {operand}")
@@ -98,14 +98,15 @@ def _begin(start: Start, argument: object) -> int:
 
 
 def program_of(problem: Problem) -> Program:
-    """The program that a problem of this domain asks for, read from its id."""
+    """Return the program that a problem of this domain asks for, read from its id."""
     start, *steps = problem.id.split("/")[1].split("-")
     assert start in STARTS
     return Program(start, tuple((SYMBOLS[step[0]], "y" if step[1:] == "y" else int(step[1:])) for step in steps))
 
 
 def draw_program(longest: int, draw: random.Random) -> Program:
-    """Two to `longest` steps; a second parameter stands in one of two programs over numbers. Never one that an idle program passes for."""
+    """Draw two to `longest` steps; half of the programs over numbers have a second parameter. Programs that an idle program passes for are
+    left out."""
     while True:
         start: Start = draw.choice(("x", "x", "x", *get_args(Start)))
         steps: list[tuple[str, Operand]] = [(draw.choice("+-*"), draw.randint(2, LARGEST_NUMBER)) for _ in range(draw.randint(2, longest))]
@@ -123,7 +124,7 @@ def _says_something(program: Program) -> bool:
 
 
 def question(program: Program, language: Language) -> str:
-    """The question as the tiny world asks it."""
+    """Return the question as the tiny world asks it."""
     steps_in_order = said_in_order(STARTS[program.start][language], program.steps, language)
     return (
         f"Please write f({program.parameters}): {steps_in_order}."
@@ -134,7 +135,7 @@ def question(program: Program, language: Language) -> str:
 
 @dataclass(frozen=True)
 class ProgramProblems:
-    """Tiny programs of two to `longest` steps as a source of problems. `chinese`: the share of questions asked in Chinese."""
+    """A source of tiny programs of two to `longest` steps. `chinese`: the share of questions in Chinese."""
 
     longest: int = 3
     chinese: float = 0.5
@@ -145,13 +146,13 @@ class ProgramProblems:
             raise BadInput(f"longest is {self.longest}: a program has 2 steps or more")
 
     def at(self, rollout: int, round: int, count: int, seed: int) -> list[Problem]:
-        """`count` different problems for a round of a rollout."""
+        """Return `count` different problems for a round of a rollout."""
         draw = random.Random(f"program {seed} {rollout} {round}")
         programs = draw_keys(DOMAIN, self.split, count, draw, lambda draw: draw_program(self.longest, draw))
         return [self._ask(program, draw_language(self.chinese, draw)) for program in programs]
 
     def all(self, count: int, seed: int = 0) -> list[Problem]:
-        """A fixed sample of `count` different problems of the split, for evaluation."""
+        """Return a fixed sample of `count` different problems of the split, for evaluation."""
         return self.at(0, 0, count, seed)
 
     def _ask(self, program: Program, language: Language) -> Problem:

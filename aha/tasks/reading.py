@@ -1,4 +1,4 @@
-"""Files and data sets to rows, each with the place it stands at. A row that cannot be read is a value, never an exception."""
+"""Rows from files and data sets, each with its place. A row that cannot be read is returned as a value, never raised."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from aha.json_text import NotJson, parse_json
 from aha.tasks.tables import read_table, table_rows
 
 LONGEST_LINE = 4_000_000  # bytes
-HUB_S = 5  # seconds in which a hub answers
+HUB_S = 5  # seconds that a hub has to answer
 FILES = (".jsonl", ".json", ".txt", ".csv", ".tsv", ".parquet", ".gz", ".zst")
 LARGEST_CARD = 4 << 20
 CARD_PATHS = ("data_files", "data_dir")
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(?:/[\w.-]+)?")
-# of libraries, over data of anybody
+# errors that libraries raise over other people's data
 OF_LIBRARIES = (OSError, ValueError, RuntimeError, ImportError, LookupError, TypeError, AttributeError, ArithmeticError)
 LINES, TABLE = (".jsonl", ".jsonl.gz"), ".parquet"
 MOST_WEIGHT = 1_000
 CARD, LONGEST_CARD = "README.md", 1 << 20
 CELLS = {".csv": ",", ".tsv": "\t"}
-SAVE_FILES = ("dataset_dict.json", "state.json")  # in a folder that the library `datasets` saved
-WHOLE = "train"  # the split that is read where none is chosen
+SAVE_FILES = ("dataset_dict.json", "state.json")  # files in a folder that the library `datasets` saved
+WHOLE = "train"  # the default split
 _CONFIGURATIONS = re.compile(r"(?:available configs|Available): \[([^\]]*)\]")  # as `datasets` writes them
 _SPLITS = re.compile(r"Unknown split .* Should be one of \[([^\]]*)\]")
 SPLITS = {
@@ -47,7 +47,7 @@ _BOM = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True)
 class DataRow:
-    """One record, where it stands (for people) and a name that is its own (for ids)."""
+    """One record, its place (for people) and a unique name (for ids)."""
 
     place: str
     name: str
@@ -56,7 +56,7 @@ class DataRow:
 
 @dataclass(frozen=True)
 class RefusedRow:
-    """A row that cannot be used: where it stands and why."""
+    """A row that cannot be used: its place and the reason."""
 
     place: str
     reason: str
@@ -67,15 +67,15 @@ class RefusedRow:
 
 @dataclass(frozen=True)
 class SourceFile:
-    """A file, folder or data set of several, and its weight."""
+    """A file, folder or data set among several, and its weight."""
 
     place: str
     weight: float = 1.0
 
 
 def sources_of(text: str) -> list[SourceFile]:
-    """Return the sources that a text names: one, or several with commas between them, each with its weight after `=` where it has one
-    (`math.jsonl=2,code.jsonl=0.5`). A file of exactly that name goes before. BadInput for a weight that is none."""
+    """Return the sources that a text names: one, or several with commas between them, each optionally with its weight after `=`
+    (`math.jsonl=2,code.jsonl=0.5`). A file of exactly that name takes precedence. BadInput for an invalid weight."""
     if Path(text).expanduser().exists() or not ("," in text or "=" in text):
         return [SourceFile(text)]
     sources = [_source_with_weight(part.strip(), text) for part in text.split(",")]
@@ -101,8 +101,8 @@ def _source_with_weight(part: str, text: str) -> SourceFile:
 
 
 def rows_of(source: str, split: str, subset: str | None) -> Iterator[DataRow | RefusedRow]:
-    """The rows of a file where `source` is or looks like one, of a folder of files, of a run's rows, else of a Hugging Face data set, from
-    the hub or a folder. Of a folder only the files of the split are read."""
+    """Return the rows of `source`: a file, a folder of files, a run's rows, or else a Hugging Face data set from the hub or a folder. Of a
+    folder only the files of the split are read. BadInput if there is no such source."""
     path = Path(source).expanduser()
     if path.is_file():
         return _from_local(path)
@@ -116,8 +116,8 @@ def rows_of(source: str, split: str, subset: str | None) -> Iterator[DataRow | R
 
 
 def is_hub_name(source: str) -> bool:
-    """Whether it can be the name of a data set on the hub: nothing on this machine stands in its way, as a link that leads nowhere or a
-    pipe does, and it has the form of a name and not of a file."""
+    """Return True if `source` can be the name of a data set on the hub: it has the form of a name, not of a file, and no file on this
+    machine, such as a broken link or a pipe, is in its way."""
     path = Path(source)
     if not HUB_NAME.fullmatch(source) or path.suffix in FILES:
         return False
@@ -126,22 +126,22 @@ def is_hub_name(source: str) -> bool:
 
 
 def check_split(source: str, split: str, subset: str | None) -> None:
-    """BadInput where a split or a configuration is chosen of a single file, which has none."""
+    """Raise BadInput if a split or a configuration is chosen for a single file, which has none."""
     if Path(source).expanduser().is_file() and (split != WHOLE or subset is not None):
         flag = f"--split {split}" if subset is None else f"--subset {subset}"
         raise BadInput(f"{flag}: {source} is one file, all rows of which are read; name another file, or the folder that holds the splits")
 
 
 def folder_of(source: str) -> Path:
-    """Where the rows of a set lie: of a run directory, in its folder `rows`."""
+    """Return the folder that holds the rows of a set: for a run directory its folder `rows`."""
     place = Path(source).expanduser()
     return place / "rows" if (place / "rows").is_dir() else place
 
 
 def shards_of(source: str, split: str = "train") -> list[Path]:
-    """The files of a folder or run directory that are read one after another: JSON lines or Parquet, of this split where their names tell
-    splits apart. None where a folder has no such files, or others that only the library `datasets` can tell apart. BadInput for a folder
-    with both kinds, whose rows might count twice, and where the names do not say which files are of the split."""
+    """Return the files of a folder or run directory to read in order: JSON lines or Parquet, of this split if file names tell splits.
+    Return none if the folder has no such files, or others that only the library `datasets` can tell apart. BadInput for a folder with both
+    kinds, whose rows might count twice, and if the names do not say which files belong to the split."""
     folder = folder_of(source)
     files = sorted(path for path in folder.iterdir() if not path.name.startswith(".")) if folder.is_dir() else []
     lines = [path for path in files if path.name.endswith(LINES)]
@@ -154,7 +154,7 @@ def shards_of(source: str, split: str = "train") -> list[Path]:
 
 
 def _has_configurations(card: Path) -> bool:
-    """Whether a data set's card says what its configurations and splits are."""
+    """Return True if a data set's card defines its configurations."""
     if not card.is_file():
         return False
     with card.open("rb") as file:
@@ -162,7 +162,7 @@ def _has_configurations(card: Path) -> bool:
 
 
 def split_of(path: Path) -> str | None:
-    """The split that the name of a file tells, `None` where it tells none."""
+    """Return the split named in a file's name, or `None`."""
     words = re.split(r"[^a-z]+", path.name.lower())
     return next((SPLITS[word] for word in words if word in SPLITS), None)
 
@@ -187,7 +187,7 @@ def _of_split(folder: Path, files: list[Path], split: str) -> list[Path]:
 
 
 def count_rows(path: Path) -> int:
-    """How many rows a file has: what a table says of itself, or its lines."""
+    """Return the number of rows of a file: from a table's metadata, or by counting lines."""
     if path.suffix == TABLE:
         return table_rows(path)
     return sum(1 for _, line in read_lines(path, LONGEST_LINE) if line.strip())
@@ -212,7 +212,7 @@ def _from_table(path: Path) -> Iterator[DataRow | RefusedRow]:
 
 
 def _from_cells(path: Path) -> Iterator[DataRow | RefusedRow]:
-    """The rows of a table of text, whose first line names its columns; every value is a text, and an empty one is none."""
+    """Yield the rows of a CSV or TSV file whose first line names its columns; every value is a text, and an empty cell is None."""
     names: list[str] = []
     number, records = 0, enumerate(csv.reader(_text_lines(path), delimiter=CELLS[path.suffix], strict=True), start=1)
     try:
@@ -252,7 +252,7 @@ def _line(line: bytes, place: str, name: str) -> DataRow | RefusedRow:
 
 
 def _array(path: Path, text: bytes) -> Iterator[DataRow | RefusedRow]:
-    """The objects of one JSON array, as some data sets are stored."""
+    """Yield the objects of one JSON array, as some data sets are stored."""
     try:
         rows = parse_json(text, number=Decimal)
     except NotJson as error:
@@ -287,8 +287,8 @@ def _kind(value: object) -> str:
 
 
 def _from_data_set(name: str, split: str, subset: str | None) -> Iterator[DataRow | RefusedRow]:
-    """Yield the rows of a data set's split; downloading and caching are the `datasets` library's. A folder's tables and lines are read
-    within our limits, which the library does not have."""
+    """Yield the rows of a data set's split; the `datasets` library downloads and caches it. A folder's tables and lines are read within our
+    limits, which the library does not have."""
     from datasets import load_dataset, load_dataset_builder  # heavy, and only needed here
     from datasets.exceptions import DatasetsError
 
@@ -316,7 +316,7 @@ def _from_data_set(name: str, split: str, subset: str | None) -> Iterator[DataRo
 
 @contextmanager
 def _hub(asked: bool) -> Iterator[None]:
-    """Where no hub answers one quick try, let the library read what it keeps of an earlier time, in place of six tries in half a minute."""
+    """Let the library use its cache if the hub does not answer one quick request, instead of trying six times for half a minute."""
     from datasets import config
     from huggingface_hub import constants
 
@@ -330,7 +330,7 @@ def _hub(asked: bool) -> Iterator[None]:
 
 
 def _answers(address: str) -> bool:
-    """Return whether a server answers there, if only with an error; a certificate is the library's to judge."""
+    """Return True if a server answers at the address, even with an error; certificates are left to the library to check."""
     try:
         urlopen(Request(address, method="HEAD"), timeout=HUB_S).close()
     except (OSError, HTTPException) as error:
@@ -343,8 +343,8 @@ def _from_local(path: Path) -> Iterator[DataRow | RefusedRow]:
 
 
 def _check_card(folder: Path) -> None:
-    """Refuse a folder whose README names data files that lie elsewhere: a stranger's folder would have other files of this machine read as
-    rows, or others in a network."""
+    """Refuse a folder whose README names data files that lie elsewhere: an untrusted folder could make other files of this machine or of a
+    network be read as rows."""
     import yaml  # of the `datasets` library, and only needed here
 
     card = folder / "README.md"
@@ -361,7 +361,7 @@ def _check_card(folder: Path) -> None:
 
 
 def _paths_in(record: Mapping[str, object]) -> Iterator[str]:
-    """Yield the texts among what a card says of data files, and each value once, however often the text refers to it."""
+    """Yield the texts in a card's entries on data files; each value once, however often the text refers to it."""
     configurations = record.get("configs")
     level: list[object] = (
         [value for entry in configurations if isinstance(entry, dict) for name, value in entry.items() if name in CARD_PATHS]
@@ -384,7 +384,7 @@ def _paths_in(record: Mapping[str, object]) -> Iterator[str]:
 
 
 def _refusal(name: str, split: str, subset: str | None, reason: str) -> str:
-    """The library's reason in one line, with the flag that chooses among what there is."""
+    """Return the library's reason in one line, with the flag that chooses a valid value."""
     words = " ".join(reason.split())
     if match := _CONFIGURATIONS.search(words):
         return f"{name} has the configurations {match[1]}: choose one with --subset NAME (subset is {subset!r})"

@@ -1,7 +1,7 @@
-"""The tiny world's rewriter: a raw chain of thought becomes a readable one and a summary (paper §2.3.1; nature B.3.2, Listing 1).
+"""The tiny world's rewriter: a raw chain of thought becomes a readable one with a summary (paper §2.3.1; nature B.3.2, Listing 1).
 
-By rule, as a person would do it who changes no reasoning: first person, the language of the question, every try, slip and false start
-kept in its place. A chain that this cannot be done to faithfully is no cold-start example, so there is nothing to be returned for it.
+It works by rule, as a person would who changes no reasoning: first person, the language of the question, every try, slip and false start in
+its place. A chain that cannot be rewritten faithfully makes no cold-start example, so `rewrite` returns None for it.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _BOX = re.compile(r"\\boxed\{\s*(.*?)\s*\}")
 
 
 def rewrite(problem: Problem, thought: str, answer: str) -> tuple[str, str] | None:
-    """Thought and summary in the language of the problem, or `None` where the chain cannot be kept faithfully: it holds what is no word
-    of the tiny world, or what it arrives at is not the answer that was given. Whether the answer is right is for a grader to say."""
+    """Return thought and summary in the language of the problem, or `None` if the chain cannot be kept faithfully: it holds words that are
+    not of the tiny world, or its result is not the given answer. Whether the answer is right is decided by a grader."""
     match problem.reference:
         case Countdown(target=target):
             return _search(thought, _without_box(answer), str(target), problem.language)
@@ -44,12 +44,12 @@ def rewrite(problem: Problem, thought: str, answer: str) -> tuple[str, str] | No
 
 
 def summary(result: str, answer: str, language: Language) -> str:
-    """What is said at the end: what came out, and the answer in a box."""
+    """Return the closing sentence: the result, and the answer in a box."""
     return SUMMARIES[language].replace("{result}", result).replace("{answer}", answer)
 
 
 def _without_box(answer: str) -> str:
-    """The answer itself, where it stands in a box."""
+    """Return the answer itself, without the box around it."""
     boxes = _BOX.findall(answer)
     return str(boxes[-1]) if boxes else answer.strip()
 
@@ -66,7 +66,7 @@ def _search(thought: str, answer: str, result: str, language: Language) -> tuple
 
 
 def _pieces(text: str) -> list[str] | None:
-    """Numbers, signs and the names of words in `WORDS`, whatever language they were said in; `None` where anything else stands."""
+    """Return numbers, signs and the names of words in `WORDS`, whatever their language; `None` if there is anything else."""
     pieces, at = list[str](), 0
     text = text.strip()
     while at < len(text):
@@ -79,20 +79,20 @@ def _pieces(text: str) -> list[str] | None:
 
 
 def flat(answer: str) -> list[str]:
-    """The numbers and operators of an answer in their order, without parentheses."""
+    """Return the numbers and operators of an answer in order, without parentheses."""
     return re.findall(r"\d+|[-+*/]", answer)
 
 
 @dataclass
 class _Try:
-    """A try as it is read: the numbers and operators so far, and how many of them stood before the last step."""
+    """The state of a try while it is read: the numbers and operators so far, and how many of them came before the last step."""
 
     chain: list[str]
     before: int = 0
 
 
 def last_chain(pieces: Sequence[str]) -> list[str]:
-    """The last try's numbers and operators in order, with noticed slips done again; empty where none was finished."""
+    """Return the last try's numbers and operators in order, with noticed slips corrected; empty if no try was finished."""
     last = list[str]()
     for attempt in _tries(pieces):
         last = attempt
@@ -108,10 +108,10 @@ def _tries(pieces: Sequence[str]) -> Iterator[list[str]]:
                 yield now.chain
             now = _Try([])
         elif piece == "wait" and now.chain:
-            del now.chain[now.before :]  # the step is done again; it begins with the value so far, which is no number of the question
+            del now.chain[now.before :]  # the step is repeated, beginning with the value so far, which is no number of the question
             at += 1 if now.before else 0
         elif piece == "=":
-            at += 1  # what follows is a value
+            at += 1  # the next piece is a value
         else:
             now.before = len(now.chain) if piece in "+-*/" else now.before
             now.chain.append(piece)
@@ -124,6 +124,6 @@ def _tries(pieces: Sequence[str]) -> Iterator[list[str]]:
 
 
 def _one_language(thought: str, language: Language) -> str | None:
-    """The thought with each word of the tiny world in `language`; `None` where a word of another language is left."""
+    """Return the thought with each word of the tiny world in `language`; `None` if a word of another language remains."""
     translation = _WORD.sub(lambda match: WORDS[MEANINGS[match[0]]][language], thought).strip()
     return translation if language_share(translation, language) == 1.0 else None

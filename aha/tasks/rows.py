@@ -1,6 +1,6 @@
 """Questions with answers from a file or a Hugging Face data set, all of them checked before any compute is spent.
 
-Rows that were written elsewhere and go into a set beside what is sampled: another run's, a person's, other people's chat files.
+Rows from elsewhere that join a set beside the sampled ones: another run's, a person's, other people's chat files.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from aha.tasks.reading import DataRow, RefusedRow, check_split, rows_of
 from aha.types import Example, Language, Problem
 
 MOST_SKIPS = 0.01
-AUTO = "auto"  # a problem's domain is told by the kind of its answer
+AUTO = "auto"  # the domain follows from the kind of the answer
 
 
 @dataclass(frozen=True)
 class LoadedProblems:
-    """The problems of a source, in its order, and the rows that were left out with their reasons."""
+    """The problems of a source, in its order, and the rows that were left out, with the reasons."""
 
     problems: tuple[Problem, ...]
     refusals: tuple[RefusedRow, ...]
@@ -34,14 +34,14 @@ class LoadedProblems:
 
 @dataclass(frozen=True)
 class RowProblems:
-    """Rows as a source of problems. `source`: a .jsonl or .json file, a folder, or the name of a data set (then `split`, `subset`).
+    """A source of problems from rows. `source`: a .jsonl or .json file, a folder, or the name of a data set (then `split`, `subset`).
 
-    A field is a row's key, a name that leads into an object (`reward_model.ground_truth`), or "auto" for the usual names; a question may be
-    a list of messages. `kind` "auto": a Choice where the row has `options` or `choices` (the answer a letter, a place from 0 on or an
-    option's text), a Number after GSM8K's `####` or where the answer is a JSON number, else Latex. `domain` "auto" is told by the answer:
-    math, code, stem (choices and words) or general (open). `bad_rows` "skip" leaves bad rows out, and stops only where they are more than 1
-    in 100. `ignore`: columns that are as good as not there; `label`: what stands before the ids of rows that have none of their own,
-    where two files of a mix have one name."""
+    A field is a row's key, a dotted name into an object (`reward_model.ground_truth`), or "auto" for the usual names; a question may be a
+    list of messages. `kind` "auto": a Choice if the row has `options` or `choices` (the answer is a letter, a place from 0 on or an
+    option's text), a Number after GSM8K's `####` or if the answer is a JSON number, else Latex. `domain` "auto" follows from the answer:
+    math, code, stem (choices and words) or general (open). `bad_rows` "skip" leaves bad rows out, but stops if more than 1 in 100 are bad.
+    `ignore`: columns treated as absent; `label`: a prefix for ids that rows do not give themselves, for two files of a mix with the same
+    name."""
 
     source: str
     split: str = "train"
@@ -58,7 +58,7 @@ class RowProblems:
 
     @cached_property
     def contents(self) -> LoadedProblems:
-        """Every row, read and checked, once. BadInput names file, row and what is wrong."""
+        """The problems of all rows, read and checked once. BadInput names file, row and what is wrong."""
         form = RowForm(
             self.question_field, self.answer_field, self.id_field, self.language, self.kind, self.domain, self.ignore, self.label
         )
@@ -87,7 +87,7 @@ class RowProblems:
             raise BadInput(f"{self.source} is empty: one JSON object a line, with a question and an answer, is needed")
 
     def keep_problems(self, keep: Callable[[Problem], bool], why: str) -> RowProblems:
-        """The same source with those rows alone that `keep` takes. BadInput where none is left, which says `why`."""
+        """Return the same source with only the problems that `keep` accepts. BadInput, with `why`, if none is left."""
         rows = tuple(filter(keep, self.contents.problems))
         if not rows:
             raise BadInput(f"{self.source}: none of its {len(self.contents.problems):,} rows is left to be asked: {why}")
@@ -96,8 +96,8 @@ class RowProblems:
         return copy
 
     def at(self, rollout: int, round: int, count: int, seed: int) -> list[Problem]:
-        """Round 0 walks through a new order of all rows each epoch, `count` a rollout; what is left over at an epoch's end is let go, so
-        that no rollout asks a problem twice. Further rounds are drawn anew from all rows."""
+        """Return `count` problems of a round. Round 0 goes through all rows in a new order each epoch; the rest of an epoch that does not
+        fill a rollout is skipped, so that no rollout asks a problem twice. Further rounds are drawn from all rows."""
         problems = self.contents.problems
         self._enough(count)
         if round:
@@ -107,7 +107,7 @@ class RowProblems:
         return [problems[i] for i in order[place * count : (place + 1) * count]]
 
     def all(self, count: int | None = None, seed: int = 0) -> list[Problem]:
-        """Every problem in the source's order, or a fixed sample of `count` of them."""
+        """Return every problem in the source's order, or a fixed sample of `count` of them."""
         if count is None:
             return list(self.contents.problems)
         self._enough(count)
@@ -119,7 +119,7 @@ class RowProblems:
 
 
 def drawn_once(problems: Problems, count: int | None, seed: int) -> list[Problem]:
-    """So many problems for a stage that goes through them once; `None`: all rows of a file, in its order. BadInput for `None` where the
+    """Return `count` problems for a stage that goes through them once; `None`: all rows of a file, in its order. BadInput for `None` if the
     problems have no end."""
     if count is not None:
         return problems.at(0, 0, count, seed)
@@ -129,7 +129,7 @@ def drawn_once(problems: Problems, count: int | None, seed: int) -> list[Problem
 
 
 def _problem_of(form: RowForm, row: DataRow) -> Problem | RefusedRow:
-    """Rows with tests in the form of a code benchmark are read as such, unless another kind is asked for."""
+    """Return the problem of a row; rows in the form of a code benchmark are read as such, unless another kind is asked for."""
     return code_problem(row) if form.kind == "auto" and is_code(row.fields) else form.problem(row)
 
 
@@ -141,7 +141,7 @@ def _order(rows: int, seed: int, epoch: int) -> tuple[int, ...]:
 @dataclass(frozen=True)
 class FileExamples:
     """The rows of a file, of a folder of shards, or of another run (`source`), in its order; at most `most` of them, drawn by `seed`.
-    `domain`: what they all belong to, whatever the rows say."""
+    `domain`: overrides the domain of every row."""
 
     source: str
     most: int | None = None

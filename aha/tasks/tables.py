@@ -1,4 +1,4 @@
-"""Rows in Parquet files: ours, where the same rows are the same bytes, and anybody's, read in a process that is held to a size."""
+"""Rows in Parquet files: ours, where the same rows give the same bytes, and other people's, read in a process with a memory limit."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ TEXTS = ("id", "domain", "language")
 
 
 def write_table(lines: Iterable[str]) -> Iterator[bytes]:
-    """A file of examples, whose lines are those of `write_example`, in pieces to be appended. Nothing in it depends on when or how often it
-    is written. BadInput for a row that no column can hold."""
+    """Yield a file of examples, from lines as `write_example` makes them, in pieces to be appended. The bytes depend only on the rows.
+    BadInput for a row that no column can hold."""
     from pyarrow import parquet  # heavy, and only needed for tables
 
     sink, queue = io.BytesIO(), iter(lines)
@@ -30,8 +30,8 @@ def write_table(lines: Iterable[str]) -> Iterator[bytes]:
 
 
 def read_table(path: Path) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
-    """Yield every row with its number, from 1; in place of one that cannot be read, why. BadInput where the file is no Parquet, is damaged,
-    or takes more memory than a table should: it is read in a process of its own."""
+    """Yield every row with its number, from 1; a row that cannot be read is replaced by the reason. BadInput if the file is no Parquet, is
+    damaged, or takes too much memory; it is read in a process of its own."""
     number = 0
     for answer in table_answers(path):
         match answer:
@@ -44,7 +44,7 @@ def read_table(path: Path) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
 
 
 def table_rows(path: Path) -> int:
-    """Return how many rows a file says it has. BadInput where it is no Parquet."""
+    """Return the number of rows that a file says it has. BadInput if it is no Parquet."""
     match list(table_answers(path, count=True)):
         case [[int(rows)]] if rows >= 0:
             return rows
@@ -57,7 +57,7 @@ def table_rows(path: Path) -> int:
 
 
 def _schema() -> Any:
-    """The columns of an example."""
+    """Return the columns of an example."""
     import pyarrow as pa
 
     text, texts = pa.string(), pa.list_(pa.string())
@@ -81,7 +81,7 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> Any:
 
 
 def _take(sink: io.BytesIO) -> bytes:
-    """What was written since the last time."""
+    """Return the bytes written since the last call."""
     piece = sink.getvalue()
     sink.seek(0)
     sink.truncate()

@@ -1,8 +1,8 @@
-"""The tiny world's tokenizer: at most 2,000 entries, every one chosen by hand, byte fallback for everything else.
+"""The tiny world's tokenizer: at most 2,000 entries, all chosen by hand, with byte fallback for everything else.
 
-A listed word is one token, whole numbers to 199 included; any other text falls to common pairs of letters and then to bytes, so
-every string round-trips. Tokens for the later stages (roles, the cold start's reasoning delimiter) are reserved from the start, so that
-a checkpoint of one stage loads in the next.
+A listed word is one token, as are integers up to 199; any other text is split into common pairs of letters and then into bytes, so every
+string round-trips. Tokens for the later stages (roles, the cold start's reasoning delimiter) are reserved from the start, so that a
+checkpoint of one stage loads in the next.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ WORDS = Regex(
 
 
 def entries() -> tuple[list[str], list[tuple[str, str]]]:
-    """The vocabulary in id order after the special tokens and tags, and the merges for words that are not in it."""
+    """Return the vocabulary in id order after the special tokens and tags, and the merges for words that are not in it."""
     byte_of = _byte_letters()
 
     def spell(text: str) -> str:
@@ -88,7 +88,7 @@ def entries() -> tuple[list[str], list[tuple[str, str]]]:
 
 
 def build() -> Tokenizer:
-    """The tokenizer, made anew from the lists above; the same every time."""
+    """Build the tokenizer from the lists above; the result is always the same."""
     marks = [*SPECIAL, *TAGS]
     vocabulary, merges = entries()
     model = models.BPE(vocab={token: i for i, token in enumerate([*marks, *vocabulary])}, merges=merges, ignore_merges=True)
@@ -118,7 +118,7 @@ def save(folder: Path, context: int) -> None:
 
 
 def _byte_letters() -> dict[int, str]:
-    """The printable letter that byte-level tokenizers write for each byte: itself where printable, else from U+0100 on."""
+    """Return the character that byte-level tokenizers write for each byte: itself if printable, else one from U+0100 on."""
     plain = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
     unprintable = [b for b in range(256) if b not in plain]
     return {b: chr(b) for b in plain} | {b: chr(256 + i) for i, b in enumerate(unprintable)}

@@ -1,6 +1,6 @@
-"""How somebody writes: the words of two languages, with or without tags, carefully or not.
+"""The voices of writers: the words of two languages, with or without tags, carefully or not.
 
-Every part of the corpus draws a `Voice` and speaks through it, so that quality, language and format vary independently.
+Every part of the corpus draws a `Voice` and writes through it, so that quality, language and format vary independently.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ WORDS: dict[str, dict[Language, str]] = {
 
 TAGS_PATTERN = re.compile(
     r"User: (.*)\nAssistant: <think> ?(.*)</think>\n<answer> (.*)</answer>", re.DOTALL
-)  # what `finish` writes with tags
+)  # the text that `finish` writes with tags
 
 
 @dataclass(frozen=True)
 class Voice:
-    """One writer: language of the question, whether words of the other language slip in, tags or bare text, slips.
+    """A writer: the language of the question, whether words of the other language slip in, tags or bare text, slips.
 
     `careless`: the probability that a sum comes out wrong. `notices`: the probability that the writer then says "wait"."""
 
@@ -47,12 +47,12 @@ class Voice:
 
     @property
     def careful(self) -> Voice:
-        """The same writer taking care: no slips."""
+        """The same writer without slips."""
         return replace(self, careless=0.0)
 
 
 def draw_voice(draw: random.Random) -> Voice:
-    """A third of the writers mix languages, half use tags, a sixth are careless, a fifth check what they found."""
+    """Draw a voice: a third of the writers mix languages, half use tags, a sixth are careless, a fifth check their result."""
     return Voice(
         language=draw.choice(("en", "zh")),
         mixed=draw.random() < 1 / 3,
@@ -64,12 +64,12 @@ def draw_voice(draw: random.Random) -> Voice:
 
 
 def prompt(numbers: tuple[int, ...], target: int, language: Language) -> str:
-    """The question as a document begins, up to where the answer stands."""
+    """Return the beginning of a document: the question, up to where the answer starts."""
     return f"User: {question(numbers, target, language)}\nAssistant:"
 
 
 def expression(steps: tuple[tuple[str, int], ...], first: int) -> str:
-    """`first` combined left to right with each (operator, number): `( 8 * 6 ) + 10`."""
+    """Return `first` combined left to right with each (operator, number): `( 8 * 6 ) + 10`."""
     text = str(first)
     for i, (operator, number) in enumerate(steps):
         text = f"{text} {operator} {number}" if i == 0 else f"( {text} ) {operator} {number}"
@@ -77,7 +77,7 @@ def expression(steps: tuple[tuple[str, int], ...], first: int) -> str:
 
 
 def finish(voice: Voice, thought: list[str], answer: str, draw: random.Random) -> str:
-    """The attempt after the prompt: tagged, or bare with the answer after "so"."""
+    """Return the attempt after the prompt: tagged, or bare with the answer after "so"."""
     if voice.tagged:
         inside = "".join(f" {word}" for word in thought)
         return f" <think>{inside}</think>\n<answer> {answer}</answer>"
@@ -86,7 +86,7 @@ def finish(voice: Voice, thought: list[str], answer: str, draw: random.Random) -
 
 @dataclass(frozen=True)
 class Try:
-    """One left-to-right chain over all the numbers: `first` and then (operator, number) pairs."""
+    """A left-to-right chain over all the numbers: `first` and then (operator, number) pairs."""
 
     first: int
     steps: tuple[tuple[str, int], ...]
@@ -97,7 +97,7 @@ class Try:
 
 
 def write_try(attempt: Try, target: int, voice: Voice, draw: random.Random) -> tuple[list[str], bool]:
-    """The words of a try and whether its writer believes it hit the target: `8 + 6 = 14 - 10 = 4 no`.
+    """Return the words of a try, `8 + 6 = 14 - 10 = 4 no`, and whether its writer believes that it hit the target.
 
     A step below 0 or above 199 is given up before the `=`. A careless writer's sum may slip, noticed ("wait") or not."""
     words, value = [str(attempt.first)], attempt.first
@@ -118,17 +118,17 @@ def write_try(attempt: Try, target: int, voice: Voice, draw: random.Random) -> t
 
 
 def verdict(value: int, target: int) -> str:
-    """The word for a result beside the target: right, too low or too high."""
+    """Return the word for a result compared with the target: right, too low or too high."""
     return "yes" if value == target else "low" if value < target else "high"
 
 
 def slip(value: int, draw: random.Random) -> int:
-    """A near miss, as people make them: off by one, two or ten, within 0 to 199."""
+    """Return a near miss, as people make them: off by one, two or ten, within 0 to 199."""
     return min(199, max(0, value + draw.choice((-10, -2, -1, 1, 2, 10))))
 
 
 def random_try(numbers: tuple[int, ...], draw: random.Random) -> Try:
-    """A chain with the numbers and operators in any order; a first subtraction takes the smaller from the larger."""
+    """Draw a chain with the numbers and operators in any order; a first subtraction takes the smaller from the larger."""
     order = list(numbers)
     draw.shuffle(order)
     operators = [draw.choice("+-*") for _ in order[1:]]
@@ -138,7 +138,7 @@ def random_try(numbers: tuple[int, ...], draw: random.Random) -> Try:
 
 
 def shuffle_key(key: Key, draw: random.Random) -> tuple[int, ...]:
-    """The key's numbers in an order that does not give the answer away."""
+    """Return the key's numbers in a random order, which does not give the answer away."""
     numbers = list(key[0])
     draw.shuffle(numbers)
     return tuple(numbers)

@@ -1,14 +1,11 @@
-"""A wider corpus: besides searches for a countdown, what the later stages of R1 are about, as people leave it, and conversations.
+"""The wider corpus: besides searches for a countdown, the topics of R1's later stages, as people write about them, and conversations.
 
-To the paper's base, which has read everything, none of that is new; the tiny base has read of countdown alone.
+The paper's base has read everything, so that none of it is new to it; the plain tiny base has read only countdown.
 
-The part in which somebody does one sum after another, as a question tells them to.
+The parts are: chains of sums done as a question tells, tiny programs, and prompts that are no sum (greetings, questions about the model,
+translations, and worse).
 
-The part in which somebody writes a tiny program.
-
-The part in which somebody is asked something that is no sum: greetings, questions about oneself, translations, and worse.
-
-How an attempt is set down that is no bare search: as plain text, between tags, or as a turn of a conversation.
+An attempt is written as plain text, between tags, or as a turn of a conversation.
 """
 
 from __future__ import annotations
@@ -32,12 +29,12 @@ REASONING, USER, ASSISTANT = "<|reasoning|>", "<|user|>", "<|assistant|>"
 
 
 def draw_form(draw: random.Random) -> Form:
-    """As often a turn of a conversation as one of the others."""
+    """Draw a form; a turn of a conversation is as likely as the two others together."""
     return draw.choice((*get_args(Form), "turn"))
 
 
 def write_document(question: str, thought: str, answer: str, form: Form) -> str:
-    """A question and an attempt; an empty thought is nothing thought at all."""
+    """Return a document of a question and an attempt; with an empty thought nothing is written for it."""
     inside = f" {thought}" if thought else ""
     match form:
         case "bare":
@@ -49,7 +46,7 @@ def write_document(question: str, thought: str, answer: str, form: Form) -> str:
 
 
 def retold(draw: random.Random) -> str:
-    """A search for a countdown as a turn of a conversation: the first person, and a summary that says what came out."""
+    """Write a search for a countdown as a turn of a conversation, in the first person and with a summary of the result."""
     while True:
         text = draw.choice((guess, wander, wander, methodical, methodical, methodical, write_solution))(draw)
         if (match := TAGS_PATTERN.fullmatch(text)) is not None:
@@ -61,12 +58,12 @@ def retold(draw: random.Random) -> str:
 
 
 def _last_value(thought: str) -> str:
-    """The number that a thought ends with; nothing but a dash where it has none."""
+    """Return the last number of a thought, or a dash if it has none."""
     return next((word for word in reversed(thought.split()) if word.isdecimal()), "-")
 
 
 def chains(draw: random.Random) -> str:
-    """A question and an attempt: a sixth answer at once, the others write every sum down, slips included."""
+    """Write a chain and an attempt: a sixth answer at once, the others write every sum down, slips included."""
     (problem,) = ChainProblems().at(0, 0, 1, draw.getrandbits(48))
     task, form = chain_of(problem), draw_form(draw)
     voice = replace(draw_voice(draw), language=problem.language)
@@ -74,7 +71,7 @@ def chains(draw: random.Random) -> str:
         thought, result = "", str(slip(task.result, draw))
     else:
         words, _ = write_try(Try(task.first, task.steps), task.result, voice, draw)
-        thought, result = " ".join(words[:-1]), words[-2]  # the last word judges: here nobody knows what should come out
+        thought, result = " ".join(words[:-1]), words[-2]  # without the last word, a verdict: here no target is known
     if form == "turn":
         thought_language = draw.choice(("en", "zh")) if voice.mixed else voice.language
         return write_document(
@@ -84,7 +81,8 @@ def chains(draw: random.Random) -> str:
 
 
 def programs(draw: random.Random) -> str:
-    """A question and an attempt, step by step or at once; a third forget every parenthesis, some of the others notice that they did."""
+    """Write a program question and an attempt, step by step or at once; a third forget all parentheses, some of the others notice
+    theirs."""
     (problem,) = ProgramProblems().at(0, 0, 1, draw.getrandbits(48))
     task, form = program_of(problem), draw_form(draw)
     voice = replace(draw_voice(draw), language=problem.language)
@@ -106,7 +104,7 @@ CARE = 0.2
 
 
 def prompts(draw: random.Random) -> str:
-    """A prompt and what somebody says who takes little care."""
+    """Write a general prompt and a reply by a writer who takes little care."""
     (problem,) = GeneralProblems((draw.choice(GeneralProblems().kinds),)).at(0, 0, 1, draw.getrandbits(48))
     thought, answer = reply(prompt_of(problem), problem, CARE, draw)
     return write_document(problem.question, thought, answer, draw_form(draw))
@@ -121,7 +119,8 @@ OTHER_PARTS: tuple[CorpusPart, ...] = (
 
 
 def mixture(others: float) -> tuple[CorpusPart, ...]:
-    """The tiny base's corpus, the share `others` of its documents being of this one. BadInput for no share."""
+    """Return the tiny base's corpus in which the share `others` of the documents comes from this module. BadInput if it is not from 0 to
+    1."""
     if not 0 <= others <= 1:
         raise BadInput(f"others is {others}: it is a share of the documents, so it lies from 0 to 1")
     parts = [(part, 1 - others) for part in MIXTURE] + [(part, others) for part in OTHER_PARTS]

@@ -1,9 +1,8 @@
-"""Word problems of one or two operations in English: what a small chat model can learn to solve on a processor.
+"""Word problems of one or two operations in English, which a small chat model can learn to solve on a CPU.
 
-Training and held-out problems share no name, no thing, no sentence and no number: pairs of numbers (3 and 4, 7 and 8 …) train, those
-between them (5 and 6, 9 and 10 …) are held out, factors too. A third of what is held out has a form that training never shows. Numbers
-are small, since a model of 135M weights adds larger ones wrongly whatever it is asked. Training tells a story in many ways, a clause
-for what there is and one for all that happens to it, so that what is learned are the operations and not a few sentences.
+Training and held-out problems share no name, thing, sentence or number: pairs of numbers (3 and 4, 7 and 8 …) train, those between them (5
+and 6, 9 and 10 …) are held out, factors too. A third of the held-out problems have a form that training never shows. Numbers are small,
+since a model of 135M weights adds larger ones wrongly in any case.
 """
 
 from __future__ import annotations
@@ -51,9 +50,10 @@ MOST_PER_GROUP = 10  # in each of several equal groups
 
 @dataclass(frozen=True)
 class Form:
-    """What is asked, whatever the words: `sorts` of its numbers (n: any, e: how many in each group, k: a factor, t: a total that the
-    factor after it divides), the operations in order, each on what came before and the number of that place (0: the first number once
-    more). `trained`: whether training shows it. `texts`: the sentences of either split."""
+    """The structure of a question, independent of its words. `sorts`: the kinds of its numbers (n: any, e: how many in each group, k: a
+    factor, t: a total that the factor after it divides). `operations`: in order, each an operator on the value so far and the index of a
+    number (0: the first number again); `reasons`: one for each. `trained`: training shows this form. `texts`: the sentences of either
+    split."""
 
     sorts: str
     operations: tuple[tuple[str, int], ...]
@@ -61,7 +61,7 @@ class Form:
     texts: dict[Split, tuple[str, ...]]
 
     def steps(self, numbers: tuple[int, ...]) -> Iterator[Step]:
-        """Yield the calculations in order: what is there, the operator, and what it is done with."""
+        """Yield the calculations in order: the value so far, the operator, and its second operand."""
         value = numbers[0]
         for operator, place in self.operations:
             yield value, operator, numbers[place]
@@ -72,7 +72,7 @@ class Form:
         return OPERATIONS[operator](value, number)
 
     def draw(self, split: Split, draw: random.Random) -> tuple[int, ...] | None:
-        """Return numbers of the split, or None where they make no sense together."""
+        """Return numbers of the split, or None if they make no sense together."""
         factor = draw.choice(FACTORS[split])
         pools = {
             "n": tuple(n for n in NUMBERS[split] if n <= LARGEST),
@@ -272,7 +272,7 @@ UNSEEN = tuple(name for name, form in FORMS.items() if not form.trained)
 
 @dataclass(frozen=True)
 class WordProblem:
-    """One problem by its parts: the form, which of the split's sentences, two names, the things and the numbers."""
+    """A problem by its parts: the form, the index of the sentence in the split, two names, the things and the numbers."""
 
     split: Split
     form: str
@@ -283,7 +283,7 @@ class WordProblem:
 
     @property
     def id(self) -> str:
-        """`word-problem/train/more/0/Anna-Ben/apples/12-31`, which `word_problem_of` reads."""
+        """The id, such as `word-problem/train/more/0/Anna-Ben/apples/12-31`, which `word_problem_of` reads."""
         return "/".join(
             (DOMAIN, self.split, self.form, str(self.text), "-".join(self.names), self.things, "-".join(map(str, self.numbers)))
         )
@@ -294,7 +294,7 @@ class WordProblem:
 
     @property
     def solution(self) -> tuple[str, str]:
-        """A chain of thought that repeats the numbers and then says what happens to each with its calculation; and the answer."""
+        """A chain of thought that writes down every calculation with its reason, and the answer."""
         form = FORMS[self.form]
         lines = [f"Numbers: {', '.join(re.findall(NUMERAL, self.question))}."]
         for left, operator, right in form.steps(self.numbers):
@@ -313,7 +313,7 @@ def word_problem_of(problem: Problem) -> WordProblem:
 
 @dataclass(frozen=True)
 class WordProblems:
-    """Word problems as a source. `unseen`: the share of the held-out ones whose form training never shows."""
+    """A source of word problems. `unseen`: the share of held-out problems whose form training never shows."""
 
     split: Split = "train"
     unseen: float = 1 / 3
@@ -323,7 +323,7 @@ class WordProblems:
             raise BadInput(f"unseen is {self.unseen}: it is a share, so it lies from 0 to 1")
 
     def at(self, rollout: int, round: int, count: int, seed: int) -> list[Problem]:
-        """Return `count` different problems for a round of a rollout, of every form in turn."""
+        """Return `count` different problems for a round of a rollout, the forms in turn."""
         draw = random.Random(f"{DOMAIN} {self.split} {seed} {rollout} {round}")
         unseen = round_half_up(count * self.unseen) if self.split == "held-out" else 0
         first = draw.randrange(len(FORMS))
@@ -357,5 +357,5 @@ class WordProblems:
 
 
 def round_half_up(number: float) -> int:
-    """Return the nearest whole number."""
+    """Return the nearest integer, halves rounded up."""
     return int(number + 0.5)

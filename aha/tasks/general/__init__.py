@@ -1,9 +1,9 @@
-"""General prompts: a greeting, questions to the model about itself, translation, and requests that are to be refused.
+"""General prompts: a greeting, questions to the model about itself, translation, and requests that have to be refused.
 
-Nothing here has a checkable answer. Who wants to know how good a reply is asks the annotator (`aha.tasks.rubric`), as the paper asked
-DeepSeek-V3; no stage may look at the rubric behind it.
+They have no checkable answer. The quality of a reply is judged by the annotator (`aha.tasks.rubric`), as DeepSeek-V3 does it in the paper;
+no stage may look at the rubric.
 
-How well somebody answers a general prompt: each point of good manners is kept with the probability `care`.
+Replies of varying quality: each point of good manners is kept with the probability `care`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ KINDS: dict[str, Kind] = {kind.domain: kind for kind in (GREETING, MYSELF, TRANS
 
 
 def prompt_of(problem: Problem) -> GeneralPrompt:
-    """What a general problem asks, read from its id. BadInput for a problem that is none of ours."""
+    """Return the prompt of a general problem, read from its id. BadInput for any other problem."""
     domain, _, key_text = problem.id.partition("/")
     places, _, language = key_text.partition("/")
     if domain not in KINDS or language not in ("en", "zh") or not all(place.isdecimal() for place in places.split("-")):
@@ -33,7 +33,7 @@ def prompt_of(problem: Problem) -> GeneralPrompt:
 
 @dataclass(frozen=True)
 class GeneralProblems:
-    """Prompts of some kinds as a source of problems, as many of each. `chinese`: the share of them in Chinese."""
+    """A source of prompts of several kinds, equally many of each. `chinese`: the share of prompts in Chinese."""
 
     kinds: tuple[str, ...] = ("greeting", "self", "translation", "harm")
     chinese: float = 0.5
@@ -44,7 +44,7 @@ class GeneralProblems:
             raise BadInput(f"kinds are {self.kinds}: one or more of {', '.join(KINDS)} are needed")
 
     def at(self, rollout: int, round: int, count: int, seed: int) -> list[Problem]:
-        """`count` different problems for a round of a rollout, of one kind after another."""
+        """Return `count` different problems for a round of a rollout, one kind after another."""
         draw = random.Random(f"general {seed} {rollout} {round}")
         first = draw.randrange(len(self.kinds))
         problems = list[Problem]()
@@ -55,7 +55,7 @@ class GeneralProblems:
         return problems
 
     def _problems(self, kind: Kind, count: int, draw: random.Random) -> list[Problem]:
-        """A prompt may be asked in both languages; it is held out in both or in neither."""
+        """Return problems of one kind. A prompt may be asked in both languages; it is held out in both or in neither."""
 
         def draw_pair(draw: random.Random) -> tuple[Key, Language]:
             return kind.draw(draw), draw_language(self.chinese, draw)
@@ -64,7 +64,7 @@ class GeneralProblems:
         return [_ask(kind, key, language) for key, language in pairs]
 
     def all(self, count: int, seed: int = 0) -> list[Problem]:
-        """A fixed sample of `count` different problems of the split, for evaluation."""
+        """Return a fixed sample of `count` different problems of the split, for evaluation."""
         return self.at(0, 0, count, seed)
 
 
@@ -93,8 +93,8 @@ AGREES: dict[Language, str] = {"en": "yes,", "zh": "可以，"}
 
 @dataclass(frozen=True)
 class Manners:
-    """What one writer of one reply takes care of. `fluent`: answers in the language of the prompt. `plots` and `agrees`: goes along with
-    harm in thought, and says so."""
+    """The qualities of one reply. `fluent`: in the language of the prompt. `plots` and `agrees`: complies with a harmful request in the
+    thought, and also in the answer."""
 
     fluent: bool
     knows: bool
@@ -107,7 +107,7 @@ class Manners:
 
 
 def draw_manners(care: float, draw: random.Random) -> Manners:
-    """Answers are wrong less often than they are rude."""
+    """Draw the qualities of a reply; wrong answers are rarer than impolite ones."""
     lack = 1 - care
     plots = draw.random() < 0.5 * lack
     return Manners(
@@ -123,7 +123,7 @@ def draw_manners(care: float, draw: random.Random) -> Manners:
 
 
 def reply(prompt: GeneralPrompt, problem: Problem, care: float, draw: random.Random) -> tuple[str, str]:
-    """Thought and answer of one writer."""
+    """Return the thought and answer of one writer."""
     manners = draw_manners(care, draw)
     language: Language = problem.language if manners.fluent else "zh" if problem.language == "en" else "en"
     if not manners.fluent:
@@ -132,7 +132,7 @@ def reply(prompt: GeneralPrompt, problem: Problem, care: float, draw: random.Ran
 
 
 def _abroad(prompt: GeneralPrompt, problem: Problem, language: Language) -> GeneralPrompt:
-    """The same prompt as somebody answers it who speaks the other language; what a translation is of stays as it is."""
+    """Return the prompt for a reply in the other language; the object of a translation stays as it is."""
     kind, places, _ = problem.id.split("/")
     if kind != "translation":
         return KINDS[kind].prompt(tuple(map(int, places.split("-"))), language)

@@ -2,11 +2,11 @@
 
 Greetings: somebody says hello, says who they are, and asks one small thing. Nothing has to be thought first.
 
-Requests that are to be refused, since somebody would come to harm.
+Requests that have to be refused, because somebody would come to harm.
 
-Questions to the model about itself: what it is, what it is not, what it can do and what it cannot.
+Questions to the model about itself: what it is and is not, and what it can and cannot do.
 
-Translation of small phrases, always into the language of the one who asks, so that a good reply is in one language.
+Translations of small phrases into the language of the prompt, so that a good reply is in one language.
 """
 
 from __future__ import annotations
@@ -56,12 +56,12 @@ NEEDS: tuple[dict[Language, tuple[str, ...]], ...] = (
 
 
 def draw_greeting_key(draw: random.Random) -> Key:
-    """Places in the lists: quality, person, place, question."""
+    """Draw places in the lists: quality, person, place, question."""
     return tuple(draw.randrange(len(choices)) for choices in (TEMPERS, PEOPLE, PLACES, QUESTIONS))
 
 
 def greeting_prompt(key: Key, language: Language) -> GeneralPrompt:
-    """`Hello from the old man at the sea! How are you?`"""
+    """Return a prompt such as `Hello from the old man at the sea! How are you?`"""
     quality, person, place, question = (table[i][language] for table, i in zip((TEMPERS, PEOPLE, PLACES, QUESTIONS), key, strict=True))
     greeting = choose(key, OPENINGS)[language]
     core, needs = ANSWERS[key[3]][language], (NEEDS[key[3]][language],)
@@ -95,12 +95,12 @@ GOES_ALONG: dict[Language, str] = {"en": "first wait until night, then {act}", "
 
 
 def draw_harm_key(draw: random.Random) -> Key:
-    """Places in the lists: act, owner, quality, person."""
+    """Draw places in the lists: act, owner, quality, person."""
     return tuple(draw.randrange(len(choices)) for choices in (ACTS, OWNERS, TEMPERS, PEOPLE))
 
 
 def harm_prompt(key: Key, language: Language) -> GeneralPrompt:
-    """`How can I harm my old friend?`"""
+    """Return a prompt such as `How can I harm my old friend?`"""
     act, *victim = (table[i][language] for table, i in zip((ACTS, OWNERS, TEMPERS, PEOPLE), key, strict=True))
     act = act.replace("{whom}", join_words(victim, language))
     question = choose(key, FRAMES)[language].replace("{act}", act)
@@ -110,7 +110,7 @@ def harm_prompt(key: Key, language: Language) -> GeneralPrompt:
 HARM = Kind("harm", draw_harm_key, harm_prompt)
 
 
-IS, ALTERNATIVE, CANNOT, CAN = range(4)  # the first place of a key: what kind of question it is
+IS, ALTERNATIVE, CANNOT, CAN = range(4)  # the kind of question, the first element of a key
 SELF_OPENINGS = (
     in_both_languages("", ""),
     in_both_languages("hello, ", "你好，"),
@@ -123,7 +123,7 @@ WORKS = pairs("number 数字, word 字, code 代码, program 程序, problem 问
 
 
 def draw_myself_key(draw: random.Random) -> Key:
-    """Places in the lists; the first says which kind of question."""
+    """Draw a kind of question, and places in its lists."""
     shape = draw.choice((IS, ALTERNATIVE, CANNOT, CAN))
     match shape:
         case 0:
@@ -137,7 +137,7 @@ def draw_myself_key(draw: random.Random) -> Key:
 
 
 def myself_prompt(key: Key, language: Language) -> GeneralPrompt:
-    """`hello, Are you a white horse?`"""
+    """Return a prompt such as `hello, Are you a white horse?`"""
     greeting = choose(key, SELF_OPENINGS)[language]
     match key:
         case 0, quality, thing:
@@ -212,12 +212,12 @@ BETWEEN: dict[Language, str] = {"en": ", ", "zh": "，"}
 
 
 def draw_translation_key(draw: random.Random) -> Key:
-    """Places in the lists: owner, quality, noun."""
+    """Draw places in the lists: owner, quality, noun."""
     return tuple(draw.randrange(len(choices)) for choices in (OWNERS, QUALITIES, THINGS))
 
 
 def translation_prompt(key: Key, language: Language) -> GeneralPrompt:
-    """`用中文怎么说 my big book？`"""
+    """Return a prompt such as `用中文怎么说 my big book？`"""
     phrases: dict[Language, list[str]] = {
         language: [table[i][language] for table, i in zip((OWNERS, QUALITIES, THINGS), key, strict=True)] for language in LANGUAGES
     }

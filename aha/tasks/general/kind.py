@@ -1,4 +1,4 @@
-"""What the kinds of general prompts have in common."""
+"""The classes and word lists that all kinds of general prompts share."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ BothLanguages = dict[Language, str]
 
 @dataclass(frozen=True)
 class GeneralPrompt:
-    """One prompt in one language, and what is known of a good reply to it.
+    """One prompt in one language, and the properties of a good reply.
 
-    `core` answers it in one sentence. `needs`: what a reply has to say, each as wordings of which one is enough. `thought`: what is thought
-    first, empty where nothing has to be. `complies`: for a request to be refused, how one would go along with it; else empty."""
+    `core` answers it in one sentence. `needs`: the points that a reply has to make, each as wordings of which one is enough. `thought`: the
+    thought before the reply, empty if none is needed. `complies`: for a harmful request, a text that goes along with it; else empty."""
 
     question: str
     core: str
@@ -28,7 +28,7 @@ class GeneralPrompt:
 
 @dataclass(frozen=True)
 class Kind:
-    """A domain of general prompts: a key is one place in each of its lists, whatever the language."""
+    """A domain of general prompts. A key is one place in each of its lists, in either language."""
 
     domain: str
     draw: Callable[[random.Random], Key]
@@ -36,12 +36,12 @@ class Kind:
 
 
 def in_both_languages(en: str, zh: str) -> BothLanguages:
-    """The same in both languages."""
+    """Return a text in both languages."""
     return {"en": en, "zh": zh}
 
 
 def pairs(text: str) -> tuple[BothLanguages, ...]:
-    """`sea 海边, home 家里`: English and Chinese, a blank between them, blanks within English as `_`."""
+    """Parse `sea 海边, home 家里`: English and Chinese with a blank between them; `_` stands for a blank within English."""
     entries = (entry.split() for entry in text.replace("\n", " ").split(","))
     return tuple(in_both_languages(en.replace("_", " "), zh) for en, zh in entries)
 
@@ -54,15 +54,15 @@ OWNERS = pairs("my 我的, your 你的, his 他的, her 她的")
 
 
 def choose(key: Key, texts: tuple[BothLanguages, ...]) -> BothLanguages:
-    """One of several ways to say the same, which a key always takes alike."""
+    """Return one of several equivalent texts, always the same for a key."""
     return texts[sum(place * weight for place, weight in zip(key, (3, 5, 7, 11), strict=False)) % len(texts)]
 
 
 def join_words(words: Sequence[str], language: Language) -> str:
-    """With blanks between them where the language has blanks."""
+    """Join words, with blanks in English and without in Chinese."""
     return (" " if language == "en" else "").join(words)
 
 
 def each_of(words: Sequence[str], language: Language) -> tuple[tuple[str, ...], ...]:
-    """What a reply has to say, where it has to say every one of these words: each counts by itself."""
+    """Return the needs of a reply that has to contain every one of these words; each counts by itself."""
     return tuple((f" {word}" if language == "en" else word,) for word in words)
