@@ -1,7 +1,4 @@
-"""What others ask over HTTP.
-
-A request that gets no reply, and why.
-"""
+"""The servers that answer over HTTP, and the error for a request that they refuse."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ from typing import Any
 
 
 class Refusal(Exception):
-    """A request is refused with an HTTP status. `param` names the parameter that is wrong, `code` the reason for a program."""
+    """A request is refused with an HTTP status. `param` names the wrong parameter, `code` gives a program the reason."""
 
     def __init__(
         self, status: int, message: str, param: str | None = None, code: str | None = None, kind: str = "invalid_request_error"
@@ -18,6 +15,6 @@ class Refusal(Exception):
         self.status, self.message, self.param, self.code, self.kind = status, message, param, code, kind
 
     def body(self) -> dict[str, Any]:
-        """The error as JSON in OpenAI's form, with the message once more where SandboxFusion's clients look for it."""
+        """Return the error as JSON in OpenAI's form, with the message a second time where SandboxFusion's clients look for it."""
         error = {"message": self.message, "type": self.kind, "param": self.param, "code": self.code}
         return {"error": error, "message": self.message}

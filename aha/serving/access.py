@@ -1,12 +1,12 @@
-"""Who may ask a server: by the name that it is called by, by the page that asks, by the length of the question and by the key.
+"""Access rules of a server: by the host name used, the page that asks, the length of the request, and the key.
 
-A page of a stranger can make a browser send requests to this machine, and by giving its own name the address 127.0.0.1 it can read
-the answers, too. So a server answers only to names that are its own, to no page that was not named, and reads only JSON, which no
-page of another origin can send unasked.
+An untrusted page can make a browser send requests to this machine, and by giving its own name the address 127.0.0.1 it can read the answers
+too. So a server answers only to its own names, to no page that was not allowed, and reads only JSON, which no page of another origin can
+send without a preflight request.
 
-A request's body: JSON, in time, within its limits, and read strictly.
+A request's body is JSON; it has to arrive in time and within its limits, and is read strictly.
 
-Responses of a server of ours: JSON, the reason why there is none, and a stream of events.
+Responses are JSON, an error with its reason, or a stream of events.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ from aha.serving import Refusal
 Handlers = dict[Any, Callable[[Request, Exception], Awaitable[Response]]]
 
 LATER = (429, 503)
-_HOST = re.compile(r"([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?", re.IGNORECASE | re.ASCII)  # what a client may write in Host
-CLIENT_GONE_STATUS = 499  # nobody reads it: whoever asked has left
+_HOST = re.compile(r"([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?", re.IGNORECASE | re.ASCII)  # the values of Host that a client may send
+CLIENT_GONE_STATUS = 499  # nobody reads this status: the client has left
 
 
 class Json(JSONResponse):
@@ -49,7 +49,7 @@ class Json(JSONResponse):
 
 
 class EventStream(StreamingResponse):
-    """Server-sent events. `at_end` is called once, whether the stream ended, broke off or never began."""
+    """A response of server-sent events. `at_end` is called once, whether the stream ended, broke off or never began."""
 
     def __init__(self, events: AsyncIterator[str], at_end: Callable[[], None]) -> None:
         super().__init__(events, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
@@ -63,17 +63,17 @@ class EventStream(StreamingResponse):
 
 
 def event(value: dict[str, Any]) -> str:
-    """One server-sent event that carries JSON."""
+    """Return one server-sent event that carries JSON."""
     return f"data: {json.dumps(value, ensure_ascii=False)}\n\n".encode("utf-8", "replace").decode()
 
 
 def response_of(refusal: Refusal) -> Json:
-    """The error as a response; a client that came at a bad time is told to come back in a second."""
+    """Return the error as a response; 429 and 503 tell the client to come back in a second."""
     return Json(refusal.body(), refusal.status, {"Retry-After": "1"} if refusal.status in LATER else None)
 
 
 def handlers(addresses: str) -> Handlers:
-    """What Starlette answers to a request that was refused on the way, or that came to another place than the addresses."""
+    """Return Starlette's handlers for requests that were refused, or that came to an unknown address; `addresses` lists the known ones."""
 
     async def refusal_response(request: Request, refusal: Exception) -> Response:
         assert isinstance(refusal, Refusal)
@@ -88,8 +88,8 @@ def handlers(addresses: str) -> Handlers:
 
 @dataclass(frozen=True)
 class AccessRules:
-    """`names`: host names that the server answers to, besides addresses and localhost. `origins`: pages that may ask, `*` for all.
-    `largest`: bytes of a body. With a key, only a client that sends it is answered, except at `open_paths`."""
+    """The rules for requests. `names`: host names that the server answers to, besides addresses and localhost. `origins`: pages that may
+    ask, `*` for all. `largest`: bytes of a body. With a `key`, only a client that sends it is answered, except at `open_paths`."""
 
     names: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
@@ -106,7 +106,7 @@ class AccessRules:
                 raise BadInput(f"--cors {origin}: an origin is written http://host:port, without a path; * stands for all")
 
     def refusal(self, method: str, path: str, headers: Headers) -> Refusal | None:
-        """Why a request is not answered; None where it is."""
+        """Return the reason to refuse a request, or None."""
         checks = (self._host(headers), self._origin(headers), self._length(headers), self._key(method, path, headers))
         return next((refusal for refusal in checks if refusal is not None), None)
 
@@ -125,7 +125,7 @@ class AccessRules:
 
     def _length(self, headers: Headers) -> Refusal | None:
         length = headers.get("content-length", "0")
-        if length != "0" and "transfer-encoding" in headers:  # where the one ends a request and the other does not, two servers may differ
+        if length != "0" and "transfer-encoding" in headers:  # two servers may differ in which of them ends the request
             return Refusal(400, "a request has a Content-Length or a Transfer-Encoding, not both", code="two_lengths")
         return Refusal(413, f"a request has at most {self.largest} bytes", code="body_too_large") if int(length) > self.largest else None
 
@@ -138,7 +138,7 @@ class AccessRules:
         return Refusal(401, "the key is missing or wrong", code="invalid_api_key")
 
     def middleware(self) -> list[Middleware]:
-        """These rules for a Starlette application."""
+        """Return these rules as middleware for a Starlette application."""
         layers = [Middleware(AccessCheck, rules=self)]
         if not self.origins:
             return layers
@@ -147,7 +147,7 @@ class AccessRules:
 
 
 class AccessCheck:
-    """ASGI middleware that refuses what the rules refuse, before anything of the body is read."""
+    """ASGI middleware that applies the rules before anything of the body is read."""
 
     def __init__(self, app: ASGIApp, rules: AccessRules) -> None:
         self.app, self.rules = app, rules
@@ -158,12 +158,12 @@ class AccessCheck:
 
 
 def own_names(host: str, names: Sequence[str]) -> tuple[str, ...]:
-    """The names that a server at `host` answers to: that host, this machine's own names, and those that were named."""
+    """Return the names that a server at `host` answers to: that host, this machine's own names, and `names`."""
     return tuple(sorted({name.lower().rstrip(".") for name in (host, socket.gethostname(), socket.getfqdn(), *names)}))
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches a server that listens at `host`."""
+    """Return True if a server that listens at `host` can only be reached from this machine."""
     if host.lower() == "localhost":
         return True
     try:
@@ -173,13 +173,13 @@ def is_loopback(host: str) -> bool:
 
 
 def _name_of(host: str) -> str:
-    """A Host header's name in lower case, without the port; empty where it is more than a name and a port."""
+    """Return a Host header's name in lower case, without the port; empty if it is more than a name and a port."""
     form = _HOST.fullmatch(host)
     return form[1].strip("[]").lower().rstrip(".") if form else ""
 
 
 def _is_here(name: str) -> bool:
-    """Whether no stranger can have given this name an address: it is one itself, or localhost, which every browser knows."""
+    """Return True if no other party can give this name an address: it is an address itself, or localhost, which every browser knows."""
     if name == "localhost" or name.endswith(".localhost"):
         return True
     try:
@@ -189,15 +189,15 @@ def _is_here(name: str) -> bool:
     return True
 
 
-READ_S = 10.0  # for a body, and a second more for each SLOWEST bytes
+READ_S = 10.0  # for a body, plus a second for each SLOWEST bytes
 SLOWEST = 256 << 10
-SMALL = 64 << 10  # bytes of a body that is always taken
+SMALL = 64 << 10  # bytes up to which a body is always accepted
 MOST_MEMORY = 192 << 20  # bytes of the values in a body
 
 
 @dataclass
 class Bodies:
-    """The bodies that one server holds at a time: each has at most `largest` bytes, and all that are not small have `together`."""
+    """The bodies that a server holds at a time. Each has at most `largest` bytes; all bodies that are not small share `together` bytes."""
 
     largest: int
     together: int = 64 << 20
@@ -205,9 +205,9 @@ class Bodies:
 
     @asynccontextmanager
     async def of(self, request: Request) -> AsyncIterator[dict[str, Any]]:
-        """The JSON object in a request's body; its bytes are counted until the end of the block.
+        """Yield the JSON object in a request's body; its bytes are counted until the end of the block.
 
-        Refusal where it is too long, too slow or no JSON object, or where others hold too many bytes."""
+        Refusal if it is too long, too slow or no JSON object, or if other requests hold too many bytes."""
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json":
             raise Refusal(415, f"the Content-Type is {kind[:40] or 'missing'}: it has to be application/json", code="content_type")
@@ -245,7 +245,7 @@ def _countable(size: int) -> int:
 
 
 def parse_body(data: bytes) -> dict[str, Any]:
-    """The JSON object in a body. Refusal where it is none, or would take too much memory."""
+    """Return the JSON object in a body. Refusal if it is none, or would take too much memory."""
     try:
         body = parse_json(data, MOST_MEMORY)
     except NotJson as error:

@@ -1,10 +1,10 @@
 """An ASGI application behind a port, served by uvicorn in a thread of its own.
 
-Connections that a server can afford: a limit on their number, and on the time that a client may take for each part of a request.
+The number of connections is limited, and so is the time that a client may take for each part of a request.
 
-uvicorn waits for as long as a client likes. A few hundred clients that send half a request and then nothing would hold all the
-descriptors of the process. Here a request that does not arrive in time ends its connection, and where there are too many
-connections the one that has waited longest for the rest of a request makes room for the newcomer.
+uvicorn alone waits as long as a client likes. A few hundred clients that send half a request and then nothing would use up all descriptors
+of the process. Here a request that does not arrive in time ends its connection, and if there are too many connections, the one that has
+waited longest for the rest of a request is closed for the new one.
 """
 
 from __future__ import annotations
@@ -30,15 +30,13 @@ from aha.errors import BadInput
 LOOK_S = 0.5
 OTHER_DESCRIPTORS = 128  # files, pipes and sockets that are no client's connection
 BACKLOG = 128  # connections accepted in one go
-UNCOUNTED = (
-    3 * BACKLOG
-)  # accepted in the rounds of the loop before the first of them is counted, and before those that it closes are closed
+UNCOUNTED = 3 * BACKLOG  # connections accepted in the event loop before the first is counted, and before those it replaces are closed
 BAD = b'{"error": {"message": "this is no HTTP request", "type": "invalid_request_error", "param": null, "code": "bad_request"}}'
 FULL = b'{"error": {"message": "too many connections: come back later", "type": "server_error", "param": null, "code": "connections"}}'
 
 
 class Phase(IntEnum):
-    """What a connection waits for; a connection with a lower number is closed first where there are too many."""
+    """The state of a connection; a connection with a lower number is closed first if there are too many."""
 
     IDLE = 0
     HEADERS = 1
@@ -49,8 +47,8 @@ class Phase(IntEnum):
 
 @dataclass(frozen=True)
 class ConnectionLimits:
-    """The most connections, and the seconds for the headers, between two requests, for a refused body to end, and for a client to take
-    what was sent. The time for a body is checked where the body is read, since it depends on its length."""
+    """The most connections, and the seconds for headers, between two requests, for a refused body to end, and for a client to take the
+    response. The time for a body is checked by its reader, since it depends on the length."""
 
     connections: int = 1024
     headers_s: float = 10.0
@@ -59,7 +57,7 @@ class ConnectionLimits:
     unsent_s: float = 60.0
 
     def affordable(self) -> ConnectionLimits:
-        """These limits, with no more connections than this process has descriptors for."""
+        """Return these limits with no more connections than this process has descriptors for."""
         descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
         if descriptors == resource.RLIM_INFINITY:
             return self
@@ -69,14 +67,15 @@ class ConnectionLimits:
 
 @dataclass
 class ConnectionTable:
-    """The open connections of one server. It is used from the server's event loop only."""
+    """The open connections of one server; used only from the server's event loop."""
 
     limits: ConnectionLimits
     open: dict[LimitedConnection, None] = field(default_factory=dict)
     _timer: asyncio.TimerHandle | None = None
 
     def add(self, connection: LimitedConnection) -> bool:
-        """Count a new connection, closing an old one where there are too many; False where all of them are at work."""
+        """Count a new connection, and close an old one if there are too many; return False if all of them are in the middle of a
+        response."""
         if len(self.open) >= self.limits.connections:
             oldest = min(self.open, key=lambda state: (state.phase, state.since))
             if oldest.phase is Phase.RESPONSE:
@@ -98,7 +97,7 @@ class ConnectionTable:
 
 
 class LimitedConnection(H11Protocol):
-    """One client's connection, as uvicorn speaks it, in a `ConnectionTable`."""
+    """One client's connection, in uvicorn's protocol, in a `ConnectionTable`."""
 
     def __init__(self, table: ConnectionTable, **settings: Any) -> None:
         super().__init__(**settings)
@@ -124,16 +123,16 @@ class LimitedConnection(H11Protocol):
         self._note_phase()
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is no HTTP request; a connection in the middle of a response just ends."""
+        """Refuse a request that is not HTTP; a connection in the middle of a response just ends."""
         self._answer(400, BAD)
 
     def drop(self) -> None:
-        """End the connection at once, whatever is still to be sent."""
+        """End the connection at once, without sending the rest."""
         self.table.remove(self)
         self.transport.abort()
 
     def check(self, now: float) -> None:
-        """End the connection where its client has taken too long."""
+        """End the connection if its client has taken too long."""
         self._note_phase()
         limits = self.table.limits
         within = {Phase.IDLE: limits.idle_s, Phase.HEADERS: limits.headers_s, Phase.LINGER: limits.linger_s}
@@ -169,12 +168,13 @@ class LimitedConnection(H11Protocol):
 
 
 START_S = 30.0
-END_S = 10.0  # for responses under way, once the server is told to end
+END_S = 10.0  # for responses in progress, once the server is told to end
 START_LOOK_S = 0.005
 
 
 class Listener:
-    """Listens from the moment it is made, and answers between `start` and `stop`, or inside `with`."""
+    """A server that listens from its construction on, and answers between `start` and `stop`, or inside `with`. BadInput if it cannot
+    listen there."""
 
     def __init__(self, app: ASGIApp, host: str, port: int, limits: ConnectionLimits | None = None) -> None:
         self._socket = _bound(host, port)
@@ -187,7 +187,7 @@ class Listener:
             ws="none",
             lifespan="off",
             log_config=None,
-            log_level="error",  # what people ask is not ours to show
+            log_level="error",  # requests of users are not logged
             access_log=False,
             proxy_headers=False,
             server_header=False,
@@ -206,7 +206,8 @@ class Listener:
             time.sleep(START_LOOK_S)
 
     def stop(self) -> bool:
-        """Take no more connections, and wait for the responses under way; whether all of them ended. A second time does nothing."""
+        """Accept no more connections and wait for the responses in progress; return True if all of them ended. A second call does
+        nothing."""
         self._server.should_exit = True
         if self._thread.ident is not None:
             self._thread.join(timeout=END_S + 1.0)
@@ -222,8 +223,8 @@ class Listener:
 
 
 def _bound(host: str, port: int) -> socket.socket:
-    """A socket that listens there. BadInput where it cannot."""
-    if not 0 <= port <= 65_535:  # the resolver would take another port, without a word
+    """Return a socket that listens at this address. BadInput if that is not possible."""
+    if not 0 <= port <= 65_535:  # the resolver would silently take another port
         raise BadInput(f"{host}:{port}: a port is a number from 0 to 65535")
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]

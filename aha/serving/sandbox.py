@@ -1,4 +1,4 @@
-"""A sandbox of this machine behind HTTP, in SandboxFusion's form: `POST /run_code`; `GET /health` says which tier it is."""
+"""A sandbox of this machine behind HTTP, in SandboxFusion's form: `POST /run_code`; `GET /health` names its tier."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from aha.serving import Refusal
 from aha.serving.access import CLIENT_GONE_STATUS, AccessRules, Bodies, Json, handlers
 from aha.serving.listener import ConnectionLimits, Listener
 
-LONGEST = 32 << 20  # bytes of a question
-MOST = Limits(cpu_s=120.0, wall_s=300.0, memory_mb=4096, output_bytes=16 << 20)  # that a question may ask for
-WAIT_S = 10.0  # for a place to run, before the client is told to come back
+LONGEST = 32 << 20  # bytes of a request
+MOST = Limits(cpu_s=120.0, wall_s=300.0, memory_mb=4096, output_bytes=16 << 20)  # the highest limits that a request gets
+WAIT_S = 10.0  # of waiting for a free place, before the client is told to come back
 
 
 class SandboxServer:
-    """`workers` programs at once; a client that finds no place within `wait_s` is told to come back."""
+    """A server that runs `workers` programs at once; a client that gets no place within `wait_s` seconds is told to come back."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class SandboxServer:
 
 
 def bound(limits: Limits) -> Limits:
-    """As asked for, up to what a server gives."""
+    """Return the limits of a request, capped at the server's."""
     return Limits(
         min(limits.cpu_s, MOST.cpu_s),
         min(limits.wall_s, MOST.wall_s),

@@ -1,6 +1,6 @@
-"""Requests of many clients to one engine: a thread that samples for all of them at once, and lets each come and go at any token.
+"""Requests of many clients to one engine: a thread samples for all of them at once, and each can join or leave at any token.
 
-What the engine's thread tells of a job, for a reader in an event loop or in a thread of its own.
+The engine's thread posts the events of a job to a reader in an event loop or in another thread.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from aha.serving import Refusal
 from aha.types import Completion
 
 WAIT_S = 0.5
-PREFILL_TOKENS = 256  # tokens of prompts that are read between two tokens of the batch: no reply waits longer for a neighbour's prompt
+PREFILL_TOKENS = 256  # prompt tokens read between two tokens of the batch, so that no reply waits long for another's prompt
 END_OF_ENGINE = Refusal(500, "the engine ended", kind="server_error")
 ENDING = Refusal(503, "the server is ending", code="server_ending", kind="server_error")
 
 
 class Batches(Protocol):
-    """An engine that samples in batches, one at a time."""
+    """An engine that samples in batches, one batch at a time."""
 
     @property
     def context(self) -> int | None: ...
@@ -34,12 +34,12 @@ class Batches(Protocol):
     def scheduler(self, limits: SchedulerLimits) -> Scheduler: ...
 
     def affordable_tokens(self) -> int:
-        """How many tokens of prompts and replies a quarter of the memory that is free now holds."""
+        """Return the number of tokens of prompts and replies that a quarter of the free memory holds."""
 
 
 @dataclass(frozen=True)
 class NextToken:
-    """The next token of reply `number`, of a job whose tokens are told as they are sampled."""
+    """The next token of reply `number`, for a live job."""
 
     number: int
     token: int
@@ -48,7 +48,7 @@ class NextToken:
 
 @dataclass(frozen=True)
 class WholeSample:
-    """Reply `number` is whole."""
+    """The completed reply `number`."""
 
     number: int
     completion: Completion
@@ -59,8 +59,8 @@ JobEvent = NextToken | WholeSample | Refusal
 
 @dataclass(eq=False)
 class ChatJob:
-    """One prompt of a request, and a reply for each seed. `live`: tokens are told as they are sampled. `first`: the number of the first
-    reply. `rows`: the numbers of those under way, by row."""
+    """One prompt of a request, and a reply for each seed. `live`: tokens are reported as they are sampled. `first`: the number of the first
+    reply. `rows`: the numbers of the replies in progress, by row of the batch."""
 
     prompt: Tokens
     settings: RowSettings
@@ -74,15 +74,16 @@ Letters = list[tuple[ChatJob, JobEvent]]
 
 
 class EngineThread:
-    """One thread that owns the engine: it takes in what comes between two tokens, and lets go whoever has gone.
+    """A thread that owns the engine: between two tokens it takes in new jobs and drops abandoned ones.
 
-    `tell` gets what became of jobs, in this thread, once a step. `most`: the replies that may wait for a place in the batch."""
+    `tell` gets the events of all jobs, in this thread, once per step. `most`: the number of replies that may wait for a place in the
+    batch."""
 
     def __init__(self, engine: Batches, tell: Callable[[Letters], None], limits: SchedulerLimits | None = None, most: int = 256) -> None:
         self.engine, self.most = engine, most
         self.limits = limits or SchedulerLimits(rows=256, prefill_tokens=PREFILL_TOKENS)
         self.reply_count = self.failures = 0
-        self._steps = 0  # of batches that have failed
+        self._steps = 0  # steps of batches that have failed
         self._tell = tell
         self._scheduler = engine.scheduler(self.limits)
         self._jobs: dict[int, ChatJob] = {}  # by row
@@ -96,7 +97,7 @@ class EngineThread:
     # --- from any thread ----------------------------------------------------------------------------------------------
 
     def put(self, job: ChatJob) -> None:
-        """Take a job on. Refused with 503 where too many wait, or where the engine is ending."""
+        """Accept a job. Refusal with 503 if too many wait, or if the engine is ending."""
         with self._change:
             if self._closed:
                 raise ENDING
@@ -107,33 +108,33 @@ class EngineThread:
             self._change.notify()
 
     def let_go(self, job: ChatJob, number: int | None = None) -> None:
-        """Nobody waits for this reply any more, or for any of the job. No harm where it has ended."""
+        """Drop a reply that nobody waits for any more, or the whole job. Does nothing if it has ended."""
         with self._change:
             self._departures.append((job, number))
             self._change.notify()
 
     @property
     def steps(self) -> int:
-        """Tokens that were sampled for the whole batch, ever."""
+        """The number of tokens sampled for the whole batch so far."""
         return self._steps + self._scheduler.steps
 
     @property
     def queue_length(self) -> int:
-        """Replies that have no place in the batch yet."""
+        """The number of replies that have no place in the batch yet."""
         return sum(len(job.seeds) for job in tuple(self._arrivals)) + self._scheduler.queue_length
 
     @property
     def batch_size(self) -> int:
-        """Replies that are in the batch."""
+        """The number of replies in the batch."""
         return self._scheduler.row_count
 
     @property
     def alive(self) -> bool:
-        """Whether the thread still works."""
+        """True while the thread works."""
         return self._thread.is_alive() and not self._ended
 
     def close(self, timeout_s: float) -> bool:
-        """Take nothing more on; whether what was taken on ended in time. What did not is broken off."""
+        """Accept no more jobs and wait; return True if all accepted ones ended in time. The others are broken off."""
         with self._change:
             self._closed = True
             self._change.notify()
@@ -157,7 +158,7 @@ class EngineThread:
             raise
 
     def _take_in(self) -> bool:
-        """Whoever has come and gone since the last token; whether there is, or will be, something to do."""
+        """Add new jobs and drop abandoned ones, waiting if there are none; return True if there is, or may be, more to do."""
         with self._change:
             while not (self._arrivals or self._departures or self._jobs or self._closed):
                 self._change.wait(timeout=WAIT_S)
@@ -196,13 +197,13 @@ class EngineThread:
                         letters.append((job, NextToken(job.rows[row], token, top)))
                     case FinishedRow(row, completion):
                         letters.append((job, WholeSample(self._forget(row), completion)))
-        except (AhaError, RuntimeError, ValueError) as error:  # out of memory is one of these; the next batch may fit
+        except (AhaError, RuntimeError, ValueError) as error:  # out of memory is one of these errors; the next batch may fit
             letters = self._fail(error)
         if letters:
             self._tell(letters)
 
     def _fail(self, error: Exception) -> Letters:
-        """Jobs that were in the batch fail; those that wait begin anew with another batch."""
+        """Fail the jobs that were in the batch; restart those that wait with a new batch."""
         self.failures += 1
         started_keys = self._scheduler.keys_in_batch
         jobs = list(dict.fromkeys(self._jobs.values()))
@@ -218,7 +219,7 @@ class EngineThread:
         return [(job, Refusal(500, f"the engine failed: {error}", kind="server_error")) for job in losers]
 
     def _end(self, refusal: Refusal) -> None:
-        """However the thread ended, nobody is left waiting."""
+        """Send the refusal to everybody who still waits, however the thread ended."""
         with self._change:
             self._closed = self._ended = True
             jobs = [*dict.fromkeys(self._jobs.values()), *self._arrivals]
@@ -236,13 +237,14 @@ class LoopMailbox:
         self._arrival: asyncio.Future[None] | None = None
 
     def put(self, event: JobEvent) -> None:
-        """In the loop."""
+        """Add an event; called in the event loop."""
         self._events.append(event)
         if self._arrival is not None and not self._arrival.done():
             self._arrival.set_result(None)
 
     async def events(self, wait_s: float = WAIT_S) -> AsyncIterator[NextToken | WholeSample | None]:
-        """What comes until all samples are whole, or given up; None after each `wait_s` in which nothing came. Raises a refusal."""
+        """Yield events until all samples are complete or dropped; None after each `wait_s` seconds without an event. Raises a Refusal that
+        arrives."""
         while self.open_samples > 0:
             if not self._events:
                 self._arrival = asyncio.get_running_loop().create_future()
@@ -258,26 +260,26 @@ class LoopMailbox:
 
 
 class LoopPost:
-    """Carries what the engine's thread tells into the event loop, all of a step at once."""
+    """A post that carries events from the engine's thread into the event loop, all of a step at once."""
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._boxes: dict[ChatJob, LoopMailbox] = {}
 
     def box(self, jobs: Sequence[ChatJob]) -> LoopMailbox:
-        """A mailbox for jobs that belong together, opened in the loop that reads it, before they are put."""
+        """Return a mailbox for jobs of one request; it is opened in the loop that reads it, before the jobs are put."""
         self._loop = asyncio.get_running_loop()
         box = LoopMailbox(sum(len(job.seeds) for job in jobs))
         self._boxes |= dict.fromkeys(jobs, box)
         return box
 
     def close(self, jobs: Sequence[ChatJob]) -> None:
-        """Nobody reads the mailbox of these jobs any more."""
+        """Close the mailbox of these jobs."""
         for job in jobs:
             self._boxes.pop(job, None)
 
     def send(self, letters: Letters) -> None:
-        """From the engine's thread; after the loop has ended nobody reads them."""
+        """Deliver events from the engine's thread; after the loop has ended they are dropped."""
         with suppress(RuntimeError):
             if self._loop is not None:
                 self._loop.call_soon_threadsafe(self._deliver, letters)
@@ -289,18 +291,19 @@ class LoopPost:
 
 
 class QueuePost:
-    """Carries what becomes of one job at a time to a reader in another thread."""
+    """A post that carries the events of one job at a time to a reader in another thread."""
 
     def __init__(self) -> None:
         self._letters: queue.SimpleQueue[tuple[ChatJob, JobEvent]] = queue.SimpleQueue()
 
     def send(self, letters: Letters) -> None:
-        """From the engine's thread."""
+        """Deliver events from the engine's thread."""
         for letter in letters:
             self._letters.put(letter)
 
     def events(self, job: ChatJob) -> Iterator[NextToken | WholeSample]:
-        """What comes of this job until its samples are whole; what is left of others is passed over. Raises a refusal."""
+        """Yield the events of this job until its samples are complete; left-over events of other jobs are skipped. Raises a Refusal that
+        arrives."""
         open_rows = len(job.seeds)
         while open_rows:
             try:

@@ -1,4 +1,4 @@
-"""The model behind the server: its name, how it is asked, and how long a reply it has room for."""
+"""The model behind the server: its name, its prompts, and the length of reply it has room for."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from aha.types import Conversation
 Form = Literal["auto", "chat", "short", "r1-zero"]
 LONGEST = 32_768  # tokens of a reply, as the paper asks for
 USUAL = Sampling(temperature=0.6, top_p=0.95, max_tokens=LONGEST)
-TAIL = 16  # tokens at the end of a prompt in which a thought may be opened
-PIECE = 16_384  # letters of a long prompt that are counted at a time
+TAIL = 16  # tokens at the end of a prompt that may open a thought
+PIECE = 16_384  # characters of a long prompt that are counted at a time
 
 
 class ChatTokenizer(Tokenizer, Protocol):
-    """A tokenizer whose chat template takes options. `begin`: what stands before a plain text."""
+    """A tokenizer whose chat template takes options. `begin`: the tokens before a plain text."""
 
     @property
     def options(self) -> frozenset[str]: ...
@@ -39,7 +39,7 @@ class ChatTokenizer(Tokenizer, Protocol):
 
 @dataclass(frozen=True)
 class ServedPrompt:
-    """Token ids, and whether they open the thought."""
+    """A prompt's token ids, and True in `opened` if they open the thought."""
 
     tokens: Tokens
     opened: bool = False
@@ -47,7 +47,8 @@ class ServedPrompt:
 
 @dataclass(frozen=True)
 class ServedModel:
-    """`vocabulary`: how many tokens the model knows. `usual`: what holds where the client says nothing, as far as there is room."""
+    """A model that is served. `vocabulary`: the number of tokens it knows. `usual`: the sampling settings used if the client gives none, as
+    far as there is room."""
 
     name: str
     engine: Batches
@@ -57,8 +58,8 @@ class ServedModel:
     usual: Sampling = USUAL
 
     def chat_prompt(self, request: ChatRequest) -> ServedPrompt:
-        """What the engine is asked with. Refusal for another model, for an option that the template does not know, and where the template
-        refuses the conversation."""
+        """Return the prompt of a chat request. Refusal for another model, for an option that the template does not know, and if the
+        template refuses the conversation."""
         self._check_name(request.options)
         messages = request.conversation.messages
         if not request.begun:
@@ -66,12 +67,12 @@ class ServedModel:
         return self.prompt(Conversation(messages[:-1]), request.template, messages[-1].content)
 
     def prompt(self, conversation: Conversation, template: Mapping[str, Any] | None = None, prefix: str = "") -> ServedPrompt:
-        """A conversation as the model reads it; `begun`: how the reply to it begins."""
+        """Return a conversation as the model reads it; `prefix` is the beginning of the reply, to be continued."""
         self._check_length(message.content for message in conversation.messages)
         try:
             tokens = self._prompt_tokens(conversation, template or {})
             in_thought = self.tokenizer.decode(tokens[-TAIL:]).rstrip().endswith(THINK)
-            if in_thought and prefix.lstrip().startswith(THINK):  # the template has written it before
+            if in_thought and prefix.lstrip().startswith(THINK):  # the template has written it already
                 prefix = prefix.lstrip().removeprefix(THINK).lstrip("\n")
             tokens += self.tokenizer.encode(prefix)
         except BadInput as error:
@@ -80,7 +81,7 @@ class ServedModel:
         return ServedPrompt(tuple(tokens), thought.lstrip().startswith(THINK) and END_THINK not in thought)
 
     def text_prompts(self, request: CompletionRequest) -> list[ServedPrompt]:
-        """The same of texts that stand for themselves. Refusal for another model."""
+        """Return the prompts of a completion request, plain texts or tokens. Refusal for another model."""
         self._check_name(request.options)
         for prompt in request.prompts:
             self._check_length([prompt] if isinstance(prompt, str) else [])
@@ -88,13 +89,13 @@ class ServedModel:
         return [ServedPrompt(tuple(tokens)) for tokens in texts]
 
     def settings(self, options: ReplyOptions, prompt: Tokens, usual_tokens: int | None = None) -> RowSettings:
-        """How a reply to a prompt is sampled. Refusal where the model has no room for it."""
+        """Return the sampling settings of a reply to a prompt. Refusal if the model has no room for it."""
         stop = options.stop_tokens if options.ignore_end else (*self.tokenizer.stop, *options.stop_tokens)
         most = self.room(len(prompt), options.max_tokens or usual_tokens, options.min_tokens)
         return RowSettings(options.temperature, options.top_p, most, options.min_tokens, tuple(dict.fromkeys(stop)), options.top)
 
     def room(self, prompt: int, limit: int | None, least: int = 0) -> int:
-        """The most tokens of the reply to a prompt of so many; Refusal where the model has no room for it."""
+        """Return the most tokens for the reply to a prompt of this length; Refusal if the model has no room for it."""
         context = self.engine.context
         room = None if context is None else context - prompt
         least_room = max(limit or 1, least, 1)
@@ -105,8 +106,8 @@ class ServedModel:
         return limit or max(least, usual if room is None else min(usual, room))
 
     def _check_length(self, texts: Iterable[str]) -> None:
-        """Refuse a long prompt by its pieces: as a whole, four megabytes would keep every other client waiting for half a minute and take a
-        gigabyte. Pieces come to a few tokens more than the whole, so what is refused here has twice too many."""
+        """Refuse a long prompt by tokenizing pieces of it; four megabytes at once would block every other client for half a minute and take
+        a gigabyte. Pieces give slightly more tokens than the whole, so only prompts of more than twice the context are refused here."""
         context = self.engine.context
         most = None if context is None else 2 * context
         count = 0
@@ -135,7 +136,8 @@ class ServedModel:
 
 
 def _base(conversation: Conversation, form: Literal["short", "r1-zero"]) -> str:
-    """A conversation as text for a model that knows no roles: its first question in the template, each later turn after the same words."""
+    """Return a conversation as text for a model that knows no roles: its first question in the template, each later turn after the same
+    words."""
     system = "\n\n".join(message.content for message in conversation.messages if message.role == "system")
     rest = ""
     for message in conversation.messages:
@@ -151,8 +153,8 @@ def _base(conversation: Conversation, form: Literal["short", "r1-zero"]) -> str:
 
 
 def open_model(model: str, compute: Compute, form: Form = "auto", usual: Sampling = USUAL) -> ServedModel:
-    """A folder, a hub's name or "tiny". `form` "auto": the model's own chat template; the tiny world's prompt for what has its tokenizer;
-    the paper's Table 1 where there is no chat template."""
+    """Open a folder, a hub name or "tiny". `form` "auto": the model's own chat template; the tiny world's prompt for a model with its
+    tokenizer; the paper's Table 1 if there is no chat template."""
     from aha.backends.hf import load_tokenizer
     from aha.backends.torch_engine import open_engine
     from aha.tasks.vocabulary import CHAT_TEMPLATE

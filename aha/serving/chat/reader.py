@@ -1,4 +1,4 @@
-"""Tokens to what is thought and what is said, piece by piece; all pieces together are the same whatever their sizes."""
+"""Tokens split into thought and answer, piece by piece; the pieces together are the same whatever their sizes."""
 
 from __future__ import annotations
 
@@ -17,33 +17,34 @@ UNREADABLE = "\ufffd"
 
 @dataclass
 class Letters:
-    """Token ids to text as they come; half a letter waits for its other half."""
+    """A decoder of token ids to text as they come; half a character waits for its other half."""
 
     tokenizer: Tokenizer
     _tokens: list[int] = field(default_factory=list)
     _text: str = ""
 
     def take(self, token: int) -> str:
-        """What this token adds. One piece of text before it is decoded along, since some tokenizers write a word by its neighbour."""
+        """Return the text that this token adds. The token before it is decoded with it, since some tokenizers write a word by its
+        neighbour."""
         self._tokens.append(token)
         text = self.tokenizer.decode(self._tokens)
         if text.endswith(UNREADABLE):
             return ""
         new, last = text[len(self._text) :], self._tokens[-1:]
         self._tokens, self._text = last, self.tokenizer.decode(last)
-        if self._text.endswith(UNREADABLE):  # the end of a letter says nothing alone
+        if self._text.endswith(UNREADABLE):  # the end of a character cannot be decoded alone
             self._tokens, self._text = [], ""
         return new
 
     def rest(self) -> str:
-        """What is left at the end: letters that were never whole."""
+        """Return the text left at the end: incomplete characters."""
         return self.tokenizer.decode(self._tokens)[len(self._text) :]
 
 
 @dataclass
 class Split:
-    """Text to thought and answer. A thought is what stands in `<think>` at the very beginning, which the prompt may have opened, or never
-    ends; blanks around thought and answer are left out. `opened`: by the prompt."""
+    """A splitter of text into thought and answer. A thought stands in `<think>` at the very beginning, which the prompt may have opened,
+    and need not end; blanks around thought and answer are left out. `opened`: the prompt has opened it."""
 
     opened: bool = False
     thought: bool = field(init=False)
@@ -56,11 +57,11 @@ class Split:
 
     @property
     def answering(self) -> bool:
-        """Whether the thought is over, or there is none."""
+        """True if the thought is over, or there is none."""
         return self._state in ("answer", "plain")
 
     def take(self, text: str) -> list[Piece]:
-        """What can be told now."""
+        """Add text; return the pieces that are certain by now."""
         self._rest += text
         pieces = list[Piece]()
         if self._state == "begin":
@@ -77,7 +78,7 @@ class Split:
         return pieces
 
     def rest(self) -> list[Piece]:
-        """What was held back and turned out to be text."""
+        """Return the text that was held back, at the end of the reply."""
         rest, self._rest = self._rest, ""
         if self._state == "begin":
             return [("said", rest)] if rest else []
@@ -92,7 +93,7 @@ class Split:
             self._state = "plain"
 
     def _tell(self, kind: Kind, text: str, tag: str) -> list[Piece]:
-        """All of `text` but its blanks at the end and what may become `tag`, which are held."""
+        """Return `text` as a piece, holding back blanks at its end and what may become `tag`."""
         text = text if self._has_answer else text.lstrip()
         size = max((size for size in range(len(tag)) if text.endswith(tag[:size])), default=0)
         sure = text[: len(text) - size].rstrip()
@@ -103,14 +104,15 @@ class Split:
 
 @dataclass
 class StopText:
-    """Text up to that of some words which is whole first; what may become one of them is held back. `is_complete`: one of them has come."""
+    """A filter that ends the text before the first complete stop word, and holds back what may become one. `is_complete`: a stop word has
+    come."""
 
     words: tuple[str, ...]
     is_complete: bool = False
     _rest: str = ""
 
     def take(self, text: str) -> str:
-        """What can be told now."""
+        """Add text; return what is certain by now."""
         if self.is_complete:
             return ""
         self._rest += text
@@ -123,17 +125,17 @@ class StopText:
         return piece
 
     def rest(self) -> str:
-        """What was held back and became none of the words."""
+        """Return the text that was held back and became no stop word."""
         piece, self._rest = self._rest, ""
         return piece
 
 
 @dataclass
 class ReplyReader:
-    """One reply while it comes. `silent`: tokens that say nothing. `stop`: words before which the reply ends. `split`: whether a thought
-    is told apart from what is said, and `opened` whether the prompt has opened it.
+    """A reader of one reply as it comes. `silent`: tokens that are not shown. `stop`: words before which the reply ends. `split`: separate
+    the thought from the answer; `opened`: the prompt has opened the thought.
 
-    `tokens` counts all, `reasoning` those of the thought with its tags."""
+    `tokens` counts all tokens, `reasoning` those of the thought with its tags."""
 
     tokenizer: Tokenizer
     opened: bool = False
@@ -150,16 +152,16 @@ class ReplyReader:
 
     @property
     def thought(self) -> str | None:
-        """None where there is none; empty where it is empty."""
+        """The thought, None if there is none; it may be empty."""
         return self.texts["thought"] if self.split and self._split.thought else None
 
     @property
     def stopped(self) -> bool:
-        """Whether one of the words has come before which the reply ends."""
+        """True if a stop word has come."""
         return self._stop.is_complete
 
     def take(self, token: int) -> list[Piece]:
-        """What one more token adds."""
+        """Add a token; return the pieces that it completes."""
         if self.stopped:
             return []
         self.tokens += 1
@@ -170,7 +172,7 @@ class ReplyReader:
         return self._keep(pieces)
 
     def read_reply(self, tokens: Sequence[int]) -> list[Piece]:
-        """What a whole reply says; as `take` of each token and then `end`, in one go."""
+        """Return the pieces of a whole reply, the same as `take` of each token and then `end`, in one go."""
         if self.stop or self.tokens:
             return [piece for token in tokens for piece in self.take(token)] + self.end()
         visible = [token for token in tokens if token not in self.silent]
@@ -181,7 +183,7 @@ class ReplyReader:
         return pieces
 
     def end(self) -> list[Piece]:
-        """What was held back."""
+        """Return the pieces that were held back."""
         if self._has_ended:
             return []
         self._has_ended = True
@@ -194,7 +196,7 @@ class ReplyReader:
         return [("said", text)] if text else []
 
     def _thinking(self, tokens: Sequence[int]) -> int:
-        """How many of the tokens it takes until the thought has ended."""
+        """Return the number of tokens after which the thought has ended."""
 
         def over(count: int) -> bool:
             split = Split(self.opened)

@@ -1,6 +1,6 @@
-"""What a client asks for, from a body that was read as JSON.
+"""The requests of clients, from a body that was read as JSON.
 
-The parameters of a request, read strictly: each is honoured, or known to have no effect, or refused by its name.
+Parameters are read strictly: each is used, or known to have no effect, or refused by its name.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from aha.protocols import Sampling
 from aha.serving import Refusal
 from aha.types import Conversation, Message
 
-NO_EFFECT = (  # about the account of whoever asks, not about the reply; parallel_tool_calls stands there without tools only
+NO_EFFECT = (  # about the client's account, not about the reply; parallel_tool_calls has no effect without tools
     "user",
     "metadata",
     "store",
@@ -23,7 +23,7 @@ NO_EFFECT = (  # about the account of whoever asks, not about the reply; paralle
     "safety_identifier",
     "prompt_cache_key",
 )
-NEUTRAL_VALUES: dict[str, tuple[Any, ...]] = {  # what is not done here, and the values with which it asks for nothing
+NEUTRAL_VALUES: dict[str, tuple[Any, ...]] = {  # unsupported parameters, and the values with which they have no effect
     "add_special_tokens": (True, False),
     "best_of": (1,),
     "echo": (False,),
@@ -49,14 +49,14 @@ LARGEST = (1 << 63) - 1
 
 
 class Parameters:
-    """What a client sent, by name; null stands for what was left out. Every getter refuses a value that it does not understand."""
+    """The parameters of a client, by name; null counts as left out. Every getter refuses a value that it does not understand."""
 
     def __init__(self, values: dict[str, Any]) -> None:
         self._values = {name: value for name, value in values.items() if value is not None}
         self._names: set[str] = set()
 
     def get(self, name: str) -> Any:
-        """The value as it came, or None."""
+        """Return the value as it came, or None."""
         self._names.add(name)
         return self._values.get(name)
 
@@ -87,7 +87,7 @@ class Parameters:
         return value
 
     def texts(self, name: str, most: int, longest: int) -> tuple[str, ...]:
-        """One text, or a list of some; an empty text alone is none."""
+        """Return one text or a list of texts as a tuple; an empty text alone counts as none."""
         value = self.get(name)
         values = [] if value in (None, "") else value if isinstance(value, list) else [value]
         if len(values) > most or not all(isinstance(word, str) and 0 < len(word) <= longest for word in values):
@@ -95,7 +95,7 @@ class Parameters:
         return tuple(values)
 
     def counts(self, name: str, most: int, high: int) -> tuple[int, ...]:
-        """A list of whole numbers from 0 to below `high`."""
+        """Return a list of integers from 0 to below `high` as a tuple."""
         value = self.get(name)
         if value is None:
             return ()
@@ -104,14 +104,14 @@ class Parameters:
         return tuple(value)
 
     def record(self, name: str) -> dict[str, Any]:
-        """An object, empty where there is none."""
+        """Return an object, empty if there is none."""
         value = self.get(name)
         if value is not None and not isinstance(value, dict):
             raise wrong(name, value, "an object")
         return value or {}
 
     def refuse_rest(self, effectless: Sequence[str] = NO_EFFECT) -> None:
-        """Refuse the first parameter that nobody asked for and that is not known to ask for nothing."""
+        """Refuse the first parameter that was not read and is not known to have no effect."""
         for name, value in self._values.items():
             if name in self._names or name in effectless:
                 continue
@@ -122,7 +122,7 @@ class Parameters:
 
 
 def wrong(name: str, value: Any, right: str) -> Refusal:
-    """The refusal of a value: what it is, and what it has to be."""
+    """Return the refusal of a value: what it is, and what it has to be."""
     value_text = json.dumps(value, ensure_ascii=True)
     return Refusal(
         400, f"{name} is {value_text if len(value_text) <= 60 else value_text[:60] + ' …'}: it has to be {right}", name, "invalid_value"
@@ -139,13 +139,13 @@ MOST_SAMPLES = 64
 MOST_PROMPTS = 128
 MOST_STOPS, LONGEST_STOP = 16, 500
 MOST_TOP = 20
-COMPLETION_TOKENS = 16  # of /v1/completions where the client names no limit, as OpenAI's has it
+COMPLETION_TOKENS = 16  # the limit of /v1/completions if the client names none, as in OpenAI's
 
 
 @dataclass(frozen=True)
 class ReplyOptions:
-    """What the two ways to ask have in common. `max_tokens` and `seed` are None where the client leaves them to the server; `top`: of how
-    many of the likeliest tokens log-probabilities are wanted, None: of none, not even the sampled one."""
+    """The options that both kinds of request share. `max_tokens` and `seed` are None if the client leaves them to the server. `top`: the
+    number of likeliest tokens with log-probabilities; None: no log-probabilities, not even of the sampled token."""
 
     model: str
     temperature: float
@@ -163,7 +163,7 @@ class ReplyOptions:
 
     @classmethod
     def read(cls, parameters: Parameters, usual: Sampling, vocabulary: int, top: int | None) -> ReplyOptions:
-        """`usual` holds the temperature and the top_p used when the request gives none."""
+        """Read the options; `usual` gives the temperature and the top_p if the request has none. Refusal for a wrong value."""
         stream = parameters.flag("stream")
         max_tokens = _limit(parameters)
         min_tokens = parameters.count("min_tokens", 0) or 0
@@ -188,7 +188,8 @@ class ReplyOptions:
 
 @dataclass(frozen=True)
 class ChatRequest:
-    """`begun`: the last message is a reply to go on with. `template`: options of the model's own chat template."""
+    """A request for a chat reply. `begun`: the last message is a reply to continue. `template`: options of the model's own chat
+    template."""
 
     options: ReplyOptions
     conversation: Conversation
@@ -197,7 +198,7 @@ class ChatRequest:
 
     @classmethod
     def read(cls, body: dict[str, Any], usual: Sampling, vocabulary: int) -> ChatRequest:
-        """Refusal where a parameter is not understood."""
+        """Read a body; Refusal if a parameter is not understood."""
         parameters = Parameters(body)
         options = ReplyOptions.read(parameters, usual, vocabulary, _top_of_chat(parameters))
         continues = parameters.flag("continue_final_message")
@@ -214,14 +215,14 @@ class ChatRequest:
 
 @dataclass(frozen=True)
 class CompletionRequest:
-    """Texts, or tokens, to go on with."""
+    """A request to continue texts or tokens."""
 
     options: ReplyOptions
     prompts: tuple[str | tuple[int, ...], ...]
 
     @classmethod
     def read(cls, body: dict[str, Any], usual: Sampling, vocabulary: int) -> CompletionRequest:
-        """Refusal where a parameter is not understood."""
+        """Read a body; Refusal if a parameter is not understood."""
         parameters = Parameters(body)
         options = ReplyOptions.read(parameters, usual, vocabulary, parameters.count("logprobs", 0, MOST_TOP))
         prompts = _prompts(parameters.get("prompt"), vocabulary)
@@ -251,7 +252,7 @@ def _usage(parameters: Parameters, stream: bool) -> bool:
     if record and not stream:
         raise Refusal(400, "stream_options is for streams: it needs stream true", "stream_options", "invalid_value")
     usage = options.flag("include_usage")
-    options.flag("include_obfuscation")  # against eavesdroppers on the way, of whom there are none on this machine
+    options.flag("include_obfuscation")  # against eavesdroppers on the network; it has no effect here
     if options.flag("continuous_usage_stats"):
         raise Refusal(400, "continuous_usage_stats is not supported here: leave it out", "stream_options", "unsupported_parameter")
     options.refuse_rest(())
@@ -278,7 +279,7 @@ def _messages(value: Any, begun: bool) -> tuple[Message, ...]:
 
 
 def _message(value: Any, where: str) -> Message:
-    """An old reply's `reasoning_content` is left out, as the model was taught."""
+    """Return one message; the `reasoning_content` of an earlier reply is left out, as in the model's training."""
     if not isinstance(value, dict) or not isinstance(value.get("role"), str) or "content" not in value:
         raise Refusal(400, f"{where}: a message has a role and a content", where, "invalid_value")
     if (role := value["role"]) not in ROLES:
@@ -299,7 +300,7 @@ def _content(value: Any, where: str) -> str:
 
 
 def _prompts(value: Any, vocabulary: int) -> tuple[str | tuple[int, ...], ...]:
-    """One text or list of tokens, or a list of several."""
+    """Return the prompts: one text or list of tokens, or a list of several."""
     is_single = isinstance(value, str) or (isinstance(value, list) and value and all(type(token) is int for token in value))
     prompts = [value] if is_single else value
     if not isinstance(prompts, list) or not 0 < len(prompts) <= MOST_PROMPTS:
@@ -318,5 +319,5 @@ def _prompt(value: Any, where: str, vocabulary: int) -> str | tuple[int, ...]:
 
 
 def _letters(text: str) -> str:
-    """Half a surrogate pair, which JSON can carry, becomes a question mark."""
+    """Return the text with half a surrogate pair, which JSON can carry, replaced by a question mark."""
     return text.encode("utf-8", "replace").decode()

@@ -1,4 +1,4 @@
-"""Replies as JSON, whole or as a stream of pieces: `chat.completion` with the thought as `reasoning_content`, as DeepSeek's API has it, and
+"""Replies as JSON, whole or as a stream of pieces: `chat.completion` with the thought as `reasoning_content`, as in DeepSeek's API, and
 `text_completion`."""
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ _NUMBERS = count(1)
 
 
 def seconds_since_1970() -> int:
-    """For whoever reads logs; nothing is decided by it."""
+    """Return the time for logs; nothing is decided by it."""
     return calendar.timegm(time.gmtime())
 
 
 @dataclass
 class ReplyChoice:
-    """One reply while it comes. `logprobs`: those of its tokens that were not told yet, where any are wanted; `offset`: the letters of the
+    """One reply as it comes. `logprobs`: of its tokens that were not sent yet, if any are wanted; `offset`: the number of characters of the
     tokens before."""
 
     reader: ReplyReader
@@ -40,7 +40,7 @@ class ReplyChoice:
     offset: int = 0
 
     def take(self, event: NextToken) -> list[Piece]:
-        """One more token; after a stop word nothing more is taken."""
+        """Add a token and return the new pieces; after a stop word tokens are ignored."""
         if self.finished is not None:
             return []
         pieces = self.reader.take(event.token)
@@ -52,7 +52,7 @@ class ReplyChoice:
         return pieces
 
     def end(self, completion: Completion, live: bool) -> list[Piece]:
-        """The reply is whole; where its tokens were told as they came, only what was held back is left."""
+        """Complete the reply and return the remaining pieces: only those held back if its tokens were taken one by one (`live`)."""
         if self.finished is not None:
             return []
         self.finished = completion.finished
@@ -61,7 +61,8 @@ class ReplyChoice:
 
 @dataclass
 class ReplyResponse:
-    """The replies to one request. `live`: their tokens are told as they are sampled. `let_go` hears of a choice whose row may end."""
+    """The replies to one request. `live`: their tokens are reported as they are sampled. `let_go` is called with the number of a choice
+    whose row may end."""
 
     way: Way
     model: str
@@ -79,7 +80,7 @@ class ReplyResponse:
         self.id = f"{'chatcmpl' if self.way == 'chat' else 'cmpl'}-{next(_NUMBERS):08d}"
 
     async def whole(self, mailbox: LoopMailbox) -> Json:
-        """The one object for a client that asked for no stream."""
+        """Return the one object for a client that asked for no stream."""
         async for _ in self._pieces(mailbox, None):
             pass
         choices = [
@@ -89,7 +90,7 @@ class ReplyResponse:
         return {**self._head("chat.completion" if self.way == "chat" else "text_completion"), "choices": choices, "usage": self._usage()}
 
     async def chunks(self, mailbox: LoopMailbox, wait_s: float) -> AsyncIterator[Json | None]:
-        """A stream's objects, token by token; None where nothing came for `wait_s` seconds."""
+        """Yield a stream's objects, token by token; None after `wait_s` seconds without an event."""
         if self.way == "chat":
             for index in range(len(self.choices)):
                 yield self._chunk(index, {"role": "assistant", "content": None, "reasoning_content": None})
@@ -112,7 +113,7 @@ class ReplyResponse:
                     before = self.choices[number].finished
                     pieces = self.choices[number].take(event)
                     if before is None and self.choices[number].finished is not None:
-                        mailbox.open_samples -= 1  # nothing more is waited for
+                        mailbox.open_samples -= 1  # no more events of this choice are needed
                         self.let_go(number)
                     yield number, pieces
                 case WholeSample(number, completion):
@@ -144,7 +145,7 @@ class ReplyResponse:
         return {"message": {"role": "assistant", "content": texts["said"], "reasoning_content": choice.reader.thought}}
 
     def _logprobs(self, choice: ReplyChoice) -> Json | None:
-        """Those that were not told yet, in the form of the way; None where none are wanted, or there are none."""
+        """Return the log-probabilities not sent yet, in the form of the endpoint; None if none are wanted or there are none."""
         if not self.wants_logprobs or (not choice.logprobs and choice.finished is None):
             return None
         tokens, choice.logprobs = choice.logprobs, []

@@ -36,8 +36,8 @@ Read = Callable[[dict[str, Any]], "PendingReply"]
 
 @dataclass(frozen=True)
 class ServerSettings:
-    """`rows`, `cache_tokens`: the most replies, and tokens of them and their prompts, in the batch. `queue`: the most replies that wait for
-    a place in it. `seed`: of replies whose client gives none."""
+    """The settings of a server. `rows`, `cache_tokens`: the most replies in the batch, and the most tokens of these and their prompts.
+    `queue`: the most replies that wait for a place in it. `seed`: for replies whose client gives none."""
 
     rows: int = 256
     cache_tokens: int | None = None
@@ -48,7 +48,7 @@ class ServerSettings:
 
 @dataclass(frozen=True)
 class PendingReply:
-    """A request that was read: its prompts and how they are gone on with."""
+    """A request that was read: its kind, its options and its prompts."""
 
     way: Way
     options: ReplyOptions
@@ -56,7 +56,7 @@ class PendingReply:
 
 
 class ChatServer:
-    """Clients before one engine."""
+    """A server for many clients of one engine."""
 
     def __init__(
         self, model: ServedModel, host: str, port: int, rules: AccessRules | None = None, settings: ServerSettings | None = None
@@ -67,7 +67,7 @@ class ChatServer:
         self._bodies = Bodies((rules or AccessRules()).largest)
         self._listener = Listener(self._app(rules or AccessRules()), host, port, self.settings.limits)
         self.port = self._listener.port
-        self._prompt_thread = ThreadPoolExecutor(1, thread_name_prefix="prompts")  # a tokenizer is one thread's at a time
+        self._prompt_thread = ThreadPoolExecutor(1, thread_name_prefix="prompts")  # a tokenizer may be used by one thread at a time
         self._post = LoopPost()
         limits = SchedulerLimits(self.settings.rows, self.settings.cache_tokens, prefill_tokens=PREFILL_TOKENS)
         self.engine = EngineThread(model.engine, self._post.send, limits, self.settings.queue)
@@ -82,8 +82,8 @@ class ChatServer:
         self._prompt_thread.shutdown(wait=False, cancel_futures=True)
 
     def drain(self, timeout_s: float) -> bool:
-        """Take on nothing more and wait for what was taken on; whether all of it was answered. A client that comes meanwhile is told 503,
-        and what has not ended by then ends with an error that says so."""
+        """Accept nothing more and wait for accepted requests; return True if all were answered. New clients get 503, and what has not ended
+        by then ends with an error that says so."""
         is_drained = self.engine.close(timeout_s)
         with self._idle:
             return self._idle.wait_for(lambda: self._busy == 0, timeout=CLOSING_S) and is_drained
@@ -125,7 +125,7 @@ class ChatServer:
         return await self._reply(request, self._asked_completion)
 
     async def _tokenize(self, request: Request) -> Response:
-        """A conversation, or a text, as the model reads it, in vLLM's form."""
+        """Return the tokens of a conversation or a text as the model reads it, in vLLM's form."""
         pending = await self._read_request(request, self._asked_chat_or_text)
         tokens = list(pending.prompts[0].tokens)
         return Json({"count": len(tokens), "max_model_len": self.model.engine.context, "tokens": tokens})
@@ -166,7 +166,7 @@ class ChatServer:
         return reply or Response(status_code=CLIENT_GONE_STATUS)
 
     def _jobs(self, pending: PendingReply) -> list[ChatJob]:
-        """One for each prompt. Without a seed of the client's, one of the request's number."""
+        """Return one job per prompt. If the client gives no seed, it follows from the request's number."""
         options = pending.options
         first = seed_for(self.settings.seed, next(self._numbers)) if options.seed is None else options.seed
         jobs = []
@@ -199,26 +199,26 @@ class ChatServer:
         return frozenset((*self.model.tokenizer.stop, *options.stop_tokens))
 
     def _end(self, jobs: Sequence[ChatJob]) -> None:
-        """Nobody waits for these jobs any more, whether they are whole or not."""
+        """Drop these jobs, whether they are complete or not."""
         for job in jobs:
             self.engine.let_go(job)
         self._post.close(jobs)
         self._count_answers(-1)
 
     def _count_answers(self, more: int) -> None:
-        """A request is begun (1) or wholly answered (-1)."""
+        """Count a request that has begun (1) or was wholly answered (-1)."""
         with self._idle:
             self._busy += more
             self._idle.notify_all()
 
 
 def _live(options: ReplyOptions) -> bool:
-    """Whether tokens are wanted as they come: to be told, to be looked at for a stop word, or with their log-probabilities."""
+    """Return True if tokens are needed as they come: for a stream, for stop words, or for log-probabilities."""
     return options.stream or bool(options.stop) or options.top is not None
 
 
 async def _whole(request: Request, response: ReplyResponse, mailbox: LoopMailbox) -> Response | None:
-    """The reply in one piece; None where the client has left."""
+    """Return the reply in one piece; None if the client has left."""
     whole = asyncio.ensure_future(response.whole(mailbox))
     departure = asyncio.ensure_future(_departure(request))
     try:
@@ -235,7 +235,7 @@ async def _departure(request: Request) -> None:
 
 
 async def _stream(response: ReplyResponse, mailbox: LoopMailbox) -> AsyncIterator[str]:
-    """Server-sent events; an error after the first of them is an event, too."""
+    """Yield server-sent events; an error after the first one is an event, too."""
     try:
         async for chunk in response.chunks(mailbox, ALIVE_S):
             yield ": keep-alive\n\n" if chunk is None else event(chunk)
