@@ -74,7 +74,7 @@ def is_in_language(text: str, language: str) -> bool:
 
 
 def language_of(text: str) -> str | None:
-    """Return the likeliest of 55 languages as its ISO 639-1 code, `unknown` where none is likely, and None for a text without features."""
+    """Return the likeliest of 55 languages as its ISO 639-1 code, `unknown` if none is likely, and None for a text without features."""
     from langdetect.lang_detect_exception import LangDetectException
 
     detector = _detectors().create()

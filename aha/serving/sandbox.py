@@ -22,7 +22,7 @@ from aha.serving.listener import ConnectionLimits, Listener
 
 LONGEST = 32 << 20  # bytes of a request
 MOST = Limits(cpu_s=120.0, wall_s=300.0, memory_mb=4096, output_bytes=16 << 20)  # the highest limits that a request gets
-WAIT_S = 10.0  # of waiting for a free place, before the client is told to come back
+WAIT_S = 10.0  # to wait for a free place, before the client is told to come back
 
 
 class SandboxServer:

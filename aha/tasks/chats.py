@@ -378,7 +378,7 @@ def _make_message(role: Role, content: str, thought: object) -> Message:
 
 
 def turns_of(value: object, name: str) -> tuple[Message, ...]:
-    """Return the messages of a prompt that is a list of them. Bad where it is none, or the last is not the user's."""
+    """Return the messages of a prompt that is a list of them. Bad if it is no such list, or the last is not the user's."""
     messages = tuple(message for message, _ in _turns(value, name))
     if not messages:
         raise Bad(f"field {name!r} has no message: somebody has to ask")

@@ -62,7 +62,7 @@ CHINESE = """太小 太大 使用 用 得到 不对 对 等等 所以 检查 你
 PAIRS = """th he in er an re on at en nd ti es or te of ed is it al ar st to nt ng se ha as ou io le ve co me de hi ri ro ic ne ea ra ce li ch ll
 be ma si om ur la el ta ec us no ho ot pe ss un ut pr tr ac em ul et ir ol ad ct ig mo am po id pl""".split()
 
-# What counts as a word before the vocabulary is asked: numbers of up to three digits, runs of letters, single Chinese characters unless a
+# The split into words before the vocabulary is applied: numbers of up to three digits, runs of letters, single Chinese characters unless a
 # listed Chinese word stands there, newlines with their indentation, runs of punctuation.
 _CHINESE_WORDS = "|".join(sorted((word for word in CHINESE if len(word) > 1), key=len, reverse=True))
 WORDS = Regex(

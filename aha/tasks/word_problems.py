@@ -2,7 +2,8 @@
 
 Training and held-out problems share no name, thing, sentence or number: pairs of numbers (3 and 4, 7 and 8 …) train, those between them (5
 and 6, 9 and 10 …) are held out, factors too. A third of the held-out problems have a form that training never shows. Numbers are small,
-since a model of 135M weights adds larger ones wrongly in any case.
+since a model of 135M weights adds larger ones wrongly in any case. Training tells each story in many ways, with a clause for what there is
+and one for each event, so that the operations are learned and not a few sentences.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ THINGS: dict[Split, tuple[str, ...]] = {
     "held-out": tuple("oranges buttons shells beads magazines muffins tickets badges photos candles".split()),
 }
 LARGEST = 12
-LARGEST_TOTAL = 20  # of what is shared
+LARGEST_TOTAL = 20  # the largest total that is shared
 NUMBERS: dict[Split, tuple[int, ...]] = {
     "train": tuple(n for n in range(3, LARGEST_TOTAL + 1) if n % 4 in (3, 0)),
     "held-out": tuple(n for n in range(2, LARGEST_TOTAL + 1) if n % 4 in (1, 2)),
@@ -52,8 +53,7 @@ MOST_PER_GROUP = 10  # in each of several equal groups
 class Form:
     """The structure of a question, independent of its words. `sorts`: the kinds of its numbers (n: any, e: how many in each group, k: a
     factor, t: a total that the factor after it divides). `operations`: in order, each an operator on the value so far and the index of a
-    number (0: the first number again); `reasons`: one for each. `trained`: training shows this form. `texts`: the sentences of either
-    split."""
+    number (0: the first number again). `trained`: training shows this form. `texts`: the sentences of either split."""
 
     sorts: str
     operations: tuple[tuple[str, int], ...]
@@ -85,7 +85,7 @@ class Form:
         return numbers if min(values) > 0 else None
 
 
-HAVE = (  # what there is, before something happens to it
+HAVE = (  # what there is at first
     "{a} has {0} {things}.",
     "There are {0} {things} in a box.",
     "{a} starts the day with {0} {things}.",
@@ -93,7 +93,7 @@ HAVE = (  # what there is, before something happens to it
     "{a} brings {0} {things} to school.",
     "{a} sees {0} {things} on the floor.",
 )
-MORE = (  # {n} stands for the number's place
+MORE = (  # {n} stands for the index of the number
     "{b} gives {a} {n} more.",
     "{a} puts {n} more into it.",
     "Then {a} buys {n} {things}.",
@@ -137,7 +137,7 @@ IN_ALL = ("How many {things} is that in all?", "How many {things} are there now?
 
 
 def story(*clauses: tuple[str, ...]) -> tuple[str, ...]:
-    """Return every text of one sentence from each list, in which {n} is the number of its list's place; no sentence where that is empty."""
+    """Return every text made of one sentence from each list, with {n} replaced by the list's index; empty sentences are left out."""
     return tuple(
         " ".join(sentence.replace("{n}", f"{{{place}}}") for place, sentence in enumerate(sentences) if sentence)
         for sentences in product(*clauses)
@@ -294,7 +294,7 @@ class WordProblem:
 
     @property
     def solution(self) -> tuple[str, str]:
-        """A chain of thought that writes down every calculation with its reason, and the answer."""
+        """A chain of thought that repeats the numbers and then names each event with its calculation, and the answer."""
         form = FORMS[self.form]
         lines = [f"Numbers: {', '.join(re.findall(NUMERAL, self.question))}."]
         for left, operator, right in form.steps(self.numbers):

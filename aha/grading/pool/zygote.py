@@ -169,7 +169,7 @@ def main(owner: int) -> NoReturn:
         zygote.serve()
     except (ClosedWire, TimeoutError):
         code = 1
-    except Exception as error:  # said to who asks, who says it to the person
+    except Exception as error:  # sent to the owner, which tells the user
         zygote.wire.send({"failed": f"{type(error).__name__}: {error}"}, REPLY_S)
         code = 1
     finally:

@@ -19,7 +19,7 @@ from aha.grading.sandbox.slot import Kind, Order, Slot, SlotError, memory_file
 
 MIB = 1 << 20
 WAIT_FACTOR = 3  # a program that waits for a processor gets at most so many times its wall-clock limit
-PATIENCE_S = 600.0  # of waiting for a free slot
+PATIENCE_S = 600.0  # to wait for a free slot
 CLOSING_S = 10.0
 EIGHT_THREADS = """import threading
 threads = [threading.Thread(target=int) for _ in range(8)]

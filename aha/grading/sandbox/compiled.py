@@ -12,7 +12,7 @@ from aha.grading.sandbox.job import Limits, Outcome
 
 COMPILE_LIMITS = Limits(cpu_s=20.0, wall_s=30.0, memory_mb=1024, output_bytes=100_000)  # of all processes of a compiler together
 COMPILERS = ("/usr/bin/g++", "/usr/local/bin/g++", "/usr/bin/clang++")
-BUILD = "{0} -std=gnu++17 -O2 -o main main.cpp 2>/dev/null || exec {0} -std=gnu++20 -O2 -o main main.cpp"  # -pipe would be one to read from
+BUILD = "{0} -std=gnu++17 -O2 -o main main.cpp 2>/dev/null || exec {0} -std=gnu++20 -O2 -o main main.cpp"  # no -pipe: code could read it
 MOST = 256
 BYTES = 256 << 20
 

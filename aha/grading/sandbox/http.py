@@ -96,7 +96,7 @@ def _exchange(place: HttpAddress, path: str, data: bytes, deadline: float, longe
             body += chunk
             if len(body) > longest:
                 raise Fault(f"the answer is longer than {longest} bytes")
-        if answer.length:  # http.client is content with less than was announced
+        if answer.length:  # http.client accepts fewer bytes than announced
             raise Fault(f"the answer broke off after {len(body)} bytes")
         return answer.status, _seconds(answer.headers.get("Retry-After")), bytes(body)
     finally:

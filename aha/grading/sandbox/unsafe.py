@@ -26,7 +26,7 @@ from aha.grading.sandbox.job import Job, Limits, Outcome, Tier, Verdict
 from aha.grading.sandbox.slot import memory_file
 from aha.grading.sandbox.tree import LOOK_S, Tree
 
-PATIENCE_S = 600.0  # of waiting for another thread that compiles the same
+PATIENCE_S = 600.0  # to wait for another thread that compiles the same source
 COOKIE = "AHA_PROGRAM"
 _LAUNCH = (files(__package__) / "guest" / "unsafe.py").read_text(encoding="utf-8")
 
@@ -44,7 +44,7 @@ class _ProcessOutput:
     stderr: bytearray = field(default_factory=bytearray)
     code: int | None = None
     cpu_s: float = 0.0
-    together_s: float = 0.0  # of processor time, all descendants included
+    together_s: float = 0.0  # processor time, all descendants included
     wall_s: float = 0.0
     memory_mb: float = 0.0
     stop_reason: Verdict | None = None

@@ -1,4 +1,4 @@
-"""Programs that run inside the sandbox to grade a stranger's code. The package reads them as text and imports none of them."""
+"""Programs that run inside the sandbox to grade untrusted code. The package reads them as text and imports none of them."""
 
 from __future__ import annotations
 

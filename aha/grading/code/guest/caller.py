@@ -1,4 +1,4 @@
-"""Calls the function of an answer with the arguments of each test and reports what it returned."""
+"""Call the function of an answer with the arguments of each test and report what it returns."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Caller:
             self.out = 1
 
     def say(self, place: str, word: str, text: str) -> None:
-        """Write one record where the answer's own output cannot stand before it on a line."""
+        """Write one record on a line of its own, whatever the answer has printed before."""
         line = ("\n" + self.mark + " " + place + " " + word + " " + text + "\n").encode("ascii", "backslashreplace")
         while line:
             line = line[self.write(self.out, line) :]

@@ -1,4 +1,4 @@
-"""Runs a problem's own checker on one output: as codeforces' checkers read it, from three files, and as JSON on the standard input."""
+"""Run a problem's own checker on one output. It finds three files, as on Codeforces, and the same as JSON on standard input."""
 
 from __future__ import annotations
 

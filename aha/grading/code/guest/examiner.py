@@ -1,4 +1,4 @@
-"""Runs a problem's tests with what the answer returned, apart from the answer itself."""
+"""Run a problem's tests with the values that the answer returned, apart from the answer itself."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Examiner:
         self.trouble: str | None = None
 
     def answer(self, *args: Any, **keywords: Any) -> Any:
-        """Stand for the answer's function: return or raise what it did, or note the call that is still to be made."""
+        """Take the place of the answer's function: return or raise what it did, or note the call that is still to be made."""
         try:
             call = json.dumps(json.loads(encode([list(args), keywords])))
         except UnsupportedValue as error:

@@ -15,7 +15,7 @@ DEEPEST = 100
 
 
 class UnsupportedValue(Exception):
-    """A value that cannot cross. The message says which."""
+    """A value that cannot be encoded; the message says which."""
 
 
 def with_tag(tag: str, text: str) -> str:

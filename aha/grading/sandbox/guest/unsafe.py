@@ -1,4 +1,4 @@
-"""Starts one program of the unsafe tier: sets the limits of the process, then runs the program's text in it, or its compiled file."""
+"""Start one program of the unsafe tier: set the limits of the process, then run the program's text in it, or exec its compiled file."""
 
 import os
 import resource

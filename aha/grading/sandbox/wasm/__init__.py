@@ -160,13 +160,13 @@ def frame(head: dict[str, Any], *bodies: bytes) -> bytes:
     return len(line).to_bytes(4, "little") + line + b"".join(bodies)
 
 
-FUEL_PER_CPU_S = 30_000_000_000  # what native CPython does in a second of CPU: 17 to 36 over twelve kinds of loop
-FUEL_PER_S = 8_000_000_000  # what this tier does in a second: 6 to 15 over the same loops
-OF_THE_WALL = 0.8  # the rest is for starting, and for a machine slower than the one that this was measured on
+FUEL_PER_CPU_S = 30_000_000_000  # fuel for a CPU second of native CPython: 17 to 36 billion over twelve kinds of loop
+FUEL_PER_S = 8_000_000_000  # fuel that this tier uses in a second: 6 to 15 billion over the same loops
+OF_THE_WALL = 0.8  # the rest is for starting, and for a machine slower than the one measured
 OUT_OF_MEMORY, NEEDS_MORE = 1000, 1001  # as in guest/wasm.py
 STACK_MB = 32  # of the memory that a program may have
 LEAST_MB = 96  # CPython and its library, before a program has allocated anything
-FREE_S = 3600.0  # of waiting for a free worker; each program is bounded
+FREE_S = 3600.0  # to wait for a free worker; each program is bounded
 
 
 @dataclass(frozen=True)
@@ -276,7 +276,7 @@ def verdict_of(head: dict[str, object], limits: Limits, budget: FuelBudget, stde
     last = stderr.decode("utf-8", "replace").strip().rpartition("\n")[2][:200]
     if code == NEEDS_MORE:
         return "INFRA", f"it needs what the wasm tier does not have: {last}"
-    if code == OUT_OF_MEMORY or (code is None and b"memory allocation of " in stderr):  # never by what the host measures, which wavers
+    if code == OUT_OF_MEMORY or (code is None and b"memory allocation of " in stderr):  # not by the host's own measurement, which varies
         return "MLE", f"more than {limits.memory_mb} MiB"
     if code is None:
         return ("TLE", f"more than {budget.by}") if "fuel" in reason else ("RE", reason)

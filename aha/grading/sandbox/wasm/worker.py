@@ -26,7 +26,7 @@ FUEL_PER_CPU_S = 30_000_000_000  # as in wasm.py
 HOST_CALL = 200_000  # fuel: a call out of the program costs about 20 microseconds here
 WASI = "@0.2.9"
 LAUNCH_S = 1_767_225_600  # the date that programs see: the first second of 2026
-STACK = 64 << 20  # half of it for a program: a recursion through C, such as a cached function's, ends at Python's limits before
+STACK = 64 << 20  # half of it for a program: a recursion through C, as in a cached function, reaches Python's limits first
 PAGE = resource.getpagesize()
 
 
@@ -201,7 +201,7 @@ def unframe(pipe: BinaryIO) -> tuple[dict[str, Any], list[bytes]] | None:
 def serve(component: Path) -> None:
     """Answer requests until the pipe is closed."""
     answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a library prints is no answer
+    os.dup2(2, 1)  # the output of libraries must not mix with answers
     programs = Programs(component)
     answers.write(frame({"ready": True}))
     answers.flush()
