@@ -8,6 +8,8 @@ READY := .venv/.ready# what the tests need
 VLLM := .vllm/.ready# an environment of its own
 PYTEST := OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(BIN)/python -m pytest
 
+unexport PYTHONDONTWRITEBYTECODE# the tests start hundreds of processes, each of which would compile the package anew
+
 .PHONY: help install demo vllm test check formatted linted typed typed-tests tested format long real bench clean
 
 help:

@@ -62,7 +62,8 @@ def estimate_seconds(seconds: Sequence[float], count: int) -> float | None:
 def line(number: int, of: int | None, metrics: Metrics, timings: Metrics, eta_s: float | None) -> str:
     """Return a rollout, or a step of imitation, as one line."""
     kind = "step" if "epoch" in metrics else "rollout"
-    place = f"{kind} {number + 1}/{of}" if of else f"{kind} {number + 1}"
+    count = f"{number + 1}/{of}" if of else f"{number + 1}"
+    place = f"{count} {kind}{'' if (of or number + 1) == 1 else 's'}"  # a count: on disk the first rollout is 000000
     figures = [f"{name.replace('reward/', '')} {value:.3g}" for name, value in _headline(metrics).items()]
     speed = [f"{timings['tokens_per_s']:,.0f} tokens/s"] if "tokens_per_s" in timings else []
     speed += (
@@ -187,7 +188,7 @@ class PanelLines(Lines):
         grid.add_column(justify="right")
         eta_s = estimate_seconds(self._seconds, (self.rollouts or 0) - self.done)
         words = [
-            f"rollout {self.done}/{self.rollouts}" if self.rollouts else f"rollout {self.done}",
+            f"{self.done}/{self.rollouts} rollouts" if self.rollouts else f"{self.done} rollouts",
             f"{span(self.clock() - self.began)} so far",
         ]
         if self.rollouts and eta_s is not None:

@@ -43,12 +43,12 @@ def test_the_time_left_is_judged_by_the_last_five_rollouts() -> None:
 
 def test_a_rollout_in_one_line() -> None:
     said = line(1, 30, METRICS, TIMINGS, 280).split(" · ")
-    assert said[:4] == ["rollout 2/30", "step 8", "reward 1.25", "accuracy 0.5"]
+    assert said[:4] == ["2/30 rollouts", "step 8", "reward 1.25", "accuracy 0.5"]
     assert said[4:] == ["format 0.75", "length 104", "dead_groups 0.125", "4,321 tokens/s", "4 min 40 s left"]
 
 
 def test_a_stage_without_rewards_shows_its_loss() -> None:
-    assert line(0, None, {"step": 3.0, "loss": 2.5}, {}, None) == "rollout 1 · step 3 · loss 2.5"
+    assert line(0, None, {"step": 3.0, "loss": 2.5}, {}, None) == "1 rollout · step 3 · loss 2.5"
 
 
 def test_a_log_gets_one_line_a_rollout_and_nothing_else() -> None:
@@ -58,8 +58,8 @@ def test_a_log_gets_one_line_a_rollout_and_nothing_else() -> None:
         lines.rollout(0, METRICS, TIMINGS, ())
         lines.rollout(1, METRICS, TIMINGS, ())
     first, second = out.getvalue().splitlines()
-    assert first.startswith("rollout 1/3") and first.endswith("20 s left")
-    assert second.startswith("rollout 2/3") and second.endswith("10 s left")
+    assert first.startswith("1/3 rollouts") and first.endswith("20 s left")
+    assert second.startswith("2/3 rollouts") and second.endswith("10 s left")
 
 
 def test_a_program_gets_json_lines_only_and_no_nan() -> None:
@@ -85,7 +85,7 @@ def test_the_panel_shows_where_the_run_is_and_what_it_does() -> None:
     page.print(panel.panel())
     assert isinstance(page.file, io.StringIO)
     seen = page.file.getvalue()
-    assert "rollout 2/30" in seen and "4 min 40 s left" in seen
+    assert "2/30 rollouts" in seen and "4 min 40 s left" in seen
     assert "0.9" in seen and "▁█" in seen
     assert "sampled 3 of 64 questions · 4,321 tokens/s" in seen
 

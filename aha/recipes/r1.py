@@ -13,7 +13,7 @@ from aha.recipes.recipe import Recipe
 from aha.recipes.zero import SAMPLING, wider
 from aha.recipes.zero import SOURCES as ZERO
 from aha.recipes.zero import zero as zero_recipe
-from aha.rewards import Accuracy, Format, Harmless, Helpful, LanguageConsistency, RewardPart, Rewards, paper
+from aha.rewards import Accuracy, Format, LanguageConsistency, RewardPart, Rewards, all_scenarios, paper
 from aha.stages.annotate import Annotate, Labels, Pairs, Writer
 from aha.stages.evaluate import Equal, Evaluate, Measure
 from aha.stages.prefer import Prefer
@@ -114,14 +114,8 @@ def reason_rl() -> Rl:
 
 def align_rl() -> Rl:
     """Return RL with rules for reasoning prompts, and learned preferences for general prompts in the last steps only."""
-    parts = (
-        RewardPart("accuracy", Accuracy(), 1.0, "summary", CHECKABLE),
-        RewardPart("format", Format(), 1.0, "all"),
-        RewardPart("language", LanguageConsistency(), 1.0, "thought"),
-        RewardPart("helpful", Helpful("@helpful"), 2.0, "summary", HELPFUL),
-        RewardPart("harmless", Harmless("@harmless"), 2.0, "all", HARMLESS),
-    )
-    stage = rl("@sft2", REASONING, Rewards(parts), steps=144, lr=2e-4, temperature=0.7)
+    rewards = all_scenarios("@helpful", "@harmless", CHECKABLE, HELPFUL, HARMLESS).with_weights({"helpful": 2.0, "harmless": 2.0})
+    stage = rl("@sft2", REASONING, rewards, steps=144, lr=2e-4, temperature=0.7)
     probe = RewardHackingProbe(HELD_OUT, ("helpful", "harmless"), every=3, questions=32, samples=2, falls=0.15)
     return replace(stage, late=FinalPhase(72, ("helpful", "harmless"), ALL_PROBLEMS), probe=probe)
 

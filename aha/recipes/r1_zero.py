@@ -8,7 +8,7 @@ from dataclasses import replace
 from aha.objectives import Advantages, Filter, Grpo, Pairwise, Pointwise
 from aha.protocols import Adam, Problems, Sampling
 from aha.recipes.recipe import NEEDS_DATA, NEEDS_MODEL, NEEDS_PROBLEMS, YOURS, Recipe, placeholder
-from aha.rewards import Accuracy, Format, Harmless, Helpful, LanguageConsistency, RewardPart, Rewards, SoftOverlong, paper
+from aha.rewards import RewardPart, Rewards, SoftOverlong, all_scenarios, paper, reasoning_rewards
 from aha.stages.prefer import Prefer
 from aha.stages.rl import Rl
 from aha.stages.steps import FinalPhase, Schedule
@@ -222,8 +222,7 @@ def stage1_rl(model: str, problems: Problems) -> Rl:
     """Return the RL stage of `r1-stage1`."""
     zero = dict(r1_zero(model, problems).stages)["rl"]
     assert isinstance(zero, Rl)  # r1_zero made it
-    parts = (*zero.rewards.parts, RewardPart("language", LanguageConsistency(), 1.0, "thought"))
-    return replace(zero, template=Instruct(), rewards=Rewards(parts), schedule=Schedule(), steps=3_500)
+    return replace(zero, template=Instruct(), rewards=reasoning_rewards(), schedule=Schedule(), steps=3_500)
 
 
 def r1_stage2(model: str = NEEDS_MODEL, problems: Problems = NEEDS_PROBLEMS) -> Recipe:
@@ -238,15 +237,9 @@ def stage2_rl(model: str, problems: Problems, models: tuple[str, str], at: str =
     """Return the RL stage of `r1-stage2`. `models`: of helpfulness and of harmlessness; `at`: the prefix of the paths of its settings."""
     prompts = [general(f"{at}late.problems.{place}.0.source", domain) for place, domain in ((1, HELPFUL), (2, HARMLESS))]
     helpful, harmless = models
-    parts = (
-        RewardPart("accuracy", Accuracy(), 1.0, "summary", REASONING),
-        RewardPart("format", Format(), 1.0, "all"),
-        RewardPart("language", LanguageConsistency(), 1.0, "thought"),
-        RewardPart(HELPFUL, Helpful(helpful), 1.0, "summary", (HELPFUL,)),
-        RewardPart(HARMLESS, Harmless(harmless), 1.0, "all", (HARMLESS,)),
-    )
+    rewards = all_scenarios(helpful, harmless, REASONING, (HELPFUL,), (HARMLESS,))
     last = FinalPhase(400, (HELPFUL, HARMLESS), MixedProblems(((problems, 0.5), (prompts[0], 0.25), (prompts[1], 0.25))))
-    return replace(stage1_rl(model, problems), rewards=Rewards(parts), sampling=Sampling(0.7, 1.0, 32_768), steps=1_700, late=last)
+    return replace(stage1_rl(model, problems), rewards=rewards, sampling=Sampling(0.7, 1.0, 32_768), steps=1_700, late=last)
 
 
 def general(path: str, domain: str) -> RowProblems:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 import re
 from collections import Counter
@@ -16,9 +17,14 @@ from aha.template import Short
 from aha.text import mixes_languages
 from aha.types import Countdown, Document, Right
 
-SAMPLE = list(documents(0, 6000))
 ASKED = re.compile(r"User: (?:Use|用) ([\d ]+?) (?:to make|得到) (\d+)[.。]\nAssistant:")
 CALM = Voice("en", mixed=False, tagged=True, careless=0.0, notices=0.0, checks=False)
+
+
+@functools.cache
+def sample() -> tuple[Document, ...]:
+    """The base's first 6,000 documents, which take some ten seconds to write."""
+    return tuple(documents(0, 6000))
 
 
 def asked(document: Document) -> Countdown | None:
@@ -42,15 +48,15 @@ def test_a_document_depends_on_its_number_alone() -> None:
 
 
 def test_every_part_writes_its_share() -> None:
-    written = Counter(document.part for document in SAMPLE)
+    written = Counter(document.part for document in sample())
     assert set(written) == {part.name for part in MIXTURE}
     assert sum(part.share for part in MIXTURE) == pytest.approx(1.0)
     for part in MIXTURE:
-        assert abs(written[part.name] / len(SAMPLE) - part.share) < 0.02
+        assert abs(written[part.name] / len(sample()) - part.share) < 0.02
 
 
 def test_all_but_the_sums_begin_as_the_template_asks() -> None:
-    for document in SAMPLE:
+    for document in sample():
         question = asked(document)
         assert (question is None) == (document.part == "sums")
         if question:
@@ -59,12 +65,12 @@ def test_all_but_the_sums_begin_as_the_template_asks() -> None:
 
 
 def test_half_of_the_writers_use_tags_and_these_read_as_replies() -> None:
-    replies = [Short().read(attempt(d), 1, "stop") for d in SAMPLE if d.part not in ("sums", "marked", "verdicts")]
+    replies = [Short().read(attempt(d), 1, "stop") for d in sample() if d.part not in ("sums", "marked", "verdicts")]
     assert 0.45 < sum(reply.well_formed for reply in replies) / len(replies) < 0.55
 
 
 def test_a_third_mix_languages() -> None:
-    searches = [d for d in SAMPLE if d.part in ("wander", "methodical") and attempt(d).count("=") > 12]
+    searches = [d for d in sample() if d.part in ("wander", "methodical") and attempt(d).count("=") > 12]
     assert 0.25 < sum(mixes_languages(attempt(d)) for d in searches) / len(searches) < 0.4
 
 
@@ -77,12 +83,12 @@ def right(document: Document) -> bool:
     ("part", "least", "most"), [("guess", 0.0, 0.2), ("wander", 0.1, 0.5), ("methodical", 0.4, 0.9), ("worked", 1.0, 1.0)]
 )
 def test_quality_varies_by_part(part: str, least: float, most: float) -> None:
-    written = [document for document in SAMPLE if document.part == part]
+    written = [document for document in sample() if document.part == part]
     assert least <= sum(map(right, written)) / len(written) <= most
 
 
 def test_a_page_of_sums_has_no_mistake() -> None:
-    for document in SAMPLE:
+    for document in sample():
         if document.part == "sums":
             for a, sign, b, result in re.findall(r"(\d+) ([+*-]) (\d+) = (\d+)", document.text):
                 assert {"+": int(a) + int(b), "-": int(a) - int(b), "*": int(a) * int(b)}[sign] == int(result)
