@@ -14,7 +14,7 @@ from aha.backends.checkpoint.config import context_of
 from aha.backends.checkpoint.folder import identity_of
 from aha.backends.hf import load_config, load_tokenizer
 from aha.backends.local_backend import LocalBackend
-from aha.backends.openai.endpoint import Cache, Endpoint
+from aha.backends.openai.endpoint import Cache, Endpoint, ServerChat
 from aha.commands.arguments import Hardware, sampling_machine
 from aha.commands.interrupts import Interrupts
 from aha.commands.judge_session import JudgeSession, Judging, judge_session
@@ -319,9 +319,7 @@ def _limit_of_whole(folder: Path, evaluation: Evaluation) -> int | None:
 
 def _note_limit(benchmark: Benchmark, chat: Chat, terminal: Terminal) -> None:
     """Note the token limit that a server which tells no context allowed in the end."""
-    from aha.backends.openai.chat import OpenAiChat
-
-    if isinstance(chat, OpenAiChat) and chat.lowest_limit is not None:
+    if isinstance(chat, ServerChat) and chat.lowest_limit is not None:
         terminal.note(f"{benchmark.name}: the server refused so many new tokens: some replies had at most {chat.lowest_limit:,}")
 
 

@@ -13,7 +13,7 @@ from aha.backends.checkpoint.config import context_of
 from aha.backends.checkpoint.folder import identity_of
 from aha.backends.hf import load_config
 from aha.backends.local_backend import LocalBackend
-from aha.backends.openai.endpoint import Endpoint, TokenUsage
+from aha.backends.openai.endpoint import Endpoint, ServerChat, TokenUsage
 from aha.commands.terminal import Terminal
 from aha.errors import BadInput, EndpointDown
 from aha.evals.benchmark import Benchmark, BenchmarkExample
@@ -159,10 +159,8 @@ class JudgeSession:
         """Return notes on a server that will be needed as a judge hours later, once: it is not there, or does not list the model."""
         if not self.served or self.cases:
             return []
-        from aha.backends.openai.chat import OpenAiChat
-
         chat = next(iter(self._chats.values()))
-        assert isinstance(chat, OpenAiChat)
+        assert isinstance(chat, ServerChat)
         try:
             models = chat.models()
         except EndpointDown as down:
@@ -206,9 +204,7 @@ class JudgeSession:
         """Return the total usage of all requests so far; for servers only."""
         if not self.served:
             return TokenUsage()
-        from aha.backends.openai.chat import OpenAiChat
-
-        ledgers = [chat.ledger for chat in self._chats.values() if isinstance(chat, OpenAiChat)]
+        ledgers = [chat.ledger for chat in self._chats.values() if isinstance(chat, ServerChat)]
         totals = {str(ledger.folder) if ledger.folder and ledger.limited else str(id(ledger)): ledger.total() for ledger in ledgers}
         return sum(totals.values(), TokenUsage())
 

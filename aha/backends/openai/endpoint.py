@@ -18,14 +18,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 from aha.codec import decode, encode
 from aha.durable import disk_errors, read_file, seal, unseal
 from aha.errors import BadInput, DiskTrouble, ExceededBudget
 from aha.json_text import parse_json
-from aha.protocols import Budget, ChatOptions
+from aha.protocols import Budget, Chat, ChatOptions
 from aha.redact import mask
 from aha.redact.keys import host_of, is_here, key_for, own_variable
 from aha.types import ChatReply
@@ -167,6 +167,19 @@ class Ledger:
         self._total = total
         if self._file is not None:
             os.pwrite(self._file, json.dumps(asdict(total)).ljust(120).encode(), 0)
+
+
+@runtime_checkable
+class ServerChat(Chat, Protocol):
+    """A chat with a server: it keeps a ledger, and the server may allow fewer new tokens than were asked for.
+
+    `lowest_limit`: new tokens of the reply that the server allowed fewest for; None where it refused none."""
+
+    ledger: Ledger
+    lowest_limit: int | None
+
+    def models(self) -> list[str]:
+        """The names that the server lists. EndpointDown where it does not answer."""
 
 
 def _read(descriptor: int, folder: Path) -> TokenUsage:
