@@ -27,8 +27,9 @@ SUMS = "sha256.json"
 HOLDS = frozenset({".safetensors", ".json", ".jsonl", ".txt", ".jinja", ".model"})  # file types that cannot run code when read
 
 
-def publish_folder(disk: Disk, folder: Path, fill: Callable[[Path], None], size: int = 0) -> None:
-    """Publish the files that `fill` writes at `folder` by one rename, with the sha256 of every file."""
+def publish_folder(disk: Disk, folder: Path, fill: Callable[[Path], None], size: int = 0, *, with_sums: bool = True) -> None:
+    """Publish the files that `fill` writes at `folder` by one rename, with the sha256 of every file. `with_sums` False leaves the sums out,
+    for a folder that a person may edit; then `fill` has to bring its files to the device itself."""
     beside = aside(folder)
     with disk_errors(folder, size):
         home = folder.parent.stat().st_ino
@@ -37,7 +38,7 @@ def publish_folder(disk: Disk, folder: Path, fill: Callable[[Path], None], size:
                 disk.remove(beside)
             disk.mkdir(beside)
             fill(beside)
-            _settle(disk, beside)
+            _settle(disk, beside) if with_sums else disk.fsync(beside)
             disk.rename(beside, folder)
         except (OSError, SafetensorError, AhaError):  # a half-written folder would only take space
             with suppress(OSError):

@@ -13,7 +13,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Literal
 
-from aha.durable import Disk, ShardPlace, Shards, disk_errors, remove_folder
+from aha.durable import Disk, ShardPlace, Shards, disk_errors, publish_folder, remove_folder
 from aha.errors import BadInput, FailedBar
 from aha.json_text import parse_json
 from aha.redact import mask
@@ -234,14 +234,8 @@ def _write(folder: Path, lines: Iterable[str], per_shard: int, disk: Disk, form:
     first = next(queue, None)
     if first is None or folder.exists():
         return
-    beside = folder.with_name(f".{folder.name}.aside")
-    with disk_errors(folder):
-        if beside.exists():
-            disk.remove(beside)
-        (_tables if form == "parquet" else _lines)(beside, chain([first], queue), per_shard, disk)
-        disk.fsync(beside)
-        disk.rename(beside, folder)
-        disk.fsync(folder.parent)
+    fill = _tables if form == "parquet" else _lines
+    publish_folder(disk, folder, lambda beside: fill(beside, chain([first], queue), per_shard, disk), with_sums=False)
 
 
 def _lines(folder: Path, lines: Iterator[str], per_shard: int, disk: Disk) -> None:
@@ -251,7 +245,6 @@ def _lines(folder: Path, lines: Iterator[str], per_shard: int, disk: Disk) -> No
 
 
 def _tables(folder: Path, lines: Iterator[str], per_shard: int, disk: Disk) -> None:
-    disk.mkdir(folder)
     for number, first in enumerate(lines):
         path = folder / f"{number:05d}.parquet"
         for piece in write_table(chain([first], islice(lines, per_shard - 1))):
