@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import fcntl
 import os
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -154,9 +155,10 @@ def test_a_directory_that_is_moved_ends_the_run_with_one_line_and_it_goes_on_whe
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("expected")
 def test_a_finished_run_on_a_full_disk_says_that_it_is_finished(warm: Warm, even: Path, small_disk: Path) -> None:
     root = small_disk / "run"
-    warm.run("run", even, "--out", root, "--no-preflight")
+    shutil.copytree(warm.folder / "whole", root)
     fill(small_disk)
     again = warm.start("run", even, "--out", root, "--no-preflight")
     assert until(lambda: again.over)

@@ -65,7 +65,7 @@ def weights(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("where", ["logp", "loss", "gradient"])
+@pytest.mark.parametrize("where", [*(pytest.param(place, marks=pytest.mark.long) for place in ("logp", "loss")), "gradient"])
 def test_an_update_that_is_not_finite_changes_no_bit_and_three_rollouts_of_them_end_the_run(
     where: str, warm: Warm, tmp_path: Path, tell: Callable[[str], None]
 ) -> None:
@@ -82,7 +82,7 @@ def test_an_update_that_is_not_finite_changes_no_bit_and_three_rollouts_of_them_
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("value", ["float('nan')", "float('inf')"])
+@pytest.mark.parametrize("value", ["float('nan')", pytest.param("float('inf')", marks=pytest.mark.long)])
 def test_a_reward_that_is_not_finite_ends_the_run_with_one_line_that_names_it(value: str, warm: Warm, tmp_path: Path) -> None:
     recipe = write_recipe(tmp_path / "broken.py", warm.model, more=REWARD.replace("{value}", value))
     command = warm.start("run", recipe, "--out", tmp_path / "run", "--no-preflight")
