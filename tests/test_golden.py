@@ -4,6 +4,7 @@ To write them anew after such a change: `python -m tests.test_golden`, and tell 
 
 from __future__ import annotations
 
+import functools
 import gzip
 import json
 from dataclasses import replace
@@ -33,6 +34,7 @@ def recipe() -> Rl:
     return stage
 
 
+@functools.cache
 def replayed() -> list[Metrics]:
     """Four optimizer steps on the stored groups, from the base that ships."""
     rl = recipe()

@@ -152,6 +152,7 @@ def test_an_instruct_model_is_asked_in_its_own_words_with_the_thought_open(tmp_p
     assert group.problem.question in {problem.question for problem in RowProblems(str(GSM8K)).contents.problems}
 
 
+@pytest.mark.long
 def test_problems_in_the_form_of_math_are_read_and_asked(tmp_path: Path) -> None:
     done = made(tmp_path, RECIPE, "--steps", "2", "--against", "", problems=DATA / "math/math500/test.jsonl", vocabulary=NAMED)
     group = Record(done.out).groups(0)[0]

@@ -131,6 +131,7 @@ def test_processes_that_are_killed_are_replaced_and_no_group_is_lost_or_doubled(
     assert kills and len([line for line in SAID.lines if "another takes its place" in line]) >= len(kills)
 
 
+@pytest.mark.long
 def test_weights_go_by_the_object_store_and_stay_as_they_were(cluster: Cluster, small: Rl) -> None:
     learner = cluster.learner(small.model, small.optim, reference=False)
     kept = learner.weights().snapshot()

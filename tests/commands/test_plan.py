@@ -88,8 +88,8 @@ def test_fit_says_where_its_values_come_from_and_is_not_derived_again(
 @pytest.mark.parametrize(
     "error",
     [
-        MemoryError(),
-        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        pytest.param(MemoryError(), marks=pytest.mark.long),
+        pytest.param(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"), marks=pytest.mark.long),
         RuntimeError("[enforce fail at alloc_cpu.cpp:118] . DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes."),
     ],
     ids=["python", "cuda", "cpu"],

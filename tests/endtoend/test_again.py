@@ -72,7 +72,7 @@ def test_a_finished_run_says_so_and_a_changed_one_says_what_differs(warm: Warm, 
     assert differing(result_of(tmp_path / "run"), before) == []
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_manifest_repeats_its_run_to_the_bit(warm: Warm, even: Path, expected: dict[str, bytes], tmp_path: Path) -> None:
     manifest = warm.folder / "whole/manifest.json"
     warm.run("run", manifest, "--recipe", even, "--out", tmp_path / "repeated", "--no-preflight")

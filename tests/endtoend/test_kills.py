@@ -93,6 +93,7 @@ while not over.is_set():
 """
 
 
+@pytest.mark.long
 def test_looking_where_a_command_stands_does_not_stop_it() -> None:
     """A resumed command stood for ten minutes while it drew its report: the thread that looks at it had stopped it."""
     subprocess.run([sys.executable, "-c", LOOKED_AT], cwd=ROOT, check=True, timeout=120)
