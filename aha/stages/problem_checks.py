@@ -5,6 +5,7 @@ The index of benchmarks, by name, and files that rows are compared with, so that
 from __future__ import annotations
 
 import hashlib
+import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -28,7 +29,7 @@ from aha.tasks.mixture import MixedProblems
 from aha.tasks.reading import RefusedRow, rows_of
 from aha.tasks.rows import RowProblems
 from aha.template import Template
-from aha.types import Open, Problem, Reference
+from aha.types import Latex, Open, Problem, Reference
 
 LongPrompts = Literal["stop", "skip", "cut"]
 
@@ -150,9 +151,10 @@ def problems_digest(problems: Iterable[Problem]) -> str:
     return seen.hexdigest()
 
 
-def repeated_line(problems: Iterable[Problem]) -> list[str]:
-    """Return lines about rows that ask the same as another row: they are asked more often than others."""
-    seen, twice, contradictions = dict[bytes, tuple[str, Reference]](), 0, list[str]()
+def row_lines(problems: Iterable[Problem]) -> list[str]:
+    """Return lines about rows that ask the same as another row, which are asked more often than others, and about rows whose answer is a
+    sentence."""
+    seen, twice, contradictions, sentences = dict[bytes, tuple[str, Reference]](), 0, list[str](), list[str]()
     for problem in problems:
         text = "\n".join([*(turn.content for turn in problem.turns), problem.question])
         key = blake2b(text.encode("utf-8", "replace"), digest_size=12).digest()
@@ -160,12 +162,20 @@ def repeated_line(problems: Iterable[Problem]) -> list[str]:
         twice += name != problem.id
         if reference != problem.reference:
             contradictions.append(f"{problem.id} and {name}")
+        if isinstance(problem.reference, Latex) and len(WORD.findall(problem.reference.value)) >= SENTENCE:
+            sentences.append(f"{problem.id}: {problem.reference.value[:60]!r}")
     lines = [f"{twice:,} of the rows ask what another row asks, and are asked as often"] if twice else []
     if contradictions:
         lines.append(f"{len(contradictions):,} of these want another answer, so that no reply is right for both ({contradictions[0]})")
+    if sentences:
+        lines.append(
+            f"{len(sentences):,} of the answers have {SENTENCE} words or more, and a reply is right only where it says the same ones "
+            f"({sentences[0]}): --answer-field names another column"
+        )
     return lines
 
 
+SENTENCE, WORD = 6, re.compile(r"(?<![\\\w])[^\W\d_]{2,}")  # so many words, none of them a command of LaTeX
 AT_HAND = "at-hand"  # every published benchmark with rows in the folder AHA_DATA
 MODEL_COLUMNS = frozenset({"model_outputs", "output", "outputs", "response", "responses", "prediction", "pred"})  # of benchmarks' rows
 CACHE = Path("~/.cache/aha/grams")

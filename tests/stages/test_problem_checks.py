@@ -188,6 +188,20 @@ def test_rows_that_ask_the_same_and_want_another_answer_are_named(asks: Rl, tmp_
     ]
 
 
+def test_answers_that_are_sentences_are_told_and_those_of_a_few_words_are_not(asks: Rl, tmp_path: Path) -> None:
+    source = wrote(
+        tmp_path / "s.jsonl",
+        {"question": "a", "answer": "see the figure above for details"},
+        {"question": "b", "answer": "the United Kingdom"},
+        {"question": "c", "answer": "4"},
+    )
+    _, lines = replace(asks, problems=RowProblems(source)).ready(Letters(context=None))
+    assert lines[-1] == (
+        "1 of the answers have 6 words or more, and a reply is right only where it says the same ones "
+        "(s.jsonl:1: 'see the figure above for details'): --answer-field names another column"
+    )
+
+
 class Lower(Letters):
     """Knows no capitals."""
 
