@@ -231,10 +231,10 @@ class Engine(Protocol):
 
 @runtime_checkable
 class TakesOffers(Protocol):
-    """An engine whose replies may go on with other weights while they are on their way."""
+    """An engine that can switch to other weights in the middle of its replies."""
 
     def offer(self, weights: Weights, version: int) -> None:
-        """Hand over weights for the next tokens; any thread may call. Where nothing is sampled they are left alone."""
+        """Hand over weights for the next tokens; any thread may call. They are ignored if nothing is being sampled."""
 
 
 class Chat(Protocol):

@@ -1,7 +1,7 @@
-"""Decoding with keys and values in buckets: a model's own layers, but for attention, which is ours where the model lets it be.
+"""Decoding with keys and values in buckets: a model's own layers, with our attention if the model allows it.
 
-A model takes part whose attention goes through Hugging Face's table of attention functions; where its layers are of a plain form, they are
-computed without calls of modules too. Whether either comes to the same numbers is tried out on a few tokens before it is believed.
+A model qualifies if its attention goes through Hugging Face's table of attention functions; plain layers are also computed without calls of
+modules. A probe of a few tokens checks that either computes the same numbers before it is used.
 """
 
 from __future__ import annotations
@@ -26,17 +26,18 @@ from aha.backends.checkpoint.config import context_of
 from aha.backends.straight_layers import MULTIPLE, Decoder, Entry, PlainDecoder, PrefixPass, StraightLayers, Tokens, body_of
 
 NAME = "aha_buckets"
-HEAD_BYTES = 64 << 20  # of logits at a time
+HEAD_BYTES = 64 << 20  # bytes of logits at a time
 PROBE = ((2, 3, 5, 7, 11, 13), (17, 19, 23), (29,))
 PROBE_STEPS = 3
-APART = {torch.float32: 1e-3, torch.bfloat16: 0.1, torch.float16: 0.05}  # of the logits' spread
+APART = {torch.float32: 1e-3, torch.bfloat16: 0.1, torch.float16: 0.05}  # the largest difference, as a share of the logits' spread
 
 Kernels = Literal["straight", "modules", "plain"]
 
 
 @dataclass(frozen=True)
 class AttentionSettings:
-    """One layer's: what scores are multiplied by and capped at, and how many of the last tokens a token looks at; None: no limit."""
+    """The attention settings of one layer: the factor and the cap of scores, and the number of last tokens that a token sees; None: no
+    limit."""
 
     scale: float
     softcap: float | None = None
@@ -44,8 +45,8 @@ class AttentionSettings:
 
 
 class BucketDecoder:
-    """All rows in one pass through the layers; attention bucket by bucket. `straight`: the model's layers without calls of its modules, and
-    each layer's attention; None: by its modules, which leave in `attention` what they ask of it."""
+    """A decoder of all rows in one pass through the layers, with attention bucket by bucket. `straight`: the model's layers without calls
+    of its modules, and each layer's attention; None: its modules are called, and they record their settings in `attention`."""
 
     def __init__(
         self, model: PreTrainedModel, shapes: Shapes, straight: tuple[StraightLayers, dict[int, AttentionSettings]] | None = None
@@ -58,8 +59,8 @@ class BucketDecoder:
         self._shapes = shapes
         self._straight = straight[0] if straight else None
         self.attention: dict[int, AttentionSettings] = straight[1] if straight else {}
-        self._ready = torch.zeros(1, 1, 1, 1, device=shapes.device)  # a mask of no account, so that none of rows by columns is made
-        self._numbers = 0  # of rows, ever
+        self._ready = torch.zeros(1, 1, 1, 1, device=shapes.device)  # a mask that is ignored, so that no mask of rows by columns is made
+        self._numbers = 0  # the number of rows so far
         self._order: list[int] = []  # the batch
         self._size: dict[int, int] = {}
         self._buckets: dict[int, Bucket] = {}
@@ -121,7 +122,7 @@ class BucketDecoder:
         yield from self._logits_by_part(hidden_PD, rows)
 
     def attended(self, layer: int, query_PHD: Tensor, key_PKD: Tensor, value_PKD: Tensor) -> Tensor:
-        """Return [P, heads, size], one token of each row against all of the row; zeros for those that fill the batch up."""
+        """Return [P, heads, size], the attention of one token of each row over its whole row; zeros for padding rows."""
         settings = self.attention[layer]
         out = query_PHD.new_empty(*query_PHD.shape[:2], value_PKD.shape[-1])
         out[len(self._order) :] = 0.0
@@ -161,7 +162,7 @@ class BucketDecoder:
         return self._buckets.setdefault(width, Bucket(width, self._shapes))
 
     def _move_on(self) -> None:
-        """Rows without room for one more token go into the next wider bucket."""
+        """Move rows without room for one more token into the next wider bucket."""
         for width in sorted(self._buckets):
             bucket = self._buckets[width]
             if slots := [slot for slot, number in enumerate(bucket.rows) if self._size[number] >= width]:
@@ -175,7 +176,7 @@ class BucketDecoder:
                 self._is_stale = True
 
     def _arrange(self) -> None:
-        """The rows bucket by bucket, and the way there and back; those that fill the batch up come last and go nowhere."""
+        """Order the rows by bucket, with the indices to that order and back; padding rows come last and are dropped on the way back."""
         device = self._shapes.device
         self.spans = []
         inside: list[int] = []
@@ -193,7 +194,7 @@ class BucketDecoder:
 
 
 def _copy(cache: RowCache, rows: Sequence[int], bucket: Bucket, slots: slice) -> None:
-    """The first columns of a reading's rows into a bucket; those that are no row's own are masked, or written over."""
+    """Copy the first columns of read rows into a bucket; columns beyond a row's own are masked, or overwritten later."""
     index = torch.tensor(list(rows), device=bucket.shapes.device)
     width = min(cache.length, bucket.width)
     for layer, keys, values in zip(cache.rows, bucket.keys, bucket.values, strict=True):
@@ -214,7 +215,7 @@ def attend(
     decoder_rows: BucketDecoder | None = None,
     **rest: Any,
 ) -> tuple[Tensor, None]:
-    """One token of each row against all of the row, [rows, 1, heads, size], as Hugging Face's models call it."""
+    """Return the attention of one token of each row over its whole row, [rows, 1, heads, size], as Hugging Face's models call it."""
     assert decoder_rows is not None
     layer: int = module.layer_idx  # type: ignore[assignment]  # every attention module of Hugging Face's has one
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
@@ -223,7 +224,8 @@ def attend(
 
 
 def _attention(query_NHD: Tensor, keys: Tensor, values: Tensor, mask: Tensor, scale: float, softcap: float | None) -> Tensor:
-    """[rows, heads, size]. Queries that share a head of keys go together. Products in less than float32 are PyTorch's own kernel's."""
+    """Return [rows, heads, size]. Queries that share a head of keys are computed together. PyTorch's kernel computes types below
+    float32."""
     rows, heads = query_NHD.shape[0], keys.shape[1]
     query_NKGD = query_NHD.reshape(rows, heads, -1, query_NHD.shape[-1])
     if softcap is None and (query_NHD.dtype != torch.float32 or query_NHD.device.type != "cpu"):
@@ -237,7 +239,7 @@ def _attention(query_NHD: Tensor, keys: Tensor, values: Tensor, mask: Tensor, sc
 
 @contextmanager
 def _with_bucket_attention(config: Any) -> Iterator[None]:
-    """Attention goes by buckets. The models look up its name at every call."""
+    """Make attention use the buckets in this context. The models look up its name at every call."""
     settings = config.get_text_config()
     before = settings._attn_implementation
     settings._attn_implementation = NAME
@@ -256,7 +258,7 @@ ALL_MASK_ATTENTION_FUNCTIONS.register(NAME, sdpa_mask)
 
 @torch.inference_mode()
 def shapes_of(model: PreTrainedModel) -> Shapes:
-    """Of the keys and values that the model's layers hand to a cache."""
+    """Return the shapes of the keys and values that the model's layers put into a cache."""
     prefix_pass = PrefixPass.of(body_of(model), model.config.get_text_config().num_hidden_layers, [(0,)], None)
     prefix_pass.go_on()
     cache = prefix_pass.passes[0].cache
@@ -267,8 +269,8 @@ def shapes_of(model: PreTrainedModel) -> Shapes:
 
 
 def fastest_decoder(model: PreTrainedModel, shapes: Shapes, kernels: Kernels) -> Callable[[], Decoder]:
-    """Return what makes a decoder, the fastest up to `kernels` that comes to the model's own logits on rows of different lengths of which
-    one leaves: layers without calls of modules, buckets beneath the model's modules, or nothing but Hugging Face's code."""
+    """Return the constructor of the fastest decoder up to `kernels` that gives the model's own logits on rows of different lengths of which
+    one leaves: layers without calls of modules, buckets under the model's modules, or only Hugging Face's code."""
     plain: Callable[[], Decoder] = partial(PlainDecoder, model)
     if kernels == "plain" or not isinstance(model.get_output_embeddings(), nn.Linear) or len(shapes.keys) != len(shapes.values):
         return plain
@@ -286,12 +288,12 @@ def fastest_decoder(model: PreTrainedModel, shapes: Shapes, kernels: Kernels) ->
 def _straight_layers(model: PreTrainedModel) -> StraightLayers | None:
     try:
         return StraightLayers.of(model)
-    except (AttributeError, TypeError):  # of a family that we know, in other parts than we know
+    except (AttributeError, TypeError):  # a known family with unknown parts
         return None
 
 
 def _same(model: PreTrainedModel, decoder: Decoder, plain_logits: Sequence[Tensor], apart: float) -> bool:
-    """Return whether no logit is farther off than `apart` of their spread."""
+    """Return True if no logit differs by more than `apart` of their spread."""
     try:
         logits = _probe_logits(model, decoder)
     except (TypeError, ValueError, RuntimeError, AttributeError, AssertionError, LookupError):  # attention of another kind, or that caches
@@ -304,7 +306,7 @@ def _same(model: PreTrainedModel, decoder: Decoder, plain_logits: Sequence[Tenso
 
 @torch.inference_mode()
 def _probe_logits(model: PreTrainedModel, decoder: Decoder) -> list[Tensor]:
-    """[rows, vocabulary] for each of a few steps."""
+    """Return [rows, vocabulary] for each of a few steps."""
     size = model.get_output_embeddings().out_features
     prompts = [tuple(token % size for token in row) for row in PROBE]
     prefix_pass = decoder.read([prompt[:-1] for prompt in prompts], None)

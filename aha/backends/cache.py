@@ -1,14 +1,13 @@
-"""A key-value cache whose rows are aligned on the right: written in place, growing by doubling, rows leaving and joining.
+"""Key-value caches. In a row cache, rows are aligned on the right: it is written in place and grows by doubling, and rows leave and join.
 
-All rows share one write position. A row that has n tokens owns the last n columns; what is left of them is masked. So a step writes one
-column and attends to a view, and nothing is copied until rows leave or join or the buffer is full. Layers with a sliding window keep
-everything; the mask hides what is outside the window.
+All rows share one write position. A row of n tokens owns the last n columns; the columns before are masked. So a step writes one column and
+attends to a view, and nothing is copied until rows leave or join or the buffer is full. Layers with a sliding window keep everything; the
+mask hides the tokens outside the window.
 
-Keys and values of a batch whose rows differ in length: each row lies among others about as long as it, so a long one makes none long.
-
-A bucket is a buffer of rows of one width. A row's tokens fill it from the left, and a row that is full moves on into the next wider one,
-so that over its life it is copied about three times. Attention reads a bucket's whole width, also what is not filled yet: memory that is
-read without a gap comes two to four times as fast, and a mask takes out what is not a row's own.
+Buckets are for batches whose rows differ in length: each row is among others of about its length, so a long one makes no other longer. A
+bucket is a buffer of rows of one width. A row's tokens fill it from the left, and a full row moves into the next wider one, so that over
+its life it is copied about three times. Attention reads a bucket's whole width, including unfilled columns: contiguous memory is read two
+to four times as fast, and a mask removes the columns that are not a row's own.
 """
 
 from __future__ import annotations
@@ -21,11 +20,11 @@ import torch
 from torch import Tensor
 from transformers.cache_utils import Cache, CacheLayerMixin
 
-_FIRST_ROOM = 64  # columns beyond the prompt to begin with
+_FIRST_ROOM = 64  # the initial columns beyond the prompt
 
 
 class _Layer(CacheLayerMixin):
-    """One layer's keys and values, [rows, heads, room, size], of which the first `length` columns are filled."""
+    """The keys and values of one layer, [rows, heads, room, size], of which the first `length` columns are filled."""
 
     is_sliding = False
 
@@ -59,7 +58,7 @@ class _Layer(CacheLayerMixin):
         return -1
 
     def keep(self, index_B: Tensor, columns: int) -> None:
-        """Only those rows stay, in that order, and only their last columns; a row may be named several times."""
+        """Keep only the given rows, in the given order, and only their last columns; a row may be named several times."""
         assert self.keys is not None and self.values is not None
         first = self.length - columns
         self.keys = _chosen(self.keys, index_B, first, columns)
@@ -67,7 +66,7 @@ class _Layer(CacheLayerMixin):
         self.length = columns
 
     def take(self, rows: Sequence[tuple[_Layer, int, int]]) -> None:
-        """Begin with the first columns of rows of other layers, all ends in one column."""
+        """Begin with the first columns of rows of other layers, aligned on the right."""
         self.length = max(1, *(size for _, _, size in rows))
         shapes = [rows[0][0].keys, rows[0][0].values]
         assert shapes[0] is not None and shapes[1] is not None
@@ -81,7 +80,7 @@ class _Layer(CacheLayerMixin):
         self.is_initialized = True
 
     def join(self, layer: _Layer) -> None:
-        """The rows of `layer` come after these, all ends in one column."""
+        """Append the rows of `layer`, aligned on the right."""
         assert self.keys is not None and self.values is not None and layer.keys is not None and layer.values is not None
         self.keys = _stack(self.keys, self.length, layer.keys, layer.length)
         self.values = _stack(self.values, self.length, layer.values, layer.length)
@@ -97,7 +96,8 @@ class RowCache(Cache):
 
     @classmethod
     def of(cls, rows: Sequence[tuple[RowCache, int, int]]) -> RowCache:
-        """A cache of some rows of others: (cache, its row, how many of its first columns) each. At least one column, of zeros."""
+        """Return a cache of some rows of others, each given as (cache, its row, the number of its first columns). It has at least one
+        column, of zeros."""
         cache = cls(len(rows[0][0].rows))
         for number, layer in enumerate(cache.rows):
             layer.take([(source.rows[number], row, size) for source, row, size in rows])
@@ -131,7 +131,7 @@ def _chosen(buffer: Tensor, index_B: Tensor, first: int, columns: int) -> Tensor
 
 
 def _stack(upper: Tensor, upper_length: int, lower: Tensor, lower_length: int) -> Tensor:
-    """Zeros fill the gap on the left: a masked value that is not a number would still spoil the sum it is multiplied into with 0."""
+    """Stack two buffers, with zeros in the gap on the left: a masked NaN would still spoil the sum in which it is multiplied by 0."""
     length, split = max(upper_length, lower_length), len(upper)
     stack = upper.new_zeros(split + len(lower), upper.shape[1], length + _FIRST_ROOM, upper.shape[3])
     stack[:split, :, length - upper_length : length] = upper[:, :, :upper_length]
@@ -140,17 +140,17 @@ def _stack(upper: Tensor, upper_length: int, lower: Tensor, lower_length: int) -
 
 
 WIDTHS = tuple(sorted(step << shift for step in (64, 96) for shift in range(20)))  # 64, 96, 128, 192, 256 ...
-GROWTH = 1.5  # of a bucket's room for rows
+GROWTH = 1.5  # the growth factor of a bucket's room for rows
 
 
 def width_for(size: int) -> int:
-    """The least width that has room for so many tokens."""
+    """Return the least width with room for so many tokens."""
     return next(width for width in WIDTHS if width >= size)
 
 
 @dataclass(frozen=True)
 class Shapes:
-    """Of one token's keys and values, (heads, size) in each layer."""
+    """The shapes of one token's keys and values, (heads, size) in each layer."""
 
     keys: tuple[tuple[int, int], ...]
     values: tuple[tuple[int, int], ...]
@@ -159,15 +159,16 @@ class Shapes:
 
     @property
     def token_bytes(self) -> int:
-        """Of one token in all layers."""
+        """The bytes of one token in all layers."""
         return sum(heads * size for heads, size in (*self.keys, *self.values)) * self.dtype.itemsize
 
 
 @dataclass(eq=False)
 class Bucket:
-    """Rows of at most `width` tokens. `rows`: the number of the row in each slot; `keys` and `values` [room, heads, width, size] by layer.
+    """A buffer of rows of at most `width` tokens. `rows`: the number of the row in each slot; `keys` and `values` [room, heads, width,
+    size] by layer.
 
-    `size_N`: how many tokens each row has, with the one that is being taken; `_flat`: where this one is written, by the number of heads."""
+    `size_N`: the number of tokens of each row, including the one being added; `_flat`: its write positions, by the number of heads."""
 
     width: int
     shapes: Shapes
@@ -180,7 +181,7 @@ class Bucket:
     _masks: dict[int | None, Tensor] = field(default_factory=dict)
 
     def reserve(self, more: int) -> slice:
-        """Slots for so many more rows, behind those in use."""
+        """Return slots for so many more rows, after those in use."""
         first, until = len(self.rows), len(self.rows) + more
         if until > self.room:
             self.room = max(until, int(GROWTH * self.room))
@@ -189,7 +190,7 @@ class Bucket:
         return slice(first, until)
 
     def _with_room(self, old: Sequence[Tensor], shapes: Sequence[tuple[int, int]]) -> list[Tensor]:
-        """Zeros where nothing was written yet: a masked value that is no number would still spoil the sum it is multiplied into with 0."""
+        """Return larger buffers, with zeros in unwritten places: a masked NaN would still spoil the sum in which it is multiplied by 0."""
         new = [
             torch.zeros(self.room, heads, self.width, size, dtype=self.shapes.dtype, device=self.shapes.device) for heads, size in shapes
         ]
@@ -198,7 +199,7 @@ class Bucket:
         return new
 
     def drop(self, slots: Sequence[int]) -> None:
-        """Rows leave; the last ones take their slots."""
+        """Remove rows; the last ones take their slots."""
         leavers = set(slots)
         count = len(self.rows) - len(leavers)
         holes = sorted(slot for slot in leavers if slot < count)
@@ -214,12 +215,12 @@ class Bucket:
             self.keys, self.values, self.room = [], [], 0
 
     def begin_step(self, size_N: Tensor) -> None:
-        """Rows of these sizes take one more token each."""
+        """Prepare to add one token to each row of these sizes."""
         self.size_N = size_N + 1
         self._flat, self._masks = {}, {}
 
     def write(self, layer: int, key_NHD: Tensor, value_NHD: Tensor) -> None:
-        """The new token's keys and values."""
+        """Write the new token's keys and values."""
         for states, new_NHD in ((self.keys[layer], key_NHD), (self.values[layer], value_NHD)):
             heads, size = new_NHD.shape[1:]
             if heads not in self._flat:
@@ -229,8 +230,8 @@ class Bucket:
             states.view(-1, size).index_copy_(0, self._flat[heads], new_NHD.reshape(-1, size))
 
     def mask(self, window: int | None) -> Tensor:
-        """[rows, 1, 1, width], to be added to scores: 0 where a column belongs to the row, and to the last `window` of its tokens where
-        there is one; elsewhere -inf."""
+        """Return [rows, 1, 1, width], to be added to scores: 0 for a row's own columns, or with a `window` for its last tokens only;
+        elsewhere -inf."""
         if window not in self._masks:
             column_W = torch.arange(self.width, device=self.size_N.device)
             hidden_NW = column_W >= self.size_N[:, None]

@@ -1,6 +1,7 @@
-"""Any Hugging Face causal language model as what a learner needs of it: hidden states, and a plain linear head on the trained tokens.
+"""A Hugging Face causal language model of any family in the form that a learner needs: hidden states, and a plain linear head on the
+trained tokens.
 
-How evenly a mixture of experts shares its tokens out, as transformers counts it: over all tokens and layers of an optimizer step.
+The balance of a mixture of experts is computed as in transformers, over all tokens and layers of an optimizer step.
 
 The term is experts * sum over experts of f P, where f is the share of tokens (times layers) that chose an expert and P its mean
 probability. f has no gradient and is of the whole step, so it is counted in a pass of its own first; then each piece of the step adds its
@@ -33,7 +34,7 @@ from aha.protocols import Outputs
 
 @dataclass(frozen=True)
 class Routing:
-    """`coefficient` of the term in the loss; `experts`, of which each token goes to `chosen`."""
+    """The balancing term of a mixture of experts: its `coefficient` in the loss; `experts`, of which each token goes to `chosen`."""
 
     coefficient: float
     experts: int
@@ -41,7 +42,8 @@ class Routing:
 
     @classmethod
     def of(cls, config: PretrainedConfig) -> Self | None:
-        """What a model's configuration asks for; None where it has no experts, or its loss no such term (`output_router_logits`)."""
+        """Return the routing in a model's configuration; None if it has no experts, or its loss has no such term
+        (`output_router_logits`)."""
         settings: dict[str, Any] = config.get_text_config().to_dict()
         coefficient = settings.get("router_aux_loss_coef") or 0.0
         experts = settings.get("num_experts") or settings.get("num_local_experts")
@@ -50,7 +52,7 @@ class Routing:
         return cls(coefficient, experts, settings["num_experts_per_tok"])
 
     def counts(self, logits: Sequence[Tensor], real_N: Tensor) -> Tensor:
-        """Return [experts + 1]: how often each expert was chosen, and how many tokens (times layers) there were."""
+        """Return [experts + 1]: the number of times that each expert was chosen, and the number of tokens (times layers)."""
         total = torch.zeros(self.experts + 1, dtype=torch.float64, device=real_N.device)
         for logits_NE in logits:
             chosen_NK = logits_NE[real_N].topk(self.chosen, dim=-1).indices
@@ -59,7 +61,7 @@ class Routing:
         return total
 
     def term(self, logits: Sequence[Tensor], real_N: Tensor, counts: Tensor) -> Tensor:
-        """Return these tokens' part of coefficient * the term of the step that `counts` were counted in."""
+        """Return these tokens' part of coefficient * the term of the step in which `counts` were counted."""
         probability_E = sum(torch.softmax(logits_NE.float(), -1)[real_N].sum(0) for logits_NE in logits)
         share_E = (counts[:-1] / counts[-1]).to(torch.float32)
         return self.coefficient * self.experts * (share_E * probability_E).sum() / counts[-1].to(torch.float32)
@@ -69,8 +71,8 @@ PROBE = ((2, 3, 5, 7, 11, 13), (17, 19, 23))
 
 
 class _Seen(NamedTuple):
-    """What the decoder made of a batch: [M, D] where each trained token is predicted, the routers' logits of each layer [N, experts] (none
-    where there is no routing), and which of these N are tokens and no padding."""
+    """The decoder's output on a batch: [M, D] where each trained token is predicted, the routers' logits of each layer [N, experts] (empty
+    without routing), and a mask of the N that are tokens and not padding."""
 
     hidden_MD: Tensor
     router_logits: Sequence[Tensor]
@@ -79,10 +81,10 @@ class _Seen(NamedTuple):
 
 @dataclass(frozen=True)
 class Causal:
-    """A model taken apart at its head: logits = cap(scale * (hidden @ head.weight.T + head.bias)); `dtype` is that of the products.
+    """A model split at its head: logits = cap(scale * (hidden @ head.weight.T + head.bias)); `dtype` is the type of the products.
 
-    `packs`: rows may lie side by side in one sequence without one seeing another. `shares_prompts`: rows may go on from one prompt there.
-    `routing`: of a mixture of experts whose loss has a term for it (it counts every token of a prompt each time, so that is not shared)."""
+    `packs`: rows may be packed in one sequence without seeing each other. `shares_prompts`: packed rows may continue one prompt. `routing`:
+    of a mixture of experts whose loss has a term for it (it counts every token of a prompt each time, so prompts are not shared)."""
 
     model: PreTrainedModel
     decoder: nn.Module
@@ -96,7 +98,7 @@ class Causal:
 
     @classmethod
     def of(cls, model: PreTrainedModel, dtype: torch.dtype) -> Self:
-        """The model's parts, compared with the model's own logits on a few tokens; BadInput where they are not all there is."""
+        """Return the model's parts, checked against the model's own logits on a few tokens; BadInput if they are not the whole model."""
         decoder, head = model.get_decoder(), model.get_output_embeddings()
         if not isinstance(head, nn.Linear):
             raise BadInput(_refusal(model, f"its head is {type(head).__name__}, which is no plain linear layer on a decoder"))
@@ -112,7 +114,7 @@ class Causal:
         return self.head.weight.device
 
     def frozen(self) -> Self:
-        """A copy that does not learn; its linear layers are kept in `dtype`, to which every product would round them anyway."""
+        """Return a copy that does not learn; its linear layers are kept in `dtype`, to which every product would round them anyway."""
         model = copy.deepcopy(self.model).requires_grad_(False)
         embedding_VD = model.get_input_embeddings().weight
         for module in model.modules():
@@ -121,13 +123,13 @@ class Causal:
         return replace(self, model=model, decoder=model.get_decoder(), head=cast(nn.Linear, model.get_output_embeddings()))
 
     def logprobs(self, batch: Batch, *, accumulate: bool = False) -> tuple[Tensor, Tensor]:
-        """The log-probability of each trained token, and the entropy where it was drawn. `batch` lies on the CPU; `accumulate`: see
+        """Return the log-probability of each trained token, and the entropy where it was drawn. `batch` is on the CPU; `accumulate`: see
         `token_logprobs`."""
         return self._logprobs(batch, self._read(batch).hidden_MD, accumulate)
 
     def tensors(self, batch: Batch, *, accumulate: bool, counts: Tensor | None = None) -> tuple[Tensor, ...]:
-        """What a loss looks at, with the way back to the weights; `accumulate` as in `logprobs`. With `counts` of the whole step, a third
-        tensor is what this batch adds to the loss for the routing of its tokens."""
+        """Return the inputs of a loss, with gradients; `accumulate` as in `logprobs`. With `counts` of the whole step, a third tensor is
+        the term that this batch adds to the loss for the routing of its tokens."""
         seen = self._read(batch)
         outputs = self._logprobs(batch, seen.hidden_MD, accumulate)
         if self.routing is None or counts is None:
@@ -141,11 +143,11 @@ class Causal:
         return self.routing.counts(seen.router_logits, seen.real_N)
 
     def outputs(self, tensors: tuple[Tensor, ...]) -> Outputs:
-        """Those tensors with their names."""
+        """Return the tensors as named outputs."""
         return Outputs(*tensors[:2])
 
     def numbers(self, batch: Batch) -> Tensor:
-        """[M], what each trained token comes to."""
+        """Return [M], the number of each trained token."""
         return self.logprobs(batch)[0]
 
     def _logprobs(self, batch: Batch, hidden_MD: Tensor, accumulate: bool) -> tuple[Tensor, Tensor]:
@@ -162,7 +164,7 @@ class Causal:
         return (self._packed if batch.packed and self.packs else self._side_by_side)(batch)
 
     def _side_by_side(self, batch: Batch) -> _Seen:
-        """Rows padded to the longest, whose end is left out where nothing looks at it."""
+        """Read the rows padded to the longest, without the end that no trained token needs."""
         width = int(batch.length_R.max() if self.routing else batch.column_M.max())
         tokens_RT, real_RT = _padded(batch, width)
         read = self._decode(tokens_RT.to(self.device))
@@ -171,7 +173,7 @@ class Causal:
         return _Seen(hidden_MD, getattr(read, "router_logits", None) or (), real_RT.flatten().to(self.device))
 
     def _packed(self, batch: Batch) -> _Seen:
-        """The same, rows in one sequence without padding."""
+        """Read the rows in one sequence without padding."""
         tokens_N = batch.tokens_N.to(self.device, torch.long)
         with self._autocast():
             read = packed_outputs(self.decoder, tokens_N, PackLayout.of(batch.length_R.tolist(), self.device), **self._more)
@@ -179,14 +181,15 @@ class Causal:
         return _Seen(hidden_MD, getattr(read, "router_logits", None) or (), torch.ones_like(tokens_N, dtype=torch.bool))
 
     def _after_shared_prompts(self, batch: PolicyBatch) -> _Seen:
-        """The same, a prompt once for the rows of its group side by side; where it ends, the first token of each reply is predicted."""
+        """Read a packed batch with each prompt once for the adjacent rows of its group; the prompt's end predicts the first token of each
+        reply."""
         first_R = torch.ones(batch.R, dtype=torch.bool)
         first_R[1:] = batch.group_R[1:] != batch.group_R[:-1]
         prompt_R, start_R = batch.prompt_R, batch.length_R.cumsum(0) - batch.length_R
         kept_N = first_R[batch.row_N] | (batch.column_N >= prompt_R[batch.row_N])
         place_N = kept_N.cumsum(0) - 1
         before_M = batch.trained_N.nonzero().squeeze(1) - 1
-        base_M = start_R[first_R][first_R.cumsum(0) - 1][batch.row_M]  # where the row begins that holds the prompt
+        base_M = start_R[first_R][first_R.cumsum(0) - 1][batch.row_M]  # the beginning of the row with the prompt
         before_M = torch.where(kept_N[before_M], before_M, base_M + batch.column_M - 1)
         prompts = torch.where(first_R, 0, prompt_R)
         layout = PackLayout.of((batch.length_R - prompts).tolist(), self.device, prompts.tolist())
@@ -195,7 +198,7 @@ class Causal:
         return _Seen(hidden_ND.index_select(0, place_N[before_M].to(self.device)), (), kept_N[kept_N])
 
     def hidden(self, tokens_RT: Tensor) -> Tensor:
-        """[R, T, D] before the head. Padding stands on the right: no position before it looks at it, so it needs no mask."""
+        """Return [R, T, D] before the head. Padding is on the right: no position before it attends to it, so it needs no mask."""
         return cast(Tensor, self._decode(tokens_RT).last_hidden_state)
 
     def _decode(self, tokens_RT: Tensor) -> Any:
@@ -229,7 +232,7 @@ class Causal:
 
     @torch.inference_mode()
     def _keeps_apart(self) -> bool:
-        """Whether two packed rows are what each is alone, as measured by how far they are from that where one follows the other."""
+        """Return True if two packed rows give what each gives alone, relative to the difference when one follows the other."""
         rows = [torch.tensor(row, device=self.device) % self.head.out_features for row in PROBE]
         exact = self._exact()
         alone_ND = torch.cat([exact.hidden(row[None])[0] for row in rows])
@@ -237,14 +240,14 @@ class Causal:
         try:
             with exact._autocast():
                 packed_ND = packed_hidden(self.decoder, torch.cat(rows), PackLayout.of([len(row) for row in rows], self.device))
-        except (TypeError, ValueError, RuntimeError):  # a family that takes neither positions nor a layout
+        except (TypeError, ValueError, RuntimeError):  # a family that does not take positions or a layout
             return False
-        bound = 0.01 if exact.dtype == torch.float32 else 0.1  # what bfloat16 rounds away by itself
+        bound = 0.01 if exact.dtype == torch.float32 else 0.1  # the rounding of bfloat16 alone
         return bool((packed_ND - alone_ND).abs().max() < bound * (following_ND - alone_ND).abs().max())
 
     @torch.inference_mode()
     def _goes_on_from_a_prompt(self) -> bool:
-        """Whether two replies to one prompt are what each is after a prompt of its own, measured like `_keeps_apart`."""
+        """Return True if two replies to one shared prompt give what each gives after its own prompt, measured as in `_keeps_apart`."""
         prompt, *replies = (torch.tensor(row, device=self.device) % self.head.out_features for row in (PROBE[1], PROBE[0], PROBE[1]))
         exact, count = self._exact(), len(prompt)
         alone_ND = torch.cat([exact.hidden(torch.cat([prompt, reply])[None])[0, count:] for reply in replies])
@@ -256,7 +259,7 @@ class Causal:
         return bool((shared_ND - alone_ND).abs().max() < bound * (following_ND - alone_ND).abs().max())
 
     def _exact(self) -> Self:
-        """The same in float32, as far as its weights are: those that rest may be kept in the type of the products."""
+        """Return the model in float32, as far as its weights are: frozen ones may be kept in the type of the products."""
         whole = all(weight.dtype == torch.float32 for weight in self.model.parameters())
         return replace(self, dtype=torch.float32) if whole else self
 
@@ -266,14 +269,14 @@ def _refusal(model: PreTrainedModel, why: str) -> str:
 
 
 def logit_scaling(model: PreTrainedModel) -> tuple[float, float | None]:
-    """(scale, soft cap) of the logits under the names that model families give them; `_check` finds what is missing here."""
+    """Return (scale, soft cap) of the logits under the names that model families use; `_check` notices a missing one."""
     settings: dict[str, Any] = model.config.get_text_config().to_dict()
     scale = (settings.get("logit_scale") or 1.0) * (settings.get("lm_head_multiplier") or 1.0) / (settings.get("logits_scaling") or 1.0)
     return scale, settings.get("final_logit_softcapping")
 
 
 def _padded(batch: Batch, width: int) -> tuple[Tensor, Tensor]:
-    """[R, T] tokens up to `width`, zeros on the right, and where there are tokens."""
+    """Return [R, T] tokens up to `width`, with zeros on the right, and a mask of the tokens."""
     inside_N = batch.column_N < width
     tokens_RT, real_RT = torch.zeros(batch.R, width, dtype=torch.long), torch.zeros(batch.R, width, dtype=torch.bool)
     tokens_RT[batch.row_N[inside_N], batch.column_N[inside_N]] = batch.tokens_N[inside_N].long()
@@ -282,9 +285,11 @@ def _padded(batch: Batch, width: int) -> tuple[Tensor, Tensor]:
 
 
 def still(model: PreTrainedModel, *, checkpointing: bool) -> None:
-    """No dropout, so that the same tokens always get the same log-probabilities; activations recomputed backward if asked.
+    """Turn dropout off, so that the same tokens always get the same log-probabilities; with `checkpointing`, recompute activations
+    backward.
 
-    Hugging Face recomputes only in layers that are in training mode, so these are set alone, their parts staying in evaluation mode."""
+    Hugging Face recomputes only in layers that are in training mode, so only these are set to it, while their parts stay in evaluation
+    mode."""
     model.eval()
     layers = [module for module in model.modules() if isinstance(module, GradientCheckpointingLayer)]
     if checkpointing and not layers:

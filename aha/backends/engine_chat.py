@@ -1,6 +1,6 @@
-"""An engine as a chat: conversations through the model's own template, the thinking shown apart.
+"""An engine as a chat: conversations go through the model's own template, and the thinking is returned apart.
 
-A machine without a model: it says what it was told, so that rewards, templates and evaluations are tried in milliseconds.
+A scripted machine without a model gives prepared replies, so that rewards, templates and evaluations are tried in milliseconds.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ class EngineChat:
             Ask(tuple(self.tokenizer.chat(conversation)), tuple((self.seed + i) * self.samples + j for j in range(self.samples)))
             for i, conversation in enumerate(conversations)
         ]
-        with self._turn:  # an engine does one thing at a time; whoever asks from another thread waits
+        with self._turn:  # an engine does one thing at a time; calls from other threads wait
             for i, completions in self.engine.generate(asks, sampling):
                 in_thought = self.tokenizer.decode(asks[i].prompt).rstrip().endswith(THINK)
                 yield i, [self._reply_of(completion, in_thought) for completion in completions]
 
     def close(self) -> None:
-        """Nothing: the engine ends with whoever opened it."""
+        """Do nothing: the engine's opener closes it."""
 
     def _reply_of(self, completion: Completion, in_thought: bool) -> ChatReply:
         tokens = completion.tokens[:-1] if completion.finished == "stop" else completion.tokens
@@ -54,7 +54,7 @@ END = 256
 
 
 class Bytes:
-    """One token a byte, and one, `<|end|>`, that ends a reply."""
+    """A tokenizer with one token per byte, and one, `<|end|>`, that ends a reply."""
 
     stop: tuple[int, ...] = (END,)
     end = END
@@ -64,16 +64,16 @@ class Bytes:
         return list(text.encode())
 
     def prompt(self, text: str) -> list[int]:
-        """The same: no text begins with anything of its own."""
+        """Return the tokens of the text: none is put before it."""
         return self.encode(text)
 
     def decode(self, tokens: Sequence[int]) -> str:
-        """The text; bytes that are no UTF-8, as where a reply was cut, show as U+FFFD."""
+        """Return the text; bytes that are not UTF-8, as in a cut reply, become U+FFFD."""
         pieces = bytes(token for token in tokens if token < END).decode(errors="replace")
         return pieces + "<|end|>" * sum(token == END for token in tokens)
 
     def chat(self, conversation: Conversation, options: Mapping[str, object] = MappingProxyType({})) -> list[int]:
-        """One line a message, `role: content`, and the header of the assistant's turn; it has no options."""
+        """Return one line per message, `role: content`, and the header of the assistant's turn; there are no options."""
         if unknown := {**dict(conversation.options), **options}:
             raise BadInput(f"the model's chat template knows no option {next(iter(unknown))!r}; it knows none")
         lines = [f"{message.role}: {message.content}\n" for message in conversation.messages]
@@ -81,7 +81,7 @@ class Bytes:
 
 
 class ScriptedEngine:
-    """Replies with `say(prompt, seed)`, cut at `max_tokens` bytes, every token certain (log-probability 0)."""
+    """An engine that replies with `say(prompt, seed)`, cut at `max_tokens` bytes, with log-probability 0 for every token."""
 
     def __init__(self, say: Say, tokenizer: Bytes | None = None) -> None:
         self.say = say
@@ -89,13 +89,13 @@ class ScriptedEngine:
         self.version = 0
 
     def generate(self, asks: Sequence[Ask], sampling: Sampling) -> Iterator[tuple[int, list[Completion]]]:
-        """Groups in the order of the asks."""
+        """Yield groups in the order of the asks."""
         for index, ask in enumerate(asks):
             prompt = self.tokenizer.decode(ask.prompt)
             yield index, [self._complete(self.say(prompt, seed), sampling.max_tokens) for seed in ask.seeds]
 
     def load(self, weights: Weights, version: int) -> None:
-        """Changes nothing that is said; completions carry the new version."""
+        """Set the version of completions; the replies do not change."""
         self.version = version
 
     def _complete(self, text: str, max_tokens: int) -> Completion:
@@ -106,7 +106,7 @@ class ScriptedEngine:
 
 @dataclass(frozen=True)
 class ScriptedBackend:
-    """Opens engines that reply with `script(model, prompt, seed)`. Nothing on it learns."""
+    """A backend of engines that reply with `script(model, prompt, seed)`. It has no learners."""
 
     script: Script
 
@@ -123,7 +123,7 @@ class ScriptedBackend:
         raise BadInput(f"{model}: the scripted backend says what it was told and cannot learn; use a model on the local backend")
 
     def with_adapter(self, adaptation: Adaptation) -> ScriptedBackend:
-        """The same: nothing here has positions or learns."""
+        """Return the same backend: it has no positions and no learners."""
         return self
 
     def scorer(self, model: str) -> Scorer:

@@ -1,6 +1,6 @@
-"""Loading Hugging Face models and tokenizers: safetensors only, no remote code, an error a person can act on.
+"""Hugging Face models and tokenizers: safetensors only, no remote code, clear errors.
 
-A Hugging Face tokenizer behind the seam: its files looked at before it is made, and its ids compared with the model's.
+A Hugging Face tokenizer behind the protocol: its files are checked before it is made, and its ids are compared with the model's.
 """
 
 from __future__ import annotations
@@ -37,17 +37,18 @@ REPLY = Message("assistant", "ok")
 NO_OPTIONS: Mapping[str, object] = MappingProxyType({})
 TEMPLATE_INPUTS = frozenset(
     {"messages", "tools", "documents", "add_generation_prompt"}
-)  # what a chat template reads that is no option of it
+)  # inputs of every chat template, which are not options
 WHOLE_TOKENIZER = "tokenizer.json"
 VOCABULARIES = (WHOLE_TOKENIZER, "*.model", "vocab.*", "*.tiktoken", "tekken.json")
 OBJECTS = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
 ANY_TEXT = "a"
-LONGEST_TOKEN = 1_024  # letters: a reply is at most so many times as long as its tokens
+LONGEST_TOKEN = 1_024  # letters of a token at most, which bounds the length of a reply
 
 
 @dataclass(frozen=True)
 class HFTokenizer:
-    """`size`: how many tokens the model has an embedding for, where that is known; `why`: what limits `context` beyond the positions."""
+    """A Hugging Face tokenizer. `size`: the number of tokens in the model's embedding, if known; `why`: the reason why `context` is below
+    the number of positions."""
 
     inner: Any
     stop: tuple[int, ...]
@@ -57,7 +58,7 @@ class HFTokenizer:
 
     @cached_property
     def end(self) -> int:
-        """What closes the assistant's turn in the chat template, where that stops; else the tokenizer's own end token."""
+        """The token that closes the assistant's turn in the chat template, if it is a stop token; else the tokenizer's own end token."""
         question = (Message("user", "?"),)
         texts = (self._render(Conversation(turns), {}) if self.template else "" for turns in (question, (*question, REPLY)))
         before, after = (self.encode(text) for text in texts)
@@ -74,12 +75,12 @@ class HFTokenizer:
 
     @cached_property
     def options(self) -> frozenset[str]:
-        """What the chat template can be told beyond the conversation."""
+        """The names of the chat template's inputs beyond the conversation."""
         return variables(self.template) - TEMPLATE_INPUTS - self._special.keys() if self.template else frozenset()
 
     @cached_property
     def begin(self) -> tuple[int, ...]:
-        """What the tokenizer puts before plain text, as its model was trained: mostly one token or none."""
+        """The tokens that the tokenizer puts before plain text, as in its model's training: mostly one token or none."""
         bare, whole = self._tokens(ANY_TEXT), self._tokens(ANY_TEXT, add_special_tokens=True)
         starts = (place for place in range(len(whole)) if whole[place : place + len(bare)] == bare)
         return tuple(self._check(whole[: next(starts, 0)]))
@@ -89,7 +90,7 @@ class HFTokenizer:
         return {name: str(token) for name, token in self.inner.special_tokens_map.items()}
 
     def encode(self, text: str) -> list[int]:
-        """BadInput for a token that the model does not have."""
+        """Return the tokens of a text. BadInput for a token that the model does not have."""
         return self._check(self._tokens(text))
 
     def _check(self, tokens: list[int]) -> list[int]:
@@ -99,7 +100,7 @@ class HFTokenizer:
         return tokens
 
     def prompt(self, text: str) -> list[int]:
-        """A text that has those tokens before it already is given them no second time."""
+        """Return the tokens of a prompt; a text that already begins with the initial tokens does not get them twice."""
         tokens, begin = self.encode(text), list(self.begin)
         return tokens if tokens[: len(begin)] == begin else begin + tokens
 
@@ -110,7 +111,7 @@ class HFTokenizer:
         return self.encode(self.chat_text(conversation, options))
 
     def chat_text(self, conversation: Conversation, options: Mapping[str, object] = NO_OPTIONS) -> str:
-        """The conversation as the chat template writes it, with the header of the assistant's next turn."""
+        """Return the conversation as the chat template writes it, with the header of the assistant's next turn."""
         if not self.template:
             raise BadInput("the tokenizer has no chat template: it belongs to a base model; use the r1-zero template, or an instruct model")
         options = {**dict(conversation.options), **options}
@@ -124,8 +125,8 @@ class HFTokenizer:
         return text
 
     def _render(self, conversation: Conversation, options: Mapping[str, object]) -> str:
-        """Return what the template writes. Those of models that see take a content as a list of parts: where one writes nothing of a
-        text, or fails at it, it is given such a list."""
+        """Return the template's output. Templates of vision models take a content as a list of parts: if one drops a text or fails at it,
+        it gets such a list."""
         texts = [message.content for message in conversation.messages]
         text = self._write(conversation, texts, options)
         if isinstance(text, str) and _left_out(conversation, text) is None:
@@ -152,13 +153,13 @@ class HFTokenizer:
 
 
 def _left_out(conversation: Conversation, text: str) -> Message | None:
-    """Return the first message that does not stand in the text; of an assistant's, what follows its thought, which templates drop."""
+    """Return the first message that is missing in the text; of an assistant's, the part after its thought, which templates drop."""
     return next((message for message in conversation.messages if message.content.rpartition(END_THINK)[2].strip() not in text), None)
 
 
 def read_tokenizer(folder: ModelFolder, config: PretrainedConfig) -> HFTokenizer:
-    """Return the tokenizer of a folder; it stops at its end token and at every end token that the generation settings name. BadInput where
-    it is missing, damaged, or of another model."""
+    """Return the tokenizer of a folder; it stops at its end token and at every end token in the generation settings. BadInput if it is
+    missing, damaged, or of another model."""
     inner = _auto_tokenizer(folder, config)
     text = config.get_text_config()
     size = getattr(text, "vocab_size", None)
@@ -189,7 +190,7 @@ def _auto_tokenizer(folder: ModelFolder, config: PretrainedConfig) -> Any:
             raise BadInput(f"{folder.path / name}: chat_template is neither a template nor a list of named ones")
     for path in folder.path.glob("*.jinja"):
         folder.file(path.name, LARGEST_JSON)
-    if folder.has(WHOLE_TOKENIZER) and folder.path != TINY:  # ours, looked at before it was packed
+    if folder.has(WHOLE_TOKENIZER) and folder.path != TINY:  # our own was checked before it was packed
         check_tokenizer(folder.path / WHOLE_TOKENIZER)
     settings = folder.document(OBJECTS[0]) if folder.has(OBJECTS[0]) else {}
     if "tokenizer.json" not in files and "auto_map" in settings:
@@ -206,7 +207,7 @@ def _auto_tokenizer(folder: ModelFolder, config: PretrainedConfig) -> Any:
 
 
 def _templates(value: object) -> bool:
-    """Whether this is a chat template in one of its three forms, or none."""
+    """Return True if the value is a chat template in one of its three forms, or None."""
     match value:
         case dict():
             return all(isinstance(template, str) for template in value.values())
@@ -216,7 +217,7 @@ def _templates(value: object) -> bool:
 
 
 def _try(folder: ModelFolder, tokenizer: HFTokenizer) -> None:
-    """One text there and back: a vocabulary that is damaged, or another model's, shows before there is anything to lose."""
+    """Encode and decode one text, so that a damaged vocabulary, or another model's, is noticed at once."""
     inner, size = tokenizer.inner, tokenizer.size
     with errors_at(f"{folder.path}: the tokenizer cannot be used"):
         pieces = inner.get_vocab()
@@ -233,7 +234,7 @@ def _try(folder: ModelFolder, tokenizer: HFTokenizer) -> None:
 
 
 def generation_stops(folder: ModelFolder) -> list[int]:
-    """Return the end tokens that generation_config.json names. BadInput where it is damaged."""
+    """Return the end tokens in generation_config.json. BadInput if it is damaged."""
     if not folder.has(GENERATION):
         return []
     end_ids = folder.document(GENERATION).get("eos_token_id")
@@ -243,24 +244,24 @@ def generation_stops(folder: ModelFolder) -> list[int]:
     return stops
 
 
-MICRO_TOKENS = {"cuda": 16_384}  # of other devices 1,024: more than fits in a cache costs memory and gains nothing
+MICRO_TOKENS = {"cuda": 16_384}  # 1,024 on other devices: more does not fit the processor's cache and gains nothing
 PROBE = (2, 3, 5, 7, 11, 13)
 
-logging.disable_progress_bar()  # the bars of libraries would tear our own lines
+logging.disable_progress_bar()  # the libraries' progress bars would break our own lines
 
 
 def load_config(model: str) -> Any:
-    """The model's configuration; BadInput where there is no such folder and no such name on a hub that can be reached."""
+    """Return the model's configuration; BadInput if there is no such folder and no such name on a reachable hub."""
     return read_config(model_folder(model))
 
 
 def load_model(
     model: str, device: torch.device, dtype: torch.dtype, *, plain_attention: bool = False, positions: int | None = None
 ) -> PreTrainedModel:
-    """The causal language model in evaluation mode, looked at before anything is computed with it. BadInput where it is not there, is no
-    causal model, has no safetensors or is damaged.
+    """Return the causal language model in evaluation mode, checked before any computation. BadInput if it is missing, not a causal model,
+    without safetensors, or damaged.
 
-    `plain_attention` multiplies matrices where PyTorch would take a fused kernel. `positions`: see `with_positions`."""
+    `plain_attention` multiplies matrices where PyTorch would use a fused kernel. `positions`: see `with_positions`."""
     folder = model_folder(model)
     config = with_positions(read_config(folder), positions)
     kind = causal_class(config)
@@ -271,7 +272,7 @@ def load_model(
 
 @torch.inference_mode()
 def _probe(model: PreTrainedModel, folder: ModelFolder) -> None:
-    """A configuration may be wrong where no shape shows it: BadInput where the model computes nothing, or numbers that are none."""
+    """Raise BadInput if the model computes nothing, or NaN: a configuration may be wrong in ways that no shape shows."""
     tokens_RT = torch.tensor([PROBE], device=model.device) % model.config.get_text_config().vocab_size
     with quietly(), errors_at(f"{folder.path}: cannot compute"):
         logits_RTV: Tensor = model(input_ids=tokens_RT, use_cache=False).logits
@@ -282,10 +283,10 @@ def _probe(model: PreTrainedModel, folder: ModelFolder) -> None:
 
 
 def with_positions(config: Any, positions: int | None) -> Any:
-    """The same configuration with so many positions, what turns a position into an angle being as it was (None: nothing changes).
+    """Return the configuration with so many positions and unchanged rotary angles (None: nothing changes).
 
-    So the paper's students were made: Qwen2.5-Math knows 4,096 positions and its student 131,072, at the same rope_theta. BadInput where
-    positions are a table of weights, where the angles depend on their number, or where the model knows more already."""
+    The paper's students were made so: Qwen2.5-Math knows 4,096 positions and its student 131,072, at the same rope_theta. BadInput if
+    positions are a table of weights, if the angles depend on their number, or if the model knows more already."""
     if positions is None:
         return config
     text, kind = config.get_text_config(), config.model_type
@@ -304,7 +305,7 @@ def with_positions(config: Any, positions: int | None) -> Any:
 
 
 def load_tokenizer(model: str, positions: int | None = None) -> HFTokenizer:
-    """The tokenizer of a model, looked at before it is used; see `read_tokenizer`. `positions`: see `with_positions`."""
+    """Return the tokenizer of a model, checked before use; see `read_tokenizer`. `positions`: see `with_positions`."""
     folder = model_folder(model)
     return read_tokenizer(folder, with_positions(read_config(folder), positions))
 
@@ -358,17 +359,17 @@ class KeptWeights(StreamedWeights):
 
 
 def torch_dtype(dtype: DType) -> torch.dtype:
-    """The type that a setting names."""
+    """Return the torch type of a setting."""
     return {"float32": torch.float32, "bfloat16": torch.bfloat16}[dtype]
 
 
 def micro_tokens_of(compute: Compute) -> int:
-    """The most tokens of one pass, as `compute` says, or as suits the device."""
+    """Return the most tokens of one pass: `compute`'s, or the device's default."""
     return compute.micro_tokens or MICRO_TOKENS.get(pick_device(compute.device).type, 1_024)
 
 
 def pick_device(device: str) -> torch.device:
-    """ "auto" is the first CUDA device where there is one, else the CPU."""
+    """Return the device of a setting; "auto" is the first CUDA device if there is one, else the CPU."""
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if device.startswith("cuda") and not torch.cuda.is_available():

@@ -1,6 +1,6 @@
-"""One process on one machine: torch on its CPU or its GPU.
+"""The local backend: one process on one machine, with torch on its CPU or its GPU.
 
-What this machine reaches: a matrix product, a copy and a small operation, a few tenths of a second in all.
+The speed of this machine is measured by a matrix product, a copy and a small operation, in a few tenths of a second.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class LocalBackend:
         return load_tokenizer(model, self.adaptation.max_positions)
 
     def engine(self, model: str) -> Engine:
-        """Samples in `compute.dtype`: its copy of the weights is half as large in bfloat16."""
+        """Open an engine that samples in `compute.dtype`: its copy of the weights is half as large in bfloat16."""
         if self.compute.engine == "vllm":
             from aha.backends.vllm_engine import VllmEngine
 
@@ -56,7 +56,7 @@ class LocalBackend:
         return open_engine(model, self.compute, self.adaptation.max_positions)
 
     def chat(self, model: str, options: ChatOptions = ASK_ONCE) -> Chat:
-        """A server where `model` is its address, as `http://host:port/v1#name-of-the-model`; else the model itself."""
+        """Open a chat: with a server if `model` is its address, as `http://host:port/v1#name-of-the-model`; else with the model itself."""
         if not is_endpoint(model):
             return EngineChat(self.engine(model), load_tokenizer(model), options.seed or 0, options.samples)
         try:
@@ -66,11 +66,11 @@ class LocalBackend:
         return open_chat(model, options)
 
     def learner(self, model: str, optim: Adam, *, reference: bool, head: Head = "lm") -> Learner:
-        """Trains in float32, computing in `compute.dtype`. What it saves loads with its tokenizer."""
+        """Open a learner that trains in float32, computing in `compute.dtype`. It saves the model with its tokenizer."""
         return self.rank_learner(model, optim, reference, head, ALONE)
 
     def rank_learner(self, model: str, optim: Adam, reference: bool, head: Head, mesh: Mesh) -> TorchLearner:
-        """The learner of one rank of a mesh. Several ranks each read the whole model into the CPU's memory, and keep their part."""
+        """Open the learner of one rank of a mesh. Each of several ranks reads the whole model into the CPU's memory, and keeps its part."""
         beside, device = load_tokenizer(model).inner.save_pretrained, self.device if mesh.size == 1 else torch.device("cpu")
         if head == "score":
             model_with_head = load_score_model(model, device, torch.float32, fresh=True)
@@ -91,13 +91,13 @@ class LocalBackend:
         return replace(self, adaptation=adaptation)
 
     def scorer(self, model: str) -> Scorer:
-        """Scores in `compute.dtype`."""
+        """Open a scorer that computes in `compute.dtype`."""
         module = load_score_model(model, self.device, torch_dtype(self.compute.dtype), fresh=False)
         return TorchScorer(module, load_tokenizer(model), torch_dtype(self.compute.dtype), micro_tokens_of(self.compute))
 
 
 def write_fresh(shape: Mapping[str, Any], folder: Path, seed: int) -> None:
-    """A new model with random weights in Hugging Face format, the same for the same seed: what pretraining starts from."""
+    """Write a new model with random weights in Hugging Face format, the same for the same seed, to start pretraining from."""
     settings = dict(shape)
     config = AutoConfig.for_model(settings.pop("model_type"), **settings)
     with torch.random.fork_rng(devices=[]):
@@ -113,7 +113,8 @@ TRIES = 3
 
 @dataclass(frozen=True)
 class Speed:
-    """`flops` a second by dtype, `bytes_s` read and written by a copy, `launch_s` of an operation on a few numbers."""
+    """The speed of a machine: `flops` per second by dtype, `bytes_s` read and written by a copy, `launch_s` of an operation on a few
+    numbers."""
 
     flops: dict[str, float]
     bytes_s: float
@@ -121,7 +122,7 @@ class Speed:
 
 
 def measure(device: torch.device) -> Speed:
-    """The best of a few tries of each: whatever else the machine does only slows it down."""
+    """Return the best of a few tries of each measurement: other work on the machine only slows it down."""
     flops = {"float32": _products(device, torch.float32), "bfloat16": _products(device, torch.bfloat16)}
     source = torch.ones(COPY_BYTES // 4, device=device)
     target, small = torch.empty_like(source), torch.ones(8, device=device)

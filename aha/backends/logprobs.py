@@ -1,7 +1,7 @@
-"""The log-probability of chosen tokens, straight from hidden states: no tensor of tokens by vocabulary is ever whole.
+"""The log-probability of chosen tokens, computed from hidden states without a full tensor of tokens by vocabulary.
 
-The vocabulary is walked in slices with a running log-sum-exp, and walked again in the backward pass. So every row of the head's
-gradient is written once, by one product over all tokens, and a bfloat16 copy of the head is never larger than a slice.
+The vocabulary is walked in slices with a running log-sum-exp, and walked again in the backward pass. So every row of the head's gradient is
+written once, by one product over all tokens, and a bfloat16 copy of the head is never larger than a slice.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ CHUNK_BYTES = 64 * 2**20
 
 @dataclass(frozen=True)
 class _Head:
-    """The linear head, what is done to its logits before the softmax, and how many columns are looked at in one go."""
+    """The linear head, the changes to its logits before the softmax, and the number of columns in a slice."""
 
     weight_VD: Tensor
     bias_V: Tensor | None
@@ -32,7 +32,7 @@ class _Head:
             yield slice(start, min(start + self.columns, vocabulary))
 
     def logits(self, hidden_MD: Tensor, part: slice, room: Tensor) -> Tensor:
-        """[M, slice] in float32 (float64 for float64), after soft cap and temperature, written into `room`."""
+        """Return [M, slice] in float32 (float64 for float64), after soft cap and temperature, written into `room`."""
         logits_MS = _view(room, len(hidden_MD), part)
         _product(hidden_MD, self.weight_VD[part].to(hidden_MD.dtype).T, logits_MS)
         if self.bias_V is not None:
@@ -42,7 +42,7 @@ class _Head:
         return logits_MS if self.temperature == 1.0 else logits_MS.div_(self.temperature)
 
     def room(self, hidden_MD: Tensor) -> Tensor:
-        """Memory for one slice of logits. Every slice is written into the same: fresh memory costs time, and a heap in pieces grows."""
+        """Return memory for one slice of logits. All slices share it: fresh memory costs time, and the heap fragments and grows."""
         return hidden_MD.new_empty(len(hidden_MD) * self.columns, dtype=_exact(hidden_MD))
 
 
@@ -56,7 +56,7 @@ def _view(room: Tensor, tokens: int, part: slice) -> Tensor:
 
 
 def _product(left: Tensor, right: Tensor, out: Tensor) -> None:
-    """out = left @ right in their own dtype; only CUDA skips the rounding to it before float32."""
+    """Compute out = left @ right in their own dtype; only CUDA can keep the float32 result without rounding to that dtype."""
     if left.dtype == out.dtype:
         torch.mm(left, right, out=out)
     else:
@@ -64,14 +64,14 @@ def _product(left: Tensor, right: Tensor, out: Tensor) -> None:
 
 
 def _at(logits_MS: Tensor, targets_M: Tensor, part: slice) -> tuple[Tensor, Tensor]:
-    """Where each token's target stands in the slice, and 1.0 where it is there at all."""
+    """Return the place of each token's target in the slice, and 1.0 if it is in the slice, else 0.0."""
     inside_M = (targets_M >= part.start) & (targets_M < part.stop)
     index_M1 = (targets_M - part.start).clamp(0, part.stop - part.start - 1)[:, None]
     return index_M1, inside_M.to(logits_MS.dtype)
 
 
 def _whole(logits_MV: Tensor, targets_M: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """(log-probability, entropy, probabilities) where the whole vocabulary fits in one slice."""
+    """Return (log-probability, entropy, probabilities) if the whole vocabulary fits in one slice."""
     logp_MV = torch.log_softmax(logits_MV, dim=-1)
     probability_MV = torch.exp(logp_MV, out=logits_MV)
     entropy_M = -torch.einsum("mv,mv->m", probability_MV, logp_MV)
@@ -79,7 +79,7 @@ def _whole(logits_MV: Tensor, targets_M: Tensor) -> tuple[Tensor, Tensor, Tensor
 
 
 def _by_slices(head: _Head, hidden_MD: Tensor, targets_M: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """(log-probability, entropy, log-sum-exp) slice by slice; sums are kept relative to the largest logit so far."""
+    """Return (log-probability, entropy, log-sum-exp), slice by slice; sums are kept relative to the largest logit so far."""
     room, spare = head.room(hidden_MD), head.room(hidden_MD)
     total_M = hidden_MD.new_zeros(len(hidden_MD), dtype=room.dtype)
     top_M, weighted_M, target_M = torch.full_like(total_M, -torch.inf), torch.zeros_like(total_M), torch.zeros_like(total_M)
@@ -160,9 +160,9 @@ def _add_product(total: Tensor, left: Tensor, right: Tensor) -> None:
 def _logit_gradient(
     head: _Head, hidden_MD: Tensor, targets_M: Tensor, grad_M: Tensor, saved_M: Tensor, part: slice, room: Tensor
 ) -> Tensor:
-    """d loss / d (the head's own output), [M, slice]: (target - probability) * gradient / temperature, through the soft cap.
+    """Return d loss / d (the head's own output), [M, slice]: (target - probability) * gradient / temperature, through the soft cap.
 
-    `saved_M` holds the probabilities [M, V] where one slice was enough, else the log-sum-exp [M] they are made from."""
+    `saved_M` holds the probabilities [M, V] if one slice was enough, else the log-sum-exp [M] from which they are computed."""
     scaled_M1 = (grad_M / head.temperature)[:, None]
     fits = saved_M.dim() == 2
     grad_MS, slope_MS = _view(room, len(hidden_MD), part), None
@@ -190,10 +190,10 @@ def token_logprobs(
     *,
     accumulate: bool = False,
 ) -> tuple[Tensor, Tensor]:
-    """log softmax(cap(hidden @ weight.T + bias) / temperature) at each target, and the entropy, without gradient; both [M] float32.
+    """Return log softmax(cap(hidden @ weight.T + bias) / temperature) at each target, and the entropy, without gradient; both [M] float32.
 
-    Products run in hidden's dtype, all else in float32. `chunk` is the most bytes one slice of logits may take. `accumulate` adds the
-    head's gradient to the `.grad` that is already there, so that no second gradient of the head's size is ever made."""
+    Products run in hidden's dtype, all else in float32. `chunk` is the most bytes of one slice of logits. `accumulate` adds the head's
+    gradient to its existing `.grad`, so that no second gradient of the head's size is ever made."""
     sums = (weight_VD.grad, None if bias_V is None else bias_V.grad) if accumulate else None
     logp_M, entropy_M = _TokenLogprobs.apply(hidden_MD, weight_VD, bias_V, targets_M, temperature, softcap, chunk, sums)
     return logp_M, entropy_M

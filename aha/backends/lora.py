@@ -1,4 +1,4 @@
-"""The learner of low-rank adapters: the model's own weights rest, and an adapter of peft's on its linear layers learns."""
+"""The learner of low-rank adapters: the model's own weights are frozen, and a peft adapter on its linear layers learns."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from aha.types import Lora
 
 ADAPTER = "adapter"  # a folder beside the merged model, in peft's format
 WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
-PREFIX = "base_model.model."  # what peft puts before the names of layers
+PREFIX = "base_model.model."  # peft's prefix of the names of layers
 OF_LAYER, OF_ADAPTER, BASE_WEIGHT = ".base_layer.", ".default.", ".base_layer.weight"
 
 
 class LoraLearner(TorchLearner):
-    """Implements `protocols.Learner`. The model's own weights rest, linear layers in `compute.dtype`; A and B are float32.
+    """Implements `protocols.Learner`. The model's own weights are frozen, linear layers in `compute.dtype`; A and B are float32.
 
-    The reference is the model without the adapter, and from the first reset on the model with a frozen copy of it: no second model is
-    held. `weights` and what `save` writes are merged in float32; beside the merged model `save` writes the adapter for itself."""
+    The reference is the model without the adapter, and from the first reset on the model with a frozen copy of it: no second model is held.
+    `weights` and the model that `save` writes are merged in float32; beside the merged model `save` writes the adapter on its own."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class LoraLearner(TorchLearner):
         self.frozen: dict[str, Tensor] | None = None
 
     def _place(self, model: PreTrainedModel) -> None:
-        """Linear layers that rest are kept in the type of the products, to which each product would round them; all else in float32."""
+        """Keep frozen linear layers in the type of the products, to which each product would round them; all else in float32."""
         embedding_VD = model.get_input_embeddings().weight
         base_ids = {id(layer.get_base_layer().weight) for layer in self.layers.values()} - {id(embedding_VD)}
         for weight in model.parameters():
@@ -68,22 +68,22 @@ class LoraLearner(TorchLearner):
     def numbers(self, share: BatchShare, of: Model) -> Tensor:
         """See `TorchLearner`: the reference is the policy's own model, computing as the reference does."""
         if of == "policy" or not self.compares:
-            return super().numbers(share, of)  # which refuses where there is no reference
+            return super().numbers(share, of)  # raises if there is no reference
         with self._as_reference():
             return super().numbers(share, "policy")
 
     def reset_reference(self) -> None:
-        """The reference becomes the model with a copy of the adapter; nothing where there is none."""
+        """Make the reference the model with a copy of the adapter; nothing happens without a reference."""
         if self.compares:
             self.frozen = {name: weight.detach().clone() for name, weight in self.parameters.items()}
             self.has_new_reference = True
 
     def weights(self) -> Weights:
-        """Whole weights under the model's own names, the adapter merged into each in float32."""
+        """Return whole weights under the model's own names, with the adapter merged into each in float32."""
         return _MergedWeights(self.policy.model, self.layers)
 
     def save(self, folder: Path) -> None:
-        """See the protocol. The model in the folder is merged, and loads as any other; `adapter` holds the adapter, as peft reads it."""
+        """See the protocol. The model in the folder is merged, and loads like any other; `adapter` holds the adapter in peft's format."""
         weights = {name: weight.float().contiguous() for name, weight in self.weights()}
         self.policy.model.save_pretrained(folder, state_dict=weights)
         if self.beside is not None:
@@ -96,7 +96,7 @@ class LoraLearner(TorchLearner):
         (folder / STATE).write_text(json.dumps(state, indent=1) + "\n", encoding="utf-8")
 
     def load(self, folder: Path) -> None:
-        """See the protocol. The model's own weights are those that this learner was made with."""
+        """See the protocol. The model's own weights remain those that this learner was made with."""
         state: dict[str, Any] = read_document(folder / STATE)
         if self.has_new_reference and not state["reference_moved"]:
             raise BadInput(f"{folder} was saved with the starting model as its reference: load it into a learner that was not yet trained")
@@ -112,7 +112,7 @@ class LoraLearner(TorchLearner):
 
     @contextmanager
     def _as_reference(self) -> Iterator[None]:
-        """The policy's model computes what the reference does."""
+        """Make the policy's model compute the reference in this context."""
         policy = {name: weight.data for name, weight in self.parameters.items()}
         try:
             if self.frozen is None:
@@ -147,7 +147,7 @@ class LoraLearner(TorchLearner):
 
 @dataclass(frozen=True)
 class _MergedWeights(ModuleWeights):
-    """The weights of a model with adapters, each merged into its layer as it is asked for."""
+    """The weights of a model with adapters, each merged into its layer when it is read."""
 
     layers: dict[str, Any]
 
@@ -162,7 +162,7 @@ class _MergedWeights(ModuleWeights):
 
 
 def _inject(model: PreTrainedModel, lora: Lora) -> LoraConfig:
-    """Put adapters on the model's layers, the same numbers every time. BadInput where it has none of those layers."""
+    """Put adapters on the model's layers, with the same numbers every time. BadInput if it has none of those layers."""
     head = model.get_output_embeddings()
     linear = [name for name, module in model.named_modules() if isinstance(module, nn.Linear) and module is not head]
     chosen = [name for name in linear if not lora.targets or name.rpartition(".")[2] in lora.targets]

@@ -1,11 +1,10 @@
-"""The devices that one learner's weights are divided over: FSDP2, and the few collectives that a learner needs beside it.
+"""The devices over which one learner's weights are divided by FSDP2, and the few collectives that a learner needs.
 
-One device is a mesh of one: nothing is divided and nothing is sent.
+One device is a mesh of one: nothing is divided or sent.
 
-Tensors of a learner in safetensors files: one file of a learner on one device, one a rank of a learner on several.
-
-Each rank writes whole tensors, about as many bytes as the others, so that any number of ranks reads them again, each its own rows, and the
-weights stay a Hugging Face model that anything reads.
+A learner's tensors are in safetensors files: one file for one device, one per rank for several. Each rank writes whole tensors, about as
+many bytes as the others, so that any number of ranks can read them, each its own rows, and the weights are an ordinary Hugging Face
+model.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ T = TypeVar("T", bound="tuple[Tensor, ...] | Tensor")
 
 @dataclass(frozen=True)
 class Mesh:
-    """`size` ranks, of which this process is `rank`, each with one device. `devices` is None for a mesh of one."""
+    """A mesh of `size` ranks, of which this process is `rank`, each with one device. `devices` is None for a mesh of one."""
 
     rank: int = 0
     size: int = 1
@@ -45,7 +44,7 @@ class Mesh:
 
     @classmethod
     def of_group(cls, device: torch.device) -> Mesh:
-        """The mesh of all processes of the default process group, which stands already."""
+        """Return the mesh of all processes of the default process group, which must exist."""
         size = dist.get_world_size()
         return cls(dist.get_rank(), size, init_device_mesh(device.type, (size,)) if size > 1 else None)
 
@@ -58,7 +57,7 @@ class Mesh:
         return [float(value) for value in total.tolist()]
 
     def add_up(self, tensor: Tensor) -> Tensor:
-        """Return the sum over all ranks of a tensor that each has, in its place."""
+        """Sum a tensor over all ranks in place, and return it."""
         if self.devices is not None:
             dist.all_reduce(tensor, group=self.devices.get_group())
         return tensor
@@ -68,7 +67,7 @@ class Mesh:
         self.sum([0.0])
 
     def whole(self, local: Tensor, shape: torch.Size, owner: int) -> Tensor | None:
-        """Return, on `owner` alone, the tensor of which each rank holds its rows (a scalar: as every rank has it)."""
+        """Return, on `owner` only, the tensor of which each rank holds its rows (a scalar is the same on every rank)."""
         if self.devices is None:
             return local
         if not shape:
@@ -81,7 +80,7 @@ class Mesh:
         return None if parts is None else torch.cat(parts)[: shape[0]]
 
     def rows(self, shape: torch.Size, rank: int | None = None) -> tuple[int, int]:
-        """Return the first row of a tensor that a rank holds (None: this one), and the one after its last."""
+        """Return the first row of a tensor that a rank holds (None: this rank), and the one after its last."""
         most = -(-shape[0] // self.size)
         start = min(shape[0], most * (self.rank if rank is None else rank))
         return start, min(shape[0], start + most)
@@ -97,22 +96,21 @@ ALONE = Mesh()
 
 
 class Root(nn.Module):
-    """What the ranks call: whatever is computed with a model's weights is computed within its `forward`, where all of them are whole that
-    stand outside of a layer."""
+    """The module that all ranks call: computing within its `forward` ensures that the weights outside of the layers are gathered."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.model = model
 
     def forward(self, compute: Callable[[], T]) -> T:
-        """Return what the call returns, a tensor or a tuple of tensors, none of them a view of another: FSDP hooks onto each."""
+        """Return the call's result, a tensor or a tuple of tensors, none of them a view of another: FSDP puts a hook on each."""
         outputs = compute()
         return outputs.clone() if isinstance(outputs, Tensor) else tuple(tensor.clone() for tensor in outputs)  # type: ignore[return-value]
 
 
 def shard_model(model: PreTrainedModel, mesh: Mesh, dtype: torch.dtype) -> Callable[[Callable[[], T]], T]:
-    """Divide the weights over the ranks, layer by layer, and return how to compute with them. Sums of gradients are float32; products are
-    in `dtype`, in which layers are gathered. A mesh of one leaves the model as it is."""
+    """Divide the weights over the ranks, layer by layer, and return the function that computes with them. Gradients are summed in float32;
+    layers are gathered in `dtype`, the type of products. A mesh of one leaves the model unchanged."""
     if mesh.devices is None:
         return lambda compute: compute()
     policy = MixedPrecisionPolicy(
@@ -125,7 +123,7 @@ def shard_model(model: PreTrainedModel, mesh: Mesh, dtype: torch.dtype) -> Calla
     fully_shard(root, **settings)
     for module in root.modules():
         if isinstance(module, FSDPModule):
-            module.set_gradient_divide_factor(1.0)  # a sum: weights carry the normaliser over all ranks
+            module.set_gradient_divide_factor(1.0)  # a sum: the token weights are already normalised over all ranks
             module.set_force_sum_reduction_for_comms(True)
     return cast(Callable[[Callable[[], T]], T], root)
 
@@ -139,12 +137,12 @@ Parts = Mapping[str, tuple[Tensor, torch.Size]]  # this rank's rows of each tens
 
 
 def write_tensors(folder: Path, stem: str, parts: Parts, mesh: Mesh) -> None:
-    """Write the tensors into `stem`.safetensors, or of several ranks into one file a rank."""
+    """Write the tensors into `stem`.safetensors, or for several ranks into one file per rank."""
     save_file({name: tensor.contiguous() for name, tensor in _own_tensors(parts, mesh).items()}, folder / _file(stem, mesh))
 
 
 def write_model(model: PreTrainedModel, folder: Path, mesh: Mesh) -> None:
-    """Write the weights in Hugging Face's format, under the names that its own files have."""
+    """Write the weights in Hugging Face's format, under their standard names."""
     if mesh.size == 1:
         model.save_pretrained(folder)
         return
@@ -170,7 +168,7 @@ def _write_index(folder: Path, mesh: Mesh) -> None:
 
 
 class TensorFiles:
-    """The files of one stem in a folder, open, however many ranks wrote them. BadInput where one of them is missing."""
+    """The open files of one stem in a folder, written by any number of ranks. BadInput if one of them is missing."""
 
     def __init__(self, folder: Path, stem: str, ranks: int | None = None) -> None:
         paths = sorted(folder.glob(f"{stem}.safetensors")) or sorted(folder.glob(f"{stem}-*-of-*.safetensors"))
@@ -189,7 +187,7 @@ class TensorFiles:
                 self.file_of[name], self._handles[name] = path, handle
 
     def has(self, name: str) -> bool:
-        """Return whether a tensor of this name is there."""
+        """Return True if there is a tensor of this name."""
         return name in self.file_of
 
     def slices(self) -> dict[str, Any]:
@@ -197,7 +195,7 @@ class TensorFiles:
         return {name: handle.get_slice(name) for name, handle in self._handles.items()}
 
     def read(self, name: str, rows: slice) -> Tensor:
-        """Return some rows of a tensor; a scalar whole."""
+        """Return some rows of a tensor; a scalar as a whole."""
         part = self._handles[name].get_slice(name)
         tensor: Tensor = part[rows] if part.get_shape() else self._handles[name].get_tensor(name)
         return tensor
@@ -208,7 +206,7 @@ def _file(stem: str, mesh: Mesh) -> str:
 
 
 def _own_tensors(parts: Parts, mesh: Mesh) -> dict[str, Tensor]:
-    """The whole tensors that this rank writes, on the CPU."""
+    """Return the whole tensors that this rank writes, on the CPU."""
     total, before = sum(shape.numel() for _, shape in parts.values()), 0
     tensors = {}
     for name, (tensor, shape) in parts.items():

@@ -1,6 +1,6 @@
-"""Several processes that `torchrun` started: the weights that learn are divided over them, and rank 0 drives.
+"""Processes started by `torchrun`: the trained weights are divided over them, and rank 0 is the driver.
 
-Rank 0 runs the stages: it samples, grades and writes the run. The others own a part of the weights and do what rank 0 tells them.
+Rank 0 runs the stages: it samples, grades and writes the run. The others hold a part of the weights and do what rank 0 tells them.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from aha.backends.wire import (
 from aha.errors import AhaError, BadInput, LostWorker
 from aha.protocols import Adam, Compute, Head, Learner, Weights
 
-COLLECTIVE = timedelta(minutes=30)  # the most that ranks wait for one another within a step
+COLLECTIVE = timedelta(minutes=30)  # the longest wait of ranks for one another within a step
 NEXT_CALL = timedelta(days=7)  # a rank waits for its next call as long as rank 0 lives: `Pulse` looks
 CALLS = ("learn", "numbers", "set_rate", "reset_reference", "save", "load")
 VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
@@ -46,14 +46,14 @@ SIGNS_OF_LOSS = ("gloo", "nccl", "connection", "timed out", "socket")
 
 
 class LearnerRank:
-    """One rank's learner, opened as it is told."""
+    """One rank's learner, opened on request."""
 
     def __init__(self, compute: Compute, mesh: Mesh) -> None:
         self.machine, self.mesh = LocalBackend(compute), mesh
         self.learner: TorchLearner | None = None
 
     def open(self, settings: LearnerSettings) -> LearnerFacts:
-        """Make this rank's learner; the one before is let go of first."""
+        """Make this rank's learner; the previous one is released first."""
         self.learner = None
         machine = self.machine.with_adapter(settings.adaptation)
         self.learner = machine.rank_learner(settings.model, settings.optim, settings.reference, settings.head, self.mesh)
@@ -66,20 +66,20 @@ class LearnerRank:
 
     @property
     def current(self) -> TorchLearner:
-        """The learner of the stage at work."""
+        """The learner of the current stage."""
         assert self.learner is not None, "no learner was opened"
         return self.learner
 
 
 class TorchrunRanks:
-    """Implements `Ranks` on rank 0: calls go to the others as messages, over a group of their own beside the collectives."""
+    """Implements `Ranks` on rank 0: calls are sent to the others as messages, over a group of their own beside the collectives."""
 
     def __init__(self, rank: LearnerRank, group: dist.ProcessGroup) -> None:
         self.rank, self.group = rank, group
 
     @property
     def size(self) -> int:
-        """How many ranks there are, this one included."""
+        """The number of ranks, this one included."""
         return self.rank.mesh.size
 
     def open(self, settings: LearnerSettings) -> LearnerFacts:
@@ -95,7 +95,7 @@ class TorchrunRanks:
         return self._together(lambda: self.rank.call(method, arguments[0]))
 
     def whole_weights(self) -> Iterator[tuple[str, Tensor]]:
-        """Yield the name and the whole tensor of every weight. It has to be gone through, or closed."""
+        """Yield the name and the whole tensor of every weight. The iterator must be exhausted or closed."""
         self._tell("whole_weights", [()] * self.size)
         try:
             yield from gather_on_first(self.rank.current)
@@ -103,11 +103,11 @@ class TorchrunRanks:
             self._replies()
 
     def weights(self) -> Weights:
-        """See `Ranks`: whole one after another, never all at once."""
+        """See `Ranks`: one whole weight after another, never all at once."""
         return _GatheredWeights(self)
 
     def close(self) -> None:
-        """Send every other rank home."""
+        """Tell every other rank to end."""
         self._tell("close", [()] * self.size)
 
     def _tell(self, method: str, arguments: Sequence[tuple[Any, ...]]) -> None:
@@ -117,7 +117,8 @@ class TorchrunRanks:
                 send(messages[rank], rank, self.group)
 
     def _together(self, work: Any) -> list[Any]:
-        """What this rank and then the others return; their replies are read whatever happened here, so that none is left on the way."""
+        """Return the results of this rank and then of the others; their replies are read even after an error here, so that none is left in
+        transit."""
         with loss_as_error("learning"):
             try:
                 result = work()
@@ -144,7 +145,7 @@ class _GatheredWeights(StreamedWeights):
 
 
 def follow(rank: LearnerRank, group: dist.ProcessGroup) -> None:
-    """Do what rank 0 says until it says that all is done."""
+    """Do what rank 0 says until it ends."""
     while True:
         with loss_as_error("waiting for rank 0"):
             message = receive(0, group)
@@ -181,7 +182,7 @@ def _message(method: str, arguments: Sequence[Any]) -> WireMessage:
 
 @contextmanager
 def loss_as_error(activity: str) -> Iterator[None]:
-    """LostWorker where a collective fails because another rank has ended."""
+    """Raise LostWorker if a collective fails because another rank has ended."""
     try:
         yield
     except RuntimeError as error:
@@ -195,12 +196,12 @@ def loss_as_error(activity: str) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Node(LocalBackend):
-    """Rank 0's backend: a local backend whose learners are divided over the ranks that `torchrun` started."""
+    """The backend of rank 0: a local backend whose learners are divided over the ranks that `torchrun` started."""
 
     ranks: TorchrunRanks | None = field(default=None, compare=False, repr=False)
 
     def learner(self, model: str, optim: Adam, *, reference: bool, head: Head = "lm") -> Learner:
-        """Trains on all ranks. One learner at a time: the one before is let go of."""
+        """Open a learner that trains on all ranks. There is one at a time: the previous one is released."""
         assert self.ranks is not None
         if self.ranks.size == 1:
             return super().learner(model, optim, reference=reference, head=head)
@@ -210,7 +211,7 @@ class Node(LocalBackend):
 
 
 class Pulse:
-    """Beats on rank 0 and is felt on the others: a rank that feels none for `limit_s` ends itself, and says so."""
+    """A heartbeat that rank 0 sends and the others receive: a rank without one for `limit_s` seconds ends itself with a message."""
 
     def __init__(self, rank: int, limit_s: float) -> None:
         self._store: Any = dist.distributed_c10d._get_default_store()
@@ -219,7 +220,7 @@ class Pulse:
         self._thread.start()
 
     def stop(self) -> None:
-        """Neither send nor await heartbeats any more."""
+        """Stop sending or awaiting heartbeats."""
         self._over.set()
         self._thread.join(timeout=1.0)
 
@@ -241,7 +242,7 @@ class Pulse:
 
 
 def device_of(compute: Compute) -> torch.device:
-    """Return this rank's device. BadInput where the machine has fewer than ranks."""
+    """Return this rank's device. BadInput if the machine has fewer devices than ranks."""
     local_rank = int(os.environ["LOCAL_RANK"])
     cuda = compute.device.startswith("cuda") or (compute.device == "auto" and torch.cuda.is_available())
     if not cuda:
@@ -257,9 +258,9 @@ def device_of(compute: Compute) -> torch.device:
 
 @contextmanager
 def join_ranks(compute: Compute, settings: Mapping[str, object], stall_s: float) -> Iterator[Node | None]:
-    """Join the processes that torchrun started. Rank 0 is given the backend; another one does its work here and is given None at its end.
+    """Join the processes that torchrun started. Rank 0 gets the backend; another rank does its work here and gets None at its end.
 
-    BadInput where torchrun started nothing, where there are too few GPUs, or where ranks were started with other settings."""
+    BadInput without torchrun, with too few GPUs, or if ranks were started with other settings."""
     if missing := [name for name in VARIABLES if name not in os.environ]:
         raise BadInput(
             f"--hardware node: {missing[0]} is not set: start the command with torchrun, as in "
@@ -291,7 +292,7 @@ def join_ranks(compute: Compute, settings: Mapping[str, object], stall_s: float)
 
 @contextmanager
 def _closing(ranks: TorchrunRanks) -> Iterator[TorchrunRanks]:
-    """Send the other ranks home at the end, unless one of them is lost or nobody knows where they stand."""
+    """End the other ranks at the end, unless one of them is lost or their state is unknown."""
     try:
         yield ranks
     except AhaError as error:
@@ -302,7 +303,7 @@ def _closing(ranks: TorchrunRanks) -> Iterator[TorchrunRanks]:
 
 
 def _compare_settings(mesh: Mesh, settings: Mapping[str, object], group: dist.ProcessGroup) -> None:
-    """BadInput, on every rank, where one was started with other settings than rank 0."""
+    """Raise BadInput, on every rank, if one was started with other settings than rank 0."""
     message = WireMessage({"settings": dict(settings)}, {})
     if mesh.rank:
         send(message, 0, group)
@@ -318,7 +319,7 @@ def _compare_settings(mesh: Mesh, settings: Mapping[str, object], group: dist.Pr
 
 
 def from_json(message: WireMessage) -> dict[str, Any]:
-    """Return the settings as they arrive elsewhere."""
+    """Return the settings in a message."""
     from aha.backends.wire import from_bytes, to_bytes
 
     values: dict[str, Any] = from_bytes(to_bytes(message)).values["settings"]

@@ -1,8 +1,8 @@
-"""Rows side by side in one sequence without padding, and attention that never crosses from one to another.
+"""Packing: rows side by side in one sequence without padding, with attention that never crosses from one to another.
 
-Every layer but attention sees the tokens alone; attention takes rows of like length together, each from its own first token on. So
-neither a mask of tokens by tokens nor a row of padding as long as the longest is ever made. Replies to one prompt need that prompt once:
-the first of them is a whole row, and the others are tails that look at its prompt and at themselves.
+Every layer but attention sees only single tokens; attention takes rows of similar length together, each from its own first token. So
+neither a mask of tokens by tokens nor padding to the longest row is ever made. Replies to one prompt share it: the first of them is a whole
+row, and the others are tails that attend to its prompt and to themselves.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 PACKED = "aha_packed"
 BLOCK = 512  # queries of a tail that are attended together, so that their mask stays small
-LIKE = 0.75  # rows at least this share of the longest are attended together: attention costs at most 1 / 0.75^2 of the least
+LIKE = 0.75  # rows of at least this share of the longest are attended together: attention costs at most 1 / 0.75^2 of the least
 
 
 @dataclass(frozen=True)
 class _Part:
-    """Rows of like length: where their tokens stand in the sequence, and where in [rows, width]."""
+    """Rows of similar length: the positions of their tokens in the sequence, and in [rows, width]."""
 
     rows: int
     width: int
@@ -36,8 +36,8 @@ class _Part:
 
 @dataclass(frozen=True)
 class _Tails:
-    """Tails of like length whose prompts have like lengths too: their own tokens, where the tokens stand that they look at, row after row
-    (`prompt` places for the prompt, then one for each own token), and how many of those places each row's prompt fills."""
+    """Tails of similar length with prompts of similar length: their own tokens; the positions of the tokens that they attend to, row by row
+    (`prompt` places for the prompt, then one for each own token); and the number of prompt places that each row fills."""
 
     own: _Part
     key_P: Tensor
@@ -45,13 +45,13 @@ class _Tails:
     prompt: int
 
     def keys(self, states_1HND: Tensor) -> Tensor:
-        """[rows, heads, prompt + width, D] of the tokens that the tails look at."""
+        """Return [rows, heads, prompt + width, D] of the tokens that the tails attend to."""
         tokens_PHD = states_1HND[0].transpose(0, 1).index_select(0, self.key_P)
         return tokens_PHD.view(self.own.rows, -1, *tokens_PHD.shape[1:]).transpose(1, 2)
 
     def mask(self, start: int, stop: int, window: int | None) -> Tensor:
-        """[rows, 1, stop - start, prompt + stop]: which of the places the own tokens from `start` to `stop` see; one row where prompts
-        are equally long."""
+        """Return [rows, 1, stop - start, prompt + stop], true for the places that the own tokens from `start` to `stop` see; with one row
+        if prompts are equally long."""
         prompt_R11 = (self.prompt_R if (self.prompt_R != self.prompt_R[0]).any() else self.prompt_R[:1])[:, None, None]
         place_T, query_T = torch.arange(self.prompt + stop, device=prompt_R11.device), torch.arange(start, stop, device=prompt_R11.device)
         back_RTT = query_T[:, None] - torch.where(place_T < self.prompt, place_T - prompt_R11, place_T - self.prompt)
@@ -61,8 +61,8 @@ class _Tails:
 
 @dataclass(frozen=True)
 class _Spans:
-    """What kernels for rows of any length want of tails: where the tokens stand that each row looks at, and where those of each row begin
-    among them, the end of the last one included."""
+    """The tails in the form for kernels that take rows of any length: the positions of the tokens that each row attends to, and the start
+    of each row among them, with the end of the last one."""
 
     key_P: Tensor
     start_R: Tensor
@@ -70,8 +70,8 @@ class _Spans:
 
 @dataclass(frozen=True)
 class PackLayout:
-    """How rows lie in a packed sequence of N tokens: the position of each token in its row, and the parts attended together; the first
-    token of each row and the end of the last one, and the longest row's length, as kernels for rows of any length want them."""
+    """The layout of rows in a packed sequence of N tokens: the position of each token in its row, and the parts attended together; and for
+    kernels that take rows of any length, the first token of each row, the end of the last one, and the longest row's length."""
 
     position_N: Tensor
     parts: tuple[_Part, ...]
@@ -83,8 +83,8 @@ class PackLayout:
 
     @classmethod
     def of(cls, lengths: Sequence[int], device: torch.device, prompts: Sequence[int] | None = None) -> Self:
-        """Rows one after another, of so many tokens each. With `prompts`, one number a row: 0 for a row that is whole; for a tail, how
-        many of the first tokens of the last whole row before it stand before its own (`lengths` counts its own alone)."""
+        """Return the layout of rows with these numbers of tokens. `prompts` has one number per row: 0 for a whole row; for a tail, the
+        number of first tokens of the last whole row that come before its own (`lengths` counts its own only)."""
         prompts = [0] * len(lengths) if prompts is None else prompts
         starts, bases = [0], list[int]()
         for row, length in enumerate(lengths):
@@ -107,7 +107,7 @@ class PackLayout:
 
 
 def _alike(lengths: Sequence[int], rows: Iterable[int]) -> list[list[int]]:
-    """Those rows in groups of like length, longest first; empty rows in none."""
+    """Return the given rows in groups of similar length, longest first, without empty rows."""
     groups: list[list[int]] = []
     for row in sorted(rows, key=lambda row: -lengths[row]):
         if groups and lengths[row] >= LIKE * lengths[groups[-1][0]]:
@@ -121,7 +121,7 @@ def _tails(
     rows: Sequence[int], starts: Sequence[int], lengths: Sequence[int], prompts: Sequence[int], bases: Sequence[int], device: torch.device
 ) -> _Tails:
     own, prompt = _part(rows, starts, lengths, device), max(prompts[row] for row in rows)
-    places = [  # what is no token of the row is its last one again: nothing that counts sees it there
+    places = [  # padding repeats the row's last token: no real token attends to it
         torch.cat([
             (bases[row] + torch.arange(prompt)).clamp(max=bases[row] + prompts[row] - 1),
             (starts[row] + torch.arange(own.width)).clamp(max=starts[row] + lengths[row] - 1),
@@ -156,7 +156,7 @@ def attend(
     sliding_window: int | None = None,
     **rest: Any,
 ) -> tuple[Tensor, None]:
-    """PyTorch's attention as Hugging Face calls it; with a layout, of each row by itself, `attention_mask` being of no account then."""
+    """Compute PyTorch's attention as Hugging Face calls it; with a layout, each row attends to itself and `attention_mask` is ignored."""
     if layout is None:
         return sdpa_attention_forward(module, query, key, value, attention_mask, dropout, scaling, **rest)
     if query.is_cuda and query.dtype in (torch.bfloat16, torch.float16):
@@ -180,10 +180,10 @@ def attend(
 
 
 def _of_any_length(query: Tensor, key: Tensor, value: Tensor, scaling: float | None, layout: PackLayout, window: int | None) -> Tensor:
-    """[1, N, heads, D] by the kernel that takes rows of any length: no padding, and no mask even where a token sees only the last few."""
+    """Return [1, N, heads, D] by the kernel that takes rows of any length: no padding, and no mask even with a window."""
     states = [states_1HND[0].transpose(0, 1).contiguous() for states_1HND in (query, key, value)]
     seen = (-1 if window is None else window - 1, 0)
-    if layout.spans is not None:  # the last query of a row stands beside its last key, so a tail sees its whole prompt
+    if layout.spans is not None:  # the last query of a row is aligned with its last key, so a tail sees its whole prompt
         states[1:] = [states_NHD.index_select(0, layout.spans.key_P) for states_NHD in states[1:]]
     key_start_R = layout.start_R if layout.spans is None else layout.spans.start_R
     sizes: tuple[Any, ...] = (layout.start_R, key_start_R, layout.longest, layout.longest)
@@ -192,7 +192,7 @@ def _of_any_length(query: Tensor, key: Tensor, value: Tensor, scaling: float | N
 
 
 def _spread(states_1HND: Tensor, part: _Part) -> Tensor:
-    """[rows, heads, width, D] of a part's tokens, zeros on the right."""
+    """Return [rows, heads, width, D] of a part's tokens, with zeros on the right."""
     tokens_PHD = states_1HND[0].transpose(0, 1).index_select(0, part.source_P)
     if len(part.source_P) < part.rows * part.width:
         whole = tokens_PHD.new_zeros(part.rows * part.width, *tokens_PHD.shape[1:])
@@ -201,7 +201,7 @@ def _spread(states_1HND: Tensor, part: _Part) -> Tensor:
 
 
 def _band(width: int, window: int | None, device: torch.device) -> Tensor | None:
-    """[1, 1, T, T]: who sees whom where a token sees only the last `window`; None where that is all that stand before it."""
+    """Return the mask [1, 1, T, T] if a token sees only the last `window`; None if that is all tokens before it."""
     if window is None or width <= window:
         return None
     place = torch.arange(width, device=device)
@@ -210,7 +210,7 @@ def _band(width: int, window: int | None, device: torch.device) -> Tensor | None
 
 
 def prepare(model: PreTrainedModel) -> bool:
-    """Lets a model that takes PyTorch's attention take this one, which is the same until it is given a layout. Whether it does."""
+    """Make a model with PyTorch's attention use this one, which is the same without a layout. Return True if that is possible."""
     settings = model.config.get_text_config()
     if model.config._attn_implementation != "sdpa" or getattr(settings, "attention_chunk_size", None) is not None:
         return False
@@ -221,13 +221,13 @@ def prepare(model: PreTrainedModel) -> bool:
 
 
 def packed_hidden(decoder: nn.Module, tokens_N: Tensor, layout: PackLayout) -> Tensor:
-    """[N, D] before the head."""
+    """Return [N, D] before the head."""
     hidden: Tensor = packed_outputs(decoder, tokens_N, layout).last_hidden_state[0]
     return hidden
 
 
 def packed_outputs(decoder: nn.Module, tokens_N: Tensor, layout: PackLayout, **more: Any) -> Any:
-    """What the decoder returns. The mask is a token of its kind only: a ready-made one, so that none of tokens by tokens is made."""
+    """Return the decoder's outputs. The mask is a dummy: a given mask keeps the model from making one of tokens by tokens."""
     ready = torch.zeros(1, 1, 1, 1, device=tokens_N.device)
     positions = layout.position_N[None]
     return decoder(input_ids=tokens_N[None], position_ids=positions, attention_mask=ready, layout=layout, use_cache=False, **more)

@@ -1,4 +1,5 @@
-"""A Ray cluster behind the seams: engines, ranks of a learner and graders as actors; what dies is replaced and asked again."""
+"""A Ray cluster as a backend: engines, ranks of a learner and graders are actors; an actor that dies is replaced and its work is
+repeated."""
 
 from __future__ import annotations
 
@@ -44,15 +45,15 @@ class ClusterEngine:
         self._number = machines.next_number()
         self._weights: StoredWeights | None = None
         self._version = 0
-        self._at: dict[int, Any] = {}  # the process that has this engine, by its place
+        self._at: dict[int, Any] = {}  # the process with this engine, by its place
         self._places = range(processes)
         weakref.finalize(self, _let_go, machines, self._number)
         for place in self._places:
-            machines.engine_process(place)  # all of them start at once, which takes longer than opening a small model
+            machines.engine_process(place)  # all start at once, as starting takes longer than opening a small model
         self._everywhere(self._ready)
 
     def load(self, weights: Weights, version: int) -> None:
-        """See the protocol: by way of the object store, which every engine reads them from."""
+        """See the protocol: the weights go through the object store, from which every engine reads them."""
         self._weights = weights if isinstance(weights, StoredWeights) else StoredWeights(ray.put(to_arrays(iter(weights))))
         self._version = version
         self._everywhere(self._load)
@@ -65,7 +66,7 @@ class ClusterEngine:
             actor.offer.remote(self._number, weights.reference, version)
 
     def generate(self, asks: Sequence[Ask], sampling: Sampling) -> Iterator[tuple[int, list[Completion]]]:
-        """See the protocol. An engine that dies is replaced and asked again what it had not answered: no group is lost or told twice."""
+        """See the protocol. An engine that dies is replaced and gets its unfinished prompts again: no group is lost or repeated."""
         engines = len(self._places)
         remainders = [dict.fromkeys(range(place, len(asks), engines)) for place in self._places]
         streams = {place: self._ask(place, asks, remainders[place], sampling) for place in self._places if remainders[place]}
@@ -91,7 +92,7 @@ class ClusterEngine:
                 yield prompts[index], completions
 
     def _ask(self, place: int, asks: Sequence[Ask], prompts: Mapping[int, None], sampling: Sampling) -> tuple[Any, list[int]]:
-        """The stream of an engine's groups, and which of all prompts each of its own is."""
+        """Return the stream of an engine's groups, and the index among all prompts of each of its own."""
         self._surely(place, self._ready)
         numbers = list(prompts)
         call = self._at[place].generate.options(num_returns="streaming")
@@ -111,7 +112,7 @@ class ClusterEngine:
                 self._machines.replace_engine(place, actor, error)
 
     def _ready(self, place: int) -> None:
-        """Open this engine in the process that stands in a place now, with its weights, where it is not there yet."""
+        """Open this engine, with its weights, in the process that is now in this place, unless it is open there."""
         actor = self._machines.engine_process(place)
         if self._at.get(place) is not actor:
             self._machines.wait([actor.open.remote(self._number, self._local_backend, self._model)], f"engine {place} opens")
@@ -120,7 +121,7 @@ class ClusterEngine:
                 self._load(place)
 
     def _load(self, place: int) -> None:
-        """Load the weights where the engine is; where it is not, opening it loads them."""
+        """Load the weights into the open engine; opening a new one loads them too."""
         assert self._weights is not None
         if self._at.get(place) is self._machines.engine_process(place):
             with lost_weights_as_restart():
@@ -131,15 +132,15 @@ class ClusterEngine:
 
 
 def _let_go(machines: Machines, number: int) -> None:
-    """Nobody asks this engine any more."""
+    """Close this engine in all processes: it is no longer used."""
     for name, actor in machines.alive.items():
         if name.startswith("engine ") and ray.is_initialized():
             actor.close.remote(number)
 
 
 class RayRanks:
-    """Implements `Ranks` with actors. A rank that dies takes its part of the moments with it: all are started anew, and the run goes on
-    from its last checkpoint (RankRestart)."""
+    """Implements `Ranks` with actors. A rank that dies takes its part of the moments with it: all are restarted, and the run resumes from
+    its last checkpoint (RankRestart)."""
 
     def __init__(self, machines: Machines, local_backend: LocalBackend, bundles: Sequence[int]) -> None:
         self._machines, self._local_backend, self._bundles = machines, local_backend, bundles
@@ -147,7 +148,7 @@ class RayRanks:
 
     @property
     def size(self) -> int:
-        """How many ranks there are."""
+        """The number of ranks."""
         return len(self._bundles)
 
     def open(self, settings: LearnerSettings) -> LearnerFacts:
@@ -165,7 +166,7 @@ class RayRanks:
             return self._machines.wait(calls, f"ranks of the learner are at {method}")
 
     def weights(self) -> StoredWeights:
-        """See `Ranks`: put into the object store by rank 0, and read there by whoever wants them."""
+        """See `Ranks`: rank 0 puts them into the object store, from which they are read."""
         with self._restart_on_loss():
             results = self._machines.wait([actor.publish.remote() for actor in self._actors], "gathering weights")[0]
             return StoredWeights(results[0])
@@ -189,7 +190,7 @@ class RayRanks:
 
 
 class RemoteReward:
-    """A reward that processes of the cluster compute, each call one of them; one that dies is replaced and asked again."""
+    """A reward computed by processes of the cluster, each call by one of them; one that dies is replaced and its call repeated."""
 
     def __init__(self, machines: Machines, local_backend: LocalBackend, opens: Opens[Reward], names: Sequence[tuple[str, int]]) -> None:
         self._machines, self._local_backend, self._opens, self._names = machines, local_backend, opens, names
@@ -197,7 +198,7 @@ class RemoteReward:
         self._next, self._lock = 0, threading.Lock()
 
     def __call__(self, problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
-        """Return one value a reply. Any thread may call."""
+        """Return one value per reply. Any thread may call."""
         number = self._next = (self._next + 1) % len(self._actors)
         while True:
             actor = self._actors[number]
@@ -211,7 +212,7 @@ class RemoteReward:
                         self._actors[number] = self._start(number)
 
     def close(self) -> None:
-        """End its processes."""
+        """End the reward's processes."""
         for name, _ in self._names:
             self._machines.stop(name)
 
@@ -229,12 +230,12 @@ class Cluster(LocalBackend):
     ranks: RayRanks | None = field(default=None, compare=False, repr=False)
 
     def engine(self, model: str) -> Engine:
-        """One for all who ask on this model: its processes are the cluster's engines."""
+        """Open an engine on this model, whose processes are the cluster's engines."""
         assert self.machines is not None
         return ClusterEngine(self.machines, self._plain, model, self.counts[0])
 
     def learner(self, model: str, optim: Adam, *, reference: bool, head: Head = "lm") -> Learner:
-        """Trains on all ranks. One learner at a time: the one before is let go of."""
+        """Open a learner that trains on all ranks. There is one at a time: the previous one is released."""
         assert self.ranks is not None
         if self.adaptation.lora.rank:
             raise BadInput(f"lora.rank is {self.adaptation.lora.rank}: adapters learn on one device; leave --hardware out, or the adapter")
@@ -242,7 +243,7 @@ class Cluster(LocalBackend):
 
     @contextmanager
     def host(self, opens: Opens[Reward]) -> Iterator[Reward]:
-        """Open a reward on the graders; here where the cluster has none."""
+        """Open a reward on the graders, or here if the cluster has none."""
         assert self.machines is not None
         engines, ranks, graders = self.counts
         if not graders:
@@ -258,7 +259,7 @@ class Cluster(LocalBackend):
 
     @property
     def _plain(self) -> LocalBackend:
-        """What a process of the cluster opens its own part with."""
+        """The backend with which a process of the cluster opens its own part."""
         return LocalBackend(self.compute, self.adaptation)
 
 
@@ -266,8 +267,8 @@ class Cluster(LocalBackend):
 def connect(
     compute: Compute, counts: tuple[int, int, int], address: str, limit_s: float, folder: Path, say: Callable[[str], None]
 ) -> Iterator[Cluster]:
-    """Connect to the cluster at an address, or start one on this machine, and make room for the processes. BadInput where there is none, or
-    where it has too little."""
+    """Connect to the cluster at an address, or start one on this machine, and reserve room for the processes. BadInput if there is none, or
+    it has too little room."""
     engines, ranks, processes = counts[0], counts[1], sum(counts)
     _init(address, processes)
     try:
@@ -293,7 +294,7 @@ def connect(
 
 def _init(address: str, processes: int) -> None:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    os.environ.setdefault("RAY_worker_niceness", "0")  # Ray's own 15 lets whatever else runs on the machine go before engines and ranks
+    os.environ.setdefault("RAY_worker_niceness", "0")  # with Ray's own 15, all other programs on the machine run before engines and ranks
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if not address:
         ray.init(address="local", num_cpus=max(processes, os.cpu_count() or 1), include_dashboard=False, **quiet)
@@ -308,7 +309,7 @@ def _init(address: str, processes: int) -> None:
 
 
 def _answers(address: str) -> None:
-    """BadInput where nothing listens at an address of the form host:port, which Ray itself would try for a minute."""
+    """Raise BadInput if nothing listens at an address of the form host:port, which Ray itself would try for a minute."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if not host or not port.isdigit():
         return
@@ -321,7 +322,7 @@ def _answers(address: str) -> None:
 
 
 def gpus_per_process(compute: Compute, processes: int) -> float:
-    """Return how many GPUs each engine and rank has: one, or none where the cluster has none or the CPU is asked for."""
+    """Return the number of GPUs of each engine and rank: one, or none if the cluster has none or the CPU is requested."""
     gpus = ray.cluster_resources().get("GPU", 0.0)
     on_gpu = compute.device.startswith("cuda") or (compute.device == "auto" and gpus > 0)
     if on_gpu and gpus < processes:

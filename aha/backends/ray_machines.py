@@ -1,7 +1,4 @@
-"""The processes of a Ray cluster, who waits for them and how long, and what happens when one dies.
-
-The processes of a Ray cluster: one engine, one rank of a learner, or one grader each.
-"""
+"""The processes of a Ray cluster, one engine, one rank of a learner, or one grader each: waiting for them, and replacing those that die."""
 
 from __future__ import annotations
 
@@ -40,7 +37,7 @@ Arrays = dict[str, tuple[Any, str]]  # name -> (numpy array, the tensor's type)
 
 
 def to_arrays(weights: Iterator[tuple[str, Tensor]]) -> Arrays:
-    """Return whole weights as arrays, which Ray's object store hands to every process of a machine without a copy."""
+    """Return whole weights as arrays, which Ray's object store shares with every process of a machine without a copy."""
     return {name: (tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy(), _shape(tensor)) for name, tensor in weights}
 
 
@@ -49,32 +46,32 @@ def _shape(tensor: Tensor) -> str:
 
 
 def from_arrays(arrays: Arrays) -> Iterator[tuple[str, Tensor]]:
-    """Yield the weights again; their memory is Ray's and must not be written to."""
+    """Yield the weights in arrays; their memory is Ray's and must not be written to."""
     for name, (array, description) in arrays.items():
         dtype, *shape = description.split()
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # torch would rather have memory that it may write to
+            warnings.simplefilter("ignore", UserWarning)  # torch warns of memory that is not writable
             flat = torch.from_numpy(array)
         yield name, flat.view(getattr(torch, dtype)).view(*map(int, shape))
 
 
 class Process:
-    """What every actor answers, whatever it is at work on (it has a second thread for that)."""
+    """The calls that every actor answers, even while it is at work (it has a second thread for them)."""
 
     def stacks(self) -> str:
-        """Return where each of its threads stands."""
+        """Return the stack of each of its threads."""
         with tempfile.TemporaryFile("w+") as file:
             faulthandler.dump_traceback(file, all_threads=True)
             file.seek(0)
             return f"{type(self).__name__}, process {os.getpid()} on {socket.gethostname()}:\n{file.read()}"
 
     def pid(self) -> int:
-        """Return its process id: it is up."""
+        """Return its process id, which shows that it is up."""
         return os.getpid()
 
 
 class EngineProcess(Process):
-    """Engines on a machine of the cluster, by the number that the driver gave them."""
+    """The engines in one process of the cluster, by the driver's numbers."""
 
     def __init__(self) -> None:
         self._engines: dict[int, Any] = {}
@@ -84,15 +81,15 @@ class EngineProcess(Process):
         self._engines[number] = machine.engine(model)
 
     def close(self, number: int) -> None:
-        """Let go of an engine."""
+        """Close an engine."""
         self._engines.pop(number, None)
 
     def load(self, number: int, arrays: Arrays, version: int) -> None:
-        """Take over weights from the object store."""
+        """Load weights from the object store."""
         self._engines[number].load(_ArrayWeights(arrays), version)
 
     def offer(self, number: int, arrays: Arrays, version: int) -> None:
-        """Let replies that are on their way go on with these weights."""
+        """Let replies in progress continue with these weights."""
         if number in self._engines:
             self._engines[number].offer(_ArrayWeights(arrays), version)
 
@@ -103,7 +100,7 @@ class EngineProcess(Process):
 
 @dataclass(frozen=True)
 class _ArrayWeights(StreamedWeights):
-    """Arrays of the object store as weights."""
+    """The weights in arrays of the object store."""
 
     arrays: Arrays
 
@@ -119,7 +116,7 @@ class RankProcess(Process):
         self._learner_rank: LearnerRank | None = None
 
     def address(self) -> str:
-        """Return where the ranks may meet, for rank 0 to be asked."""
+        """Return the address at which the ranks can meet; it is requested from rank 0."""
         with socket.socket() as free:
             free.bind(("", 0))
             return f"tcp://{ray.util.get_node_ip_address()}:{free.getsockname()[1]}"
@@ -147,7 +144,7 @@ class RankProcess(Process):
             return self._learner_rank.call(method, arguments)
 
     def publish(self) -> Any:
-        """Return, from rank 0, a reference to the whole weights in the object store; None from the others, which help to gather them."""
+        """Return, on rank 0, a reference to the whole weights in the object store; None on the others, which help to gather them."""
         learner = self._learner
         with loss_as_error("gathering weights"):
             if self._rank == 0:
@@ -163,7 +160,7 @@ class RankProcess(Process):
 
 
 class GraderProcess(Process):
-    """A reward that needs something live, opened where there is room for it."""
+    """A process that opens a reward with live resources and computes its values."""
 
     def __init__(self, machine: LocalBackend, opens: Opens[Reward]) -> None:
         self._stack = ExitStack()
@@ -174,17 +171,17 @@ class GraderProcess(Process):
         return self._reward(problem, replies)
 
 
-MEET_S = 30.0  # for a cluster's address to answer, for the bundles to be placed
-STORE_S = 600.0  # for weights to come out of the store, from another machine where they lie there
+MEET_S = 30.0  # seconds for a cluster's address to answer, and for the bundles to be placed
+STORE_S = 600.0  # seconds for weights to come out of the store, maybe from another machine
 DEATHS = "crash-cluster.txt"  # in the run's directory
 POLL_S = 1.0
-REPLACEMENTS = 30  # of one process within a run: what dies more often has a reason that another process would have too
+REPLACEMENTS = 30  # of one process within a run: if it dies more often, the reason would kill its successors too
 
 
 @dataclass
 class Machines:
-    """The processes of a cluster and who waits for them. `limit_s` is the most that anything may take without a sign; `say` tells a person
-    what was replaced, and a file in `folder`, the run's directory, keeps it."""
+    """The processes of a cluster, and the waiting for them. `limit_s` is the longest time without a sign of progress; `say` tells a person
+    about a replacement, and a file in `folder`, the run's directory, records it."""
 
     compute: Compute
     bundles: PlacementGroup
@@ -212,7 +209,7 @@ class Machines:
                 ray.kill(actor)
 
     def note_death(self, name: str, error: Exception) -> None:
-        """Note that a process died. LostWorker where it has died too often."""
+        """Record that a process died. LostWorker if it has died too often."""
         self.deaths[name] = self.deaths.get(name, 0) + 1
         if self.deaths[name] > REPLACEMENTS:
             raise LostWorker(f"{name} of the cluster died {self.deaths[name]} times; the last time: {first_line(error)}") from error
@@ -223,8 +220,8 @@ class Machines:
                 file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {one_line(line)}\n")
 
     def wait(self, references: Sequence[Any], activity: str) -> list[Any]:
-        """Return what the calls return, in their order; an error as soon as one of them has it. Stall, with the stacks of all processes
-        in a file, where nothing came within the limit."""
+        """Return the results of the calls, in their order, or raise an error as soon as one of them has it. Stall, with the stacks of all
+        processes in a file, if nothing came within the limit."""
         remainder, deadline = list(references), time.monotonic() + self.limit_s
         while remainder:
             ready, remainder = ray.wait(remainder, num_returns=1, timeout=POLL_S)
@@ -235,7 +232,7 @@ class Machines:
         return [ray.get(reference, timeout=self.limit_s) for reference in references]
 
     def raise_stall(self, activity: str) -> None:
-        """Leave every process's stacks behind, and raise Stall."""
+        """Write every process's stacks to a file, and raise Stall."""
         texts = []
         for name, actor in list(self.alive.items()):  # threads of graders may start one meanwhile
             try:
@@ -248,11 +245,11 @@ class Machines:
         raise Stall(f"no sign for {self.limit_s:g} s while {activity}; where each process of the cluster stands is in {path}")
 
     def engine_process(self, place: int) -> Any:
-        """Return the process that stands in a place now, started where there is none."""
+        """Return the process that is now in a place, started if there is none."""
         return self.alive.get(f"engine {place}") or self.start(EngineProcess, f"engine {place}", place)
 
     def replace_engine(self, place: int, actor: Any, error: Exception) -> None:
-        """Let another process stand in the place of one that died, unless one does already."""
+        """Replace a process that died, unless it is replaced already."""
         if self.alive.get(f"engine {place}") is actor:
             self.note_death(f"engine {place}", error)
             self.stop(f"engine {place}")
@@ -271,7 +268,7 @@ class Machines:
 
 
 def fetch(reference: Any, limit_s: float) -> Any:
-    """Return what a call returned. An error of ours that was raised in another process is raised as itself."""
+    """Return the result of a call. An error of ours from another process is raised as itself."""
     try:
         return ray.get(reference, timeout=limit_s)
     except RayTaskError as error:
@@ -281,13 +278,13 @@ def fetch(reference: Any, limit_s: float) -> Any:
 
 
 def first_line(error: Exception) -> str:
-    """Return what an error says, cut at its first line."""
+    """Return the first line of an error's message."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 @contextmanager
 def lost_weights_as_restart() -> Iterator[None]:
-    """RankRestart where weights were in the memory of a process or a machine that died: the last checkpoint has such that are not lost."""
+    """Raise RankRestart if weights were lost with a process or a machine that died: the last checkpoint still has weights."""
     try:
         yield
     except ObjectLostError as error:
@@ -296,7 +293,7 @@ def lost_weights_as_restart() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class StoredWeights(StreamedWeights):
-    """Weights in the object store, as they were when they were put there."""
+    """The weights in the object store, unchanged since they were put there."""
 
     reference: Any
 
@@ -306,5 +303,5 @@ class StoredWeights(StreamedWeights):
         return from_arrays(arrays)
 
     def snapshot(self) -> Weights:
-        """See the protocol: nobody can change them."""
+        """See the protocol: stored weights cannot change."""
         return self

@@ -1,4 +1,4 @@
-"""A language model with a scalar head: one number for a whole conversation, read where it ends (nature B.3)."""
+"""A language model with a scalar head: one number for a whole conversation, read at its last token (nature B.3)."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from aha.tasks.examples import scored_tokens
 from aha.types import Conversation
 
 HEAD_CLASS, HEAD = "ForSequenceClassification", "score.weight"
-LANGUAGE_HEADS = ("lm_head.weight", "lm_head.bias", "embed_out.weight")  # what a fresh score head takes the place of
+LANGUAGE_HEADS = ("lm_head.weight", "lm_head.bias", "embed_out.weight")  # the weights that a fresh score head replaces
 
 
 @dataclass(frozen=True)
 class ScoreModel:
-    """A model taken apart at its head: score = head(hidden at the row's last token); `dtype` is that of the products before it."""
+    """A model split at its head: score = head(hidden at the row's last token); `dtype` is the type of the products before it."""
 
     model: PreTrainedModel
     decoder: nn.Module
@@ -37,7 +37,7 @@ class ScoreModel:
 
     @classmethod
     def of(cls, model: PreTrainedModel, dtype: torch.dtype) -> Self:
-        """The model's parts. BadInput where its head is not one number a token."""
+        """Return the model's parts. BadInput if its head does not give one number per token."""
         head = getattr(model, "score", None)
         if not isinstance(head, nn.Linear) or head.out_features != 1:
             raise BadInput(f"model type {model.config.model_type} cannot score: its head is no linear layer with one output")
@@ -48,15 +48,15 @@ class ScoreModel:
         return self.head.weight.device
 
     def tensors(self, batch: Batch, *, accumulate: bool, counts: Tensor | None = None) -> tuple[Tensor, ...]:
-        """What a loss looks at, with the way back to the weights; `accumulate` and `counts` mean nothing here."""
+        """Return the inputs of a loss, with gradients; `accumulate` and `counts` are ignored."""
         return (self.numbers(batch),)
 
     def outputs(self, tensors: tuple[Tensor, ...]) -> Outputs:
-        """Those tensors with their names."""
+        """Return the tensors as named outputs."""
         return Outputs(torch.empty(0, device=self.device), score_M=tensors[0])
 
     def numbers(self, batch: Batch) -> Tensor:
-        """[M], the score at each trained token. Padding stands on the right: no token before it looks at it."""
+        """Return [M], the score at each trained token. Padding is on the right: no token before it attends to it."""
         width = int(batch.column_M.max()) + 1
         inside_N = batch.column_N < width
         tokens_RT = torch.zeros(batch.R, width, dtype=torch.long)
@@ -69,14 +69,14 @@ class ScoreModel:
 
 
 class TorchScorer:
-    """Implements `protocols.Scorer` on what a learner with a score head saved. One asker at a time; the others wait."""
+    """Implements `protocols.Scorer` on a model saved by a learner with a score head. Calls run one at a time."""
 
     def __init__(self, model: PreTrainedModel, tokenizer: Tokenizer, dtype: torch.dtype, micro_tokens: int) -> None:
         self.policy, self.tokenizer, self.micro_tokens = ScoreModel.of(model, dtype), tokenizer, micro_tokens
         self._turn = threading.Lock()
 
     def score(self, conversations: Sequence[Conversation]) -> list[float]:
-        """Of what is longer than the model's context, the end."""
+        """Return the score of each conversation; one longer than the model's context is scored by its end."""
         context = context_of(self.policy.model.config)
         rows = [scored_tokens(conversation, self.tokenizer)[-context if context else 0 :] for conversation in conversations]
         if not rows:
@@ -90,7 +90,7 @@ class TorchScorer:
 
 
 def load_score_model(model: str, device: torch.device, dtype: torch.dtype, *, fresh: bool) -> PreTrainedModel:
-    """The model with a head of one number. `fresh`: where it has none yet it is given one that says 0 to all; otherwise BadInput."""
+    """Return the model with a head of one number. `fresh`: a model without one gets a head that gives 0 to all; otherwise BadInput."""
     folder = model_folder(model)
     config = read_config(folder)
     headed = any(str(name).endswith(HEAD_CLASS) for name in config.architectures or ())

@@ -1,4 +1,5 @@
-"""One optimizer step divided over the ranks of a learner: as many forward-backward passes on each, and about as much work in them."""
+"""The division of one optimizer step over the ranks of a learner: the same number of forward-backward passes on each, and about the same
+work."""
 
 from __future__ import annotations
 
@@ -20,14 +21,14 @@ from aha.learning import Batching, loss_function, ratio
 from aha.protocols import Head, Loss, Metrics, Outputs, Weights
 
 Model = Literal["policy", "reference"]
-LEAST_SAVING = 1 / 3  # of the tokens of a step, for prompts to be read once; below, layout and masks cost about as much
+LEAST_SAVING = 1 / 3  # the least share of a step's tokens to save by shared prompts; below it, layout and masks cost as much
 GLOBAL = ("loss", "grad_norm", "lr", "skipped")  # the same on every rank; all other metrics are sums over a rank's own tokens
 
 
 @dataclass(frozen=True, eq=False)
 class BatchShare:
-    """The rows of one rank, and which of them each pass holds. Passes from `count` on are repeated for their collectives alone: they add
-    nothing. `rows`: where the rows stand in the whole batch."""
+    """The rows of one rank, and those of each pass. Passes from `count` on are repeats for their collectives only and add nothing. `rows`:
+    the indices of the rows in the whole batch."""
 
     batch: Batch
     rows: Tensor
@@ -37,8 +38,8 @@ class BatchShare:
 
 @dataclass(frozen=True)
 class Division:
-    """How a step is divided: `micro_tokens` a pass, `packs` where the model takes rows side by side, `width` its hidden size (what a
-    token costs to attend to is compared with that), `shares_prompts` where the model can read one prompt for several replies."""
+    """The settings that divide a step: `micro_tokens` per pass, `packs` if the model takes packed rows, `width`, its hidden size (to weigh
+    the cost of attention), `shares_prompts` if the model can read one prompt for several replies."""
 
     ranks: int
     micro_tokens: int
@@ -47,14 +48,14 @@ class Division:
     shares_prompts: bool = field(default=False, kw_only=True)
 
     def shares(self, batch: Batch) -> list[BatchShare]:
-        """Return the share of each rank. Rows that train nothing are in none; a batch that trains nothing has no pass at all."""
+        """Return the share of each rank. Rows that train nothing are in none; a batch that trains nothing has no pass."""
         batch = self._with_shared_prompts(replace(batch, packed=batch.packed and self.packs))
         shares = [self._share(batch, rows) for rows in self._balance(batch)]
         most = max(share.count for share in shares)
         return [self._padded(batch, share, most) for share in shares]
 
     def _with_shared_prompts(self, batch: Batch) -> Batch:
-        """Prompts are read once a family where that saves enough of the tokens; what a batch saves is the same on every machine."""
+        """Return the batch with shared prompts if that saves enough tokens; the decision is the same on every machine."""
         if not (self.shares_prompts and isinstance(batch, PolicyBatch) and batch.M):
             return batch
         _, sizes = batch.families(self.micro_tokens)
@@ -62,7 +63,7 @@ class Division:
         return replace(batch, shared_prompts=worth)
 
     def _balance(self, batch: Batch) -> list[Tensor]:
-        """The rows of each rank: units of rows, longest first, each to the rank with the least work so far."""
+        """Return the rows of each rank: units of rows, longest first, each to the rank with the least work so far."""
         if self.ranks == 1:
             return [torch.arange(batch.R)]
         units, cost_R, count_R = _units(batch), self._cost_R(batch).tolist(), batch.count_R.tolist()
@@ -77,7 +78,7 @@ class Division:
         return [torch.tensor([row for index in sorted(indices) for row in units[index]], dtype=torch.long) for indices in chosen]
 
     def _cost_R(self, batch: Batch) -> Tensor:
-        """Products a layer in units of its weights' (12 D^2 a token): attention adds 2 T D a token."""
+        """Return each row's products per layer, relative to those of the weights (12 D^2 per token): attention adds 2 T D per token."""
         length_R = batch.length_R.double()
         return length_R * (1 + length_R / (6 * self.width))
 
@@ -88,7 +89,8 @@ class Division:
         return BatchShare(part, rows, tuple(passes), len(passes))
 
     def _padded(self, batch: Batch, share: BatchShare, passes: int) -> BatchShare:
-        """The same share with `passes` passes, the missing ones repeated from its last (of a rank without rows: the shortest unit)."""
+        """Return the share with `passes` passes, the missing ones being repeats of its last (for a rank without rows: of the shortest
+        unit)."""
         missing = passes - share.count
         if not missing:
             return share
@@ -101,7 +103,7 @@ class Division:
 
 
 def _units(batch: Batch) -> list[list[int]]:
-    """Rows that one rank has to have together: those that are compared, and those that share a prompt."""
+    """Return the rows that one rank must have together: those that are compared, and those that share a prompt."""
     if isinstance(batch, PolicyBatch) and batch.shared_prompts:
         groups: dict[int, list[int]] = {}
         for row, group in enumerate(batch.group_R.tolist()):
@@ -116,29 +118,29 @@ def _rows_of(units: Sequence[int], unit: int) -> Tensor:
 
 
 def places(batch: Batch, rows: Tensor) -> Tensor:
-    """Return where in `batch` the trained tokens of these rows stand, row after row."""
+    """Return the positions in `batch` of the trained tokens of these rows, row after row."""
     starts, counts = (batch.count_R.cumsum(0) - batch.count_R).tolist(), batch.count_R.tolist()
     spans = [torch.arange(starts[row], starts[row] + counts[row]) for row in rows.tolist()]
     return torch.cat(spans) if spans else torch.zeros(0, dtype=torch.long)
 
 
 class DividedLearner(Batching, ABC):
-    """The methods of `protocols.Learner` that look at a whole batch, on top of what each rank does with its share."""
+    """The methods of `protocols.Learner` on a whole batch, built on each rank's work on its share."""
 
     head: Head = "lm"
 
     @property
     @abstractmethod
     def division(self) -> Division:
-        """How batches are divided."""
+        """The settings that divide batches."""
 
     @abstractmethod
     def learn_shares(self, shares: Sequence[BatchShare], loss: Loss) -> list[Metrics]:
-        """Take one optimizer step together; return what each rank reports."""
+        """Take one optimizer step together; return each rank's metrics."""
 
     @abstractmethod
     def share_numbers(self, shares: Sequence[BatchShare], of: Model) -> list[Tensor]:
-        """Return of each rank the numbers of its trained tokens, in the order of its share."""
+        """Return for each rank the numbers of its trained tokens, in the order of its share."""
 
     def weights_of(self, path: Path) -> Weights:
         """See the protocol."""
@@ -173,7 +175,7 @@ class DividedLearner(Batching, ABC):
 
 
 def check_lengths(batch: Batch, context: int | None) -> None:
-    """BadInput where a row has more tokens than the model knows positions."""
+    """Raise BadInput if a row has more tokens than the model's context."""
     longest = int(batch.length_R.max()) if batch.R else 0
     if context is not None and longest > context:
         raise BadInput(f"a row has {longest} tokens: the model knows {context} positions; shorten prompts or max_tokens")

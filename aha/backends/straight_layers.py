@@ -1,7 +1,7 @@
-"""The next token of every row: the seam between what is sampled and how a model decodes, and two decoders behind it.
+"""Decoders, which compute the next token's logits of every row: the interface between sampling and models, and two implementations.
 
-One calls Hugging Face's models by their own cache interface. The other goes straight through a model's layers without a call of a module,
-where a probe shows that it computes the same. Prompts are read by a model's own attention, several side by side, filled up on the right.
+One calls Hugging Face's models by their own cache interface. The other computes a model's layers without calls of modules, if a probe shows
+that the results are the same. Prompts are read by a model's own attention, several side by side, padded on the right.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from transformers import PreTrainedModel
 from aha.backends.cache import RowCache
 from aha.backends.checkpoint.config import context_of
 
-TOGETHER = 8_192  # tokens in one pass, filling included: what the passes of a reading hold in memory
-MULTIPLE = 4  # of tokens in a row: products of fewer rows are rounded otherwise than those of many
+TOGETHER = 8_192  # tokens in one pass with padding, which bounds the memory of a reading
+MULTIPLE = 4  # the batch is padded to a multiple: products of fewer rows are rounded otherwise than those of many
 
 Tokens = tuple[int, ...]
 
 
 @dataclass
 class _Pass:
-    """Prefixes of like length. A token sees those before it alone, so what fills up a row on the right is seen by none of its tokens."""
+    """Prefixes of similar length. A token sees only those before it, so no token sees a row's padding on the right."""
 
     tokens_UP: Tensor
     cache: RowCache
@@ -36,7 +36,7 @@ class _Pass:
 
 @dataclass
 class PrefixPass:
-    """Prefixes that are read in passes of about `step` columns times rows; None: each pass at once. An empty one takes no reading."""
+    """The reading of prefixes in passes of about `step` columns times rows; None: each pass at once. An empty prefix needs no reading."""
 
     body: Any
     layers: int
@@ -46,7 +46,7 @@ class PrefixPass:
 
     @classmethod
     def of(cls, body: Any, layers: int, prefixes: Sequence[Tokens], step: int | None) -> PrefixPass:
-        """Prefixes of like length go together; `body` is the model up to its head."""
+        """Return the passes, with prefixes of similar length together; `body` is the model up to its head."""
         prefix_pass = cls(body, layers, step, places=[None] * len(prefixes))
         device = next(body.parameters()).device
         for numbers in _alike(prefixes):
@@ -60,7 +60,7 @@ class PrefixPass:
 
     @torch.inference_mode()
     def go_on(self) -> bool:
-        """Read some more; whether all of it has been read."""
+        """Read some more; return True once all has been read."""
         pass_ = next((candidate for candidate in self.passes if candidate.read < candidate.tokens_UP.shape[1]), None)
         if pass_ is None:
             return True
@@ -72,13 +72,13 @@ class PrefixPass:
         return pass_ is self.passes[-1] and until == width
 
     def states(self, place: int) -> tuple[RowCache, int] | None:
-        """The cache in which a prefix lies, from column 0 on, and its row there; None for an empty one."""
+        """Return the cache with a prefix, which begins at column 0, and its row there; None for an empty prefix."""
         place_of_row = self.places[place]
         return None if place_of_row is None else (place_of_row[0].cache, place_of_row[1])
 
 
 def _alike(prefixes: Sequence[Tokens]) -> list[list[int]]:
-    """Numbers of the prefixes that are not empty, in groups by length, each of at most TOGETHER tokens with what fills it up."""
+    """Return the numbers of the prefixes that are not empty, in groups by length, each of at most TOGETHER tokens with its padding."""
     groups: list[list[int]] = []
     for number in sorted((number for number, prefix in enumerate(prefixes) if prefix), key=lambda number: -len(prefixes[number])):
         if groups and (len(groups[-1]) + 1) * len(prefixes[groups[-1][0]]) <= TOGETHER:
@@ -104,23 +104,23 @@ class Decoder(Protocol):
         """Begin to read prefixes."""
 
     def enter(self, entries: Sequence[Entry]) -> None:
-        """Put rows behind those of the batch."""
+        """Append rows to the batch."""
 
     def keep(self, rows: Sequence[int]) -> None:
-        """Go on with these rows only, in this order."""
+        """Keep only these rows, in this order."""
 
     def logits(self, token_B: Tensor) -> Iterator[tuple[slice, Tensor]]:
-        """Each row takes its next token; the logits of the one after it, for some rows at a time [rows, vocabulary]."""
+        """Add each row's next token and yield the logits of the one after it, for some rows at a time [rows, vocabulary]."""
 
 
 def body_of(model: PreTrainedModel) -> Any:
-    """The model up to its head; the whole of it where it has no such part, or calls its last linear layer a decoder (ModernBERT)."""
+    """Return the model up to its head; the whole model if it has no such part, or calls its last linear layer a decoder (ModernBERT)."""
     body = model.get_decoder()
     return body if isinstance(body, PreTrainedModel) else model
 
 
 class PlainDecoder:
-    """All rows in one buffer, aligned on the right, as wide as the longest of them."""
+    """A decoder with all rows in one buffer, aligned on the right, as wide as the longest of them."""
 
     def __init__(self, model: PreTrainedModel) -> None:
         self.model: Any = model
@@ -159,7 +159,7 @@ class PlainDecoder:
         end = self._cache.length + 1
         self._size_B = self._size_B + 1
         mask_BT = (torch.arange(end, device=token_B.device) >= end - self._size_B[:, None]).long()
-        # A row that ended between two looks runs on for a few steps; where positions are learned there may be none for it.
+        # A row that ended between two checks runs on for a few steps, perhaps beyond the last learned position.
         position_B1 = (self._size_B[:, None] - 1).clamp_(max=self._last_position)
         out = self.model(
             input_ids=token_B[:, None],
@@ -172,7 +172,7 @@ class PlainDecoder:
         yield slice(0, len(token_B)), out.logits[:, -1]
 
     def _empty_state(self) -> tuple[RowCache, int]:
-        """A cache of the model's shapes, for rows that have read nothing yet."""
+        """Return a cache of the model's shapes, for rows without any tokens read."""
         prefix_pass = self.read([(0,)], None)
         prefix_pass.go_on()
         state = prefix_pass.states(0)
@@ -180,8 +180,8 @@ class PlainDecoder:
         return state
 
 
-FAMILIES = ("llama", "mistral", "qwen2", "qwen3")  # model types; others of the same parts may scale by position, which no short probe sees
-ROPES = ("default", "linear", "llama3", "yarn")  # whose angles are a function of the position alone
+FAMILIES = ("llama", "mistral", "qwen2", "qwen3")  # model types; others with the same parts may scale by position, unseen by a short probe
+ROPES = ("default", "linear", "llama3", "yarn")  # rotary types whose angles depend only on the position
 
 Attention = Callable[[int, Tensor, Tensor, Tensor], Tensor]  # layer, queries [P, heads, size], keys and values [P, key heads, size]
 
@@ -203,15 +203,15 @@ class _Norm:
 
 @dataclass(frozen=True)
 class _Product:
-    """Linear layers of the same input as one. `weight_OD` and `bias_O` are the memory in which the layers' own weights lie."""
+    """Linear layers of the same input as one. `weight_OD` and `bias_O` share their memory with the layers' own weights."""
 
     weight_OD: Tensor
     bias_O: Tensor | None
 
     @classmethod
     def of(cls, *modules: nn.Module) -> Self:
-        """Return them as one. TypeError where one is no plain linear layer (a quantized one, an adapter), or where some have a bias and
-        some have none."""
+        """Return the layers as one. TypeError if one is not a plain linear layer (a quantized one, an adapter), or if only some have a
+        bias."""
         linears = [module for module in modules if type(module) is nn.Linear]
         biases = [bias for linear in linears if (bias := cast("Tensor | None", linear.bias)) is not None]
         if len(linears) < len(modules) or len(biases) not in (0, len(linears)):
@@ -224,8 +224,8 @@ class _Product:
 
 @torch.no_grad()
 def _together(weights: Sequence[Tensor]) -> Tensor:
-    """One tensor of all rows, of which each weight is a part from now on: nothing is kept twice, and what is loaded into a weight is in
-    both. Weights that lie together already stay where they are, since others may hold on to them."""
+    """Return one tensor of all rows, of which each weight becomes a part: nothing is stored twice, and loading into a weight changes both.
+    Weights that are already together stay in place, since others may refer to them."""
     first, rows = weights[0], sum(len(weight) for weight in weights)
     whole = first.detach()
     if len(weights) > 1:
@@ -243,7 +243,7 @@ def _together(weights: Sequence[Tensor]) -> Tensor:
 
 @dataclass(frozen=True)
 class _LayerWeights:
-    """One layer's weights. `query_norm` and `key_norm` are over each head, where the model has them."""
+    """The weights of one layer. `query_norm` and `key_norm` are over each head, if the model has them."""
 
     input_norm: _Norm
     query_key_value: _Product
@@ -272,7 +272,8 @@ class _LayerWeights:
 
 @dataclass(frozen=True)
 class StraightLayers:
-    """A model up to its head. `heads` of queries and `key_heads` of keys are of `size` numbers each; `frequency_F`: radians a position."""
+    """A model up to its head. The `heads` of queries and `key_heads` of keys have `size` numbers each; `frequency_F`: radians per
+    position."""
 
     embedding_VD: Tensor
     layers: tuple[_LayerWeights, ...]
@@ -285,9 +286,9 @@ class StraightLayers:
 
     @classmethod
     def of(cls, model: PreTrainedModel) -> Self | None:
-        """Return the model's own weights, those of one product moved together; None where its configuration is of another form.
-        AttributeError or TypeError where its parts are. To be called outside of inference mode, since the weights are loaded
-        into afterwards."""
+        """Return the model's own weights, with those of one product moved together; None for a configuration of another form,
+        AttributeError or TypeError for parts of another form. Call it outside of inference mode, since the weights are loaded into
+        later."""
         config: Any = model.config
         body = body_of(model)
         if config.model_type not in FAMILIES or config.hidden_act != "silu" or body.rotary_emb.rope_type not in ROPES:
@@ -304,7 +305,7 @@ class StraightLayers:
         )
 
     def hidden(self, token_P: Tensor, position_P: Tensor, attention: Attention) -> Tensor:
-        """Return what is before the head [P, D], for one token of each of P rows."""
+        """Return the states before the head [P, D], for one token of each of P rows."""
         hidden_PD = F.embedding(token_P, self.embedding_VD)
         cosine_P1S, sine_P1S = self._rotation(position_P, hidden_PD.dtype)
         for number, layer in enumerate(self.layers):
@@ -322,7 +323,7 @@ class StraightLayers:
         return self.norm(hidden_PD)
 
     def _rotation(self, position_P: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """Return cosines, and sines for a head whose halves have changed places; the sines of its first half are negative [P, 1, size]."""
+        """Return cosines, and sines for a head with swapped halves; the sines of its first half are negative [P, 1, size]."""
         angle_P1F = (position_P[:, None].float() * self.frequency_F)[:, None]
         cosine_P1F, sine_P1F = angle_P1F.cos() * self.rotation_scale, angle_P1F.sin() * self.rotation_scale
         return torch.cat((cosine_P1F, cosine_P1F), -1).to(dtype), torch.cat((-sine_P1F, sine_P1F), -1).to(dtype)

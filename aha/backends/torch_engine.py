@@ -1,6 +1,6 @@
 """Sampling on torch, for any Hugging Face causal language model, on CPU or GPU.
 
-A scheduler's worker on torch: a decoder for the logits, and a draw with an address for every token.
+It is a scheduler's worker: a decoder for the logits, and a draw for every token by its seed and position.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from aha.types import Completion
 
 
 class TorchWorker:
-    """Implements `sampling.scheduler.Worker`. `version`: of the weights that the decoder computes with. `phases` hears how long prompts,
-    logits and draws take."""
+    """Implements `sampling.scheduler.Worker`. `version`: that of the decoder's weights. `phases` records the time of prompts, logits and
+    draws."""
 
     def __init__(self, decoder: Decoder, device: torch.device, version: int, phases: PhaseClock | None = None) -> None:
         self.decoder, self.device, self.version, self.phases = decoder, device, version, phases or PhaseClock()
         self._settings: list[RowSettings] = []
-        self._token_counts: list[int] = []  # how many tokens of each row
+        self._token_counts: list[int] = []  # the number of tokens of each row
         self._token_B = self._seed_B = self._position_B = torch.zeros(0, dtype=torch.long, device=device)
         self._draw = DrawSettings.of([], device)
 
@@ -72,7 +72,7 @@ class TorchWorker:
             tokens.append(token_B)
             logprobs.append(logp_B)
             top.append(likeliest)
-        token_rows = torch.stack(tokens).tolist()  # a GPU is waited for here, and only here where nobody asks for the likeliest tokens
+        token_rows = torch.stack(tokens).tolist()  # the wait for the GPU, the only one unless likeliest tokens are requested
         asked = any(settings.top is not None for settings in self._settings)
         return WorkerStep(token_rows, torch.stack(logprobs).tolist(), top if asked else None)
 
@@ -95,7 +95,7 @@ class TorchWorker:
         return self._token_B, torch.cat([logp_R for _, logp_R in draws]), top
 
     def _masked(self, part: slice, logits_RV: Tensor) -> Tensor:
-        """The logits without the stop tokens of rows that may not end yet."""
+        """Return the logits without the stop tokens of rows that may not end yet."""
         rows = zip(self._settings[part], self._token_counts[part], strict=True)
         early = [(row, settings.stop) for row, (settings, count) in enumerate(rows) if count < settings.min_tokens and settings.stop]
         if not early:
@@ -106,7 +106,8 @@ class TorchWorker:
         return logits_RV
 
     def _likeliest(self, part: slice, logits_RV: Tensor, token_R: Tensor) -> list[TopTokens | None]:
-        """Of the rows that ask for them, as the model has them: at temperature 1, without a nucleus."""
+        """Return the likeliest tokens for the rows that request them, by the model's own distribution: at temperature 1, without a
+        nucleus."""
         counts = [settings.top for settings in self._settings[part]]
         top: list[TopTokens | None] = [None] * len(counts)
         numbers = [row for row, count in enumerate(counts) if count is not None]
@@ -127,16 +128,16 @@ class TorchWorker:
         self._draw = DrawSettings.of([(row.temperature, row.top_p) for row in settings], self.device)
 
 
-_LOOK_EVERY = {"cpu": 1}  # steps between looks at who has finished: a look makes a GPU wait
+_LOOK_EVERY = {"cpu": 1}  # steps between checks for finished rows: a check makes a GPU wait
 _LOOK_SELDOM = 8
 
 
 class TorchEngine:
-    """Continuous batching with a key-value cache: at most `compute.rows` rows run at a time, one that has finished leaves, one that waits
-    takes its place, and a prompt is read once for all its samples.
+    """An engine with continuous batching and a key-value cache: at most `compute.rows` rows run at a time, a finished one is replaced by a
+    waiting one, and a prompt is read once for all its samples.
 
     `module` belongs to the engine: `load` copies weights into it. `stop`: the tokens that end a reply. `kernels`: see `fastest_decoder`;
-    "plain" is what the others are held to."""
+    "plain" is the reference for the others."""
 
     def __init__(
         self, module: PreTrainedModel, stop: tuple[int, ...], compute: Compute, version: int = 0, *, kernels: Kernels = "straight"
@@ -156,22 +157,22 @@ class TorchEngine:
 
     @property
     def vocabulary(self) -> int:
-        """How many tokens the model knows."""
+        """The number of tokens in the model's vocabulary."""
         return int(self.module.config.get_text_config().vocab_size)
 
     @property
     def context(self) -> int | None:
-        """The most tokens of a prompt and its reply, where the model says."""
+        """The most tokens of a prompt and its reply, if the model says so."""
         return context_of(self.module.config)
 
     def affordable_tokens(self) -> int:
-        """How many tokens of prompts and replies a quarter of the memory that is free now holds: buffers are up to twice as large as what
-        lies in them, and are copied when they grow."""
+        """Return the tokens of prompts and replies that fit in a quarter of the free memory: buffers are up to twice as large as their
+        content, and are copied when they grow."""
         free = torch.cuda.mem_get_info(self.device)[0] if self.device.type == "cuda" else _free_memory()
         return max(2, free // 4 // self._shapes.token_bytes)
 
     def load(self, weights: Weights, version: int) -> None:
-        """Take over the weights; a name that is missing or unknown is a bug of the caller and raises KeyError."""
+        """Load the weights; a missing or unknown name is a bug of the caller and raises KeyError."""
         missing = set(self._targets)
         with torch.no_grad(), self.phases.phase("load_s"):
             for name, tensor in weights:
@@ -182,8 +183,8 @@ class TorchEngine:
         self.version = version
 
     def offer(self, weights: Weights, version: int) -> None:
-        """Let replies that are on their way go on with other weights from their next token on; any thread may call. What was computed of
-        their tokens before stays as it is."""
+        """Let replies in progress continue with other weights from their next token on; any thread may call. Computed states of their
+        tokens are kept."""
         self._offer = (weights, version)
 
     def _take_offer(self, scheduler: Scheduler) -> None:
@@ -194,11 +195,11 @@ class TorchEngine:
             scheduler.worker.version = self.version
 
     def scheduler(self, limits: SchedulerLimits) -> Scheduler:
-        """A batch of its own on this model, empty as yet."""
+        """Return a new, empty batch on this model."""
         return Scheduler(TorchWorker(self._decoder(), self.device, self.version, self.phases), limits)
 
     def generate(self, asks: Sequence[Ask], sampling: Sampling) -> Iterator[tuple[int, list[Completion]]]:
-        """Groups as they finish. BadInput if a prompt and `max_tokens` do not fit in the model's context."""
+        """Yield groups as they finish. BadInput if a prompt and `max_tokens` do not fit in the model's context."""
         self._check_room(asks, sampling)
         scheduler = self.scheduler(SchedulerLimits(self.compute.rows, self.compute.cache_tokens or None, self._look_every))
         places = {
@@ -235,7 +236,7 @@ class TorchEngine:
 
 
 def open_engine(model: str, compute: Compute, positions: int | None = None) -> TorchEngine:
-    """The model of a folder, a hub's name or "tiny", on the device that `compute` names, in its dtype. `positions`: see
+    """Open the engine of a folder, a hub's name or "tiny", on the device and in the dtype of `compute`. `positions`: see
     `hf.with_positions`."""
     if compute.threads:
         torch.set_num_threads(compute.threads)
@@ -244,7 +245,7 @@ def open_engine(model: str, compute: Compute, positions: int | None = None) -> T
 
 
 def _free_memory() -> int:
-    """Bytes that this process may still take, by the kernel's own estimate where it gives one."""
+    """Return the bytes that this process may still take, by the kernel's own estimate if there is one."""
     with suppress(OSError, StopIteration, ValueError):
         lines = Path("/proc/meminfo").read_text().splitlines()
         return int(next(line for line in lines if line.startswith("MemAvailable:")).split()[1]) << 10
@@ -252,7 +253,7 @@ def _free_memory() -> int:
 
 
 def _refuse_states(config: Any) -> None:
-    """Models with recurrent layers keep a state that this cache does not hold."""
+    """Refuse models with recurrent layers, whose state this cache does not hold."""
     kinds = set(getattr(config.get_text_config(), "layer_types", None) or ["full_attention"])
     if strange := kinds - {"full_attention", "sliding_attention"}:
         raise BadInput(

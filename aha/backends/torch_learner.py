@@ -1,4 +1,5 @@
-"""The learner on torch: float32 weights of any Hugging Face causal language model, moved by AdamW, on one device or divided over ranks."""
+"""The learner on torch: float32 weights of any Hugging Face causal language model, trained by AdamW, on one device or divided over
+ranks."""
 
 from __future__ import annotations
 
@@ -35,11 +36,11 @@ MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 
 
 class TorchLearner(DividedLearner):
-    """Implements `protocols.Learner`. Takes the model over: moves it to the device, makes it float32, turns its dropout off.
+    """Implements `protocols.Learner`. It takes the model over: moves it to the device, makes it float32, turns its dropout off.
 
-    On a `mesh` of several devices this is one rank of a learner, whose weights, gradients and moments are divided: every rank calls the
-    same methods in the same order, each with its own share. `beside` writes what belongs to the model but is not learned (its tokenizer)
-    into a folder that `save` fills."""
+    On a `mesh` of several devices this is one rank of a learner with divided weights, gradients and moments: every rank calls the same
+    methods in the same order, each with its own share. `beside` writes the untrained parts of the model (its tokenizer) into a folder that
+    `save` fills."""
 
     def __init__(
         self,
@@ -73,13 +74,13 @@ class TorchLearner(DividedLearner):
             _gather_sparsely(model)
 
     def _place(self, model: PreTrainedModel) -> None:
-        """Move the model to the learner's device, in the type that it learns in."""
+        """Move the model to the learner's device, in the type in which it learns."""
         device = pick_device(self.compute.device) if self.mesh.size == 1 else torch.device("cpu")
         nn.Module.to(model, device=device, dtype=torch.float32)
 
     @property
     def division(self) -> Division:
-        """How a batch is divided over the ranks of this learner."""
+        """The settings that divide a batch over the ranks of this learner."""
         width = int(self.policy.model.config.get_text_config().hidden_size)
         policy = self.policy
         shares = isinstance(policy, Causal) and policy.shares_prompts
@@ -87,7 +88,7 @@ class TorchLearner(DividedLearner):
 
     @property
     def context(self) -> int | None:
-        """The most tokens of a row, where the model says."""
+        """The most tokens of a row, if the model says so."""
         return context_of(self.policy.model.config)
 
     def learn_shares(self, shares: Sequence[BatchShare], loss: Loss) -> list[Metrics]:
@@ -108,7 +109,7 @@ class TorchLearner(DividedLearner):
         with (
             self.phases.phase("logprobs_s"),
             torch.inference_mode() if self.mesh.size == 1 else torch.no_grad(),
-        ):  # FSDP keeps what it gathers first, for training as well
+        ):  # FSDP keeps the tensors that it gathers first, for training as well
             for number, indices in enumerate(share.passes):
                 values = compute(partial(part.numbers, share.batch.rows(indices))).cpu()
                 if number < share.count:
@@ -116,8 +117,8 @@ class TorchLearner(DividedLearner):
         return number_M
 
     def learn(self, share: BatchShare, loss: Loss) -> Metrics:
-        """Take one optimizer step together with the other ranks. Return this rank's sums of the loss's metrics, and what is the same on
-        all: `loss`, `grad_norm`, `lr`, `skipped`."""
+        """Take one optimizer step together with the other ranks. Return this rank's sums of the loss's metrics, and the values equal on all
+        ranks: `loss`, `grad_norm`, `lr`, `skipped`."""
         check_lengths(share.batch, self.context)
         with self.phases.phase("gradient_s"):
             total, metrics = self._gradient(share, loss)
@@ -137,11 +138,11 @@ class TorchLearner(DividedLearner):
         return metrics | {"loss": total, "grad_norm": grad_norm, "lr": rate, "skipped": float(skipped)}
 
     def set_rate(self, multiplier: float) -> None:
-        """The next updates use this multiple of the learning rate, on top of warm-up: a schedule's hook."""
+        """Multiply the learning rate of the next updates by this, on top of warm-up; schedules call it."""
         self.multiplier = multiplier
 
     def reset_reference(self) -> None:
-        """The reference becomes a copy of the policy; nothing where there is none."""
+        """Make the reference a copy of the policy; nothing happens without a reference."""
         if self.reference is None:
             return
         with torch.no_grad():
@@ -150,17 +151,17 @@ class TorchLearner(DividedLearner):
         self.has_new_reference = True
 
     def weights(self) -> Weights:
-        """See the protocol; only a mesh of one has them here, and `whole_weights` gives those of several ranks."""
+        """See the protocol; only for a mesh of one, `whole_weights` being for several ranks."""
         return ModuleWeights(self.policy.model)
 
     def whole_weights(self) -> Iterator[tuple[str, Tensor | None]]:
-        """Yield each name and, on rank 0 alone, the whole weight. Every rank has to go through all of them."""
+        """Yield each name and, only on rank 0, the whole weight. Every rank must go through all of them."""
         for name, weight in self.policy.model.named_parameters():
             yield name, self.mesh.whole(local(weight.detach()), weight.shape, owner=0)
 
     def save(self, folder: Path) -> None:
-        """See the protocol. `learner.json` holds the count of steps; what the reference is stands in a file once it was reset. Of several
-        ranks each writes a file of weights and one of moments; all have to be done before the folder gets its name."""
+        """See the protocol. `learner.json` holds the count of steps; the reference has a file once it was reset. Each of several ranks
+        writes a file of weights and one of moments; all must be done before the folder is renamed."""
         write_model(self.policy.model, folder, self.mesh)
         if self.beside is not None and self.mesh.rank == 0:
             self.beside(folder)
@@ -173,8 +174,8 @@ class TorchLearner(DividedLearner):
             (folder / STATE).write_text(json.dumps(state, indent=1) + "\n", encoding="utf-8")
 
     def load(self, folder: Path) -> None:
-        """See the protocol; as many ranks as like may have written it. A reference that was never reset is not in the folder: it is the
-        model this learner was made with."""
+        """See the protocol; any number of ranks may have written it. A reference that was never reset is not in the folder: it is the model
+        that this learner was made with."""
         state: dict[str, Any] = read_document(folder / STATE)
         if self.has_new_reference and not state["reference_moved"]:
             raise BadInput(f"{folder} was saved with the starting model as its reference: load it into a learner that was not yet trained")
@@ -188,8 +189,8 @@ class TorchLearner(DividedLearner):
         self.steps, self.multiplier, self.has_new_reference = state["steps"], state["multiplier"], state["reference_moved"]
 
     def _gradient(self, share: BatchShare, loss: Loss) -> tuple[float, Metrics]:
-        """Leaves the gradient of the whole step in `.grad` (none where nothing is trained), and returns this rank's part of the loss and of
-        its metrics."""
+        """Leave the gradient of the whole step in `.grad` (none if nothing is trained), and return this rank's part of the loss and of its
+        metrics."""
         total, metrics = torch.zeros((), device=self.policy.device), defaultdict[str, float](float)
         compute_loss, counts = loss_function(loss), self._expert_counts(share)
         if share.passes and self.mesh.size == 1:
@@ -198,7 +199,7 @@ class TorchLearner(DividedLearner):
         for number, indices in enumerate(share.passes):
             part = share.batch.rows(indices)
             outputs = self._compute_policy(partial(self.policy.tensors, part, accumulate=self.mesh.size == 1, counts=counts))
-            if number >= share.count:  # its collectives are what the other ranks wait for
+            if number >= share.count:  # the other ranks wait for its collectives
                 outputs[0].sum().mul(0.0).backward()
                 continue
             value, seen = compute_loss(self.policy.outputs(outputs), part.to(self.policy.device))
@@ -211,7 +212,7 @@ class TorchLearner(DividedLearner):
         return total.item(), dict(metrics)
 
     def _expert_counts(self, share: BatchShare) -> Tensor | None:
-        """Of a mixture of experts, how its tokens are shared out over the whole step; see `Routing`."""
+        """Return the expert counts of the whole step for a mixture of experts, else None; see `Routing`."""
         if not isinstance(self.policy, Causal) or self.policy.routing is None:
             return None
         total = torch.zeros(self.policy.routing.experts + 1, dtype=torch.float64, device=self.policy.device)
@@ -222,7 +223,7 @@ class TorchLearner(DividedLearner):
         return self.mesh.add_up(total)
 
     def _step(self, norm: Tensor, rate: float) -> None:
-        """Move this rank's part of the weights along the clipped gradient."""
+        """Update this rank's part of the weights with the clipped gradient."""
         if self.mesh.size > 1:
             for name, weight in self.parameters.items():
                 self.own_parameters[name].data = local(weight.detach())
@@ -241,7 +242,7 @@ class TorchLearner(DividedLearner):
         return self.optim.lr * warm * self.multiplier
 
     def _moments(self) -> dict[str, tuple[Tensor, torch.Size]]:
-        """Name -> this rank's part of a moment, and the shape of the whole."""
+        """Return name -> this rank's part of a moment, and the shape of the whole."""
         states = (
             (name, weight.shape, self.adam.state[self.own_parameters[name]])
             for name, weight in self.parameters.items()
@@ -282,7 +283,7 @@ class TorchLearner(DividedLearner):
 
 
 def _adam(parameters: Mapping[str, nn.Parameter], own_parameters: Mapping[str, nn.Parameter], optim: Adam) -> torch.optim.AdamW:
-    """AdamW over what this rank moves; matrices are what is one as a whole."""
+    """Return AdamW over this rank's parts; a parameter counts as a matrix by its whole shape."""
     matrices = [own_parameters[name] for name, weight in parameters.items() if weight.dim() >= 2]
     vectors = [own_parameters[name] for name, weight in parameters.items() if weight.dim() < 2]
     groups = [{"params": matrices, "weight_decay": optim.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
@@ -290,7 +291,8 @@ def _adam(parameters: Mapping[str, nn.Parameter], own_parameters: Mapping[str, n
 
 
 def _gather_sparsely(model: PreTrainedModel) -> None:
-    """The embedding's gradient names only the rows that were read and is added to what is there: no second tensor of its size."""
+    """Make the embedding's gradient sparse: it has only the rows that were read and is added in place, without a second tensor of its
+    size."""
     embedding = model.get_input_embeddings()
     if isinstance(embedding, nn.Embedding):
         embedding.sparse = True

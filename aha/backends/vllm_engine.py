@@ -1,6 +1,6 @@
-"""Sampling with vLLM, in a process of its own. Weights reach it through shared memory, and a probe tells whether it computes with them.
+"""Sampling with vLLM, in a process of its own. Weights reach it through shared memory, and a probe checks that it computes with them.
 
-vLLM's environment, and the process that runs `vllm_worker` in it.
+The process runs `vllm_worker` in vLLM's own environment.
 """
 
 from __future__ import annotations
@@ -40,19 +40,19 @@ VARIABLE = "AHA_VLLM"
 TESTED_VERSION = "0.32."
 WORKER = Path(__file__).with_name("vllm_worker.py")
 HOW = "make vllm makes an environment for processors, pip install 'aha[vllm]' takes vLLM into your own"
-START_S = 900.0  # imports, the weights from the disk, and a first look at the memory, on a machine that others use, too
-STEP_S = 600.0  # between two signs of life
+START_S = 900.0  # for imports, loading the weights, and the first measurement of memory, on a shared machine
+STEP_S = 600.0  # the longest time between two signs of life
 ENDING_S = 10.0
 LAST_WORDS = 400
-NOISE = re.compile(r"^\s|^Traceback|^$|WARNING|INFO|Warning:|^\[W")  # of the lines that vLLM writes
+NOISE = re.compile(r"^\s|^Traceback|^$|WARNING|INFO|Warning:|^\[W")  # lines of vLLM's output to ignore
 
 
 class VllmExit(Exception):
-    """The worker ended before it answered; the message is the last that it wrote."""
+    """The worker ended before it answered; the message is its last line."""
 
 
 def vllm_python() -> Path:
-    """Return the interpreter of the environment with vLLM. BadInput where there is none, or another version than the one tested."""
+    """Return the interpreter of the environment with vLLM. BadInput if there is none, or its version is not the tested one."""
     folder = os.environ.get(VARIABLE)
     if folder is None and importlib.util.find_spec("vllm") is None:
         raise BadInput(f"engine vllm: vLLM is not installed: {HOW}, and {VARIABLE} names the folder of the environment")
@@ -75,7 +75,7 @@ def _is_vllm(path: Path) -> bool:
 
 
 class VllmProcess:
-    """One process with vLLM's engine. Raises BadInput where vLLM does not take the model."""
+    """A process with vLLM's engine. Raises BadInput if vLLM does not support the model."""
 
     def __init__(self, settings: dict[str, Any], memory: int) -> None:
         own_socket, worker_socket = socket.socketpair()
@@ -88,7 +88,7 @@ class VllmProcess:
                 stdout=self._words,
                 stderr=self._words,
                 env=_environment(settings["threads"]),
-                start_new_session=True,  # ctrl-C is for Aha, which ends this process in its own time
+                start_new_session=True,  # ctrl-C is for Aha, which ends this process itself
             )
         self._end = weakref.finalize(self, _end, self.process, own_socket, self._words)
         try:
@@ -99,7 +99,7 @@ class VllmProcess:
             raise BadInput(f"{plain(settings['model'])}: vLLM does not take this model: {loss}") from None
 
     def send(self, head: dict[str, Any], body: bytes = b"") -> None:
-        """Send a request. VllmExit where nobody is there, or takes it in time."""
+        """Send a request. VllmExit if the process is gone or does not take it in time."""
         try:
             self.connection.settimeout(STEP_S)
             send_frame(self.connection, head, body)
@@ -107,7 +107,7 @@ class VllmProcess:
             raise VllmExit(self.last_words()) from None
 
     def receive(self, seconds: float = STEP_S) -> Frame:
-        """Return the next answer. VllmExit where the process has ended, Stall where it is silent for so long."""
+        """Return the next answer. VllmExit if the process has ended, Stall if it is silent for so long."""
         self.connection.settimeout(seconds)
         try:
             return receive_frame(self.connection)
@@ -118,7 +118,7 @@ class VllmProcess:
             raise VllmExit(self.last_words()) from None
 
     def last_words(self) -> str:
-        """Return the last line that says something of what the process wrote, and how it ended."""
+        """Return the last meaningful line of the process's output, and its exit status."""
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(timeout=1.0)
         code = self.process.poll()
@@ -131,7 +131,7 @@ class VllmProcess:
         return ending
 
     def close(self) -> None:
-        """Ask the process to end, and end it where it does not; more than once does no harm."""
+        """Ask the process to end, and kill it if it does not; further calls do nothing."""
         self._end()
 
 
@@ -149,23 +149,23 @@ def _end(process: subprocess.Popen[bytes], connection: socket.socket, words: IO[
 
 
 def _environment(threads: int) -> dict[str, str]:
-    """Aha's own, without what would make the other interpreter read Aha's packages."""
+    """Return Aha's environment without the variables that would make the other interpreter read Aha's packages."""
     environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")}
     return environment | ({"OMP_NUM_THREADS": str(threads)} if threads else {})
 
 
 ALIGNMENT = 64  # bytes
-PROBE_TOKENS, PROBE_STEP = 48, 7919  # a row of tokens from all over the vocabulary
-MAX_DIFFERENCE = {"float32": 1e-3, "bfloat16": 0.5}  # of one log-probability
+PROBE_TOKENS, PROBE_STEP = 48, 7919  # a row of tokens spread over the vocabulary
+MAX_DIFFERENCE = {"float32": 1e-3, "bfloat16": 0.5}  # the largest difference of one log-probability
 MEAN_DIFFERENCE = {"float32": 1e-4, "bfloat16": 0.02}
-REPLACEMENTS = 3  # of a worker that ends while one batch is sampled
-MEMORY_SHARE = 0.9  # of a GPU that vLLM has to itself; half of it where the learner has its weights there, too
+REPLACEMENTS = 3  # the most replacements of a worker during one batch
+MEMORY_SHARE = 0.9  # the share of a GPU that vLLM has to itself; half of it if the learner uses that GPU, too
 
 
 @dataclass
 class SharedWeights:
-    """A model's weights in memory that another process can map, in the type that it computes in; they stay there for a worker that
-    replaces one. `manifest` has of each weight its name, type, shape and place."""
+    """A model's weights in memory that another process can map, in its type of computation; they stay there for a replaced worker.
+    `manifest` has the name, type, shape and place of each weight."""
 
     dtype: torch.dtype
     descriptor: int
@@ -175,7 +175,7 @@ class SharedWeights:
 
     @classmethod
     def create(cls, dtype: torch.dtype) -> SharedWeights:
-        """Return memory without a weight. BadInput on a system that has none of this kind."""
+        """Return memory without a weight. BadInput on a system without such memory."""
         if not hasattr(os, "memfd_create"):
             raise BadInput(f"engine vllm: weights are handed over in memory as Linux has it, and this is {sys.platform}; use engine torch")
         return cls(dtype, os.memfd_create("aha-weights"))
@@ -205,11 +205,11 @@ class SharedWeights:
 
 
 class VllmEngine:
-    """Implements `protocols.Engine` on a folder's model. A worker that ends is replaced, and the prompts that have no reply yet are asked
-    again: a seed gives the same reply as before, up to rounding.
+    """Implements `protocols.Engine` on a folder's model. A worker that ends is replaced, and gets the unfinished prompts again: a seed
+    gives the same reply as before, up to rounding.
 
-    `load_s`: seconds that vLLM took for the weights last handed over. `agreement`: how far the probe's log-probabilities were from the
-    learner's then, at most and in the mean."""
+    `load_s`: seconds that vLLM took for the last weights. `agreement`: the largest and the mean difference between the probe's
+    log-probabilities and the learner's at that time."""
 
     def __init__(self, model: str, compute: Compute, notes: Any = None) -> None:
         folder = model_folder(model)
@@ -236,17 +236,17 @@ class VllmEngine:
 
     @property
     def context(self) -> int | None:
-        """The most tokens of a prompt and its reply, where the model says."""
+        """The most tokens of a prompt and its reply, if the model says so."""
         return context_of(self.config)
 
     def load(self, weights: Weights, version: int) -> None:
-        """Hand the weights over in place. FailedBar where the engine then computes with others, even after a second time."""
+        """Hand the weights over in place. FailedBar if the engine computes with others, even after a second try."""
         self._shared_weights.write(weights)
         self.version = version
         self._hand_over()
 
     def generate(self, asks: Sequence[Ask], sampling: Sampling) -> Iterator[tuple[int, list[Completion]]]:
-        """Groups as they finish. BadInput if a prompt and `max_tokens` do not fit in the model's context."""
+        """Yield groups as they finish. BadInput if a prompt and `max_tokens` do not fit in the model's context."""
         limits = [sampling.max_tokens if ask.most is None else min(ask.most, sampling.max_tokens) for ask in asks]
         for ask, limit in zip(asks, limits, strict=True):
             if self.context is not None and len(ask.prompt) + limit > self.context:
@@ -256,7 +256,7 @@ class VllmEngine:
                 )
         remainder, replacements = dict(enumerate(asks)), 0
         while remainder:
-            limit = limits[next(iter(remainder))]  # a request has one limit: prompts that leave less room have one of their own
+            limit = limits[next(iter(remainder))]  # a request has one limit: prompts that leave less room are a request of their own
             numbers = [number for number in remainder if limits[number] == limit]
             try:
                 for place, completions in self._sample([remainder[number] for number in numbers], replace(sampling, max_tokens=limit)):
@@ -270,7 +270,7 @@ class VllmEngine:
                 self._replace()
 
     def close(self) -> None:
-        """End the worker; more than once does no harm."""
+        """End the worker; further calls do nothing."""
         self._process.close()
 
     # --- sampling -----------------------------------------------------------------------------------------------------
@@ -311,7 +311,7 @@ class VllmEngine:
         return completions
 
     def _give_up(self) -> None:
-        """Nobody waits for the rest of a batch any more."""
+        """Cancel the rest of a batch."""
         try:
             self._process.send({"kind": "give up"})
             while self._process.receive()[0]["kind"] != "done":
@@ -337,7 +337,7 @@ class VllmEngine:
             raise FailedBar(f"vLLM does not compute with the weights of version {self.version}: {off}; use engine torch for this model")
 
     def _load_and_compare(self, expected: Tensor) -> str:
-        """Return what is wrong with the engine's log-probabilities after it took the weights; nothing where they are right."""
+        """Return the problem of the engine's log-probabilities after it took the weights; empty if they are right."""
         weights = self._shared_weights
         request = {"kind": "load", "version": self.version, "size": weights.size, "weights": weights.manifest, "probe": self._probe()}
         try:
@@ -380,7 +380,7 @@ class VllmEngine:
 
 
 def compare_logprobs(found_T: Tensor, expected_T: Tensor, dtype: DType) -> str:
-    """Return how far log-probabilities are from those expected where that is more than rounding in `dtype` explains, else nothing."""
+    """Return the difference of log-probabilities in words if rounding in `dtype` does not explain it, else an empty text."""
     apart_T = (found_T - expected_T).abs()
     most, mean = apart_T.max().item(), apart_T.mean().item()
     if most <= MAX_DIFFERENCE[dtype] and mean <= MEAN_DIFFERENCE[dtype]:

@@ -1,8 +1,8 @@
 """The program that runs vLLM, in an environment of its own: it imports vLLM, torch and the standard library, and nothing of Aha.
 
-`vllm_process` starts it with one end of a socket and a piece of shared memory. Both sides speak in frames: the length of a JSON object and
-of the bytes behind it, the object, the bytes. The first frame says how to make the engine; then one request follows another. Token ids are
-int32 and log-probabilities float32, both little-endian, behind the object. The program ends when the other side is gone.
+Aha starts it with one end of a socket and a piece of shared memory. Both sides speak in frames: the lengths of a JSON object and
+of the bytes after it, the object, the bytes. The first frame has the engine's settings; then one request follows another. Token ids are
+int32 and log-probabilities float32, both little-endian, after the object. The program ends when the other side is gone.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ HEAD = struct.Struct("<IQ")
 LARGEST_OBJECT, LARGEST_BODY = 1 << 28, 1 << 40  # bytes of a frame
 BEAT_S = 1.0
 TRANSFER = "aha"
-# What vLLM reads of the environment: one process, no word to anybody, no first batch that waits for a compiler.
+# vLLM's environment variables: one process, no usage statistics, no compiler that delays the first batch.
 ENVIRONMENT = {
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
     "VLLM_NO_USAGE_STATS": "1",
@@ -40,7 +40,7 @@ Send = Callable[[dict[str, Any], bytes], None]
 
 
 def send_frame(connection: socket.socket, head: dict[str, Any], body: bytes = b"") -> None:
-    """Send an object and the bytes behind it."""
+    """Send an object and the bytes after it."""
     data = json.dumps(head).encode()
     connection.sendall(HEAD.pack(len(data), len(body)) + data)
     if body:
@@ -48,8 +48,8 @@ def send_frame(connection: socket.socket, head: dict[str, Any], body: bytes = b"
 
 
 def receive_frame(connection: socket.socket) -> Frame:
-    """Return the next object and the bytes behind it. EOFError where the other side is gone, TimeoutError after the socket's own timeout
-    without a byte, ValueError where what comes is no frame."""
+    """Return the next object and the bytes after it. EOFError if the other side is gone, TimeoutError after the socket's own timeout
+    without a byte, ValueError for an invalid frame."""
     size, more = HEAD.unpack(_receive(connection, HEAD.size))
     if size > LARGEST_OBJECT or more > LARGEST_BODY:
         raise ValueError(f"a frame of {size:,} and {more:,} bytes: at most {LARGEST_OBJECT:,} and {LARGEST_BODY:,} are sent")
@@ -73,8 +73,8 @@ def _receive(connection: socket.socket, size: int) -> bytes:
 
 @dataclass
 class EngineHost:
-    """vLLM's engine and its weights. `parameters`: vLLM's class of settings for sampling. `memory`: the descriptor of the shared memory.
-    `sleeps`: between two loads the engine gives its memory to the learner, which shares its device."""
+    """The host of vLLM's engine and its weights. `parameters`: vLLM's class of settings for sampling. `memory`: the descriptor of the
+    shared memory. `sleeps`: between two loads the engine gives its memory to the learner, which shares its device."""
 
     engine: Any
     parameters: Any
@@ -85,7 +85,7 @@ class EngineHost:
     requests: int = 0
 
     def load(self, request: dict[str, Any]) -> None:
-        """Take over the weights that lie in shared memory, as `request` lists them; nothing that was computed with others is used again."""
+        """Load the weights in shared memory, as `request` lists them; nothing cached with other weights is used again."""
         core = self.engine.engine_core.engine_core
         core.pause_scheduler(mode="abort", clear_cache=True)
         if self.asleep:
@@ -105,7 +105,7 @@ class EngineHost:
         core.resume_scheduler()
 
     def sleep(self) -> None:
-        """Give the memory of weights and cache back, where the device is shared; `load` or the next request takes it again."""
+        """Free the memory of weights and cache, if the device is shared; `load` or the next request takes it again."""
         if self.sleeps and not self.asleep:
             self.engine.sleep(level=1)
             self.asleep = True
@@ -120,7 +120,7 @@ class EngineHost:
         return [places[place, token] for place, token in enumerate(tokens) if place]
 
     def generate(self, request: dict[str, Any], body: bytes, send: Send, given_up: Callable[[], bool]) -> None:
-        """Sample, and send each group as its last reply ends; stop where the other side gives up."""
+        """Sample, and send each group as its last reply ends; stop if the other side gives up."""
         if self.asleep:
             self.engine.wake_up()
             self.asleep = False
@@ -148,7 +148,8 @@ class EngineHost:
         send({"kind": "done"}, b"")
 
     def _settings(self, request: dict[str, Any], seed: int) -> Any:
-        """Tokens end a reply only where the request says so, and the log-probabilities are those that were sampled from."""
+        """Return vLLM's sampling settings: only the request's tokens end a reply, and the log-probabilities are those of the sampling
+        distribution."""
         return self.parameters(
             seed=seed,
             temperature=request["temperature"],
@@ -168,7 +169,7 @@ class EngineHost:
         return str(self.requests)
 
     def _outputs(self) -> Iterator[tuple[str, Any]]:
-        """Every step of the engine: what has ended, or ("", None) where nothing has."""
+        """Yield the outputs of every step of the engine: a finished one, or ("", None) if there is none."""
         while self.engine.has_unfinished_requests():
             outputs = [output for output in self.engine.step() if output.finished]
             yield from ((output.request_id, output) for output in outputs)
@@ -177,7 +178,7 @@ class EngineHost:
 
 
 def _positions(flat: Any) -> Iterator[int]:
-    """The position of each log-probability: vLLM lists where those of a position begin and end."""
+    """Yield the position of each log-probability, from vLLM's lists of where those of a position begin and end."""
     for place, (begin, end) in enumerate(zip(flat.start_indices, flat.end_indices, strict=True)):
         yield from (place for _ in range(begin, end))
 
@@ -196,7 +197,7 @@ def _group(number: int, group: dict[int, Any]) -> tuple[dict[str, Any], bytes]:
 
 
 def open_engine(settings: dict[str, Any], memory: int) -> EngineHost:
-    """Return vLLM's engine on a folder's model. Its own way to take weights is registered first: from shared memory, layer by layer."""
+    """Return vLLM's engine on a folder's model, after registering our way to load weights: from shared memory, layer by layer."""
     on_cpu = settings["device"] == "cpu"
     for name, value in (ENVIRONMENT | (ON_A_CPU if on_cpu else {})).items():
         os.environ.setdefault(name, value)
@@ -230,7 +231,7 @@ def open_engine(settings: dict[str, Any], memory: int) -> EngineHost:
 
 
 def transfer_engine() -> type:
-    """Return the class that vLLM's factory makes: weights from shared memory into the model, in place."""
+    """Return the class for vLLM's factory that loads weights from shared memory into the model, in place."""
     import torch
     from vllm.distributed.weight_transfer.base import WeightTransferEngine, WeightTransferInitInfo, WeightTransferUpdateInfo
     from vllm.model_executor.model_loader.reload import finalize_layerwise_reload, initialize_layerwise_reload
@@ -243,13 +244,14 @@ def transfer_engine() -> type:
 
     @dataclass
     class ManifestInfo(WeightTransferUpdateInfo):  # type: ignore[misc]
-        """How many bytes there are, and of each weight its name, type, shape and place."""
+        """The number of bytes, and the name, type, shape and place of each weight."""
 
         size: int
         weights: list[list[Any]]
 
     class SharedMemoryTransfer(WeightTransferEngine):  # type: ignore[misc]
-        """On a processor vLLM packs linear weights and empties the originals, so that only its reload by layers reaches what computes."""
+        """The loading of weights by layers. On a CPU vLLM packs linear weights and empties the originals, so that only its reload by layers
+        changes the weights that compute."""
 
         init_info_cls, update_info_cls = MemoryInfo, ManifestInfo
 
@@ -279,7 +281,7 @@ def transfer_engine() -> type:
             seen = set[int]()
             for layer in self.model.modules():
                 weight = layer._parameters.get("weight")
-                if weight is not None and id(weight) in seen:  # a tied head keeps a packed copy that no weight of its own renews
+                if weight is not None and id(weight) in seen:  # a tied head keeps a packed copy, which no weight of its own updates
                     layer.quant_method.process_weights_after_loading(layer)
                 seen.add(id(weight))
 
@@ -290,7 +292,7 @@ def transfer_engine() -> type:
 
 
 def main() -> None:
-    """Make the engine that the first frame describes and do what the next ones ask, until the other side is gone or says `end`."""
+    """Make the engine that the first frame describes and serve the next ones, until the other side is gone or sends `end`."""
     connection, memory = socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2])
 
     def send(head: dict[str, Any], body: bytes) -> None:
@@ -308,7 +310,7 @@ def main() -> None:
         while True:
             request, body = receive_frame(connection)
             if request["kind"] == "end":
-                os._exit(0)  # what Python would put away first takes vLLM's libraries half a minute
+                os._exit(0)  # Python's own cleanup takes vLLM's libraries half a minute
             if request["kind"] == "load":
                 start = time.monotonic()
                 host.load(request)

@@ -1,6 +1,6 @@
-"""Calls between ranks as bytes: JSON beside tensors in the safetensors format. Nothing that is received can run code.
+"""Calls between ranks as bytes: JSON beside tensors in the safetensors format. Received data can run no code.
 
-A learner on several ranks, as the one process sees it that drives them: each call goes to every rank, with its own share.
+A learner on several ranks is driven by one process: each call goes to every rank, with its own share.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from aha.protocols import Adam, Adaptation, Compute, Head, Loss, Metrics, Weight
 
 @dataclass(frozen=True)
 class LearnerSettings:
-    """What a learner is made from."""
+    """The settings from which a learner is made."""
 
     model: str
     optim: Adam
@@ -40,7 +40,7 @@ class LearnerSettings:
 
 @dataclass(frozen=True)
 class LearnerFacts:
-    """What the driver has to know of the learners that ranks have opened."""
+    """The facts about the opened learners that the driver needs."""
 
     packs: bool
     width: int
@@ -49,19 +49,19 @@ class LearnerFacts:
 
 
 class Ranks(Protocol):
-    """The ranks of a learner, wherever they run. Every call is made on all of them before it returns."""
+    """The ranks of a learner, wherever they run. Every call runs on all of them before it returns."""
 
     @property
     def size(self) -> int: ...
 
     def open(self, settings: LearnerSettings) -> LearnerFacts:
-        """Make a learner on every rank, in place of the one that was there."""
+        """Make a learner on every rank, in place of the previous one."""
 
     def call_ranks(self, method: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
         """Call a method of `TorchLearner` on every rank with its own arguments; return what each returned, by rank."""
 
     def weights(self) -> Weights:
-        """Return the weights that the ranks hold."""
+        """Return the weights of the ranks."""
 
 
 class MeshLearner(DividedLearner):
@@ -73,12 +73,12 @@ class MeshLearner(DividedLearner):
 
     @property
     def division(self) -> Division:
-        """How a batch is divided over the ranks."""
+        """The settings that divide a batch over the ranks."""
         facts = self.facts
         return Division(self.ranks.size, micro_tokens_of(self.compute), facts.packs, facts.width, shares_prompts=facts.shares_prompts)
 
     def update(self, batch: Batch, loss: Loss) -> Metrics:
-        """See the protocol. What a row is too long for is told before any rank begins."""
+        """See the protocol. A row that is too long is refused before any rank begins."""
         check_lengths(batch, self.facts.context)
         return super().update(batch, loss)
 
@@ -120,7 +120,7 @@ class MeshLearner(DividedLearner):
 
 
 def facts_of(learner: TorchLearner) -> LearnerFacts:
-    """Return what the driver has to know of a learner."""
+    """Return the facts about a learner that the driver needs."""
     division = learner.division
     return LearnerFacts(division.packs, division.width, learner.context, division.shares_prompts)
 
@@ -139,7 +139,7 @@ def gather_on_first(learner: TorchLearner) -> Iterator[tuple[str, Tensor]]:
 
 Losses = Grpo | Gspo | Cispo | CrossEntropy | Pairwise | Pointwise
 BATCHES: dict[str, type[Batch]] = {kind.__name__: kind for kind in (Batch, PolicyBatch, ScoreBatch)}
-HEADER = 8  # bytes that say how long the JSON is
+HEADER = 8  # bytes with the length of the JSON
 
 
 class WireMessage(NamedTuple):
@@ -156,7 +156,7 @@ def to_bytes(message: WireMessage) -> bytes:
 
 
 def from_bytes(data: bytes) -> WireMessage:
-    """Return the message again."""
+    """Return the message in bytes."""
     end = HEADER + int.from_bytes(data[:HEADER], "little")
     return WireMessage(parse_json(data[HEADER:end]), load(data[end:]))
 
@@ -169,7 +169,7 @@ def send(message: WireMessage, to: int, group: dist.ProcessGroup) -> None:
 
 
 def receive(sender: int, group: dist.ProcessGroup) -> WireMessage:
-    """Return the next message of a rank; the group's timeout is the most that is waited."""
+    """Return the next message of a rank; the group's timeout limits the wait."""
     size = torch.zeros(1, dtype=torch.long)
     dist.recv(size, sender, group)
     data = torch.empty(int(size), dtype=torch.uint8)
@@ -202,7 +202,7 @@ def packed(value: Any, name: str, into: WireMessage) -> None:
 
 
 def unpack(name: str, message: WireMessage) -> Any:
-    """Return what `packed` put under a name."""
+    """Return the value that `packed` put under a name."""
     description = message.values[name]
     value = description.get("value")
     kinds: dict[str, Callable[[], Any]] = {

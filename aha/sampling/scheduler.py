@@ -155,7 +155,7 @@ class _Row:
     prefix: _Prefix
     tokens: array[int] = field(default_factory=lambda: array("i"))
     logprobs: array[float] = field(default_factory=lambda: array("f"))  # as they were computed; lists take 64 bytes a token, these 8
-    versions: list[tuple[int, int]] = field(default_factory=list)  # (place of a token, version that it and those after it come from)
+    versions: list[tuple[int, int]] = field(default_factory=list)  # (position of a token, version of the weights from there on)
     finish: FinishReason | None = None
 
     @property

@@ -1,1 +1,1 @@
-"""A model's files, read as what a stranger may have written: looked at whole before the first number of a weight is."""
+"""A model's files, read as untrusted data: they are checked as a whole before the first number of a weight is read."""

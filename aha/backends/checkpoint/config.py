@@ -1,4 +1,4 @@
-"""What kind of model a checkpoint says it is: its config.json, read by transformers once nothing in it can take memory or run code."""
+"""The configuration of a checkpoint: its config.json, read by transformers after a check that nothing in it can take memory or run code."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from aha.backends.checkpoint.formats import gguf_config, quietly
 from aha.backends.checkpoint.reading import errors_at
 from aha.errors import BadInput
 
-MOST_PARTS = 4_096  # layers or labels: a config makes a list of them before there is any weight to compare with
+MOST_PARTS = 4_096  # layers or labels: a config makes a list of them before there is any weight to compare it with
 
 
 def read_config(folder: ModelFolder) -> PretrainedConfig:
-    """Return the configuration of a folder's model. BadInput where it is damaged, or of a kind that transformers does not know itself."""
+    """Return the configuration of a folder's model. BadInput if it is damaged, or of a kind that transformers does not know itself."""
     if folder.gguf is not None:
         return gguf_config(folder)
     place, settings = folder.path / CONFIG, folder.document(CONFIG)
@@ -39,30 +39,30 @@ def read_config(folder: ModelFolder) -> PretrainedConfig:
 
 
 def causal_class(config: PretrainedConfig) -> type[PreTrainedModel]:
-    """Return the class of causal language models that the configuration is of. BadInput where there is none."""
+    """Return the class of causal language models for the configuration. BadInput if there is none."""
     if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
         raise BadInput(f"model type {config.model_type} is no causal language model: it cannot go on with a text; give one that can")
     return one_class(MODEL_FOR_CAUSAL_LM_MAPPING[type(config)])
 
 
 def one_class(entry: Any) -> type[PreTrainedModel]:
-    """Return the class that transformers names for a configuration, the first where it names several."""
+    """Return the class that transformers names for a configuration, the first if it names several."""
     return cast(type[PreTrainedModel], entry[0] if isinstance(entry, tuple) else entry)
 
 
 def attention(config: PretrainedConfig, kind: type[PreTrainedModel]) -> str:
-    """Return how the model computes attention: PyTorch's own kernels, or plain products where the family has no use for these, or caps the
+    """Return the attention implementation: PyTorch's own kernels, or plain products for a family that does not support them or caps the
     scores, which they cannot (Gemma 2)."""
     capped = getattr(config, "attn_logit_softcapping", None) is not None
     return "eager" if capped or not kind._supports_sdpa else "sdpa"
 
 
 def context_of(config: Any) -> int | None:
-    """Return the most positions of a row that the model is used with, where its configuration says.
+    """Return the most positions of a row that the model is used with, if its configuration says so.
 
-    LongRoPE (Phi-3, 3.5 and 4-mini with a long context) has factors for rows up to a length and others beyond, and transformers takes one
+    LongRoPE (Phi-3, 3.5 and 4-mini with a long context) has factors for rows up to a length and others beyond, and transformers uses one
     kind for a whole batch, and changes it in the middle of a reply: a token's log-probability would depend on its row's neighbours. Up to
-    that length nothing changes, so that is how long a row may be."""
+    that length nothing changes, so it is the limit of a row."""
     most, switch = getattr(config.get_text_config(), "max_position_embeddings", None), longrope_switch(config)
     return most if switch is None or (most is not None and most <= switch) else switch
 

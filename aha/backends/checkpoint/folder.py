@@ -1,7 +1,4 @@
-"""Where a model's files are, and whether each is a file at all.
-
-Which model it is that answers: the hash of its weights and its tokenizer.
-"""
+"""The files of a model, each checked to be a regular file, and the identity of the model: the hash of its weights and its tokenizer."""
 
 from __future__ import annotations
 
@@ -31,19 +28,20 @@ LFS = b"version https://git-lfs"
 
 @dataclass(frozen=True)
 class ModelFolder:
-    """The files of a model on this machine. `name`: as the user says it; `gguf`: the one file that is all of the model, where it is one."""
+    """The files of a model on this machine. `name`: as the user typed it; `gguf`: the one file with the whole model, if there is such a
+    file."""
 
     name: str
     path: Path
     gguf: str | None = None
 
     def has(self, name: str) -> bool:
-        """Return whether something of this name is there, a broken link included."""
+        """Return True if an entry of this name exists, even a broken link."""
         return os.path.lexists(self.path / name)
 
     def file(self, name: str, most: int | None = None) -> Path:
-        """Return the path of a file with something in it. BadInput where it is missing, no file, empty, unreadable, a pointer of Git LFS
-        or larger than `most` bytes."""
+        """Return the path of a file that is not empty. BadInput if it is missing, not a regular file, empty, unreadable, a pointer of Git
+        LFS or larger than `most` bytes."""
         path = self.path / name
         try:
             if not path.is_file():  # a pipe or a device might never end
@@ -61,7 +59,7 @@ class ModelFolder:
         return path
 
     def document(self, name: str) -> dict[str, Any]:
-        """Return the JSON object that a file holds. BadInput where it holds none."""
+        """Return the JSON object in a file. BadInput if it holds none."""
         path = self.file(name, LARGEST_JSON)
         value = read_document(path, LARGEST_JSON)
         if not isinstance(value, dict):
@@ -76,7 +74,7 @@ class ModelFolder:
 
 
 def model_folder(model: str) -> ModelFolder:
-    """Return the files of "tiny", of a folder, of a GGUF file or of a hub's name, which are fetched. BadInput where there are none."""
+    """Return the files of "tiny", of a folder, of a GGUF file or of a hub's name, which are downloaded. BadInput if there are none."""
     if model == "tiny":
         return ModelFolder(model, TINY)
     path = Path(model).expanduser()
@@ -117,8 +115,8 @@ def _single(model: str, path: Path) -> ModelFolder:
 
 
 def fetch(model: str) -> Path:
-    """Return the folder of a hub's model: first what describes it, then the weights that this names. Without a hub, those of an earlier
-    time."""
+    """Return the folder of a hub's model: first its descriptions are downloaded, then the weights that they name. Without a connection to
+    the hub, an earlier download is used."""
     path = _from_hub(model, TEXTS)
     folder = ModelFolder(model, path)
     if not folder.has(CONFIG):
@@ -135,12 +133,12 @@ def _from_hub(model: str, files: tuple[str, ...]) -> Path:
 
 
 def shard_names(folder: ModelFolder) -> tuple[str, ...]:
-    """Return the files that an index names, in order. BadInput where it names none, or one that is not in the folder itself."""
+    """Return the files that an index names, in order. BadInput if it names none, or one that is not in the folder itself."""
     return tuple(sorted(set(weight_map(folder).values())))
 
 
 def weight_map(folder: ModelFolder) -> dict[str, str]:
-    """Return weight -> file, as the index says."""
+    """Return weight -> file, from the index."""
     place, value = folder.path / INDEX, folder.document(INDEX).get("weight_map")
     if not isinstance(value, dict) or not value:
         raise BadInput(f"{place}: has no weight_map from weights to files")
@@ -161,13 +159,13 @@ DESCRIPTIONS = (
     "merges*",
 )
 CHUNK = 1 << 22
-READ_WHOLE = 1 << 28  # bytes of a file that a signature reads from end to end; of a larger one it reads pieces, a few seconds for any model
+READ_WHOLE = 1 << 28  # the most bytes of a file that a signature reads as a whole; of a larger one it reads pieces, in a few seconds
 PIECES, PIECE_BYTES = 1_024, 1 << 16
 SIGNATURE_LETTERS = 16
 
 
 def identity_of(model: str) -> str:
-    """The sha256 of the files that decide what it says; those of a hub's name are fetched first."""
+    """Return the sha256 of the files that decide the model's output; those of a hub's name are downloaded first."""
     files = model_folder(model)
     digest = hashlib.sha256()
     with disk_errors(files.path):
@@ -180,9 +178,9 @@ def identity_of(model: str) -> str:
 
 
 def signature_of(model: str) -> dict[str, str]:
-    """Return a hash of each file that decides what a model says, by name: of its size and all that is in it, and of a file above READ_WHOLE
-    bytes of PIECES pieces from its first byte to its last, evenly apart. Training changes nearly every byte of the weights, so that other
-    weights of the same shapes differ there too. When a file was written does not count."""
+    """Return a hash of each file that decides the model's output, by name: of its size and content, or, for a file above READ_WHOLE bytes,
+    of PIECES evenly spaced pieces from its first byte to its last. Training changes nearly every byte of the weights, so that other weights
+    of the same shapes differ there too. The time of a file does not count."""
     files, signature = model_folder(model), dict[str, str]()
     with disk_errors(files.path):
         for path in _described(files):
@@ -199,7 +197,7 @@ def signature_of(model: str) -> dict[str, str]:
 
 
 def _described(files: ModelFolder) -> list[Path]:
-    """The files of DESCRIPTIONS in order; of a GGUF file, that one."""
+    """Return the files of DESCRIPTIONS in order, or the GGUF file."""
     folder = files.path
     paths = {path for pattern in DESCRIPTIONS for path in folder.glob(pattern)} if files.gguf is None else {folder / files.gguf}
     return sorted(path for path in paths if path.is_file())

@@ -1,10 +1,8 @@
-"""A GGUF file through transformers' own reader: its numbers are unpacked, and from then on it is a model like any other.
+"""Checkpoints in other formats: GGUF files and quantized weights.
 
-Each step sees a folder that holds a link to the file and nothing else: what lies beside a GGUF file is not the model's.
-
-Weights that were quantized: unpacked where transformers can, kept as they are where a library computes with them, else refused.
-
-A model as transformers made it, with what it found of the names of weights.
+A GGUF file is read by transformers, which unpacks its numbers; after that it is a model like any other. It is read through a folder that
+holds only a link to the file: other files beside it are not the model's. Quantized weights are unpacked if transformers can, kept if a
+library computes with them, else refused.
 """
 
 from __future__ import annotations
@@ -37,7 +35,8 @@ ModelClass = type[PreTrainedModel]
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """`mismatches`: (name, shape in the file, shape in the model)."""
+    """A model as transformers made it, with its report on the names of weights. `mismatches`: (name, shape in the file, shape in the
+    model)."""
 
     model: PreTrainedModel
     missing: frozenset[str]
@@ -46,7 +45,7 @@ class LoadedModel:
 
     @classmethod
     def of(cls, model: PreTrainedModel, report: Mapping[str, Any]) -> LoadedModel:
-        """The model with the report of `output_loading_info`."""
+        """Return the model with the report of `output_loading_info`."""
         mismatches = tuple(
             sorted((name, tuple(stored_shape), tuple(model_shape)) for name, stored_shape, model_shape in report["mismatched_keys"])
         )
@@ -55,7 +54,7 @@ class LoadedModel:
 
 @contextmanager
 def quietly() -> Iterator[None]:
-    """What transformers and its neighbours have to say is said in our one line; their bars are torn away with it."""
+    """Silence the messages and progress bars of transformers and its dependencies in this context; our own error line says what matters."""
     before, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity(standard.CRITICAL)
     logging.disable_progress_bar()
@@ -74,7 +73,7 @@ MARKS = ("quantization_config", "hf_quantizer", "quantization_method", "is_quant
 
 @dataclass(frozen=True)
 class Method:
-    """How a kind of quantized weights is read: with these packages; `unpacked` into plain numbers, which can be trained."""
+    """The way to read a kind of quantized weights: the needed packages; `unpacked` if the result is plain numbers, which can be trained."""
 
     packages: tuple[str, ...] = ()
     unpacked: bool = False
@@ -91,7 +90,7 @@ METHODS = {
 
 
 def quantization_method(config: PretrainedConfig) -> str | None:
-    """Return the method that the weights are quantized with; None where they are plain."""
+    """Return the method that the weights are quantized with; None if they are plain."""
     settings = getattr(config, "quantization_config", None)
     if settings is None:
         return None
@@ -104,7 +103,7 @@ def quantization_method(config: PretrainedConfig) -> str | None:
 
 
 def prepare(folder: ModelFolder, config: PretrainedConfig) -> Method | None:
-    """Return how the weights are read, and tell the configuration; None where they are plain. BadInput where a package is missing."""
+    """Return the method to read the weights, and set it in the configuration; None if they are plain. BadInput if a package is missing."""
     name, place = quantization_method(config), folder.path / CONFIG
     if name is None:
         return None
@@ -123,26 +122,26 @@ def prepare(folder: ModelFolder, config: PretrainedConfig) -> Method | None:
 
 
 def forget(model: PreTrainedModel) -> None:
-    """What was unpacked is a plain model: it is trained and saved as one."""
+    """Remove the marks of quantization from an unpacked model, which is trained and saved as a plain one."""
     for mark in MARKS:
         for owner in (model, model.config):
             vars(owner).pop(mark, None)
 
 
-# How a byte-level vocabulary says that text is cut before its merges: these are GPT-2's way, those before it take each digit alone, and
-# what transformers knows beside them it applies itself.
+# How a byte-level vocabulary splits text before its merges: the first names split as GPT-2 does, the next ones also split each digit.
+# Other ways that transformers knows it applies itself.
 AS_GPT2 = ("", "default", "gpt-2", "mpt", "olmo", "jais", "trillion")
 DIGITS_ALONE = ("smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b")
 
 
 def gguf_config(folder: ModelFolder) -> PretrainedConfig:
-    """Return the configuration that the file describes. BadInput where it is damaged or its reader is not installed."""
+    """Return the configuration in the file. BadInput if it is damaged or its reader is not installed."""
     with _alone(folder) as settings:
         return cast(PretrainedConfig, AutoConfig.from_pretrained(**settings))
 
 
 def gguf_tokenizer(folder: ModelFolder) -> Any:
-    """Return the tokenizer that the file describes. BadInput where text would be cut another way than its model learned it."""
+    """Return the tokenizer in the file. BadInput if it would split text otherwise than in the model's training."""
     with _alone(folder) as settings:
         inner = AutoTokenizer.from_pretrained(**settings)
         metadata, _ = read_gguf_metadata(str(folder.path / str(folder.gguf)))
@@ -153,7 +152,7 @@ def gguf_tokenizer(folder: ModelFolder) -> Any:
 
 
 def gguf_model(folder: ModelFolder, config: PretrainedConfig, kind: ModelClass, dtype: torch.dtype, attention: str) -> LoadedModel:
-    """Return the model with plain weights, and what transformers found of their names."""
+    """Return the model with plain weights, and transformers' report on their names."""
     plain = {"dtype": dtype, "attn_implementation": attention, "quantization_config": GgufConfig(dequantize=True)}
     with _alone(folder) as settings:
         model, report = cast(Any, kind).from_pretrained(config=config, **settings, **plain, output_loading_info=True)
@@ -173,7 +172,7 @@ def _cut(folder: ModelFolder, backend: Any, way: str) -> None:
 
 @contextmanager
 def _alone(folder: ModelFolder) -> Iterator[dict[str, Any]]:
-    """What transformers is told to read; whatever it raises names the file."""
+    """Yield the arguments with which transformers reads the file; any error in this context names the file."""
     path = folder.file(str(folder.gguf)).resolve()
     if importlib.util.find_spec("gguf") is None:
         raise BadInput(f"{path}: reading GGUF needs the package gguf: pip install 'aha[gguf]'")

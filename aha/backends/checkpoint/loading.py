@@ -1,4 +1,5 @@
-"""A checkpoint's weights into a model: every name, type and shape compared first, without memory; every number looked at after."""
+"""The loading of a checkpoint's weights: every name, type and shape is compared first, without memory; every number is checked
+afterwards."""
 
 from __future__ import annotations
 
@@ -20,14 +21,14 @@ from aha.backends.checkpoint.reading import errors_at
 from aha.backends.checkpoint.weights import PLAIN, WeightFiles
 from aha.errors import BadInput
 
-SPARE_PARAMETERS = 4  # for each weight of the checkpoint, and some: a family may keep in several what others keep in one
+SPARE_PARAMETERS = 4  # parameters per weight of the checkpoint: a family may store in several what others store in one
 SPARE_BUFFERS = 256 << 20  # bytes of tables that a model computes for itself beyond the size of its weights
 
 
 @dataclass(frozen=True)
 class Loading:
-    """A checkpoint on its way into a model of class `kind`. `fresh`: weights that may be missing, and are new then. `spare`: weights that
-    the checkpoint may have and the model does not."""
+    """The loading of a checkpoint into a model of class `kind`. `fresh`: weights that may be missing, and are then new. `spare`: weights
+    that the checkpoint may have and the model does not."""
 
     folder: ModelFolder
     config: PretrainedConfig
@@ -39,8 +40,8 @@ class Loading:
     spare: Collection[str] = ()
 
     def load(self) -> PreTrainedModel:
-        """Return the model on its device. BadInput, in one line that names file and weight, where weights and configuration do not belong
-        together or the weights are damaged."""
+        """Return the model on its device. BadInput, in one line that names file and weight, if weights and configuration do not match or
+        the weights are damaged."""
         if self.folder.gguf is not None:
             return self._from_gguf()
         files, method = WeightFiles(self.folder), prepare(self.folder, self.config)
@@ -70,12 +71,12 @@ class Loading:
         return cast(PreTrainedModel, model.eval())
 
     def _compare(self, files: WeightFiles) -> PreTrainedModel:
-        """Return the model as it would be, where tensors take no memory."""
+        """Return the model with tensors that take no memory, after comparing names, types and shapes."""
         outlines = files.outlines()
         loaded_model = self._outline(files, outlines)
         self._agree(loaded_model, files)
         odd = {name for name, weight in files.entries.items() if weight.dtype not in PLAIN}
-        if odd:  # what is no floating-point number may be a mask that an old version kept, but not a weight
+        if odd:  # a tensor that is not floating-point may be a mask from an old version, but not a weight
             without = self._outline(files, {name: tensor for name, tensor in outlines.items() if name not in odd})
             absent = sorted(without.missing & dict(without.model.named_parameters()).keys() - set(self.fresh))
             if absent:
@@ -88,7 +89,8 @@ class Loading:
             return self._make(outlines, device_map={"": "meta"}, ignore_mismatched_sizes=True)
 
     def _make(self, weights: dict[str, Any], **more: Any) -> LoadedModel:
-        """The one door to transformers: of a folder it would read an adapter's base, other files that a configuration names, or pickles."""
+        """Make the model by transformers from given weights only: from a folder it would read an adapter's base, other files named in a
+        configuration, or pickles."""
         settings: dict[str, Any] = {
             "config": self.config,
             "state_dict": weights,
@@ -100,7 +102,7 @@ class Loading:
         return LoadedModel.of(model, report)
 
     def _agree(self, loaded_model: LoadedModel, files: WeightFiles | None = None) -> None:
-        """BadInput where the checkpoint lacks a weight, has one too many, or has one of another shape."""
+        """Raise BadInput if the checkpoint lacks a weight, has one too many, or has one of another shape."""
         if loaded_model.mismatches:
             name, stored_shape, model_shape = loaded_model.mismatches[0]
             suffix = _and_more(len(loaded_model.mismatches))
@@ -118,21 +120,21 @@ class Loading:
         raise BadInput(f"{entry.file}: weight {name} is of type {entry.dtype}, and {CONFIG} names no quantization that would explain it")
 
     def _check_buffers(self, files: WeightFiles, model: PreTrainedModel) -> None:
-        """A table that a model computes for itself is in no file: its size is only said by the configuration."""
+        """Refuse a huge table that a model computes for itself: only the configuration gives its size, no file."""
         sizes = {name: buffer.numel() * buffer.element_size() for name, buffer in model.named_buffers()}
         if sizes and sum(sizes.values()) > SPARE_BUFFERS + 4 * files.elements:
             name = max(sizes, key=lambda key: sizes[key])
             raise BadInput(f"{self.folder.path / CONFIG}: asks for a table of {sizes[name]:,} bytes, {name}; the weights are far smaller")
 
     def _check_ties(self, outline: PreTrainedModel, model: PreTrainedModel) -> None:
-        """transformers parts weights that the configuration ties where the checkpoint has two that differ: one of both is wrong then."""
+        """Refuse two different weights that the configuration ties, which transformers would silently untie: either is wrong."""
         for name, source in cast("dict[str, str]", outline.all_tied_weights_keys).items():
             if model.get_parameter_or_buffer(name) is not model.get_parameter_or_buffer(source):
                 place = self.folder.path / CONFIG
                 raise BadInput(f"{place}: ties {name} to {source}, and they differ; set tie_word_embeddings to false where both are meant")
 
     def _place(self, files: WeightFiles | None = None, name: str = "") -> str:
-        """The file that holds a weight; the list of files where none does."""
+        """Return the file with a weight; for an unknown weight, the list of files."""
         if self.folder.gguf is not None:
             return str(self.folder.path / self.folder.gguf)
         if files is not None and name in files.entries:
@@ -141,7 +143,7 @@ class Loading:
 
     @contextmanager
     def _naming_shapes(self, files: WeightFiles) -> Iterator[None]:
-        """Weights that are kept apart and loaded into one, as experts are, cannot be joined where one has another shape: it is named."""
+        """Name the weight of another shape if weights that are stored separately and loaded into one, such as experts, cannot be joined."""
         try:
             with errors_at(f"{self.folder.path / CONFIG}: makes no model"):
                 yield
@@ -154,7 +156,8 @@ class Loading:
 
 
 def check_finite(model: PreTrainedModel, place: object) -> None:
-    """BadInput where a weight, or a table that the model computes for itself, holds NaN or infinity. Reads each once and copies none."""
+    """Raise BadInput if a weight, or a table that the model computes for itself, holds NaN or infinity. Each is read once and not
+    copied."""
     for name, weight in model.named_parameters():
         if weight.is_floating_point() and weight.dtype not in PLAIN.values():
             raise BadInput(f"{place}: weight {name} stays packed in {weight.dtype}: the scale that would unpack it is missing")
@@ -167,7 +170,7 @@ def check_finite(model: PreTrainedModel, place: object) -> None:
 
 @contextmanager
 def at_most(parameters: int) -> Iterator[None]:
-    """BadInput where a model is made inside that has more parameters: layers and experts that no file has weights for."""
+    """Raise BadInput if a model made in this context has more parameters: layers and experts without weights in any file."""
     count = 0
 
     def count_parameter(module: object, name: str, parameter: object) -> None:
@@ -184,7 +187,7 @@ def at_most(parameters: int) -> Iterator[None]:
 
 
 def _odd_one_out(files: WeightFiles) -> str:
-    """A weight whose shape most of those with the same name but for numbers do not have; empty where there is none."""
+    """Return a weight whose shape differs from most others with the same name up to numbers; empty if there is none."""
     alike = defaultdict[str, list[str]](list)
     for name in files.entries:
         alike[re.sub(r"\d+", "*", name)].append(name)

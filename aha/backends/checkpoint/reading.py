@@ -1,4 +1,4 @@
-"""What a library makes of data that nobody vouches for: whatever it raises becomes one line that names the place."""
+"""The errors of libraries on untrusted data: any exception becomes one line that names the place."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from aha.errors import AhaError, BadInput
 
 LONGEST = 240  # characters of a reason
-SHORT = 3  # words that say little without the kind of the error
+SHORT = 3  # a message of so few words says little without the kind of the error
 
 
 @contextmanager
 def errors_at(place: str) -> Iterator[None]:
-    """BadInput, in one line that begins with `place`, for whatever is raised inside; our own errors and interrupts pass.
+    """Raise BadInput, in one line that begins with `place`, for any exception in this context; our own errors and interrupts pass.
 
-    A panic of the Rust below tokenizers and safetensors is no `Exception`."""
+    A panic in the Rust code of tokenizers and safetensors is not an `Exception`."""
     try:
         yield
     except AhaError:
@@ -29,7 +29,7 @@ def errors_at(place: str) -> Iterator[None]:
 
 
 def reason(error: BaseException) -> str:
-    """Return the words of an error in one line, its kind before them where they mean little alone."""
+    """Return an error's message in one line, after its kind if the message alone says little."""
     words = " ".join(str(error).split())
     words = words if len(words) <= LONGEST else words[:LONGEST] + " …"
     if not words:

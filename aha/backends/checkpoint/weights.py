@@ -1,4 +1,5 @@
-"""The weights of a checkpoint as their files describe them: names, types and shapes from the headers, sizes compared, nothing read."""
+"""The weights of a checkpoint as described by their files: names, types and shapes from the headers, with sizes compared and no weight
+read."""
 
 from __future__ import annotations
 
@@ -35,7 +36,7 @@ PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 
 @dataclass(frozen=True)
 class StoredWeight:
-    """A weight as the header of its file describes it; `dtype` in the words of safetensors."""
+    """A weight as described in the header of its file; `dtype` is safetensors' name."""
 
     file: Path
     dtype: str
@@ -47,7 +48,7 @@ class StoredWeight:
 
 
 class WeightFiles:
-    """The safetensors files of a folder, open. BadInput, before a weight is read, where one is missing, cut, or not what the index says."""
+    """The open safetensors files of a folder. BadInput, before a weight is read, if one is missing, cut, or differs from the index."""
 
     def __init__(self, folder: ModelFolder) -> None:
         self.folder = folder
@@ -58,7 +59,7 @@ class WeightFiles:
 
     @cached_property
     def elements(self) -> int:
-        """How many numbers the weights hold together."""
+        """The number of elements of all weights."""
         return sum(weight.elements for weight in self.entries.values())
 
     def slices(self) -> dict[str, Any]:
@@ -66,7 +67,7 @@ class WeightFiles:
         return {name: self._open[weight.file].get_slice(name) for name, weight in self.entries.items()}
 
     def outlines(self) -> dict[str, Tensor]:
-        """Return name -> a tensor of the type and shape that the header names, without memory."""
+        """Return name -> a tensor of the type and shape in the header, without memory."""
         return {name: self._outline(name, weight) for name, weight in self.entries.items()}
 
     def _outline(self, name: str, weight: StoredWeight) -> Tensor:
@@ -117,5 +118,5 @@ def _open_file(path: Path) -> Any:
             raise BadInput(f"{path}: its header has {length:,} bytes, and {LARGEST_HEADER:,} name 100,000 weights")
         header = file.read(length)
     with errors_at(f"{path}: is damaged, or no safetensors file"):
-        parse_json(header)  # no name twice
+        parse_json(header)  # refuses a repeated name
         return safe_open(path, framework="pt")

@@ -1,1 +1,1 @@
-"""Servers that speak OpenAI's protocol: where they are, how one is called, and as a chat."""
+"""Servers that speak OpenAI's protocol: their addresses, the calls, and a server as a chat."""

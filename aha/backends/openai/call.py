@@ -1,8 +1,8 @@
-"""One request to a server through the openai client, and what may go wrong with it, as one kind of error.
+"""One request to a server through the openai client, with every failure as one kind of error.
 
-What a server sent, read strictly: a reply is whole and well formed, or it is none.
+Replies are read strictly: a reply that is not complete and well formed is a failure.
 
-An event loop in a thread of its own, so that code which waits in no loop can have many things going on at once.
+An event loop in a thread of its own lets code without a loop have many calls in progress.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from aha.redact import clip, hide
 from aha.template import apart
 from aha.types import ChatReply, FinishReason
 
-FINISH_REASONS: dict[str, FinishReason] = {  # as servers say it
+FINISH_REASONS: dict[str, FinishReason] = {  # the servers' names of them
     "stop": "stop",
     "eos": "stop",
     "eos_token": "stop",
@@ -38,8 +38,8 @@ FINISH_REASONS: dict[str, FinishReason] = {  # as servers say it
     "max_tokens": "length",
 }
 LATE = "no whole reply in time"
-MOST_TOKENS = 1 << 40  # that any reply can have cost
-BYTES_A_TOKEN = 4  # where a server counts no tokens
+MOST_TOKENS = 1 << 40  # more than any reply can cost
+BYTES_A_TOKEN = 4  # the estimate for a server that counts no tokens
 _NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?![\w.]*\w)")
 _ABOUT_TOKENS = re.compile(
     r"(?i)max_(?:completion_|new_|output_)?tokens|context (?:length|window|size)|tokens of context|maximum \w+ tokens"
@@ -54,8 +54,8 @@ _PROMPT = re.compile(
 
 
 class EndpointFailure(Exception):
-    """A call without an answer. `again`: whether another try may help, after `after_s` where the server says so. `billed`: whether it may
-    have cost something. `hopeless`: no call to this server can succeed. `most`: so many new tokens it would have allowed."""
+    """A call without a valid reply. `again`: another try may help, after `after_s` if the server says so. `billed`: it may have cost
+    something. `hopeless`: no call to this server can succeed. `most`: the new tokens that the server would have allowed."""
 
     def __init__(
         self,
@@ -72,7 +72,8 @@ class EndpointFailure(Exception):
 
 
 def read(data: bytes) -> tuple[ChatReply, TokenUsage]:
-    """The one reply in a response's body, and its cost; EndpointFailure where it is anything else. A key that a server echoes is hidden."""
+    """Return the one reply in a response's body, and its cost; EndpointFailure for anything else. A key that the server echoes is
+    hidden."""
     body = _json(data)
     match body:
         case {"choices": [{"message": dict() as message, "finish_reason": str(reason)}]} if reason in FINISH_REASONS:
@@ -95,7 +96,8 @@ def read(data: bytes) -> tuple[ChatReply, TokenUsage]:
 
 
 def token_allowance(refusal: str, tokens: int) -> int | None:
-    """How many new tokens a server that refuses `asked` of them says it would allow; None where its words are about something else."""
+    """Return the number of new tokens, below `tokens`, that a server's refusal says it allows; None if the refusal is about something
+    else."""
     if not _ABOUT_TOKENS.search(refusal):
         return None
     context, prompt = _CONTEXT.search(refusal), _PROMPT.search(refusal)
@@ -118,7 +120,7 @@ def _json(data: bytes) -> Any:
 
 
 def _text(message: dict[str, Any], name: str) -> str | None:
-    """Letters only: half a surrogate pair, which JSON can carry, becomes a question mark."""
+    """Return a text with valid letters only: half a surrogate pair, which JSON can carry, becomes a question mark."""
     value = message.get(name)
     if value is not None and not isinstance(value, str):
         raise EndpointFailure(f"a message whose {name} is no text", billed=True)
@@ -126,7 +128,7 @@ def _text(message: dict[str, Any], name: str) -> str | None:
 
 
 def _top(choice: dict[str, Any]) -> tuple[tuple[str, float], ...]:
-    """Nothing where the server gave none, or no numbers."""
+    """Return the likeliest tokens with their log-probabilities; empty if the server gave none."""
     match choice:
         case {"logprobs": {"content": [{"top_logprobs": [*top]}, *_]}}:
             return tuple(_likely(place) for place in top)
@@ -141,7 +143,7 @@ def _likely(alternative: Any) -> tuple[str, float]:
 
 
 def _usage(body: dict[str, Any], name: str) -> int | None:
-    """None where the server counted nothing."""
+    """Return a number of tokens in the server's usage; None if it gives none."""
     match body.get("usage"):
         case {**usage} if type(count := usage.get(name)) is int:
             if 0 <= count <= MOST_TOKENS:
@@ -152,16 +154,16 @@ def _usage(body: dict[str, Any], name: str) -> int | None:
 
 LARGEST = 4 * 1024 * 1024  # bytes of a response: 32,768 tokens take less than a tenth of it
 LARGEST_REFUSAL = 64 * 1024  # bytes of any other answer; the rest is not read
-LARGEST_TOGETHER = 64 * 1024 * 1024  # bytes of all responses that are on their way at once
+LARGEST_TOGETHER = 64 * 1024 * 1024  # bytes of all responses in transit at once
 CONNECT_S = 20.0
-TRANSIENT = (408, 409, 425, 429)  # and all from 500 on
+TRANSIENT = (408, 409, 425, 429)  # HTTP statuses to retry, with all from 500 on
 HOPELESS = (301, 302, 303, 307, 308, 401, 404, 405)
-RAW = "x-stainless-raw-response"  # the client reads it off its own request, to hand the response over unread
+RAW = "x-stainless-raw-response"  # a header by which the client returns the response unread
 REQUEST_HEADERS = {RAW, "host", "accept", "accept-encoding", "connection", "content-type", "content-length", "authorization", "user-agent"}
 
 
 class EndpointServer:
-    """Makes calls, each one attempt. Lives in one event loop."""
+    """A client of one server that makes calls, each a single attempt. It lives in one event loop."""
 
     def __init__(self, endpoint: Endpoint, key: str, options: ChatOptions) -> None:
         self.url, self._key, self._root = endpoint.url, key, endpoint.root
@@ -170,7 +172,7 @@ class EndpointServer:
         self._http = http = DefaultAsyncHttpxClient(
             limits=httpx2.Limits(max_connections=options.in_flight, max_keepalive_connections=options.in_flight),
             timeout=httpx2.Timeout(options.attempt_s, connect=min(options.attempt_s, CONNECT_S)),
-            follow_redirects=False,  # a key goes where it was meant to go
+            follow_redirects=False,  # a key must not follow a redirection
             trust_env=not endpoint.is_here,
             event_hooks={"request": [self._bare], "response": [self._bound_body]},
         )
@@ -186,7 +188,7 @@ class EndpointServer:
         return f"Server({self.url})"
 
     async def call(self, body: Mapping[str, Any]) -> tuple[ChatReply, TokenUsage]:
-        """A reply and its cost, or EndpointFailure, which knows what limit of tokens would have been allowed where the server says so."""
+        """Return a reply and its cost. EndpointFailure has the limit of tokens that would have been allowed, if the server says so."""
         try:
             return read(await self._fetch("POST", body))
         except EndpointFailure as failure:
@@ -195,11 +197,12 @@ class EndpointServer:
             raise
 
     async def models(self) -> bytes:
-        """The server's list of its models, as it sent it."""
+        """Return the server's list of its models, as it sent it."""
         return await self._fetch("GET", {})
 
     async def tokens(self, messages: Sequence[Mapping[str, str]], model: str) -> bytes:
-        """What the server's own tokenizer makes of a conversation, where it tells; it stands beside the API, as vLLM has it."""
+        """Return the answer of the server's tokenizer to a conversation, if it has the endpoint `/tokenize` beside the API, as vLLM
+        does."""
         headers = {"authorization": f"Bearer {self._key}"} if self._key else {}
         try:
             response = await self._http.post(f"{self._root}/tokenize", json={"model": model, "messages": messages}, headers=headers)
@@ -238,13 +241,13 @@ class EndpointServer:
         return EndpointFailure(f"HTTP {status} ({message})", again=again, after_s=after, hopeless=status in HOPELESS)
 
     async def _bare(self, request: httpx2.Request) -> None:
-        """Nothing leaves but what the call needs: the client's own variables may hold headers for another server."""
+        """Remove all headers that the call does not need: the client's own variables may hold headers for another server."""
         for name in {name.lower() for name in request.headers} - (REQUEST_HEADERS if self._key else REQUEST_HEADERS - {"authorization"}):
             del request.headers[name]
         request.headers["accept-encoding"] = "identity"
 
     async def _bound_body(self, response: httpx2.Response) -> None:
-        """Whoever reads the body, of whatever status, reads no more than its limit, and nothing is unpacked that was not asked for."""
+        """Limit the body that is read, of whatever status, and refuse a compressed one, which was not requested."""
         encoding = response.headers.get("content-encoding", "identity")
         if encoding != "identity":
             raise EndpointFailure(f"a body packed as '{clip(encoding, 20)}', which was not asked for", billed=True)
@@ -260,7 +263,7 @@ class _UnderWay:
 
 
 class _BoundedBody(httpx2.AsyncByteStream):
-    """A body up to its limit: a reply that is longer is a EndpointFailure; of any other answer the rest is not read."""
+    """A body up to its limit: a longer reply is an EndpointFailure; of any other response the rest is not read."""
 
     def __init__(self, inner: httpx2.AsyncByteStream, whole: bool, together: _UnderWay) -> None:
         self._inner, self._whole, self._together = inner, whole, together
@@ -298,7 +301,7 @@ def _connection_failure(cause: BaseException | None) -> EndpointFailure:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds: a number, or a date against the server's own clock."""
+    """Return the seconds to wait: a number, or a date compared with the server's own clock."""
     text = headers.get("retry-after", "")
     with suppress(ValueError):
         if 0 <= (seconds := float(headers.get("retry-after-ms", "")) / 1000) < float("inf"):
@@ -315,7 +318,7 @@ PATIENCE_S = 5.0
 
 
 class EventLoop:
-    """Runs coroutines from any thread until it is closed. `at_end`: what is awaited last."""
+    """An event loop that runs coroutines from any thread until it is closed. `at_end`: the coroutine to await last."""
 
     def __init__(self, name: str) -> None:
         self.at_end: Callable[[], Awaitable[object]] | None = None
@@ -324,14 +327,14 @@ class EventLoop:
         self._thread.start()
 
     def submit(self, work: Coroutine[Any, Any, Value]) -> Future[Value]:
-        """Begins it; to cancel the future cancels the work."""
+        """Start a coroutine; cancelling the future cancels it."""
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def close(self) -> None:
-        """Cancels what still runs. A second time does nothing."""
+        """Cancel all running work. Further calls do nothing."""
         if self._loop.is_closed():
             return
-        with suppress(TimeoutError):  # something cannot be cancelled; a daemon thread ends with the process
+        with suppress(TimeoutError):  # some work cannot be cancelled; a daemon thread ends with the process
             self.submit(self._end()).result(timeout=PATIENCE_S)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(timeout=PATIENCE_S)

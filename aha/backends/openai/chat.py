@@ -1,6 +1,6 @@
 """A server that speaks OpenAI's protocol as a chat: many calls at once behind a plain iterator.
 
-A server that thinks for long, told from one that hangs: while replies are awaited, it is asked for its models now and then.
+A server that thinks for long is told from one that hangs: while replies are awaited, its list of models is requested now and then.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ MISSES = 2
 
 
 class ServerPulse:
-    """`ask` fetches what the server always has. Only a server that answered it once while it was at work is judged by it: one that does one
-    thing at a time cannot answer before it is done."""
+    """A check that a server is alive by a request, `ask`, that it always answers. Only a server that has answered it while at work is
+    judged by it: one that does one thing at a time cannot answer before it is done."""
 
     def __init__(
         self,
@@ -45,15 +45,15 @@ class ServerPulse:
     ) -> None:
         self._loop, self._ask = loop, ask
         self._first_s, self._quiet_s, self._answer_s = first_s, quiet_s, answer_s
-        self._answers: bool | None = None  # whether it does while it is at work; None: nobody knows yet
+        self._answers: bool | None = None  # whether it answers while at work; None: unknown yet
 
     @property
     def wait_s(self) -> float | None:
-        """After how much silence to feel for it; None: there is no use in it."""
+        """The seconds of silence before the next check; None if checks are useless."""
         return None if self._answers is False else self._quiet_s if self._answers else self._first_s
 
     def is_gone(self) -> bool:
-        """Whether it hangs, although it used to answer."""
+        """Return True if the server hangs, although it used to answer."""
         for _ in range(MISSES):
             if self._loop.submit(self._beats()).result(timeout=2 * self._answer_s + self._first_s):
                 self._answers = True
@@ -69,24 +69,22 @@ class ServerPulse:
                 await self._ask()
         except TimeoutError:
             return False
-        except (
-            EndpointFailure
-        ) as failure:  # it says something, if only that it has no such list; a broken connection the calls notice themselves
+        except EndpointFailure as failure:  # any answer will do; the calls themselves notice a broken connection
             return failure.reason != LATE
         return True
 
 
-HOPELESS_AFTER = 16  # failures without one success between them: the server is down for everybody
+HOPELESS_AFTER = 16  # failures in a row after which the server counts as down for all
 LONGEST_PAUSE_S = 30.0
 SLACK_S = 10.0
-MOST_RETRIES_WITH_FEWER = 4  # times that one call asks for fewer tokens
-LOOK_S = 0.02  # between two looks at a budget that others are using
-OVERHEAD = 64  # tokens at most that a chat template puts around a message
+MOST_RETRIES_WITH_FEWER = 4  # times that one call is repeated with fewer tokens
+LOOK_S = 0.02  # seconds between two looks at a budget that others are using
+OVERHEAD = 64  # the most tokens that a chat template puts around a message
 
 
 @dataclass(frozen=True)
 class ReplyRequest:
-    """One reply that is wanted: sample `number` of conversation `index`; `asked` is what a cached answer is known by."""
+    """A request for one reply: sample `number` of conversation `index`; `asked` is the key of a cached reply."""
 
     index: int
     number: int
@@ -101,7 +99,7 @@ class ReplyRequest:
 
 @dataclass(frozen=True)
 class RequestResult:
-    """What became of it."""
+    """The outcome of a request."""
 
     request: ReplyRequest
     outcome: ChatReply | EndpointFailure | AhaError
@@ -111,9 +109,9 @@ Results = queue.SimpleQueue[RequestResult | Future[None]]
 
 
 class OpenAiChat:
-    """Implements `protocols.Chat`; any thread may ask. `close` it, or use it in `with`; else it ends with the process.
+    """Implements `protocols.Chat`; any thread may call it. `close` it, or use it in `with`; else it ends with the process.
 
-    The i-th time that one call of `reply` holds the same conversation it gets samples of its own."""
+    If one call of `reply` has the same conversation several times, each gets samples of its own."""
 
     def __init__(self, endpoint: Endpoint, options: ChatOptions = ASK_ONCE) -> None:
         self.endpoint, self.asking = endpoint, options
@@ -125,10 +123,8 @@ class OpenAiChat:
         self._server: EndpointServer | None = None
         self._pulse = ServerPulse(self._loop, lambda: self._open().models())
         self._slots = asyncio.Semaphore(options.in_flight)
-        self.lowest_limit: int | None = (
-            None  # new tokens at most in the call that was allowed the fewest, where it was fewer than asked for
-        )
-        self._not_before = 0.0  # by the loop's clock: no call leaves earlier, since the server asked for a pause
+        self.lowest_limit: int | None = None  # the lowest limit of new tokens that a server imposed, if any
+        self._not_before = 0.0  # by the loop's clock: no call starts earlier, since the server requested a pause
 
     def __repr__(self) -> str:
         return f"{self.endpoint.url}#{self.endpoint.model}"
@@ -140,13 +136,14 @@ class OpenAiChat:
         self.close()
 
     def close(self) -> None:
-        """Cancels what is under way and lets the connections go."""
+        """Cancel all calls in progress and close the connections."""
         self._finalizer()
 
     def reply(self, conversations: Sequence[Conversation], sampling: Sampling) -> Iterator[tuple[int, list[ChatReply]]]:
-        """See the protocol: as they arrive. Those that got no reply are left out, and at the end EndpointDown says how many and why.
+        """See the protocol: replies are yielded as they arrive. Conversations without a reply are left out, and at the end EndpointDown
+        says how many and why.
 
-        ExceededBudget before more is spent than may be; BadInput at once where no call can succeed: a key refused, no such model."""
+        ExceededBudget before the budget would be exceeded; BadInput at once if no call can succeed: a key refused, no such model."""
         requests = self._requests(conversations, sampling)
         results: Results = queue.SimpleQueue()
         work = self._loop.submit(self._send_requests(requests, results.put))
@@ -157,7 +154,7 @@ class OpenAiChat:
             work.cancel()
 
     def models(self) -> list[str]:
-        """What the server says it has."""
+        """Return the names of the server's models."""
         try:
             data = self._loop.submit(self._models()).result(timeout=self.asking.deadline_s + SLACK_S)
             return [str(model["id"]) for model in parse_json(data)["data"]]
@@ -183,7 +180,7 @@ class OpenAiChat:
             body |= {"logprobs": True, "top_logprobs": self.asking.top}
         if self.asking.seed is not None:
             body["seed"] = self.asking.seed + number
-        if messages[-1]["role"] == "assistant":  # begun words are gone on with, in the form that vLLM and others know
+        if messages[-1]["role"] == "assistant":  # to continue a begun reply, in the form that vLLM and others know
             body["extra_body"] = {"continue_final_message": True, "add_generation_prompt": False}
         if conversation.options:  # in the form that vLLM, SGLang and `aha serve` know
             extra = cast(dict[str, object], body.get("extra_body", {}))
@@ -193,7 +190,7 @@ class OpenAiChat:
         return ReplyRequest(index, number % self.asking.samples, identity, body, TokenUsage(1, longest, sampling.max_tokens))
 
     def _gather(self, requests: Sequence[ReplyRequest], results: Results) -> Iterator[tuple[int, list[ChatReply]]]:
-        """Each conversation once all its samples are there."""
+        """Yield each conversation once all its samples have arrived."""
         replies: dict[int, dict[int, ChatReply]] = {}
         failures: list[EndpointFailure] = []
         ended_by: AhaError | None = None
@@ -234,7 +231,7 @@ class OpenAiChat:
         raise EndpointDown(f"{self}: it was closed with {remainder:,} replies to come")
 
     def _await_result(self, results: Results, remainder: int) -> RequestResult | Future[None]:
-        """The next result. EndpointDown where none comes in time, or the server no longer answers anything."""
+        """Return the next result. EndpointDown if none comes in time, or the server no longer responds at all."""
         began, longest = time.monotonic(), self.asking.deadline_s * 1.1 + SLACK_S
         while (silent := time.monotonic() - began) < longest:
             try:
@@ -273,7 +270,7 @@ class OpenAiChat:
             return failure
 
     async def _ask(self, request: ReplyRequest, of: int) -> ChatReply:
-        """Up to `retries` + 1 attempts within the deadline, which begins when there is a slot."""
+        """Make up to `retries` + 1 attempts within the deadline, which begins when there is a slot."""
         clock = asyncio.get_running_loop().time
         async with self._slots:
             began = clock()
@@ -313,7 +310,7 @@ class OpenAiChat:
         return reply
 
     async def _call(self, body: dict[str, Any]) -> tuple[ChatReply, TokenUsage]:
-        """With fewer new tokens, where the server refuses so many and says how many it allows."""
+        """Make a call, again with fewer new tokens if the server refuses so many and says how many it allows."""
         for _ in range(MOST_RETRIES_WITH_FEWER):
             try:
                 return await self._open().call(body)
@@ -325,15 +322,15 @@ class OpenAiChat:
         return await self._open().call(body)
 
     async def _book(self, most: TokenUsage, of: int) -> None:
-        """A call that might cost too much waits for those under way, which may turn out to have cost less."""
+        """Book a call; one that might cost too much waits for those in progress, which may turn out cheaper."""
         while limit := self.ledger.book(most):
             if not self.ledger.open_calls:
                 raise self.ledger.refusal(limit, of)
             await asyncio.sleep(LOOK_S)
 
     def _pause(self, request: ReplyRequest, attempts: int, closed_s: float) -> float:
-        """Twice as long each time, at least as long as the server asked for, and for each call another share more, so that they do not
-        come back together."""
+        """Return the pause before an attempt: it doubles each time, is at least as long as the server requested, and varies between calls,
+        so that they do not all retry at once."""
         share = Random(f"{request.key} {attempts}").uniform(0.5, 1.5)
         pause = min(LONGEST_PAUSE_S, self.asking.pause_s * 2.0 ** (attempts - 1)) * share if attempts else 0.0
         return max(pause, closed_s + self.asking.pause_s * share) if closed_s > 0 else pause
@@ -350,12 +347,12 @@ class OpenAiChat:
 
 
 def _letters(text: str) -> str:
-    """What JSON can carry and every server can read, without the secrets that a model may have seen."""
+    """Return a text that JSON can carry and every server can read, without the secrets that a model may have seen."""
     return hide(text).encode("utf-8", "replace").decode()
 
 
 def open_chat(name: str, options: ChatOptions) -> OpenAiChat:
-    """The chat that a name such as `http://host:port/v1#name-of-the-model` means; without a model's name, the server's only one."""
+    """Open the chat of a name such as `http://host:port/v1#name-of-the-model`; without a model's name, the server's only one."""
     endpoint = Endpoint.read(name)
     chat = OpenAiChat(endpoint, options)
     if endpoint.model:

@@ -1,8 +1,8 @@
-"""Where a server is, what its model is called, and the key it wants: from a name that a person typed and the environment.
+"""A server's address, model and key, from a name that a person typed and the environment.
 
-What was spent on a server, and the stop before it is more than was allowed.
+The ledger of a server's cost, which stops before the budget is exceeded.
 
-What servers answered, one file each, so that nobody is asked twice.
+The cache of replies, one file each, so that no request is made twice.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ FORM = "a server is written http://host:port/v1#name-of-the-model"
 
 @dataclass(frozen=True)
 class Endpoint:
-    """`url` ends where `/chat/completions` follows; `model` is empty where the server's only one is meant."""
+    """The address of a server. `url` is the part before `/chat/completions`; `model` is empty for the server's only one."""
 
     url: str
     model: str = ""
 
     @classmethod
     def read(cls, name: str) -> Endpoint:
-        """From `http://host:port/v1#name-of-the-model`. BadInput where it is none, or where a key stands in it."""
+        """Return the endpoint of `http://host:port/v1#name-of-the-model`. BadInput for another form, or for an address with a key."""
         address, _, model = name.partition("#")
         try:
             parts = urlsplit(address)
@@ -61,7 +61,7 @@ class Endpoint:
 
     @property
     def root(self) -> str:
-        """Where what stands beside the API begins."""
+        """The URL of endpoints beside the API."""
         return self.url.removesuffix("/v1")
 
     @property
@@ -70,11 +70,12 @@ class Endpoint:
 
     @property
     def is_here(self) -> bool:
-        """Whether it is this machine, so that no proxy can help."""
+        """True if the server is on this machine, so that no proxy can help."""
         return is_here(self.host)
 
     def key(self, options: ChatOptions) -> str:
-        """The server's key, from the environment only; empty where there is none. BadInput where one was meant and cannot be sent."""
+        """Return the server's key, from the environment only; empty if there is none. BadInput if a key is meant for it and cannot be
+        sent."""
         return key_for(self.url, options.key_variable)
 
 
@@ -83,7 +84,7 @@ PATIENCE_S = 5.0
 
 @dataclass(frozen=True)
 class TokenUsage:
-    """Calls, and the tokens of prompts and of completions."""
+    """The calls made, and the tokens of prompts and of completions."""
 
     calls: int = 0
     prompt: int = 0
@@ -96,7 +97,7 @@ class TokenUsage:
         return TokenUsage(-self.calls, -self.prompt, -self.completion)
 
     def beyond(self, budget: Budget) -> str:
-        """Which limit it passes, in words; empty where it passes none."""
+        """Return the limit that the usage exceeds, in words; empty if none."""
         dollars = (self.prompt * budget.prompt_price + self.completion * budget.completion_price) / 1e6
         if budget.calls is not None and self.calls > budget.calls:
             return f"{budget.calls:,} calls"
@@ -106,20 +107,20 @@ class TokenUsage:
 
 
 class Ledger:
-    """What was spent so far: in a file beside the cache, for all processes and runs that share it, or in this process's memory.
+    """The total usage so far: in a file beside the cache, for all processes and runs that share it, or in this process's memory.
 
-    A call's most is booked before it is made and corrected after it, so that what is spent is never above the budget, and a process that
-    dies in between has spent the most."""
+    The most that a call can cost is booked before it and corrected after it, so that the usage never exceeds the budget, and a process that
+    dies in between counts the most."""
 
     def __init__(self, budget: Budget, folder: Path | None) -> None:
         self.budget, self.folder = budget, folder
         self.limited = any(limit is not None for limit in (budget.calls, budget.tokens, budget.dollars))
         self._total, self._lock = TokenUsage(), threading.Lock()
         self._file: int | None = None
-        self.open_calls = 0  # of this process: booked and not yet corrected
+        self.open_calls = 0  # this process's calls that are booked and not yet corrected
 
     def book(self, most: TokenUsage) -> str:
-        """Books a call; or, where it could cost more than is left, which limit it would pass."""
+        """Book a call; if it could exceed the budget, return the limit in words instead."""
         with self._lock, self._locked_total() as total:
             if limit := (total + most).beyond(self.budget):
                 return limit
@@ -128,7 +129,7 @@ class Ledger:
             return ""
 
     def correct(self, most: TokenUsage, really: TokenUsage) -> None:
-        """The call that was booked has ended and cost this."""
+        """Replace the booked most of a finished call by its real usage."""
         with self._lock, self._locked_total() as total:
             self._write(total + -most + really)
             self.open_calls -= 1
@@ -138,7 +139,7 @@ class Ledger:
             return total
 
     def refusal(self, limit: str, replies: int) -> ExceededBudget:
-        """The line for the person."""
+        """Return the error for the person."""
         total = self.total()
         note = f" (counted in {self.folder})" if self.folder else ""
         return ExceededBudget(
@@ -205,19 +206,19 @@ def _lock(descriptor: int, folder: Path) -> None:
 
 
 def key_of(request: dict[str, Any]) -> str:
-    """The sha256 of all that an answer follows from."""
+    """Return the sha256 of all that a reply depends on."""
     return hashlib.sha256(json.dumps(request, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
 class Cache:
-    """A folder that several processes may share. A file appears whole, by one rename, and carries a checksum; one that is damaged counts
-    as not there. It is not forced onto the device: what a power cut takes is asked again."""
+    """A folder of replies that several processes may share. A file is published by one rename, and has a checksum; a damaged one counts as
+    missing. It is not flushed to the device: a reply lost in a power cut is requested again."""
 
     folder: Path | None
 
     def get(self, key: str) -> ChatReply | None:
-        """What was answered, or None."""
+        """Return the cached reply, or None."""
         if self.folder is None:
             return None
         path = self._path(self.folder, key)
@@ -231,7 +232,7 @@ class Cache:
         return reply
 
     def put(self, key: str, request: dict[str, Any], reply: ChatReply) -> None:
-        """Kept together with what was asked, for a person to read; known secrets are not."""
+        """Store a reply with its request, for a person to read, without known secrets."""
         if self.folder is None:
             return
         path = self._path(self.folder, key)

@@ -1,4 +1,4 @@
-"""A look at a server before it is asked for anything: does it answer, which models has it, how much do they take in?"""
+"""A check of a server before the first request: that it answers, its models, and their context length."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from aha.json_text import NotJson, parse_json
 from aha.protocols import ChatOptions
 from aha.types import Conversation
 
-WAIT_S = 30.0  # for a list of models, by a server that has nothing else to do
+WAIT_S = 30.0  # for a list of models, from an idle server
 TRIES, PAUSE_S = 3, 0.5
 SAMPLE_SIZE = 32  # conversations whose tokens the server counts
-CONTEXT = ("max_model_len", "context_length", "context_window", "max_context_length", "max_position_embeddings")  # as servers call it
-BYTES_A_TOKEN, OVERHEAD = 3, 64  # an estimate, where the server does not count
+CONTEXT = ("max_model_len", "context_length", "context_window", "max_context_length", "max_position_embeddings")  # the servers' names of it
+BYTES_A_TOKEN, OVERHEAD = 3, 64  # for an estimate if the server does not count
 
 
 @dataclass(frozen=True)
 class Look:
-    """`endpoint`: with the model's name. `context`: tokens of prompt and reply, where the server says. `longest`: those of the longest
-    prompt, at least where it was counted."""
+    """The facts about a server. `endpoint`: with the model's name. `context`: tokens of prompt and reply, if the server says so. `longest`:
+    the tokens of the longest prompt, an estimate if the server does not count."""
 
     endpoint: Endpoint
     context: int | None
@@ -32,7 +32,8 @@ class Look:
 
 
 def look(name: str, options: ChatOptions, conversations: Sequence[Conversation] = ()) -> Look:
-    """EndpointDown where nobody listens or nothing is said; BadInput where the name names no model and the server has several."""
+    """Return the facts about a server. EndpointDown if it does not answer; BadInput if the name names no model and the server has
+    several."""
     endpoint = Endpoint.read(name)
     server = EndpointServer(endpoint, endpoint.key(options), replace(options, attempt_s=min(options.attempt_s, WAIT_S)))
     loop = EventLoop(f"look at {endpoint.host}")
@@ -54,7 +55,7 @@ async def _look(server: EndpointServer, endpoint: Endpoint, conversations: Seque
 
 
 async def _models(server: EndpointServer, endpoint: Endpoint) -> dict[str, dict[str, Any]]:
-    """By name; none, where the server says something else. Whoever asks it for a reply will hear what is wrong with a key."""
+    """Return the models by name; empty for an unreadable list. A bad key is reported by the first real request."""
     for turn in range(TRIES):
         try:
             async with asyncio.timeout(WAIT_S):
@@ -86,7 +87,7 @@ def _model_list(data: bytes) -> dict[str, dict[str, Any]]:
 
 
 async def _longest(server: EndpointServer, model: str, conversations: Sequence[Conversation]) -> int:
-    """Of the conversations with the most bytes; estimated where the server does not count."""
+    """Return the most tokens among the conversations with the most bytes; an estimate if the server does not count."""
     sizes = [sum(len(message.content.encode()) + OVERHEAD for message in conversation.messages) for conversation in conversations]
     largest = sorted(range(len(sizes)), key=sizes.__getitem__, reverse=True)[:SAMPLE_SIZE]
     if not largest:

@@ -1,6 +1,6 @@
-"""Chat templates and tokenizers, which are programs of whoever made a model: rendered and tried in processes that can be killed.
+"""Chat templates and tokenizers, which are programs of a model's author: rendered and tried in processes that can be killed.
 
-Asks the process that renders. It is started when it is first needed, kept, and replaced where a template killed it.
+The rendering process is started on first use, kept, and replaced if a template killed it.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from aha.errors import BadInput
 __all__ = ["Renderer", "check_tokenizer", "render_template", "variables"]
 
 
-SECONDS = 2.0  # of processor time, which is all that a template can take: it can wait for nothing
-WALL_S = 300.0  # a process that others keep from a processor for so long is as good as gone
+SECONDS = 2.0  # of processor time, all the time of a template: it cannot wait for anything
+WALL_S = 300.0  # a process that gets no processor for so long counts as lost
 MEMORY = 256 << 20
 LETTERS = 1_000_000
 ENDING_S = 5.0
 TOKENIZER_SECONDS = 60  # of processor time; a large one takes about two
-TOKENIZER_MEMORY = 384 << 20  # and a share of the file's size, since words take many times their bytes
+TOKENIZER_MEMORY = 384 << 20  # plus a multiple of the file's size, since words take many times their bytes
 TOKENIZER_SHARE = 24
 WORKER = Path(__file__).with_name("worker.py")
 
 
 class Renderer:
-    """One process that renders, for any thread. BadInput, in one line, where a template raises, loops, or takes or writes too much."""
+    """A rendering process, for any thread. BadInput, in one line, if a template raises, loops, or takes or writes too much."""
 
     def __init__(self, seconds: float = SECONDS) -> None:
         self.seconds = seconds
@@ -45,7 +45,7 @@ class Renderer:
         self._turn = threading.Lock()
 
     def render(self, template: str, values: Mapping[str, object]) -> str:
-        """Return what the template writes of these values, which are plain JSON."""
+        """Return the template's output for these values, which are plain JSON."""
         answer = self._ask({"template": template, "values": dict(values), "letters": LETTERS})
         if "text" not in answer:
             raise BadInput(f"the chat template takes no such conversation ({_line(answer)})")
@@ -59,7 +59,7 @@ class Renderer:
         return frozenset(answer["names"])
 
     def close(self) -> None:
-        """End the process; the next rendering would start another."""
+        """End the process; the next rendering starts another."""
         with self._turn:
             self._end()
 
@@ -78,7 +78,7 @@ class Renderer:
                 self._end()
                 return {"error": f"the process that renders it said nothing for {WALL_S:g} s: this machine is too busy, or stopped it"}
             except (OSError, EOFError):
-                late = self._end() == -signal.SIGPROF  # its own clock has killed it
+                late = self._end() == -signal.SIGPROF  # killed by its limit of processor time
                 return {"error": f"it took more than {self.seconds:g} s" if late else "the process that renders it broke down"}
             return answer
 
@@ -103,21 +103,21 @@ class Renderer:
         return self._process
 
     def _end(self) -> int | None:
-        """How the process ended, where there is one."""
+        """End the process and return its exit status, or None if there is none."""
         if self._process is None:
             return None
         process, self._process = self._process, None
         process.kill()  # does nothing to one that has ended itself
         for pipe in (process.stdin, process.stdout):
             assert pipe is not None
-            with suppress(BrokenPipeError):  # what was still to be said to it
+            with suppress(BrokenPipeError):  # requests that it has not read
                 pipe.close()
         return process.wait(timeout=ENDING_S)
 
 
 @cache
 def _renderer(process: int) -> Renderer:
-    """The renderer of a process: one that was forked has none of its own yet."""
+    """Return the renderer of a process: a forked process begins without one."""
     renderer = Renderer()
     atexit.register(renderer.close)
     return renderer
@@ -133,12 +133,12 @@ def variables(template: str) -> frozenset[str]:
 
 
 def render_template(template: str, values: Mapping[str, object]) -> str:
-    """Return what a chat template writes, rendered in the process that this one keeps for it."""
+    """Return the output of a chat template, rendered in this process's own renderer."""
     return _renderer(os.getpid()).render(template, values)
 
 
 def check_tokenizer(path: Path) -> None:
-    """BadInput where a tokenizer.json is damaged, or would do what no tokenizer should: a process of its own reads and uses it first."""
+    """Raise BadInput if a tokenizer.json is damaged or harmful: a process of its own reads and uses it first."""
     about = path.stat()
     if trouble := _tokenizer_trouble(str(path.absolute()), about.st_size, about.st_mtime_ns, about.st_ino):
         raise BadInput(f"{path}: the tokenizer cannot be used ({' '.join(trouble.split())[:300]})")
@@ -153,7 +153,7 @@ def _tokenizer_trouble(path: str, size: int, *of_this_state: int) -> str | None:
             [sys.executable, "-I", str(WORKER), *limits, path],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,  # the library's own words before it ends a process
+            stderr=subprocess.DEVNULL,  # the library's messages before it ends a process
             env={},
             cwd="/",
             timeout=WALL_S,

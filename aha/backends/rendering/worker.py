@@ -1,14 +1,14 @@
-"""The process that does what a stranger's model asks for beside its weights. Run by path; imports nothing of the package.
+"""The worker process for the programs in a model's files other than its weights. It is run by path and imports nothing of the package.
 
-`worker.py MEMORY` renders chat templates, one request after the other, until its input ends.
+`worker.py MEMORY` renders chat templates, one request after another, until its input ends.
 
-A request and an answer are each four bytes that say a length, and so many bytes of JSON: `{"template", "values", "seconds", "letters"}`,
-then `{"text"}` or `{"error"}`; without values `{"names"}`, the variables that the template reads. What takes more processor time than
-`seconds` is killed by the kernel.
+A request and an answer are each four bytes with a length, and so many bytes of JSON: `{"template", "values", "seconds", "letters"}`, then
+`{"text"}` or `{"error"}`; without values `{"names"}`, the variables that the template reads. The kernel kills a process that takes more
+processor time than `seconds`.
 
-`worker.py MEMORY SECONDS FILE` tries a tokenizer.json, which is a program in all but name: a step of it may write a page for each
-letter, and a table of it may make the library end the process. The answer is a line of JSON, a text that says what is wrong, or null; none
-where the process was ended.
+`worker.py MEMORY SECONDS FILE` tries a tokenizer.json, which is in effect a program: a step of it may write a page for each letter, and a
+table of it may make the library end the process. The answer is a line of JSON, a text that names the problem, or null; there is none if the
+process was killed.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace
 
-# Some templates write today's date: then a run that goes on tomorrow would ask otherwise than it began. Theirs is always the day that
+# Some templates write today's date: a run resumed tomorrow would have other prompts. Here the date is always the one that
 # Llama 3's templates name where they have no clock; a template with an option for the date can be told another.
 DAY = datetime(2024, 7, 26, tzinfo=UTC)
 GROWTH = 64  # letters that steps may write for one letter
-PREFIX = 1_000  # letters, or tokens, that stand before every text
+PREFIX = 1_000  # the most letters, or tokens, put before every text
 PROBE = "Hello, world! it's 3.14159\t\n\n    x = [a_b, {}]\r\n你好 Привет مرحبا é e\u0301 ﬁ ﷺ \u200b\u00a0 👩‍👩‍👧 <|end|> " + "a" * 200
 
 
 class TooLong(Exception):
-    """A template writes more than is read."""
+    """The error of a template that writes more than the limit."""
 
 
 class Generation(Extension):
-    """`{% generation %}` marks what an assistant says for those who learn by masks; here it only shows its body."""
+    """The tag `{% generation %}`, which marks the assistant's text for training masks; here only its body is written."""
 
     tags = frozenset({"generation"})  # type: ignore[assignment]
 
@@ -56,7 +56,7 @@ class Generation(Extension):
 
 
 class Notes(Namespace):
-    """`namespace()` in a template; names of Python's own are none of its business."""
+    """The `namespace()` of templates, without access to Python's own names."""
 
     def __init__(*args: Any, **values: Any) -> None:
         Namespace.__init__(*args, **values)
@@ -86,7 +86,7 @@ def _day(form: str) -> str:
 
 
 def environment() -> Environment:
-    """Return what a chat template may count on, as transformers offers it."""
+    """Return the environment that a chat template can expect, as in transformers."""
     sandbox = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[Generation, loopcontrols])
     sandbox.filters["tojson"] = _json
     sandbox.globals |= {"raise_exception": _raise, "strftime_now": _day, "namespace": Notes}
@@ -95,12 +95,12 @@ def environment() -> Environment:
 
 @lru_cache(maxsize=8)
 def compile_template(text: str) -> Template:
-    """Return the template, made once."""
+    """Return the compiled template; each is compiled once."""
     return environment().from_string(text)
 
 
 def write(template: str, values: dict[str, Any], letters: int) -> str:
-    """Return what a template writes. TooLong where that is more than so many letters."""
+    """Return the output of a template. TooLong if it has more than so many letters."""
     pieces, size = list[str](), 0
     for piece in compile_template(template).generate(values):
         size += len(piece)
@@ -116,7 +116,7 @@ def names(template: str) -> list[str]:
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
-    """Return the text, or in words why there is none: a template may raise anything."""
+    """Return the text, or the reason why there is none: a template may raise anything."""
     signal.setitimer(signal.ITIMER_PROF, request["seconds"])
     try:
         if "values" not in request:
@@ -133,7 +133,7 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def warm_up() -> None:
-    """Use every filter and every way to fail once: what Python and jinja load on first use can't be opened any more afterwards."""
+    """Use every filter and every way to fail once: after `confine`, Python and jinja can no longer open what they load on first use."""
     _day("%c")
     filters = [f"{{{{ x | {name} }}}}" for name in environment().filters]
     for text in (
@@ -149,16 +149,16 @@ def warm_up() -> None:
 
 
 def confine(memory: int) -> None:
-    """Take so many bytes of memory at most, and open nothing from now on: no file, no socket, no program."""
+    """Limit the memory to so many bytes, and open nothing from now on: no file, no socket, no program."""
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     for limit, most in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, 0), (resource.RLIMIT_NOFILE, 3)):
         resource.setrlimit(limit, (most, most))
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C is for whoever asks; this ends when its input does
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C is for the parent; this process ends with its input
 
 
 def read(size: int) -> bytes:
-    """Return so many bytes of the input, fewer where it ends."""
+    """Return so many bytes of the input, fewer at its end."""
     data = b""
     while len(data) < size and (piece := os.read(0, size - len(data))):
         data += piece
@@ -169,11 +169,11 @@ def read(size: int) -> bytes:
 
 
 class Unusable(Exception):
-    """A tokenizer would do more than any tokenizer should."""
+    """The error of a tokenizer that would do more than any tokenizer should."""
 
 
 def steps(step: Any) -> Iterator[dict[str, Any]]:
-    """Yield the steps of a normalizer or decoder, those within a sequence one by one."""
+    """Yield the steps of a normalizer or decoder, including those within a sequence."""
     if not isinstance(step, dict):
         return
     inner = next((step[name] for name in ("normalizers", "decoders") if isinstance(step.get(name), list)), None)
@@ -184,7 +184,7 @@ def steps(step: Any) -> Iterator[dict[str, Any]]:
 
 
 def growth(step: dict[str, Any]) -> float:
-    """Return how many letters a step may write for one."""
+    """Return the most letters that a step may write for one."""
     content, pattern = step.get("content"), step.get("pattern")
     if step.get("type") != "Replace" or not isinstance(content, str) or not isinstance(pattern, dict):
         return 1.0
@@ -194,7 +194,7 @@ def growth(step: dict[str, Any]) -> float:
 
 
 def matches_nothing(pattern: object) -> bool:
-    """Return whether an expression may match where there is no letter, as far as is known."""
+    """Return True if an expression may match the empty text, as far as is known."""
     try:
         return re.search(str(pattern), "") is not None
     except (re.error, OverflowError, RecursionError):
@@ -202,7 +202,7 @@ def matches_nothing(pattern: object) -> bool:
 
 
 def check_steps(name: str, step: Any) -> None:
-    """Refuse steps that write many letters for one, or many before all."""
+    """Refuse steps that write many letters for one, or many before the text."""
     times, before = 1.0, 0
     for part in steps(step):
         times *= growth(part)
@@ -214,14 +214,14 @@ def check_steps(name: str, step: Any) -> None:
 
 
 def check_model(model: object) -> None:
-    """Refuse a model that draws lots."""
+    """Refuse a model with random results."""
     if isinstance(model, dict) and model.get("dropout"):
         raise Unusable("its model has a dropout: it would read a text otherwise each time; set it to null")
 
 
 def check_use(text: str) -> None:
-    """Refuse a tokenizer that cannot read a text and write it again."""
-    from tokenizers import Tokenizer  # heavy beside what a template needs
+    """Refuse a tokenizer that cannot encode and decode a text."""
+    from tokenizers import Tokenizer  # loaded late: heavy, and not needed for templates
 
     tokenizer = Tokenizer.from_str(text)
     tokenizer.no_padding()
@@ -233,7 +233,7 @@ def check_use(text: str) -> None:
 
 
 def trouble(path: Path) -> str | None:
-    """Return what is wrong with the tokenizer in a file; None where nothing is."""
+    """Return the problem of the tokenizer in a file; None if there is none."""
     try:
         text = path.read_text(encoding="utf-8")
         document = json.loads(text)
@@ -250,13 +250,13 @@ def trouble(path: Path) -> str | None:
         return str(error)
     except Exception as error:
         return str(error) or type(error).__name__
-    except BaseException as panic:  # of the Rust below
+    except BaseException as panic:  # a panic of the Rust code
         return f"{type(panic).__name__}: {panic}"
     return None
 
 
 def try_tokenizer(memory: int, seconds: int, path: Path) -> None:
-    """Say what is wrong with a tokenizer, within the limits."""
+    """Write the problem of a tokenizer, found within the limits."""
     for limit, most in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_CPU, seconds), (resource.RLIMIT_CORE, 0)):
         set_before = resource.getrlimit(limit)[1]
         least = most if set_before == resource.RLIM_INFINITY else min(most, set_before)
