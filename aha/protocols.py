@@ -54,13 +54,11 @@ class Adam:
 
 @dataclass(frozen=True)
 class Compute:
-    """The settings by which a learner and an engine use the machine. They change nothing of what is learned, beyond rounding.
-
-    `micro_tokens`: the most padded tokens in one forward-backward pass; 0 means 16,384 on a GPU and 1,024 on a CPU.
-    `rows`: the most rows sampled at a time; `cache_tokens`: the most tokens of their prompts and replies, 0 for no limit. `engine`:
-    the sampler; "vllm" runs in a process and an environment of its own (`make vllm`). `dtype`: the type of matrix products;
-    trained weights stay float32. `checkpointing` recomputes activations in the backward pass to save memory; `offload` keeps
-    the optimizer's moments in the CPU's memory between steps."""
+    """The use of the machine by a learner and an engine; it changes nothing of what is learned, beyond rounding. `micro_tokens`: the most
+    padded tokens in one forward-backward pass; 0 means 16,384 on a GPU and 1,024 on a CPU. `rows`: the most rows sampled at a time;
+    `cache_tokens`: the most tokens of their prompts and replies, 0 for no limit. `engine`: the sampler; "vllm" runs in a process and an
+    environment of its own (`make vllm`). `dtype`: the type of matrix products; trained weights stay float32. `checkpointing` recomputes
+    activations in the backward pass to save memory; `offload` keeps the optimizer's moments in the CPU's memory between steps."""
 
     device: str = "auto"
     engine: Literal["torch", "vllm"] = field(default="torch", kw_only=True)
@@ -81,8 +79,7 @@ class Compute:
 
 @dataclass(frozen=True)
 class Adaptation:
-    """The changes that a stage makes to its initial model. `max_positions`: the model's new number of positions; its rotary
-    frequencies stay. `lora`: the adapters that are trained in place of its weights."""
+    """The changes to a stage's initial model: `max_positions`, at the same rotary frequencies, and the adapters to train, `lora`."""
 
     max_positions: int | None = None
     lora: Lora = Lora()
@@ -169,8 +166,7 @@ class Weights(Protocol):
 
 @dataclass(frozen=True)
 class Outputs:
-    """The model outputs that a loss reads, for the M trained tokens of a micro-batch, in `batch` order. A score head gives `score_M` and
-    no log-probabilities (an empty tensor)."""
+    """The model outputs for the M trained tokens, in `batch` order. A score head gives `score_M` and an empty `logp_M`."""
 
     logp_M: Tensor
     entropy_M: Tensor | None = None
@@ -216,8 +212,8 @@ class Tokenizer(Protocol):
         """Return the text of the tokens, special tokens included."""
 
     def chat(self, conversation: Conversation, options: Mapping[str, object] = MappingProxyType({})) -> list[int]:
-        """The conversation in the model's own chat template, with the header of the assistant's next turn. BadInput if it has none, or
-        does not know one of the options (`enable_thinking`)."""
+        """Return the conversation in the model's chat template and the header of the next turn. BadInput without one, or for a bad
+        option."""
 
 
 class Engine(Protocol):
@@ -241,8 +237,8 @@ class Chat(Protocol):
     """A model or server that replies to conversations, for Sample, Evaluate, judges, rewriters and teachers."""
 
     def reply(self, conversations: Sequence[Conversation], sampling: Sampling) -> Iterator[tuple[int, list[ChatReply]]]:
-        """Yield (index of the conversation, its samples) as they arrive, in any order. A server's chat raises EndpointDown at the end if
-        some conversations got no reply."""
+        """Yield (index of the conversation, its samples) as they arrive, in any order; EndpointDown at the end if a server left some
+        out."""
 
     def close(self) -> None:
         """Close the connections; further calls do nothing."""
@@ -319,8 +315,7 @@ class Backend(Protocol):
         """Open the scorer that a learner with a score head saved. BadInput for a model without one."""
 
     def with_adapter(self, adaptation: Adaptation) -> Backend:
-        """Return the same machine with tokenizers, engines and language-model learners of the adapted model. Opening a model that cannot
-        be adapted raises BadInput."""
+        """Return this machine with the change in tokenizers, engines and language-model learners. BadInput on opening an unfit model."""
 
 
 @dataclass(frozen=True)
@@ -394,9 +389,7 @@ Live = TypeVar("Live", covariant=True)
 
 @runtime_checkable
 class Opens(Protocol[Live]):
-    """The settings of a reward or a grader that needs a live resource: a pool, a sandbox, a model that judges.
-
-    The stage opens it once, works with the opened object, and closes it at the end."""
+    """The settings of a reward or grader with a live resource (pool, sandbox, judge): a stage opens it once and closes it at the end."""
 
     def open(self, backend: Backend) -> AbstractContextManager[Live]: ...
 
