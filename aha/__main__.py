@@ -1,4 +1,4 @@
-"""`python -m aha`, which must not import what lies in the directory where it is typed."""
+"""The module for `python -m aha`, which must not import files of the working directory."""
 
 from __future__ import annotations
 

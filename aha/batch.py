@@ -58,7 +58,7 @@ class Batch:
 
     @cached_property
     def start_R(self) -> Tensor:
-        """The place of each row's first token."""
+        """The position of each row's first token."""
         return self.length_R.cumsum(0) - self.length_R
 
     @cached_property
@@ -134,7 +134,7 @@ class PolicyBatch(Batch):
         return self.length_R.scatter_reduce(0, self.row_M, self.column_M, "amin")
 
     def has_common_prompts(self) -> bool:
-        """Return whether all rows of a group begin with the same prompt."""
+        """Return True if all rows of a group begin with the same prompt."""
         rows, prompts = self.tokens_N.numpy(), self.prompt_R.tolist()
         first: dict[int, bytes] = {}
         starts = (self.length_R.cumsum(0) - self.length_R).tolist()

@@ -1,4 +1,4 @@
-"""The command `aha`: reads words, calls what they name, and turns an error into one line and an exit code."""
+"""The command `aha`: it parses the command line, runs the command, and turns an error into one line and an exit code."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SETTINGS = "Any setting can follow as --path value, for example --loss.kl 0.01 -
 
 
 class Parser(ArgumentParser):
-    """An argument parser that complains in one line."""
+    """An argument parser that reports errors in one line."""
 
     def error(self, message: str) -> NoReturn:
         raise BadInput(f"{message}; `{self.prog} --help` says more")
@@ -54,7 +54,7 @@ class TopParser(Parser):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Return the exit code; the guide says what each means."""
+    """Run the command line and return its exit code; the guide lists the codes."""
     words = list(sys.argv[1:] if argv is None else argv)
     if closed_names := closed_streams():
         with suppress(OSError):
@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _main(words: list[str]) -> int:
     terminal = Terminal(json="--json" in words)
     sys.excepthook = terminal.report_crash
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # bars of libraries would tear our own lines
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # the libraries' progress bars would break our own lines
     try:
         check_words(words)
         code = run_command(words, terminal)
@@ -88,7 +88,7 @@ def _main(words: list[str]) -> int:
         return BadInput.exit_code
     except BrokenPipeError:
         return PIPE
-    except OSError as error:  # the machine's, wherever it came up
+    except OSError as error:  # of the machine, wherever it was raised
         trouble = machine_trouble(error)
         terminal.complain(trouble)
         return trouble.exit_code

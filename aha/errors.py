@@ -7,7 +7,7 @@ from __future__ import annotations
 
 
 class AhaError(Exception):
-    """A failure with a one-line message; `exit_code` is what the command ends with."""
+    """A failure with a one-line message; `exit_code` is the command's exit code."""
 
     exit_code = 1
 
@@ -23,7 +23,7 @@ class ExceededBudget(FailedBar):
 
 
 class BadInput(AhaError):
-    """A path, a setting, a row or a combination of them that cannot work. Raised before any compute is spent."""
+    """A path, a setting, a row or a combination of them that cannot work. It is raised before any compute is spent."""
 
     exit_code = 2
 
@@ -47,13 +47,13 @@ class DiskTrouble(AhaError):
 
 
 class EndpointDown(AhaError):
-    """A server that was asked does not answer."""
+    """A server that does not answer."""
 
     exit_code = 75
 
 
 class LostWorker(AhaError):
-    """A process that works for the run has ended, and nothing could take its place."""
+    """A worker process of the run that has ended, with no replacement."""
 
     exit_code = 75
 

@@ -1,7 +1,7 @@
 """The objective as settings and plain lists: advantages, filters, losses, aggregation, importance correction. No tensor.
 
-Advantages are what each reply is worth against its siblings (paper eq. 3 and its descendants). Filters are dynamic sampling: which judged
-groups are worth an update, and how often to ask again for more. `aha.learning` computes the losses from their settings.
+Advantages compare each reply with its siblings (paper eq. 3 and its descendants). Filters are dynamic sampling: they choose the judged
+groups for an update, and limit how often more are sampled. `aha.learning` computes the losses from their settings.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ AGREES = 1e-6  # rewards closer than this are equal: their difference is roundin
 
 @dataclass(frozen=True)
 class Advantages:
-    """Group rewards to group advantages; `None` (abstained) stays `None` and is left out of every mean and deviation.
+    """The conversion of group rewards to advantages; `None` (abstained) stays `None` and is left out of every mean and deviation.
 
-    Deviations divide by n - 1, as torch.std does (eq. 3 does not say); `eps` is added to them.
-    group_std: (r - mean) / std of the group (eq. 3). mean_only: r - mean (Dr. GRPO). batch_std: (r - mean of the group) / std of
-    all rewards (ScaleRL). reinforce++-baseline: r - mean, then divided by its deviation over all samples (its mean is already 0).
-    A group that agrees, or has fewer than two left, gets exact zeros; the latter also stays out of the batch's deviation."""
+    Deviations divide by n - 1, as torch.std does (eq. 3 does not say); `eps` is added to them. group_std: (r - mean) / std of the group
+    (eq. 3). mean_only: r - mean (Dr. GRPO). batch_std: (r - mean of the group) / std of all rewards (ScaleRL). reinforce++-baseline: r -
+    mean, then divided by its deviation over all samples (its mean is already 0). A group that agrees, or has fewer than two rewards left,
+    gets exact zeros; the latter is also left out of the batch's deviation."""
 
     mode: AdvantageMode = "group_std"
     eps: float = 1e-6
@@ -205,7 +205,7 @@ class Grpo:
 
 @dataclass(frozen=True)
 class Gspo:
-    """Group sequence policy optimization: one ratio for a whole reply, the geometric mean of its tokens' (2507.18071); rows count alike."""
+    """Group sequence policy optimization: one ratio per reply, the geometric mean of its tokens' (2507.18071); rows have equal weight."""
 
     clip_low: float = 3e-4
     clip_high: float = 4e-4
@@ -254,8 +254,8 @@ def _check(low: float, high: float, kl: float, _: Aggregate) -> None:
 
 @dataclass(frozen=True)
 class Pairwise:
-    """-log sigmoid(s_chosen - s_rejected), the mean over pairs (Bradley and Terry). Only differences matter to it, so `center` times
-    (s_chosen + s_rejected)^2 is added, which keeps the scores around 0, where a reward made of them is not saturated."""
+    """The loss -log sigmoid(s_chosen - s_rejected), the mean over pairs (Bradley and Terry). It depends only on differences, so `center`
+    times (s_chosen + s_rejected)^2 is added, which keeps the scores around 0, where a reward made from them is not saturated."""
 
     center: float = 0.01
 
@@ -266,4 +266,4 @@ class Pairwise:
 
 @dataclass(frozen=True)
 class Pointwise:
-    """-log sigmoid(s) of a safe reply and -log sigmoid(-s) of an unsafe one, the mean over replies."""
+    """The loss -log sigmoid(s) of a safe reply and -log sigmoid(-s) of an unsafe one, the mean over replies."""

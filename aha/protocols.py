@@ -155,7 +155,7 @@ class Weights(Protocol):
     def __iter__(self) -> Iterator[tuple[str, Tensor]]: ...
 
     def digest(self) -> str:
-        """The sha256 of names, shapes and bytes, in stream order."""
+        """Return the sha256 of names, shapes and bytes, in stream order."""
 
     def snapshot(self) -> Weights:
         """Return a copy of the weights as they are now, unaffected by later updates."""
@@ -177,8 +177,8 @@ LossFunction = Callable[[Outputs, "Batch"], "tuple[Tensor, Metrics]"]
 
 
 class Loss(Protocol):
-    """The settings of a loss, a frozen dataclass. `aha.learning.loss_function` computes ours; a loss of a user's own is also a
-    `LossFunction`: it returns the sum over M of weight * l, and metrics, when it is called."""
+    """The settings of a loss, a frozen dataclass. `aha.learning.loss_function` computes ours; a user's own loss is also a `LossFunction`,
+    which returns the sum over M of weight * l, and metrics."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
@@ -189,7 +189,7 @@ def is_endpoint(model: str) -> bool:
 
 
 class Tokenizer(Protocol):
-    """Text to token ids and back. `stop` holds every token that ends a reply."""
+    """A tokenizer from text to token ids and back. `stop` holds every token that ends a reply."""
 
     @property
     def stop(self) -> tuple[int, ...]: ...
@@ -212,8 +212,7 @@ class Tokenizer(Protocol):
         """Return the text of the tokens, special tokens included."""
 
     def chat(self, conversation: Conversation, options: Mapping[str, object] = MappingProxyType({})) -> list[int]:
-        """Return the conversation in the model's chat template and the header of the next turn. BadInput without one, or for a bad
-        option."""
+        """Return the conversation in the model's chat template and the next turn's header. BadInput without one, or for a bad option."""
 
 
 class Engine(Protocol):
@@ -237,8 +236,7 @@ class Chat(Protocol):
     """A model or server that replies to conversations, for Sample, Evaluate, judges, rewriters and teachers."""
 
     def reply(self, conversations: Sequence[Conversation], sampling: Sampling) -> Iterator[tuple[int, list[ChatReply]]]:
-        """Yield (index of the conversation, its samples) as they arrive, in any order; EndpointDown at the end if a server left some
-        out."""
+        """Yield (index of the conversation, its samples) as they arrive, in any order; EndpointDown at the end if replies are missing."""
 
     def close(self) -> None:
         """Close the connections; further calls do nothing."""
@@ -299,7 +297,8 @@ class Scorer(Protocol):
 
 
 class Backend(Protocol):
-    """A machine. `model` is "tiny", a folder or a hub name; loading is from safetensors only and runs no remote code."""
+    """A backend, which opens models. `model` is "tiny", a folder or a hub name; loading is from safetensors only and runs no remote
+    code."""
 
     def tokenizer(self, model: str) -> Tokenizer: ...
 

@@ -67,7 +67,7 @@ def differences(before: Mapping[str, object], after: Mapping[str, object]) -> li
     return [f"{path}: {_display(before, path)} -> {_display(after, path)}" for path in paths if not _is_equal(before, after, path)]
 
 
-ELSEWHERE = {  # what other trainers call a setting, and what it is called here; with dashes: a flag
+ELSEWHERE = {  # other trainers' name of a setting -> the name here; with dashes: a flag
     **dict.fromkeys(("learning_rate", "lr"), "optim.lr"),
     **dict.fromkeys(("num_train_epochs", "num_epochs"), "epochs"),
     **dict.fromkeys(("per_device_train_batch_size", "train_batch_size", "batch_size"), "batch"),

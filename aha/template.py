@@ -94,7 +94,7 @@ class R1Zero:
 
 @dataclass(frozen=True)
 class Short:
-    """The tiny world's prompt, as its corpus writes it; replies as in `R1Zero`."""
+    """The template of the tiny world, whose prompt is written as in its corpus; replies as in `R1Zero`."""
 
     prefilled: bool = False
 
@@ -160,8 +160,8 @@ def _option(text: str) -> tuple[str, str | int | float | bool | None]:
 
 @dataclass(frozen=True)
 class Delimited:
-    """R1's own form from the cold start on (paper §2.3.1): `|special_token|<reasoning_process>|special_token|<summary>`, the prompt being
-    a conversation for the model's own chat template. An empty reasoning process is how a reply without a chain of thought is written."""
+    """R1's own form from the cold start on (paper §2.3.1): `|special_token|<reasoning_process>|special_token|<summary>`, with a prompt in
+    the model's own chat template. A reply without a chain of thought has an empty reasoning process."""
 
     token: str = "<|reasoning|>"
 

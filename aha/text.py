@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 from aha.types import Language
 
-# The ten words whose rise the paper plots (nature C.2), and what a Chinese writer says in their place. "不对" is not among them: where an
-# English writer says "no", it only rejects.
+# The ten words whose rise the paper plots (nature C.2), and their Chinese counterparts. "不对" is not among them: it only rejects,
+# unlike an English "no".
 REFLECTION_EN = ("wait", "mistake", "however", "but", "retry", "error", "verify", "wrong", "evaluate", "check")
 REFLECTION_ZH = (*("等等", "等一下", "错误", "错了", "但是", "然而", "不过", "重试", "再试"), *("验证", "评估", "检查"))
 
@@ -86,7 +86,7 @@ def _count(plain: str) -> Words:
 
 
 def language_share(text: str, language: Language) -> float:
-    """The share of the text's words that are in `language` (paper §2.3.2); 1.0 for a text without words, none being foreign."""
+    """Return the share of the text's words that are in `language` (paper §2.3.2); 1.0 for a text without words."""
     words = count_words(text)
     if words.total == 0:
         return 1.0

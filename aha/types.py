@@ -18,7 +18,7 @@ Sees = Literal["summary", "thought", "all"]
 Truncation = Literal["penalise", "mask"]  # of replies that were cut at the length limit
 
 
-# --- what a right answer is -------------------------------------------------------------------------------------------
+# --- reference answers ------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Countdown:
 
 @dataclass(frozen=True)
 class Number:
-    """A rational number, as the data set writes it (`"72"`, `"1,234.5"`, `"3/4"`)."""
+    """A rational number, as written in the data set (`"72"`, `"1,234.5"`, `"3/4"`)."""
 
     value: str
 
@@ -116,7 +116,7 @@ Reference = Countdown | Number | Latex | Choice | Text | Judged | Stdio | Calls 
 
 @dataclass(frozen=True)
 class Problem:
-    """A question with its reference; `id` is unique and stable across runs. `turns`: what was said before the question."""
+    """A question with its reference; `id` is unique and stable across runs. `turns`: the messages before the question."""
 
     id: str
     domain: str
@@ -126,7 +126,7 @@ class Problem:
     turns: tuple[Message, ...] = ()
 
 
-# --- what a model said ------------------------------------------------------------------------------------------------
+# --- completions and replies ------------------------------------------------------------------------------------------
 
 
 class NumberArray(Sequence[Any]):
@@ -224,7 +224,7 @@ class Reply:
         return self.answer is not None
 
 
-# --- what it is worth -------------------------------------------------------------------------------------------------
+# --- scores -----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -266,7 +266,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Score:
-    """The weighted sum of the parts, or `Abstained` when any part abstained."""
+    """The weighted sum of the parts, or `Abstained` if any part abstained."""
 
     total: float | Abstained
     parts: tuple[Part, ...]
@@ -283,7 +283,7 @@ class Group:
     scores: tuple[Score, ...]
 
 
-# --- text that is imitated --------------------------------------------------------------------------------------------
+# --- text to be imitated ----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -330,7 +330,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two answers to one problem, of which a judge preferred one: what a model of helpfulness learns from (nature B.3)."""
+    """Two answers to one problem, of which a judge preferred one: the data of a helpfulness model (nature B.3)."""
 
     problem: Problem
     chosen: str
@@ -339,7 +339,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Labelled:
-    """A whole reply, thought included, and whether it is safe: what a model of harmlessness learns from (nature B.3)."""
+    """A whole reply, thought included, with a label of its safety: the data of a harmlessness model (nature B.3)."""
 
     problem: Problem
     text: str
@@ -366,7 +366,7 @@ class Document:
     part: str
 
 
-# --- what learns ------------------------------------------------------------------------------------------------------
+# --- adapters ---------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

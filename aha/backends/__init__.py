@@ -1,4 +1,4 @@
-"""The machine: the only home of transformers, torch.distributed and the engines."""
+"""The backends, the only code that uses transformers, torch.distributed and the engines."""
 
 import os
 

@@ -117,7 +117,7 @@ class RowCache(Cache):
 
 
 def _with_room(tensor: Tensor, length: int) -> Tensor:
-    """A buffer with twice the room (or the first room), holding what is filled."""
+    """Return a buffer with twice the room (or the first room) and the old content."""
     rows, heads, room, size = tensor.shape
     wider = tensor.new_empty(rows, heads, max(2 * length, room + _FIRST_ROOM), size)
     wider[:, :, :length] = tensor[:, :, :length]

@@ -19,7 +19,7 @@ from aha.types import ChatReply, Completion, Conversation
 
 @dataclass(frozen=True)
 class EngineChat:
-    """A `Chat` on any engine with its tokenizer. `seed`: of the first conversation; the i-th takes `seed + i`."""
+    """A `Chat` on any engine with its tokenizer. `seed`: the first conversation's seed; the i-th has `seed + i`."""
 
     engine: Engine
     tokenizer: Tokenizer

@@ -27,7 +27,7 @@ from aha.protocols import ASK_ONCE, Adam, Adaptation, Chat, ChatOptions, Compute
 
 @dataclass(frozen=True)
 class LocalBackend:
-    """The backend that needs nothing but torch. Engine, policy and reference are separate copies of the model."""
+    """The backend that needs only torch. Engine, policy and reference are separate copies of the model."""
 
     compute: Compute = Compute()
     adaptation: Adaptation = Adaptation()

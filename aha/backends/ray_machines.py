@@ -122,7 +122,7 @@ class RankProcess(Process):
             return f"tcp://{ray.util.get_node_ip_address()}:{free.getsockname()[1]}"
 
     def join(self, address: str) -> None:
-        """Meet the other ranks."""
+        """Join the group of the other ranks."""
         mesh = ALONE
         if self._size > 1:
             device = self._machine.device

@@ -90,7 +90,7 @@ def _alike(prefixes: Sequence[Tokens]) -> list[list[int]]:
 
 @dataclass(frozen=True)
 class Entry:
-    """A row that enters: `size` tokens that were read, as prefix number `place` of a reading."""
+    """A row that enters a batch: `size` tokens that were read, as prefix number `place` of a reading."""
 
     prefix_pass: PrefixPass
     place: int
@@ -98,7 +98,7 @@ class Entry:
 
 
 class Decoder(Protocol):
-    """The keys and values of a batch's rows, in the order of the batch."""
+    """A decoder with the keys and values of a batch's rows, in the order of the batch."""
 
     def read(self, prefixes: Sequence[Tokens], step: int | None) -> PrefixPass:
         """Begin to read prefixes."""

@@ -68,7 +68,7 @@ def _receive(connection: socket.socket, size: int) -> bytes:
     return bytes(data)
 
 
-# --- what is asked of vLLM's engine -------------------------------------------------------------------------------------
+# --- requests to vLLM's engine ------------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -208,7 +208,7 @@ def open_engine(settings: dict[str, Any], memory: int) -> EngineHost:
 
     WeightTransferEngineFactory.register_engine(TRANSFER, transfer_engine())
     more: dict[str, Any] = {"gpu_memory_utilization": settings["memory_share"], "enable_sleep_mode": settings["sleeps"]}
-    if on_cpu:  # version 0.32.0 ends there at a request with a seed whose prompt it reads in two parts
+    if on_cpu:  # version 0.32.0 crashes on a request with a seed whose prompt it reads in two parts
         more = {"enable_chunked_prefill": False, "max_num_batched_tokens": max(8192, settings["context"] or 0), "enforce_eager": True}
     engine = LLMEngine.from_engine_args(
         EngineArgs(

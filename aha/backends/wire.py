@@ -58,7 +58,7 @@ class Ranks(Protocol):
         """Make a learner on every rank, in place of the previous one."""
 
     def call_ranks(self, method: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
-        """Call a method of `TorchLearner` on every rank with its own arguments; return what each returned, by rank."""
+        """Call a method of `TorchLearner` on every rank with its own arguments; return the results by rank."""
 
     def weights(self) -> Weights:
         """Return the weights of the ranks."""
@@ -143,7 +143,7 @@ HEADER = 8  # bytes with the length of the JSON
 
 
 class WireMessage(NamedTuple):
-    """Plain JSON values, and tensors by name."""
+    """A message of plain JSON values, and tensors by name."""
 
     values: dict[str, Any]
     tensors: dict[str, Tensor]

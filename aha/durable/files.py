@@ -1,4 +1,4 @@
-"""Writing a file so that a crash leaves the old one or the new one: the primitives of the disk, replacing at once, and sealing."""
+"""Writing of files such that a crash leaves the old content or the new one: disk primitives, atomic replacement, and sealing."""
 
 from __future__ import annotations
 

@@ -1,17 +1,17 @@
-"""The process that reads Parquet, one file after the other, until its input ends. Run by path; imports nothing of the package.
+"""The process that reads Parquet, one file after another, until its input ends. It is run by path and imports nothing of the package.
 
 A file of a few kilobytes can unpack to terabytes in more ways than its headers admit: pages, dictionaries, prefixes that values share, null
-values of a gigabyte each. So the kernel holds this process to a size, and whoever asks to one line where that is too little.
+values of a gigabyte each. So the kernel limits this process's memory; its user reports one line if that is not enough.
 
-A request is a line of JSON with the `path` of a file. The answer is lines: an object for each row, a text in place of one that cannot be
-read, and last a list: the number of rows, or null, the reason why there are no more, and whether reading had begun. Where memory ran out,
-this is the last answer. More may be requested:
+A request is a line of JSON with the `path` of a file. The answer is lines: an object for each row, a text in place of an unreadable row,
+and last a list: the number of rows, or null, the reason why there are no more, and whether reading had begun. If memory ran out,
+this is the last answer. A request may have more fields:
 
-- `count`: only the last list, with the number of rows that the file says it has.
-- `arrays`: lists of 32-bit numbers are answered in base64 behind the name of their type (`<f4:...`), to the bit. A row whose numbers are
+- `count`: only the last list, with the number of rows by the file's metadata.
+- `arrays`: lists of 32-bit numbers are answered in base64 after the name of their type (`<f4:...`), to the bit. A row whose numbers are
   partly missing ends the answer.
-- `only`: the name of a column of whole numbers and one of them: row groups that cannot hold it, as they say, are passed over.
-- `longest`: the bytes of the longest row.
+- `only`: the name of a column of whole numbers and one of them: row groups that cannot hold it, by their statistics, are skipped.
+- `longest`: the most bytes of a row.
 """
 
 from __future__ import annotations

@@ -144,7 +144,7 @@ class Benchmark:
         return ReplyGrade(Wrong(why), None, {} if self.headline == "pass@1" else self.grade(example, empty_reply).measures)
 
 
-# --- what most readers and graders share ----------------------------------------------------------------------------------
+# --- shared parts of readers and graders ----------------------------------------------------------------------------------
 
 
 def pick(fields: Fields, *names: str) -> Any:
@@ -195,7 +195,7 @@ def by_chain(chain: Callable[[str], str | None]) -> GradeReply:
 
 
 def by_model(example: BenchmarkExample, reply: Reply) -> ReplyGrade:
-    """Abstain: only a language model can grade the reply."""
+    """Return an abstention: only a language model can grade the reply."""
     text = (reply.answer or "").strip()[:LONGEST_VOTE]
     return ReplyGrade(Abstained("only a language model can compare this answer with its reference"), text or None)
 

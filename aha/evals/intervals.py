@@ -85,7 +85,7 @@ def effective_size(samples: Samples) -> float:
     so large that each problem counts as one sample, as when all samples of all problems agree."""
     means = _means(samples)
     problems, share = len(means), float(means.mean())
-    independent = problems**2 / sum(1 / len(of_problem) for of_problem in samples)  # all samples, where problems have the same number
+    independent = problems**2 / sum(1 / len(of_problem) for of_problem in samples)  # all samples, if problems have equally many
     if problems == 1 or not 0.0 < share < 1.0:
         return float(problems)
     between = float(means.var(ddof=1))
@@ -162,7 +162,7 @@ def _yes_or_no(samples: Samples) -> bool:
     return all(value in (0, 1) for values in samples for value in values)
 
 
-# --- whether chance explains a difference -----------------------------------------------------------------------------
+# --- tests of a difference --------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

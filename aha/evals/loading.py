@@ -1,4 +1,4 @@
-"""The examples of a benchmark: read from the user's copy of its rows or from a hub, or generated."""
+"""The examples of a benchmark, read from the user's copy of its rows or from a hub, or generated."""
 
 from __future__ import annotations
 

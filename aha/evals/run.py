@@ -240,7 +240,7 @@ def grade_replies(evaluation: Evaluation, replies: Mapping[Key, Reply], heartbea
     return samples
 
 
-# --- before anything is asked ---------------------------------------------------------------------------------------------
+# --- before sampling ------------------------------------------------------------------------------------------------------
 
 
 def choose_template(

@@ -25,21 +25,21 @@ EXPONENT = 20.0  # e^20 is 5e8: beyond it a ratio says "impossible", and float32
 
 
 def ratio(log_M: Tensor) -> Tensor:
-    """exp, with the exponent kept within +-20; NaN stays NaN."""
+    """Return exp, with the exponent kept within +-20; NaN stays NaN."""
     return log_M.clamp(-EXPONENT, EXPONENT).exp()
 
 
 def row_mean(value_M: Tensor, batch: PolicyBatch) -> Tensor:
-    """The mean over each row's trained tokens, [R]; 0 for a row that has none."""
+    """Return the mean over each row's trained tokens, [R]; 0 for a row without any."""
     total_R = torch.zeros(batch.R, dtype=value_M.dtype, device=value_M.device).index_add(0, batch.row_M, value_M)
     return total_R / batch.count_R.clamp(min=1)
 
 
 def correct(batch: PolicyBatch, mode: CorrectionMode, cap: float, band: tuple[float, float]) -> Tensor | None:
-    """The detached factor of each token's policy loss, [M]; `None` for no correction.
+    """Return the detached factor of each token's policy loss, [M]; `None` for no correction.
 
-    token-tis: min(w, cap). icepop: w inside `band`, 0 outside. seq-geo: token-tis for the rows whose geometric mean of w lies in
-    `band`, 0 for the others; never the product over tokens, which would drop nearly every long reply."""
+    token-tis: min(w, cap). icepop: w inside `band`, 0 outside. seq-geo: token-tis for the rows whose geometric mean of w lies in `band`, 0
+    for the others; never the product over tokens, which would drop nearly every long reply."""
     if mode == "none":
         return None
     log_w_M = (batch.old_M - batch.behaviour_M).detach()
@@ -54,7 +54,7 @@ def correct(batch: PolicyBatch, mode: CorrectionMode, cap: float, band: tuple[fl
 
 
 def effective(w_M: Tensor, batch: PolicyBatch) -> Tensor:
-    """(sum w)^2 / (n * sum w^2) over each row's tokens, [M]: the share of a reply's tokens that effectively teach, 1 when all w agree."""
+    """Return (sum w)^2 / (n * sum w^2) over each row's tokens, [M]: the effective share of a reply's tokens, 1 if all w agree."""
     mean_R, square_R = row_mean(w_M, batch), row_mean(w_M.square(), batch)
     return (mean_R.square() / square_R)[batch.row_M]
 
@@ -63,13 +63,13 @@ KL_MOST = 10.0
 
 
 def cross_entropy(outputs: Outputs, batch: Batch) -> tuple[Tensor, Metrics]:
-    """The weighted negative log-probability of the trained tokens."""
+    """Return the weighted negative log-probability of the trained tokens."""
     loss = (batch.weight_M * -outputs.logp_M).sum()
     return loss, _metrics(loss, outputs, batch, {})
 
 
 def grpo(settings: Grpo, outputs: Outputs, batch: Batch) -> tuple[Tensor, Metrics]:
-    """Group relative policy optimization (paper eq. 1, read per token) with the k3 divergence from the reference (eq. 2)."""
+    """Compute group relative policy optimization (paper eq. 1, read per token) with the k3 divergence from the reference (eq. 2)."""
     batch = _policy(batch)
     log_r_M = outputs.logp_M - batch.old_M
     r_M = ratio(log_r_M)
@@ -85,7 +85,7 @@ def grpo(settings: Grpo, outputs: Outputs, batch: Batch) -> tuple[Tensor, Metric
 
 
 def gspo(settings: Gspo, outputs: Outputs, batch: Batch) -> tuple[Tensor, Metrics]:
-    """Group sequence policy optimization: one ratio for a whole reply, the geometric mean of its tokens' (2507.18071)."""
+    """Compute group sequence policy optimization: one ratio per reply, the geometric mean of its tokens' ratios (2507.18071)."""
     batch = _policy(batch)
     log_r_M = outputs.logp_M - batch.old_M
     s_M = ratio(row_mean(log_r_M, batch))[batch.row_M]
@@ -99,7 +99,8 @@ def gspo(settings: Gspo, outputs: Outputs, batch: Batch) -> tuple[Tensor, Metric
 
 
 def cispo(settings: Cispo, outputs: Outputs, batch: Batch) -> tuple[Tensor, Metrics]:
-    """The clipped importance weight, without a gradient, times A log pi, so that every token keeps a gradient (2506.13585)."""
+    """Compute the loss with the clipped importance weight, without a gradient, times A log pi: every token keeps a gradient
+    (2506.13585)."""
     batch = _policy(batch)
     log_r_M = outputs.logp_M - batch.old_M
     r_M = ratio(log_r_M).detach()
@@ -111,7 +112,7 @@ def cispo(settings: Cispo, outputs: Outputs, batch: Batch) -> tuple[Tensor, Metr
 
 
 def surrogate(r_M: Tensor, advantage_M: Tensor, low: float, high: float, dual: float | None) -> tuple[Tensor, dict[str, Tensor]]:
-    """-min(r A, clip(r, 1 - low, 1 + high) A), where A < 0 at most -dual A; and which tokens each bound stopped."""
+    """Return -min(r A, clip(r, 1 - low, 1 + high) A), for A < 0 at most -dual A, and the tokens that each bound clipped."""
     l_M = -torch.minimum(r_M * advantage_M, r_M.clamp(1 - low, 1 + high) * advantage_M)
     falls = advantage_M < 0
     clips = {"clip_low": falls & (r_M < 1 - low), "clip_high": (advantage_M > 0) & (r_M > 1 + high)}
@@ -122,7 +123,7 @@ def surrogate(r_M: Tensor, advantage_M: Tensor, low: float, high: float, dual: f
 
 
 def k3(reference_M: Tensor, logp_M: Tensor) -> Tensor:
-    """ref/pi - log(ref/pi) - 1 (paper eq. 2): never negative, the exponent within +-20 and the value at most 10."""
+    """Return ref/pi - log(ref/pi) - 1 (paper eq. 2): never negative, with the exponent within +-20 and the value at most 10."""
     log_M = (reference_M - logp_M).clamp(-EXPONENT, EXPONENT)
     return (log_M.exp() - log_M - 1).clamp(max=KL_MOST)
 
@@ -157,12 +158,12 @@ def _metrics(loss: Tensor, outputs: Outputs, batch: Batch, values: dict[str, Ten
     if outputs.entropy_M is not None:
         values = values | {"entropy": outputs.entropy_M}
     sums = [value_M.detach().double().sum() / batch.normaliser for value_M in values.values()]
-    numbers = torch.stack([loss.detach().double(), *sums]).tolist()  # one wait for the device, not one a metric
+    numbers = torch.stack([loss.detach().double(), *sums]).tolist()  # one wait for the device, not one per metric
     return dict(zip(("loss", *values), numbers, strict=True))
 
 
 def token_weights(settings: Aggregate, batch: PolicyBatch) -> Tensor:
-    """The weight of each trained token, [M] float32; the batch is one whole optimizer step."""
+    """Return the weight of each trained token, [M] float32; the batch is one whole optimizer step."""
     match settings.mode:
         case "seq-mean":
             return _mean_of_means(batch.row_M)
@@ -176,14 +177,14 @@ def token_weights(settings: Aggregate, batch: PolicyBatch) -> Tensor:
 
 
 def _mean_of_means(owner_M: Tensor) -> Tensor:
-    """1 / (owners with a token * tokens of this token's owner)."""
+    """Return 1 / (owners with a token * tokens of this token's owner)."""
     tokens = torch.bincount(owner_M).double()
     owners = (tokens > 0).sum()
     return (1 / (owners * tokens[owner_M])).float()
 
 
 def pairwise(settings: Pairwise, outputs: Outputs, batch: Batch) -> tuple[Tensor, Metrics]:
-    """The mean over pairs of -log sigmoid(s_chosen - s_rejected) + center (s_chosen + s_rejected)^2."""
+    """Return the mean over pairs of -log sigmoid(s_chosen - s_rejected) + center (s_chosen + s_rejected)^2."""
     scores_M, batch = _check_scores(outputs, batch, unit=2)
     chosen_U, rejected_U = scores_M[0::2], scores_M[1::2]
     margin_U, weight_U = chosen_U - rejected_U, batch.weight_M[0::2]
@@ -193,7 +194,7 @@ def pairwise(settings: Pairwise, outputs: Outputs, batch: Batch) -> tuple[Tensor
 
 
 def pointwise(outputs: Outputs, batch: Batch) -> tuple[Tensor, Metrics]:
-    """The mean over replies of -log sigmoid(s) where the reply is safe and -log sigmoid(-s) where it is not."""
+    """Return the mean over replies of -log sigmoid(s) for a safe reply and -log sigmoid(-s) for an unsafe one."""
     scores_M, batch = _check_scores(outputs, batch, unit=1)
     towards_M = scores_M * (2 * batch.label_M - 1)
     loss = (batch.weight_M * -logsigmoid(towards_M)).sum()
@@ -209,7 +210,7 @@ def _check_scores(outputs: Outputs, batch: Batch, unit: int) -> tuple[Tensor, Sc
 
 
 def _score_metrics(loss: Tensor, batch: ScoreBatch, values: dict[str, Tensor]) -> Metrics:
-    """Contributions to means over the step's units, as sums over its micro-batches."""
+    """Return contributions to means over the step's units, as sums over its micro-batches."""
     units = batch.normaliser / batch.unit
     numbers = torch.stack([loss.detach().double(), *(value.detach().double().sum() / units for value in values.values())]).tolist()
     return dict(zip(("loss", *values), numbers, strict=True))
@@ -238,7 +239,7 @@ class Batching:
 
 
 def loss_function(settings: Loss) -> LossFunction:
-    """The function that computes a loss from its settings. A loss of a user's own computes itself when it is called."""
+    """Return the function that computes a loss from its settings. A user's own loss computes itself when it is called."""
     if callable(settings):
         return settings
     match settings:

@@ -58,7 +58,7 @@ def _rename_layers(weights: dict[str, Any], layers: Sequence[int]) -> dict[str, 
 
 
 EMBEDDING_NAME = "embed_tokens.weight"
-COORDINATES, GRID = 16, 0.02  # how many coordinates, in steps of what size, sort rows before their cosines are computed
+COORDINATES, GRID = 16, 0.02  # coordinates, rounded to a grid, by which rows are sorted before their cosines are computed
 ALIKE = 0.9999  # the cosine of rows that are the same
 CROWD = 10  # the fewest equal rows that are not a coincidence
 

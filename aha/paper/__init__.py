@@ -83,7 +83,7 @@ class PublishedTable:
 
 @dataclass(frozen=True)
 class PublishedNumber:
-    """One printed number and where it stands."""
+    """One printed number, and the table and page where it is printed."""
 
     model: str
     value: float

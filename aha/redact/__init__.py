@@ -122,7 +122,7 @@ def _encodings(value: str) -> Iterator[str]:
             yield encode(b"\0" * start + coded).decode()[(0, 2, 3)[start] :].rstrip("=")[:-1]
 
 
-# --- where they are found ---------------------------------------------------------------------------------------------
+# --- finding secrets --------------------------------------------------------------------------------------------------
 
 
 def find_secrets(environ: Mapping[str, str], folder: Path, home: Path) -> Secrets:
@@ -199,7 +199,7 @@ def all_secrets() -> Secrets:
     return _cache[0] if _cache else look()
 
 
-# --- what is done with them -------------------------------------------------------------------------------------------
+# --- hiding secrets ---------------------------------------------------------------------------------------------------
 
 
 def hide(text: str) -> str:
@@ -227,7 +227,7 @@ def clip(text: str, most: int = 200) -> str:
 def mask_words(words: Iterable[str]) -> tuple[str, ...]:
     """Return a command line with the value after a flag such as `--api-key` hidden."""
     masked: list[str] = []
-    follows = False  # whether the word before is a flag whose value is a key
+    follows = False  # True if the previous word is a flag whose value is a key
     for word in words:
         flag = FLAG.match(word)
         if flag and flag[1]:

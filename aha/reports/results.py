@@ -194,7 +194,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Grid:
-    """A table as it is shown. `source`: where its numbers are printed, or what was measured."""
+    """A table for display. `source`: the place where its numbers are printed, or what was measured."""
 
     title: str
     source: str

@@ -25,7 +25,7 @@ WITH_CHECKSUM = (
     "result.json",
     "lineage.json",
     "graph.json",
-)  # where they stand in a run
+)  # their folders in a run
 PAGES = (".html", ".png")  # pages, which can be drawn anew from the other files
 TEMPORARY = ("lock", "done.json", "digests.json", "tracked")  # files for the running process only
 TRACKER_FOLDERS = frozenset({"tensorboard", "wandb"})  # folders of trackers that read the run

@@ -95,7 +95,7 @@ class GroupTable:
     """A writer of a table's bytes, piece by piece: the same groups give the same bytes, without secrets that a model was shown or wrote."""
 
     def __init__(self) -> None:
-        from pyarrow import parquet  # heavy, and only needed where groups are written
+        from pyarrow import parquet  # heavy, and only needed for writing groups
 
         self.groups = 0
         self._rows, self._tokens, self._sink, self._written = list[dict[str, Any]](), 0, io.BytesIO(), 0
@@ -227,7 +227,7 @@ def _letter(numbers: Sequence[Any]) -> str:
     return numbers.values.typecode if isinstance(numbers, NumberArray) else ""
 
 
-# --- its outside ------------------------------------------------------------------------------------------------------
+# --- size and footer --------------------------------------------------------------------------------------------------
 
 
 def is_whole_outside(path: Path) -> bool:
@@ -241,7 +241,7 @@ def is_whole_outside(path: Path) -> bool:
         file.seek(start)
         seal = file.read(SEAL)
         crc = zlib.crc32(seal[len(MAGIC) : -4])
-        while piece := file.read(PIECE):  # a size that is damaged may say that all of the file is its footer
+        while piece := file.read(PIECE):  # a damaged size may make the whole file its footer
             crc = zlib.crc32(piece, crc)
     return seal == MAGIC + SIZE.pack(size) + crc.to_bytes(4, "little")
 

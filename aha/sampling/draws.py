@@ -131,8 +131,8 @@ def _in_nucleus(weights: _Weights, token_R: Tensor, seed_R: Tensor, position_R: 
 
 @dataclass(frozen=True)
 class _Weights:
-    """exp(logits - the row's largest) in blocks of the vocabulary, padded with zeros; the sums are in float64, since near 1 a float32 sum
-    moves in steps of 6e-8, a hundredth of a likely token's share of a large vocabulary."""
+    """The weights exp(logits - the row's largest) in blocks of the vocabulary, padded with zeros. The sums are in float64, since near 1 a
+    float32 sum moves in steps of 6e-8, a hundredth of a likely token's share of a large vocabulary."""
 
     weight_RNK: Tensor
     most_R: Tensor

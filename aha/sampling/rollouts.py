@@ -120,7 +120,7 @@ class RolloutSampler:
     def sample(
         self, engine: Engine, requests: Sequence[Ask], score: Callable[[int, Sequence[Completion]], T], progress: Progress
     ) -> list[T]:
-        """Return what `score(index of the request, its completions)` returns for each request, in the order of the requests.
+        """Return the results of `score(index of the request, its completions)`, in the order of the requests.
 
         `progress` is called as each group is sampled, and then as groups are scored."""
         return self._score(engine.generate(requests, self.sampling), score, progress)

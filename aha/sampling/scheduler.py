@@ -232,7 +232,7 @@ class Scheduler:
         self._admit()
         return self._sample() if self._rows else []
 
-    # --- who leaves ---------------------------------------------------------------------------------------------------
+    # --- leaving rows -------------------------------------------------------------------------------------------------
 
     def _drop_cancellations(self) -> None:
         if not self._to_cancel:
@@ -290,7 +290,7 @@ class Scheduler:
                 prefix.prefix_job = None
         self._prefix_job = None
 
-    # --- who enters ---------------------------------------------------------------------------------------------------
+    # --- entering rows ------------------------------------------------------------------------------------------------
 
     def _admit(self) -> None:
         """Let rows enter in order until the batch is full: all at once, or some prompt tokens between two tokens of the batch."""
@@ -346,7 +346,7 @@ class Scheduler:
         for row in rows:
             self._release(row)
 
-    # --- what is sampled ----------------------------------------------------------------------------------------------
+    # --- sampling -----------------------------------------------------------------------------------------------------
 
     def _sample(self) -> list[Event]:
         steps = self.worker.step(self.limits.steps)

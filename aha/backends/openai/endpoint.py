@@ -172,15 +172,15 @@ class Ledger:
 
 @runtime_checkable
 class ServerChat(Chat, Protocol):
-    """A chat with a server: it keeps a ledger, and the server may allow fewer new tokens than were asked for.
+    """A chat with a server: it keeps a ledger, and the server may allow fewer new tokens than requested.
 
-    `lowest_limit`: new tokens of the reply that the server allowed fewest for; None where it refused none."""
+    `lowest_limit`: the lowest limit of new tokens that the server imposed; None if there was none."""
 
     ledger: Ledger
     lowest_limit: int | None
 
     def models(self) -> list[str]:
-        """The names that the server lists. EndpointDown where it does not answer."""
+        """Return the names of the server's models. EndpointDown if it does not answer."""
 
 
 def _read(descriptor: int, folder: Path) -> TokenUsage:

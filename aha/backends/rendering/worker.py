@@ -34,7 +34,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace
 
 # Some templates write today's date: a run resumed tomorrow would have other prompts. Here the date is always the one that
-# Llama 3's templates name where they have no clock; a template with an option for the date can be told another.
+# Llama 3's templates write without a clock; a template with an option for the date can get another one.
 DAY = datetime(2024, 7, 26, tzinfo=UTC)
 GROWTH = 64  # letters that steps may write for one letter
 PREFIX = 1_000  # the most letters, or tokens, put before every text

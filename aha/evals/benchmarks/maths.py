@@ -1,4 +1,4 @@
-"""Problems with one number or formula as their answer, asked as DeepSeek-R1's release notes say."""
+"""Problems with one number or formula as their answer, with the prompt of DeepSeek-R1's release notes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The benchmarks whose problems are generated: held-out countdown, the whole tiny world at once, and word problems for chat models."""
+"""The benchmarks with generated problems: held-out countdown, the whole tiny world at once, and word problems for chat models."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ BYTES_A_TOKEN = 4
 OVERHEAD = 8  # tokens of a chat's format around a message
 
 
-# --- what a benchmark needs of the data -----------------------------------------------------------------------------------
+# --- options and plan -----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -194,7 +194,7 @@ def read_case(folder: Path, benchmark: Benchmark, examples: Sequence[BenchmarkEx
     return JudgeCase(benchmark, plan, record, k)
 
 
-# --- what the judge said --------------------------------------------------------------------------------------------------
+# --- the judge's replies --------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -269,7 +269,7 @@ def ask_judge(
     return why
 
 
-# --- what it costs --------------------------------------------------------------------------------------------------------
+# --- costs ----------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
