@@ -296,15 +296,8 @@ def _same(model: PreTrainedModel, decoder: Decoder, plain_logits: Sequence[Tenso
     """Return True if no logit differs by more than `apart` of their spread."""
     try:
         logits = _probe_logits(model, decoder)
-    except (
-        TypeError,
-        ValueError,
-        RuntimeError,
-        AttributeError,
-        AssertionError,
-        LookupError,
-    ):  # attention of another kind, or one that caches
-        # the source of its keys (DeepSeek)
+    except (TypeError, ValueError, RuntimeError, AttributeError, AssertionError, LookupError):  # another kind of attention, or one
+        # that caches the source of its keys (DeepSeek)
         return False
     spread = float(torch.cat([plain_BV.flatten() for plain_BV in plain_logits]).std())
     differences = [float((own_BV - plain_BV).abs().max()) for own_BV, plain_BV in zip(logits, plain_logits, strict=True)]

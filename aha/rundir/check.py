@@ -25,7 +25,7 @@ WITH_CHECKSUM = (
     "result.json",
     "lineage.json",
     "graph.json",
-)  # their folders in a run
+)  # files of a run, known by these names in its directory
 PAGES = (".html", ".png")  # pages, which can be drawn anew from the other files
 TEMPORARY = ("lock", "done.json", "digests.json", "tracked")  # files for the running process only
 TRACKER_FOLDERS = frozenset({"tensorboard", "wandb"})  # folders of trackers that read the run
