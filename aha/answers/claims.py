@@ -20,7 +20,7 @@ from aha.answers.closings import (
 from aha.answers.context import LONGEST, denied_after, may_take_back, stance, states_plainly, suspect, taken_back
 from aha.answers.grammar import leads, upholds
 from aha.answers.rephrasing import in_one_form
-from aha.answers.replies import announcements, answer_part, boxed, boxes, closes, is_mention
+from aha.answers.replies import announcements, answer_part, boxed, boxes, closes, is_mention, names_box
 from aha.answers.surroundings import DENIALS, around, attachment, before
 from aha.answers.units import known_unit
 
@@ -34,7 +34,7 @@ _USUALLY = 400  # characters from the end in which the closing statement stands
 LONGEST_HEAD = 300  # characters before an announcement that say under what condition it holds
 _ROOM = 80  # characters before a box that say how it is meant
 _NEXT_PROBLEM = re.compile(r"(?:Question|Problem|Exercise|Q|Human|User|Instruction|Input|Passage)[ \t]*[0-9]{0,3}[*\s]*:")
-_OTHER_PROBLEMS = ("Question", "Problem", "\nQ", "Human:", "User:", "Exercise", "Instruction", "Input", "Passage")
+_OTHER_PROBLEMS = {"Q": ("Question", "\nQ"), "P": ("Problem", "Passage"), "I": ("Instruction", "Input"), "H": ("Human:",), "U": ("User:",), "E": ("Exercise",)}
 _STARTS = re.compile(r"(?:\n[#*\s]*|[.!\s])\Z")
 
 _PART = (
@@ -115,7 +115,7 @@ _LONGEST_MATRIX = 2_000
 _ENDS_IN_BOX = re.compile(
     r"\\boxed\{((?:[^{}\\]|\\[dt]?frac\{[^{}\\]{1,40}\}\{[^{}\\]{1,40}\}|\\(?:sqrt|text|mathrm|textbf)\{[^{}\\]{1,40}\}"
     r"|\\(?:pi|circ|cdot|infty)(?![A-Za-z])|\\[,;!%$ ]){1,80})\}"
-    r"\s?[.,]?(?:\$|\\\)|\s?\\\])?(?:(?<=[$)]) (?P<unit>[a-z]{2,12}(?: [a-z]{2,12})?))?\.?\s*\Z"
+    r"\s?[.,]?(?:\$|\\\)|\s{0,9}\\\])?(?:(?<=[$)\]}]) (?P<unit>[a-z]{2,12}(?: [a-z]{2,12})?))?\.?\s*\Z"
 )
 _LONGEST_LINE = 200
 _ENDED_PATTERN = re.compile(r"[^\W\d_][.!。！]\Z|[$)}][.!。！]\Z|\|\Z")
@@ -124,6 +124,7 @@ _ANSWER_FIRST = re.compile(r"\W*?(?P<value>[$€£]?-?[0-9][0-9.,]*)\s+[—–]\
 _EMPHASIS = re.compile(r"(?i)(?<=[.!])\s*no,? (?:really|seriously)[.!]*\s*\Z")
 _LONGEST_JOINT = 120
 _MOST_BOXES = 60  # that are joined into one list
+_LAST_WORDS = 500  # characters of a long reply
 _SHORT_REST = 200  # characters after a claim in which another is always looked for
 SAYS_MORE = re.compile(r"(?i)[,;、，；&]|\b(?:and|or)\b|[和或与及]|\+\+")
 
@@ -163,7 +164,12 @@ def claim(text: str, how: How = "auto") -> Claim:
         said_last = None if denied else without_check(text)
         return Claim("" if said_last is None else without_style(said_last.strip()), marked=False)
     wording, ends = hit
-    return _correction(wording, text[ends : ends + LONGEST]) if ends < len(text) else wording
+    return _correction(wording, _looked_at(text[ends:])) if ends < len(text) else wording
+
+
+def _looked_at(rest: str) -> str:
+    """What may take a claim back: what follows it closely, and how the reply ends."""
+    return rest if len(rest) <= LONGEST else f"{rest[: LONGEST - _LAST_WORDS]}\n\n{rest[-_LAST_WORDS:]}"
 
 
 _LAST_LINE = re.compile(r"(?:\A|\n)(?:[ \t]*A:[ \t]*|####[ \t]*)(?P<said>\$?-?[0-9][0-9.,]*(?<![.,]))\s*\Z")
@@ -175,16 +181,20 @@ def _at_once(text: str) -> Claim | None:
     at = text.rfind("\\boxed{", max(0, len(text) - _USUALLY))
     if at < 0:
         line = _LAST_LINE.search(text, max(0, len(text) - _ENDING))
-        if line is None or "ox" in text or is_supposed(text[-LONGEST_HEAD:]):
+        if line is None or names_box(text) or is_supposed(text[-LONGEST_HEAD:]):
             return None
         return Claim(line["said"], marked=True)
     hit = _ENDS_IN_BOX.match(text, at)
     head = text[max(0, at - LONGEST_HEAD) : at]
-    if hit is None or "ox" in text[max(0, at - _USUALLY) : at] or not head.isascii() or "~" in hit[1] or is_mention(hit[1]):
+    if hit is None or names_box(text[max(0, at - _USUALLY) : at]) or not head.isascii() or "~" in hit[1] or is_mention(hit[1]):
         return None
-    if "```" in head or before(head[-_ROOM:]) != "" or not states_plainly(head) or not all(map(known_unit, (hit["unit"] or "").split())):
+    if "```" in head or before(head[-_ROOM:]) != "" or not states_plainly(head) or not _is_unit(hit["unit"]):
         return None
     return Claim(without_style(hit[1].strip()), marked=True, boxes=1)
+
+
+def _is_unit(words: str | None) -> bool:
+    return words is None or words in ("units", "square units", "cubic units") or all(map(known_unit, words.split()))
 
 
 def _mark(text: str, how: How) -> tuple[Claim, int] | None:
@@ -308,7 +318,7 @@ def _alone(text: str) -> tuple[Claim, int] | None:
     if (
         hit is None
         or hit["unit"]
-        or "ox" in text[max(0, at - _USUALLY) : at]
+        or names_box(text[max(0, at - _USUALLY) : at])
         or is_mention(hit[1])
         or before(text[max(0, at - _ROOM) : at]) != ""
     ):
@@ -380,7 +390,12 @@ def _ends(text: str) -> int:
 
 def _single(text: str) -> bool:
     """Whether no word in the text could begin another problem: looked for one by one, which is quick."""
-    return not any(word in text for word in _OTHER_PROBLEMS)
+    for initial, words in _OTHER_PROBLEMS.items():
+        if initial in text:  # one letter is found at once
+            for word in words:
+                if word in text:
+                    return False
+    return True
 
 
 def own_part(text: str) -> str:

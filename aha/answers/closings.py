@@ -48,6 +48,10 @@ _JUDGED_BY_NAME = re.compile(
     r"(?! .{0,40}\bbecause of)"
 )
 _TOO_LONG, _NEAR = 4_000, 300  # characters after a claim
+_OF_A_NAME = re.compile(r"[\w.,]")
+_STOPS = re.compile(r"[.!?\n。]")
+_CLOSERS = re.compile(r"^[$*) ]+")
+_WORD_BEFORE = re.compile(r"[^\W\d_]{2} \Z")
 
 
 def without_check(text: str) -> str | None:
@@ -71,7 +75,7 @@ def is_revoked(name: str, rest: str) -> bool:
     name = name.strip(" $*().")
     at = rest.find(name) if 0 < len(name) <= 40 else -1
     while at >= 0:
-        if not re.match(r"[\w.,]", rest[at - 1 : at]) and _JUDGED_BY_NAME.match(rest, at + len(name)):
+        if not _OF_A_NAME.match(rest[at - 1 : at]) and _JUDGED_BY_NAME.match(rest, at + len(name)):
             return True
         at = rest.find(name, at + 1)
     return False
@@ -179,7 +183,7 @@ def _is_verb(sentence: str, letter: re.Match[str]) -> bool:
     return (
         letter.group().islower()
         and not any(sign in sentence for sign in "=\\^")
-        and re.search(r"[^\W\d_]{2} \Z", sentence[: letter.start()]) is not None
+        and _WORD_BEFORE.search(sentence[: letter.start()]) is not None
     )
 
 
@@ -306,14 +310,14 @@ def other_language(
     if len(before.strip(" *_:#(")) < 2 or not languages.ONLY_ENGLISH.isdisjoint(before.lower().split()) or not _LETTER.search(before):
         return "English"
     before = f"{before} Q =" if head[opens:].rstrip().endswith("=") else before
-    rest = "" if end is None else re.split(r"[.!?\n。]", text[end : end + _NEAR], maxsplit=1)[0]
+    rest = "" if end is None else _STOPS.split(text[end : end + _NEAR], maxsplit=1)[0]
     if _THAI_AGAINST.search(before):
         return "unclear"
     if (boxed or announced) and not languages.NEGATIONS.isdisjoint(before.lower().split()):
         return "unclear"
     if boxed and _HAN.search(before):
         return "unclear" if doubted_in_han(before, rest) or (end is not None and text[end:].startswith(("?", "？"))) else "stated"
-    statement = _plain_statement(f"{before} 7{re.sub(r'^[$*) ]+', ' ', rest)}")
+    statement = _plain_statement(f"{before} 7{_CLOSERS.sub(' ', rest)}")
     if boxed and statement == "unclear":
         return "stated"
     if (boxed or announced) and statement == "English" and not before.isascii() and not _HAN.search(before):

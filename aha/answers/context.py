@@ -6,9 +6,10 @@ Every closed class of English that can change what a claim says has a letter (de
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Literal
 
-from aha.answers.grammar import kinds, leads, leads_by, upholds
+from aha.answers.grammar import kind_of, kinds, leads, leads_by, upholds
 from aha.answers.languages import ONLY_ENGLISH
 
 _CLASSES = {
@@ -100,7 +101,7 @@ _LATER = (
 )
 _ENDS = re.compile(r".*(?:[.?!](?:\$|\)|\*\*|[\"”])?\s|\n\s*\n|。)", re.S)
 _STOPS = re.compile(r"[.!?。](?:\s|$)|\n")
-_ROOM, LONGEST = 300, 4_000  # characters that are looked at before a claim and after it
+_ROOM, LONGEST = 300, 1_500  # characters that are looked at before a claim and after it
 _ANNOUNCES = re.compile(
     r"\W*(?:(?:[Ss]o|[Tt]hus|[Hh]ence|[Tt]herefore),? )?(?:[Tt]he|[Oo]ur|[Mm]y)? ?(?:[Ff]inal |[Cc]orrect )?[Aa]nswer(?: is)?\W*"
 )
@@ -113,6 +114,7 @@ _ANOTHER_PATTERN = re.compile(  # "the answer is 8", "it must be 8", "edit: 8"
     r"|(?:^|[.!?]\s+)(?!check|verif|proof|expla|note|because|step|case|method)[A-Za-z]+(?: [a-z]+){0,2}:)\s*"
     r"(\$[^$\n]{1,80}\$|\\\(.{1,80}?\\\)|-?[0-9][0-9.,/]*)(?!\s*[-+*/=^])"
 )
+_MAY_BE_ANOTHER = re.compile(r":\s*(?:\$|\\\(|-?[0-9])|[Aa]nswer|ANSWER|[Rr]esult|RESULT|[Ii][Tt] (?:is|must|should|equals)")
 _SENTENCES = re.compile(r"(?<=[.!?])\s+|\n+")
 _FIGURES = re.compile(r"(?<![A-Za-z_^{\d.])[0-9]+(?:\.[0-9]+)?")
 _CONCLUDES = re.compile(  # ", thus 3690 seconds"
@@ -191,6 +193,7 @@ _before, _after, _later = (re.compile("|".join(patterns)) for patterns in (_BEFO
 _SUSPECT = frozenset(word for word, letter in _CLASS.items() if letter in "nhHiqukxsgDjzldQPBOGK") | {"precisely", "exactly"}
 
 
+@lru_cache(maxsize=16)  # what follows a claim is asked about more than once
 def suspect(text: str, *, gerunds: bool = True) -> bool:
     """Whether a word stands in the text that can take a claim away: where none does, nothing has to be looked at."""
     low = text.lower()
@@ -214,7 +217,20 @@ def states_plainly(head: str) -> bool:
     line = head.rstrip(" $\\([{*_\n:")
     if not line[-1:].isalpha() or "~~" in head[-9:]:
         return False
-    line = line[max((at + len(stop) for stop in _STOP_SIGNS if (at := line.rfind(stop)) >= 0), default=0) :]
+    stop = max(line.rfind(". "), line.rfind("\n\n"), line.rfind("! "), line.rfind("? "), line.rfind(".\n"))
+    line = line[stop + 2 :] if stop >= 0 else line
+    if "\n" in line:
+        above, _, last = line.rpartition("\n")
+        last = last.lstrip()
+        line = last if last.startswith(_THEREFORE) or (above.endswith("**") and last.startswith("The ")) else line
+    return _is_plain(line)
+
+
+_THEREFORE = ("Therefore, ", "Thus, ", "Hence, ", "So, ")
+
+
+@lru_cache(maxsize=1_000)
+def _is_plain(line: str) -> bool:
     if "nswer" in line:
         return _ANNOUNCED_PLAINLY.fullmatch(line) is not None
     if "$" in line or "\\" in line:
@@ -224,26 +240,34 @@ def states_plainly(head: str) -> bool:
     words = line.split()
     if ONLY_ENGLISH.isdisjoint(words) and words[:1] != ["The"]:
         return False
-    classes, word_kinds = list[str](), list[str]()
-    for word in words:
-        if (entry := _PLAIN[word]) is None:
-            return False
-        classes.append(entry[0])
-        word_kinds.append(entry[1])
-    return not _before.search("".join(classes)) and leads_by("".join(word_kinds)) == "states"
+    looks = [_PLAIN[word] for word in words]
+    if takes_away("".join([look[0] for look in looks])) or leads_by("".join([look[1] for look in looks])) != "states":
+        return False
+    return not any(look[2] for look in looks) or not _is_attempt(line)
 
 
-_STOP_SIGNS = (". ", "\n\n", "! ", "? ", ".\n")
+@lru_cache(maxsize=2_000)
+def takes_away(classes: str) -> bool:
+    """Whether the classes of the words before a claim take it away."""
+    return not _IN_EACH.isdisjoint(classes) and _before.search(classes) is not None
 
 
-class _Plain(dict[str, tuple[str, str] | None]):
-    """The classes and the kinds of a word; `None` for one that may be part of an attempt, which more than a row decides."""
+_IN_EACH = frozenset("dPBnhiqWHsgDGjzaA")  # one of these stands in whatever `_BEFORE` finds
 
-    def __missing__(self, word: str) -> tuple[str, str] | None:
-        hit = None if not _ATTEMPTS.isdisjoint(_WORDS.findall(word.lower())) else (row(word), kinds(word))
+
+class _Plain(dict[str, tuple[str, str, bool]]):
+    """The classes and the kinds of a word, and whether it may be part of an attempt."""
+
+    def __missing__(self, word: str) -> tuple[str, str, bool]:
+        bare = word.removesuffix(",")
+        if bare.isalpha() and bare.isascii():  # one word, maybe a comma: no need to look for others
+            comma = word[len(bare) :]
+            look = f"{_letter(bare)}{comma}", f"{kind_of(bare)}{comma}", bare.lower() in _ATTEMPTS
+        else:
+            look = row(word), kinds(word), not _ATTEMPTS.isdisjoint(_WORDS.findall(word.lower()))
         if len(self) < _KEPT_WORDS and len(word) < _LONGEST_KEPT_WORDS:
-            self[word] = hit
-        return hit
+            self[word] = look
+        return look
 
 
 _PLAIN = _Plain()
@@ -266,16 +290,19 @@ def _stance(text: str, start: int, end: int | None, head: str) -> Literal["state
     rest = "" if end is None else _beside(text[end : end + _ROOM])
     counts = rest[:1].isalpha() and kinds(rest)[:1] in ("w", "s", "n")
     sentence = _COULD.sub("can", _LITERALLY.sub("has", sentence)) if counts else sentence  # he wrote 12 pages, he could buy 30 oranges
-    if (suspect(sentence) or ("nswer" in sentence and not _ANNOUNCES.fullmatch(sentence))) and _before.search(row(sentence)):
+    if (suspect(sentence) or ("nswer" in sentence and not _ANNOUNCES.fullmatch(sentence))) and takes_away(row(sentence)):
         return "denied"
-    if not _ATTEMPTS.isdisjoint(_WORDS.findall(sentence.lower())) and any(
-        pattern.search(sentence) for pattern in (_COUNTERFACTUAL, _HEDGED_PATTERN, _HELD_PATTERN, _NOT_DONE)
-    ):
+    if not _ATTEMPTS.isdisjoint(_WORDS.findall(sentence.lower())) and _is_attempt(sentence):
         return "denied"
     if end is not None and "~~" in head[-9:] and "~~" in text[end : end + 9]:
         return "denied"
     led = leads(whole, counts=rest[:1].isalpha())
     return "stated" if led == "states" or (led and (end is None or upholds(rest, opens=True))) else "unclear"
+
+
+def _is_attempt(sentence: str) -> bool:
+    """Whether a sentence says what would be, what a first attempt gives, what others hold or what is hoped for."""
+    return any(pattern.search(sentence) for pattern in (_COUNTERFACTUAL, _HEDGED_PATTERN, _HELD_PATTERN, _NOT_DONE))
 
 
 def _beside(rest: str) -> str:
@@ -300,8 +327,9 @@ def may_take_back(rest: str) -> bool:
 def denied_after(rest: str, claim: str | None = None, *, understood: bool = True) -> bool:
     """Whether what follows a claim makes another claim of it, takes it back or, where the claim is told, gives another answer; or, where
     it has to be `understood`, is not."""
-    if claim is not None and any(_bare(second) != _bare(claim) for second in _ANOTHER_PATTERN.findall(rest)):
-        return True
+    if claim is not None and _MAY_BE_ANOTHER.search(rest):
+        if any(_bare(second) != _bare(claim) for second in _ANOTHER_PATTERN.findall(rest)):
+            return True
     plain = _plain(rest)
     if claim is not None and _concludes_otherwise(plain, claim):
         return True

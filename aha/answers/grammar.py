@@ -42,7 +42,8 @@ _LETTERS = {
     "v": f"{' '.join(word for word in VALUES if word != 'one')} {' '.join(SCALES)} dozen",
 }
 _LETTER = {word: letter for letter, words in reversed(_LETTERS.items()) for word in words.split()}
-_FORMS = {letter: frozenset(_LETTERS[letter].split()) for letter in "uybna"}
+_FORMS_OF = "uybna"  # the classes of which other forms of a word are members too, the first that has one counts
+_BY_FORM = {word: letter for letter in reversed(_FORMS_OF) for word in _LETTERS[letter].split()}
 _MARKS = {"—": ",", "–": ",", "(": ",", ")": ",", "→": "=", "⇒": "=", "≈": "=", "≡": "=", "∴": "t", "!": ".", "?": "."}
 _COMMANDS = {
     **dict.fromkeys("text textbf mathrm boxed quad qquad left right bf".split(), ""),
@@ -102,6 +103,7 @@ def _kind_of(token: str) -> str:
 
 
 _KIND = _Kinds()
+kind_of = _KIND.__getitem__
 
 
 def _kind(word: str) -> str:
@@ -112,25 +114,29 @@ def _kind(word: str) -> str:
     plain, _, ending = word.partition("'")
     if ending in ("s", "re", "ll", "d", "m", "ve") and (owner := _LETTER.get(plain, "w")) in "pfTtlj":
         return "f" if owner == "f" else "i"
-    forms = plain_forms(word)
     if word[0] > "\u036f":
         return "x"
-    return next((letter for letter, entry in _FORMS.items() if not entry.isdisjoint(forms)), "") or _unknown(word)
+    if word[-1] in "sdg" and (letters := [_BY_FORM[form] for form in plain_forms(word) if form in _BY_FORM]):
+        return min(letters, key=_FORMS_OF.index)
+    return _unknown(word)
 
 
 def _unknown(word: str) -> str:
     """What the ends of an unknown word say: s, d, g, L as in overlooks, scrapped, ignoring, naively; x as in miscounts."""
-    if _TAKES_AWAY.match(word):
+    if word[0] in "oumdnipac" and _TAKES_AWAY.match(word):
         return "x"
-    if word.endswith("s"):
+    if word[-1] == "s":
         return "w" if word[-2:] in ("ss", "us") else "s"
     return "L" if word.endswith("ly") else "g" if word.endswith("ing") else "d" if word.endswith("ed") else "w"
+
+
+_ENDINGS = {"s": ("s", "es"), "d": ("ed", "d"), "g": ("ing",)}
 
 
 def plain_forms(word: str) -> list[str]:
     """The plain forms that a form of a verb or noun may be of: tries, fitted, making."""
     hit = list[str]()
-    for ending in ("s", "es", "ed", "d", "ing"):
+    for ending in _ENDINGS.get(word[-1:], ()):
         if word.endswith(ending) and len(word) > len(ending) + 2:
             stem = word.removesuffix(ending)
             hit += [stem, f"{stem}e"] if ending == "ing" else [stem]
@@ -241,11 +247,18 @@ _SIGNED_PATTERN = re.compile(  # who wrote it, and where it stands
 )
 
 
+_MAY_BE_SIGNED = re.compile(r"[~–@]|://|-(?=[A-Z\s])|(?m:^[ \t]*-)")
+_OBLIGING = "must should need have has ought forgot left remain still yet".split()  # one of these stands in what `_OBLIGES` finds
+
+
 def upholds(rest: str, *, opens: bool) -> bool:
     """Whether what follows a claim is understood to leave it as it is; `opens`: it begins its clause."""
     if _DENIED_IN_HAN.match(rest):
         return False
-    row = kinds(_SIGNED_PATTERN.sub("", rest))
+    row = kinds(_SIGNED_PATTERN.sub("", rest) if _MAY_BE_SIGNED.search(rest) else rest)
     if opens and (_PREDICATE.match(row) or not _OPENS.match(row)):
         return False
-    return not (_NOT_SAID_PATTERN.search(row) or _OBLIGES.search(rest))
+    if _NOT_SAID_PATTERN.search(row):
+        return False
+    low = rest.lower()
+    return not (any(word in low for word in _OBLIGING) and _OBLIGES.search(rest))

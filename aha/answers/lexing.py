@@ -108,6 +108,11 @@ _BETWEEN = (
     "set{ lfloor lceil langle | circ angle triangle and or"
 ).split()
 _CLOSE = (")", "]", "}", "set}", "|", "!", "%", "°", "'", "rfloor", "rceil", "rangle")
+_GOES_ON = frozenset("0123456789^_({")  # behind a letter that is no symbol alone
+_OPENS_ARGUMENT = re.compile(r"\s*[(\[{_^\\]")
+_AND_OR = re.compile(r"[\s,;]*\b(and|or)\s+(\S.*)|(\S.*?)\s+(and|or)[\s,;]*")
+_ONE_SYMBOL = re.compile(r"-?[0-9][0-9.,]*|[A-Za-z]'?")
+_GROUPED = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +151,8 @@ class _Lexer:
     def take(self, match: re.Match[str]) -> int:
         kind, text = match.lastgroup or "sign", match.group(match.lastgroup or 0)
         end = match.end()
-        self._stands_alone = (self.blank or match.start() == 0) and not re.match(r"[0-9^_({]", self.text[end : end + 1])
-        self._argument_follows = re.match(r"\s*[(\[{_^\\]", self.text[end : end + 2]) is not None
+        self._stands_alone = (self.blank or match.start() == 0) and not self.text[end : end + 1] in _GOES_ON
+        self._argument_follows = _OPENS_ARGUMENT.match(self.text[end : end + 2]) is not None
         if kind == "blank":
             self.blank = True
             return end
@@ -182,7 +187,7 @@ class _Lexer:
 
     def _run(self, start: int, text: str) -> int:
         """`1,234` is one number, `1,2` and (within brackets) `(312,123)` are several."""
-        grouped = re.fullmatch(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?", text) and not text.startswith("0,")
+        grouped = _GROUPED.fullmatch(text) and not text.startswith("0,")
         if grouped and start >= self.listed_until and (self.depth == 0 or self.spaced_commas):
             self._add("number", text.replace(",", ""))
             return start + len(text)
@@ -207,7 +212,7 @@ class _Lexer:
         words = text.strip().strip("~").strip()
         if join := _JOINED_PATTERN.fullmatch(words):
             return self._add("sign", {"and": "and", "且": "and", "or": "or", "或": "or"}.get(join[1] or "", ",")) if words else None
-        if join := re.fullmatch(r"[\s,;]*\b(and|or)\s+(\S.*)|(\S.*?)\s+(and|or)[\s,;]*", words):
+        if join := _AND_OR.fullmatch(words):
             self._text(join[3] or "")
             self._add("sign", join[1] or join[4])
             return self._text(join[2] or "")
@@ -222,7 +227,7 @@ class _Lexer:
         if words.lower() in ("infinity", "inf"):
             return self._add("command", "infty")
         is_unit = self._after_operand() and (known_unit(words) or words in LETTER_UNITS)
-        if not is_unit and (re.fullmatch(r"-?[0-9][0-9.,]*|[A-Za-z]'?", words) or words in FUNCTION_WORDS):
+        if not is_unit and (_ONE_SYMBOL.fullmatch(words) or words in FUNCTION_WORDS):
             for inner in tokens(words):
                 self._add(inner.kind, inner.text)
             return None

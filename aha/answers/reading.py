@@ -40,6 +40,9 @@ _SETS = re.compile(
 _NO_SOLUTION = re.compile(r"(?i)(?:there (?:is|are) )?no (?:real |integer |such )?solutions?(?: exists?)?")
 _NOTHING_WORDS = ("no solution", "no solutions", "no real solution", "no real solutions", "empty", "empty set", "无解", "空集")
 _LETTER = re.compile(r"\(?([A-Z])(?:\)|[.:])(?:\s|$)|\(?([A-Z])\)?\.?$")
+_I_ALONE = re.compile(r"(?<![A-Za-z])i(?![A-Za-z])")
+_RUNS = re.compile("[A-Za-z]+|[\u3400-\u9fff]+")
+_SPEECH, _SIGNS = re.compile("[A-Za-z\u3400-\u9fff]{2}"), re.compile(r"[=+*/^<>_\\|{}]")
 
 
 @dataclass(frozen=True)
@@ -143,7 +146,7 @@ def other_readings(tree: Reading, decimal_comma: str) -> list[Node]:
     hit = list[str]()
     if decimal_comma and re.fullmatch(rf"[^0-9,()\[\]{{}}]*[0-9]+,(?:{decimal_comma})[^0-9,()\[\]{{}}]*", cleaned):
         hit.append(cleaned.replace(",", "."))
-    if "j" in cleaned and _IMAGINARY.search(cleaned) and not re.search(r"(?<![A-Za-z])i(?![A-Za-z])", cleaned):
+    if "j" in cleaned and _IMAGINARY.search(cleaned) and not _I_ALONE.search(cleaned):
         hit.append(_IMAGINARY.sub("i", cleaned))
     if (chosen := _CHOSEN.fullmatch(cleaned)) is not None:
         n, k = chosen[2] or chosen[4], chosen[3] or chosen[5]
@@ -180,7 +183,7 @@ def _words(text: str, plain: str) -> str:
     """Letters that cannot be meant as variables: in a text box, several words, or one of four letters and more."""
     if not _WORDS.fullmatch(plain) or plain.lower() in _NAMES:
         return ""
-    runs = re.findall(r"[A-Za-z]+|[\u3400-\u9fff]+", plain)
+    runs = _RUNS.findall(plain)
     longest = max(map(len, runs))
     if _WRAPPED_PATTERN.search(text) or longest >= 4 or not plain.isascii():
         return fold(plain) or plain
@@ -192,7 +195,7 @@ def _words(text: str, plain: str) -> str:
 def _phrase(text: str) -> str:
     """Words without a sign of mathematics, figures among them."""
     plain = bare(text).strip()
-    return fold(plain) if re.search(r"[A-Za-z\u3400-\u9fff]{2}", plain) and not re.search(r"[=+*/^<>_\\|{}]", plain) else ""
+    return fold(plain) if _SPEECH.search(plain) and not _SIGNS.search(plain) else ""
 
 
 def same_words(gold: Reading, statement: Reading) -> bool:

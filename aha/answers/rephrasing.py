@@ -25,9 +25,12 @@ _CONTRAST = re.compile(  # "isn't 32 but 64"
 _NOT_AFTER = re.compile(rf"(?i)(?<=[0-9*$€}}]),\s(?:{languages.NOT_AFTER})\s{VALUE}(?:\s[^\W\d_]+)?(?=[.!]?\s*(?:\n|\Z))")
 _DIGIT = re.compile(r"(?![0-9])\d|(?<=\d)[٫٬](?=\d)")
 _AMOUNT = r"(?=\s?(?:€|EUR\b|[Ee]uros?\b|zł\b|₺|kr\b|₽))"
+_MAY_BE_MONEY = re.compile("[€₺₽ł]|(?<=[0-9])[\u202f\u00a0'’](?=[0-9]{3})")  # signs, and what sets thousands apart
 _POINTS = re.compile(rf"(?<![\d.,])([0-9]{{1,3}}(?:\.[0-9]{{3}})+)(?![\d.]){_AMOUNT}")
 _COMMA = re.compile(rf"(?<![\d.,])([0-9]{{1,3}}(?:\.[0-9]{{3}})+|[0-9]{{1,9}}),([0-9]{{2}}){_AMOUNT}")
-_SET_APART = re.compile(rf"(?<=[0-9])[\u202f\u00a0'’](?=[0-9]{{3}}(?![0-9]))|(?<=[0-9]) (?=[0-9]{{3}}(?: [0-9]{{3}})*(?![0-9]){_AMOUNT})")
+_AMOUNTS = re.compile(rf"[0-9]{_AMOUNT}")
+_SET_APART = re.compile("[\u202f\u00a0'’](?<=[0-9].)(?=[0-9]{3}(?![0-9]))")
+_SPACED = re.compile(rf" (?<=[0-9] )(?=[0-9]{{3}}(?: [0-9]{{3}})*(?![0-9]){_AMOUNT})")
 _PREFIXED_PATTERN = re.compile(r"(?:Rp|R\$) ?([0-9]{1,3}(?:\.[0-9]{3})+)(?:,([0-9]{2}))?(?![0-9])")
 _SAYS_BUT = ("sondern", "mais", "sino", "而是", " ma ", "mas ", " а ")
 
@@ -50,11 +53,11 @@ def _in_one_form(text: str) -> str:
         text = _TWICE.sub(lambda match: match[2] if english(match[1].lower().replace("-", " ")) == int(match[2]) else match.group(), text)
     if "```" in text:
         text = _FENCE.sub("", text)
-    if not text.isascii() and _ANY_LETTER.search(text):
+    if not text.isascii() and any(sign.isdecimal() or sign in "٫٬" for sign in {*text} if sign > "\x7f") and _ANY_LETTER.search(text):
         text = _DIGIT.sub(_in_ascii, text)
     if ", n" in text or ", e n" in text or ", y n" in text or ", p" in text or ", und" in text or ", не" in text or ", а не" in text:
         text = text[:-_CLOSE_TO_THE_END] + _NOT_AFTER.sub("", text[-_CLOSE_TO_THE_END:])
-    if "uro" in text or "EUR" in text or "kr" in text or "Rp" in text or "R$" in text or not text.isascii():
+    if "uro" in text or "EUR" in text or "kr" in text or "Rp" in text or "R$" in text or (not text.isascii() and _MAY_BE_MONEY.search(text)):
         text = _with_points(text)
     if ("but" in text and ("not " in text or "n't " in text or "n’t " in text)) or any(word in text for word in _SAYS_BUT):
         text = _CONTRAST.sub(_contrast, text)
@@ -74,7 +77,9 @@ def _with_points(text: str) -> str:
     """Amounts of money with a comma for the point, 1.250,50 €, as 1250.50; with points for thousands where several amounts have them."""
     text = _SET_APART.sub("", text)
     text = _PREFIXED_PATTERN.sub(lambda match: f"{match[1].replace('.', '')}{f'.{match[2]}' if match[2] else ''}", text)
-    text, count = _COMMA.subn(lambda match: f"{match[1].replace('.', '')}.{match[2]}", text)
+    if not _AMOUNTS.search(text):
+        return text
+    text, count = _COMMA.subn(lambda match: f"{match[1].replace('.', '')}.{match[2]}", _SPACED.sub("", text))
     if count or len(set(_POINTS.findall(text))) > 1:
         return _POINTS.sub(lambda match: match[1].replace(".", ""), text)
     return text

@@ -22,6 +22,7 @@ _TURN = re.compile(
 )
 _TAGGED_PATTERN = re.compile(r"<answer>(.*?)</answer>", re.S)
 FINAL, BARE_FINAL, CHANNEL = "<|channel|>final<|message|>", "assistantfinal", "<|channel|>"
+_WORDS = re.compile(r"\w+")
 
 
 def answer_part(text: str) -> str:
@@ -111,6 +112,11 @@ def boxes(text: str) -> list[Box]:
     return hit
 
 
+def names_box(text: str) -> bool:
+    """Whether a command that draws a box may stand in a text: approximations and boxes of a story have no such letters."""
+    return "ox" in text and ("oxed" in text or "fbox" in text or "ebox" in text)
+
+
 def is_mention(content: str) -> bool:
     """Whether a box says where an answer goes and holds none: `\\boxed{}`, `\\boxed{...}`, `\\boxed{answer}`."""
     return len(content) < 60 and not content[:1].isdigit() and _MENTION.fullmatch(content) is not None
@@ -193,7 +199,7 @@ def _announcement(text: str, key: re.Match[str]) -> int | None:
         return calls.end()
     if not speech:  # a heading, or a formula right behind the word
         begins = text.rfind("\n", 0, key.start()) + 1
-        heads = len(re.findall(r"\w+", text[begins : key.start()])) <= 2
+        heads = len(_WORDS.findall(text[begins : key.start()])) <= 2
         return calls.end() if heads else None
     if _DENIED_PATTERN.search(speech):
         return None

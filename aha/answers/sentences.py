@@ -99,6 +99,13 @@ _FORMULA = re.compile(r"\$[^$]+\$")
 _MONEY, _OF_VERBS = re.compile(r"[$\\* ]{0,6}[$¤€£](?=[0-9])"), ("b", "u", "y", "s", "d", "g")
 _HAN_ADMITS = re.compile(r"(?:全部で|合計で?|剩下|留下|[读看买卖做走跑吃写种画是为はがも有共得于需要约剩余花付用了成达值:：]|\A)\s*\Z")
 _LABELS = re.compile(r"(?:第\s*|[没沒][^，。,]{0,6})\Z")
+_SPEAKS = re.compile(r"[^\W\d_]{2}|=")
+_IN_OR_AFTER = re.compile(r"(?i)\b(?:in|with|with probability|after)\s*\Z")
+_MEASURE = re.compile(r"\s*\\?(?:text\{)?\s*([A-Za-z]+|[%°])")
+_VERB_FORM = re.compile(r"\b[a-z]+(?:s|ed)\b")
+_WORDS = re.compile(r"[^\W\d_]+(?:['’][a-z]+)?")
+_LEADS_TO = re.compile(r"(?i)\bto\s*(?:\w+\s*)?\W*\Z")
+_HAN = re.compile("[\u3400-\u9fff]")
 
 
 @dataclass(frozen=True)
@@ -132,7 +139,7 @@ def claimed_formula(text: str, *, marked: bool, boxed: bool = False) -> str | No
                 return None
             if place and not marked and _UNFINISHED_PATTERN.search(sentences[place - 1]):
                 return None
-            bare = not marked and place > 0 and not any(re.search(r"[^\W\d_]{2}|=", item) for item in sentences[place - 1 : place + 1])
+            bare = not marked and place > 0 and not any(_SPEAKS.search(item) for item in sentences[place - 1 : place + 1])
             return None if bare else _claim_of(_PARENTHESIS.sub(" ", sentence), marked=marked, boxed=boxed)
         if (SAYS_MORE.search(sentence) or _HOWEVER.match(sentence)) and not _CLOSING.match(sentence.strip()):
             return None
@@ -225,7 +232,7 @@ def _claim_of(sentence: str, *, marked: bool, boxed: bool) -> str | None:
     calculated = (
         "=" in last.text
         and not _OF_A_NUMBER.search(before)
-        and re.search(r"(?i)\b(?:in|with|with probability|after)\s*\Z", before) is not None
+        and _IN_OR_AFTER.search(before) is not None
     )
     if (len(pieces) > 1 and not calculated and not _leads_on(before)) or sentence[last.end : last.end + 2] in (
         "..",
@@ -239,7 +246,7 @@ def _claim_of(sentence: str, *, marked: bool, boxed: bool) -> str | None:
         return None
     if not calculated and after and not _IS_ANSWER.match(after) and _of_a_case(before, after):
         return None
-    measured = re.match(r"\s*\\?(?:text\{)?\s*([A-Za-z]+|[%°])", after)
+    measured = _MEASURE.match(after)
     if not calculated and not _admitted(
         before,
         start=is_open == 0 and marked,
@@ -288,7 +295,7 @@ def _of_a_case(before: str, after: str) -> bool:
 def _leads_on(between: str) -> bool:
     """Whether a verb stands between two values: comes to, tends to, yields."""
     return _VERB.search(between) is not None or any(
-        kinds(word) in ("b", "u", "y") and word not in ("does", "measures", "uses") for word in re.findall(r"\b[a-z]+(?:s|ed)\b", between)
+        kinds(word) in ("b", "u", "y") and word not in ("does", "measures", "uses") for word in _VERB_FORM.findall(between)
     )
 
 
@@ -298,14 +305,14 @@ def _within(place: int, pieces: list[_Piece]) -> bool:
 
 def _admitted(before: str, *, start: bool, unit: bool, noun: bool, money: bool) -> bool:
     """Whether the words before a formula let it be a claim."""
-    words = re.findall(r"[^\W\d_]+(?:['’][a-z]+)?", before)
+    words = _WORDS.findall(before)
     if _ASKS.search(before) or _OPERATES.search(before) or "up to" in before or before.endswith("#"):
         return False
-    if SAYS_MORE.search(before) and not re.search(r"(?i)\bto\s*(?:\w+\s*)?\W*\Z", before):
+    if SAYS_MORE.search(before) and not _LEADS_TO.search(before):
         return False
     if not words:
         return start or not before.strip(" ,*_:#-") or before.rstrip()[-1:] in ":：*>=✅∴"
-    if re.search(r"[\u3400-\u9fff]", before):
+    if _HAN.search(before):
         return _HAN_ADMITS.search(before) is not None and _LABELS.search(before) is None
     if money and kinds(words[-1]) in _OF_VERBS and OF_MONEY.isdisjoint((words[-1].lower(), *plain_forms(words[-1].lower()))):
         return False  # the tax eats $8
@@ -330,14 +337,14 @@ def _with_noun(formula: str, after: str) -> str | None:
         return None
     if after[0] in ",，、;；" and in_digits(rest := after.strip(",，、;； ")) != rest:
         return None
-    if re.match(r"(?i)is (?:the|our|my) (?:\w+ )?(?:answer|solution|result)\Z|is it\Z", after):
+    if _IS_ANSWER.match(after):
         return formula
     if (single_part := _OF_A_UNIT.fullmatch(after)) and known_unit(single_part[1]):
         return f"{formula} {single_part[1]}"
     after = _FURTHER.sub("", after)
     if _JUDGED_PATTERN.search(after) and not _IS_ANSWER.match(after):
         return None
-    words = re.findall(r"[^\W\d_]+(?:['’][a-z]+)?", after)
+    words = _WORDS.findall(after)
     if SAYS_MORE.search(after) or len(words) > 12 or any(word.lower() in SUSPECT for word in words):
         return None
     if _AND.search(after):

@@ -73,6 +73,11 @@ _OTHERWISE = re.compile(
     rf"(?i){_CLOSERS}\s*,?\s*\(?\bor\b\s+(?:maybe |possibly |perhaps |just )?(?![^\n]{{0,8}}f?box)(\$[^$\n]{{1,60}}\$"
     rf"|\\\([^$\n]{{1,60}}\\\)|-?[0-9][0-9.,/]*)"
 )
+_UNIT_WORDS = re.compile(r"(?<!\\)\b[A-Za-zµμΩÅ]+")
+_UNEQUAL = re.compile(r"(?:^|\s)!=\Z")
+_APPLIED = re.compile(r"[A-Za-z0-9}]\(\Z")
+_DASH = re.compile(r"[A-Za-z:*]\s+[-–]\s+\Z")
+_CLOSED = re.compile(r"(?:\\text\w*\{[^{}]*\}|\\\))[\s&]*\Z")
 
 
 @dataclass(frozen=True)
@@ -140,9 +145,9 @@ def _looked_at(head: str) -> str | None:
         bare = _BLANKS.sub("", words[1])
     bare = _BLANKS.sub("", _OPENS.sub("", bare)) if _OPENS.search(bare) else bare
     if not bare or bare[-1] in "=:.,;|$]≈。：，）、？?!…—\\":
-        return None if re.search(r"(?:^|\s)!=\Z", bare) else ""
+        return None if _UNEQUAL.search(bare) else ""
     if bare[-1] == "(":
-        return None if re.search(r"[A-Za-z0-9}]\(\Z", bare) else ""
+        return None if _APPLIED.search(bare) else ""
     if bare[-1] in "<>≤≥≠":
         return "" if _QUOTED_PATTERN.search(bare) else None
     if (command := _COMMAND.search(bare)) and command[1] != "n":
@@ -150,7 +155,7 @@ def _looked_at(head: str) -> str | None:
     if word := _WORD.search(bare):
         low = word[1].lower()
         return "-" if low in ("minus", "negative") else None if low in _OPERATIONS else ""
-    if bare[-1] in "-–−" and (_BULLET.search(head) or re.search(r"[A-Za-z:*]\s+[-–]\s+\Z", head)):
+    if bare[-1] in "-–−" and (_BULLET.search(head) or _DASH.search(head)):
         return ""
     if bare.endswith(("++", "\\n")):
         return ""
@@ -163,7 +168,7 @@ def _looked_at(head: str) -> str | None:
 
 def _in_formula(head: str) -> bool:
     """Whether what stands before a box is a formula that goes on into it."""
-    return not re.search(r"(?:\\text\w*\{[^{}]*\}|\\\))[\s&]*\Z", head) and head.count("$") % 2 == 1 and not head.rstrip().endswith("$")
+    return not _CLOSED.search(head) and head.count("$") % 2 == 1 and not head.rstrip().endswith("$")
 
 
 def _side(head: str) -> str:
@@ -175,7 +180,7 @@ def _side(head: str) -> str:
 def _measures(segment: str) -> bool:
     """Whether a formula's rest is nothing but units."""
     bare = _IN_TEXT.sub(" ", segment)
-    words = re.findall(r"(?<!\\)\b[A-Za-zµμΩÅ]+", bare)
+    words = _UNIT_WORDS.findall(bare)
     return (
         words[:1] not in (["squared"], ["cubed"])
         and (bool(words) or bare != segment or "\\" in segment)

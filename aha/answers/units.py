@@ -91,6 +91,8 @@ _SYMBOLS = {"n": -9, "μ": -6, "µ": -6, "mu": -6, "m": -3, "c": -2, "d": -1, "k
 _NAMES = {"nano": -9, "micro": -6, "milli": -3, "centi": -2, "deci": -1, "kilo": 3, "mega": 6, "giga": 9, "tera": 12, "pico": -12}
 
 KnownUnit = tuple[str, Fraction]
+_POWER = re.compile(r"\^\s*\{?\s*(-?)\s*([0-9])\s*\}?")
+_POWER_ALONE = re.compile(r"\^?(-?[0-9])")
 
 
 def _rows(table: str) -> Iterator[tuple[str, KnownUnit]]:
@@ -149,13 +151,13 @@ def measures(word: str) -> bool:
 @lru_cache(maxsize=1024)
 def unit(text: str) -> Unit | None:
     """The unit a phrase names: `square centimeters`, `cm ^2`, `km per hour`, `千米/时`; `None` where any of it is no unit known here."""
-    text = re.sub(r"\^\s*\{?\s*(-?)\s*([0-9])\s*\}?", r"^\1\2", text.strip().strip(".,")).replace("每", "/").replace(" per ", " / ")
+    text = _POWER.sub(r"^\1\2", text.strip().strip(".,")).replace("每", "/").replace(" per ", " / ")
     kinds, size, sign, power = dict[str, int](), Fraction(1), 1, 1
     last: tuple[str, Fraction, int] | None = None
     for word in _PIECE.findall(text):
         if word == "/":
             sign, last = -1, None
-        elif (power_of := re.fullmatch(r"\^?(-?[0-9])", word)) and last:
+        elif (power_of := _POWER_ALONE.fullmatch(word)) and last:
             more = sign * last[2] * (int(power_of[1]) - 1)
             kinds[last[0]] += more
             size *= last[1] ** more

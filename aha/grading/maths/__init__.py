@@ -6,12 +6,13 @@ The answers that need no reading: the same text, or plain numbers on both sides.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from fractions import Fraction
 from functools import lru_cache
 
-from aha.answers.claims import claim, last_line
+from aha.answers.claims import Claim, claim, last_line
 from aha.answers.numbers import NumberValue, rational
-from aha.answers.reading import read
+from aha.answers.reading import Reading, is_degrees, read
 from aha.answers.symbols import LONGEST, spelled
 from aha.grading.maths.algebra import DEFAULT, Settings
 from aha.grading.maths.functions import digits
@@ -26,6 +27,7 @@ _PLAIN = re.compile(
     r"|(?P<top>[0-9]{1,30})/(?P<under>[0-9]{1,30})"
     r"|(?P<mixed>[0-9]{1,30}(?= ?\\))? ?\\[dt]?frac\{(?P<above>-?[0-9]{1,30})\}\{(?P<below>[0-9]{1,30})\})\.?\$?"
 )
+_LONG_DECIMAL = re.compile(r"-?[0-9]{1,30}\.[0-9]{6,40}")
 PLACES = 5  # after the point; more may round a fraction
 _SEPARATORS = re.compile(r"[^0-9]+")
 _NUMBER_FORM = re.compile(
@@ -36,9 +38,11 @@ _NUMBER_FORM = re.compile(
 def plainly(gold: str, claim_text: str) -> bool | None:
     """Whether the two are one, where that needs no more than a look; `None` where they have to be read."""
     if gold.isdecimal() and claim_text.isdecimal() and gold.isascii() and claim_text.isascii():
-        return gold.lstrip("0") == claim_text.lstrip("0")
+        return gold == claim_text or gold.lstrip("0") == claim_text.lstrip("0")
     if gold == claim_text and _NUMBER_FORM.fullmatch(gold) and (gold[-1].isalnum() or gold[-1] in ")]}"):
         return True if sum(map(gold.count, "([")) == sum(map(gold.count, ")]")) else None
+    if gold.isdecimal() and gold.isascii() and _LONG_DECIMAL.fullmatch(claim_text):
+        return Fraction(claim_text) == int(gold)  # no rounding of a whole number
     gold_number = _plain_number(gold)
     claim_number = _plain_number(claim_text) if gold_number is not None else None
     if gold_number is None or claim_number is None:
@@ -46,11 +50,11 @@ def plainly(gold: str, claim_text: str) -> bool | None:
     (value, percent), (claim_value, in_percent) = gold_number, claim_number
     if percent == in_percent:
         return value == claim_value
-    return claim_value in (value, value / 100) if percent else claim_value / 100 == value
+    return value in (claim_value, claim_value * 100) if percent else claim_value == value * 100
 
 
 @lru_cache(maxsize=4_000)
-def _plain_number(text: str) -> tuple[Fraction, bool] | None:
+def _plain_number(text: str) -> tuple[Fraction | int, bool] | None:
     """A whole number, a decimal of few places or a fraction, and whether in percent; `None` for anything else."""
     match = _PLAIN.fullmatch(text)
     if match is None:
@@ -60,7 +64,7 @@ def _plain_number(text: str) -> tuple[Fraction, bool] | None:
     top, under = match["top"] or match["above"], match["under"] or match["below"]
     if top is None:
         whole = match["whole"] if match["whole"].isdigit() else _SEPARATORS.sub("", match["whole"])
-        value = Fraction(whole + (match["places"] or "")) if match["places"] else Fraction(int(whole))
+        value: Fraction | int = Fraction(whole + match["places"]) if match["places"] else int(whole)
     elif int(under) == 0 or (match["mixed"] and not 0 < int(top) < int(under)):
         return None
     else:
@@ -73,6 +77,10 @@ MANY_DIGITS = 2_000, 5_000  # digits, where eighty do not tell two numbers apart
 
 def quick(reference: Latex | Number, answer: str, settings: Settings = DEFAULT) -> Grade | None:
     """The grade where exact or numerical comparison settles it, within milliseconds; `None` where algebra is needed."""
+    return _quick(reference, answer, settings, _kept_comparison)
+
+
+def _quick(reference: Latex | Number, answer: str, settings: Settings, compare: Callable[[str, Claim, Settings], bool | None]) -> Grade | None:
     answer = answer[-LONGEST:]
     if isinstance(reference, Number):
         return _number(reference, answer, settings)
@@ -83,11 +91,27 @@ def quick(reference: Latex | Number, answer: str, settings: Settings = DEFAULT) 
         return _grade_of(verdict_, reference)
     if settings.evaluated and not is_value(reply_claim.text):
         return Wrong("a calculation, not a value")
-    gold = read(claim(reference.value).text)
+    gold = _read_reference(reference.value)
     if not gold.readable:
         return Abstained(f"the reference {_quote(reference.value)} cannot be read as mathematics: {gold.why}")
-    verdict_ = verdict(gold, reply_claim, answer, settings)
+    if is_degrees(gold.node) or len(reply_claim.text) > LONGEST_KEPT:  # of degrees the whole answer may speak
+        verdict_ = verdict(gold, reply_claim, answer, settings)
+    else:
+        verdict_ = compare(reference.value, reply_claim, settings)
     return None if verdict_ is None else _grade_of(verdict_, reference)
+
+
+@lru_cache(maxsize=1_000)
+def _read_reference(value: str) -> Reading:
+    return read(claim(value).text)
+
+
+def _comparison(reference: str, wording: Claim, settings: Settings) -> bool | None:
+    return verdict(_read_reference(reference), wording, "", settings)
+
+
+LONGEST_KEPT = 300  # characters of a claim whose comparison is kept
+_kept_comparison = lru_cache(maxsize=4_000)(_comparison)  # the replies of a group say the same few things
 
 
 def _number(reference: Number, answer: str, settings: Settings) -> Grade:
@@ -142,7 +166,7 @@ def slow(reference: Latex | Number, answer: str, settings: Settings = DEFAULT) -
     if verdict_ is None:
         for count in MANY_DIGITS:
             with digits(count):
-                verdict_ = quick(reference, answer, settings)
+                verdict_ = _quick(reference, answer, settings, _comparison)
             if verdict_ is not None:
                 break
     if verdict_ is not None:

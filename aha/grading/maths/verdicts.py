@@ -86,8 +86,12 @@ def by_lines(claim: Claim) -> Node | None:
     lines = [line.strip() for line in claim.text.strip().split("\n") if line.strip()]
     if claim.marked or not 1 < len(lines) < MOST_LINES or "\\begin" in claim.text or claim.text.lstrip().startswith(("$$", "\\[")):
         return None
-    nodes_ = [node for node in (read(line).node for line in lines) if node is not None]
-    if len(nodes_) < len(lines) or any(map(wordy, nodes_)) or all(is_call(node, "=") and not symbols(node) for node in nodes_[:-1]):
+    nodes_ = list[Node]()
+    for line in lines:
+        if (node := read(line).node) is None or wordy(node):
+            return None
+        nodes_.append(node)
+    if all(is_call(node, "=") and not symbols(node) for node in nodes_[:-1]):
         return None
     return Call("list", tuple(nodes_))
 
