@@ -34,7 +34,14 @@ _USUALLY = 400  # characters from the end in which the closing statement stands
 LONGEST_HEAD = 300  # characters before an announcement that say under what condition it holds
 _ROOM = 80  # characters before a box that say how it is meant
 _NEXT_PROBLEM = re.compile(r"(?:Question|Problem|Exercise|Q|Human|User|Instruction|Input|Passage)[ \t]*[0-9]{0,3}[*\s]*:")
-_OTHER_PROBLEMS = {"Q": ("Question", "\nQ"), "P": ("Problem", "Passage"), "I": ("Instruction", "Input"), "H": ("Human:",), "U": ("User:",), "E": ("Exercise",)}
+_OTHER_PROBLEMS = {
+    "Q": ("Question", "\nQ"),
+    "P": ("Problem", "Passage"),
+    "I": ("Instruction", "Input"),
+    "H": ("Human:",),
+    "U": ("User:",),
+    "E": ("Exercise",),
+}
 _STARTS = re.compile(r"(?:\n[#*\s]*|[.!\s])\Z")
 
 _PART = (

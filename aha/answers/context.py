@@ -99,7 +99,7 @@ _LATER = (
     r"[.?!]k(?!o|v[v,&]*b(?:n|w?j))[^.?!]*[vj]",  # but that
     r"[.?!,][kt]?[,e]{0,2}(?:[pa]|f(?!&))[^.?!v,]{0,4}(?:ne?w?y|j(?!o)|n?D|ns(?=[p.]))",  # this is wrong
 )
-_ENDS = re.compile(r".*(?:[.?!](?:\$|\)|\*\*|[\"”])?\s|\n\s*\n|。)", re.S)
+_ENDS = re.compile(r".*(?:[.?!](?:\$|\)|\*\*|[\"”])?\s|\n\s*\n|。|(?:\$\$|[.?!]\$|\\\]|\\end\{[a-z]{5,8}\*?\})\s?(?=[A-Z]))", re.S)
 _STOPS = re.compile(r"[.!?。](?:\s|$)|\n")
 _ROOM, LONGEST = 300, 1_500  # characters that are looked at before a claim and after it
 _ANNOUNCES = re.compile(
@@ -124,7 +124,7 @@ _CONCLUDES = re.compile(  # ", thus 3690 seconds"
     r"|[^.]{0,60}\b(?:asks? for|asked|looking for|we want|wanted|sought|of the whole)\b"
     r"|(?:the )?(?:correct|right|actual|true|real)\b[^.,;:]{0,30}?(?: is|:))\b[^.;]{0,80}?"
     r"(?:(?<![A-Za-z_^{\d.])\\?\$?(?P<figure>[0-9]+(?:\.[0-9]+)?)|\$(?P<formula>(?:[^$A-Za-z]|\\[a-z]+){1,40})\$)"
-    r"[$°%]?(?:\s+[a-z]+){0,3}(?:[.!?,]|\s*\Z)"
+    r"(?!\s?[-+*/=^\\])[$°%]?(?:\s+[a-z]+){0,3}(?:[.!?,]|\s*\Z)"
 )
 _CHECKS = re.compile(
     r"(?i)\b(?:check\w*|verif\w+|indeed|note|notice|example|instance|cases?|alternatively|another|proof|prove\w*|step|since|because|means|if"
@@ -327,9 +327,12 @@ def may_take_back(rest: str) -> bool:
 def denied_after(rest: str, claim: str | None = None, *, understood: bool = True) -> bool:
     """Whether what follows a claim makes another claim of it, takes it back or, where the claim is told, gives another answer; or, where
     it has to be `understood`, is not."""
-    if claim is not None and _MAY_BE_ANOTHER.search(rest):
-        if any(_bare(second) != _bare(claim) for second in _ANOTHER_PATTERN.findall(rest)):
-            return True
+    if (
+        claim is not None
+        and _MAY_BE_ANOTHER.search(rest)
+        and any(_bare(second) != _bare(claim) for second in _ANOTHER_PATTERN.findall(rest))
+    ):
+        return True
     plain = _plain(rest)
     if claim is not None and _concludes_otherwise(plain, claim):
         return True

@@ -154,6 +154,7 @@ _SPOKEN_PATTERN = re.compile(r"(?<![\\A-Za-z{^_])[A-Za-z]{2,},?\s+[A-Za-z]{2,}")
 _EQUATES = re.compile(
     r"(?:[=≈≡→⇒:&]|\\(?:approx|equiv|in|to|implies|iff|sim|simeq|cong|[rR]ightarrow|long[rR]ightarrow|Longrightarrow))[\s&\\,;:({$]*\Z"
 )
+_FRACTION = re.compile(r"\\[dt]?frac\{\\(?:text|mathrm)\s*\{[^{}]*\}\}\s*\{\\(?:text|mathrm)\s*\{[^{}]*\}\}")  # of words: favourable over all cases
 _IN_TEXT = re.compile(r"\\(?:text\w*|mbox|mathrm)\s*\{([^{}]*)\}?")
 
 
@@ -169,7 +170,7 @@ def _show(hit: re.Match[str]) -> str:
     formula = hit.group()
     if any(hit.group(2, 3, 4, 6)):
         return " 0 "
-    speech = " ".join(_IN_TEXT.findall(formula))
+    speech = " ".join(_IN_TEXT.findall(_FRACTION.sub("0", formula) if "frac{\\" in formula else formula))
     if speech or _SPOKEN_PATTERN.search(formula):
         equals = " =" if _EQUATES.search(formula) else ""
         return f" 0 {speech}{equals}" if speech else f" {formula.lstrip('$')}"

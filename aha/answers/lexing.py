@@ -151,7 +151,7 @@ class _Lexer:
     def take(self, match: re.Match[str]) -> int:
         kind, text = match.lastgroup or "sign", match.group(match.lastgroup or 0)
         end = match.end()
-        self._stands_alone = (self.blank or match.start() == 0) and not self.text[end : end + 1] in _GOES_ON
+        self._stands_alone = (self.blank or match.start() == 0) and self.text[end : end + 1] not in _GOES_ON
         self._argument_follows = _OPENS_ARGUMENT.match(self.text[end : end + 2]) is not None
         if kind == "blank":
             self.blank = True

@@ -57,7 +57,14 @@ def _in_one_form(text: str) -> str:
         text = _DIGIT.sub(_in_ascii, text)
     if ", n" in text or ", e n" in text or ", y n" in text or ", p" in text or ", und" in text or ", не" in text or ", а не" in text:
         text = text[:-_CLOSE_TO_THE_END] + _NOT_AFTER.sub("", text[-_CLOSE_TO_THE_END:])
-    if "uro" in text or "EUR" in text or "kr" in text or "Rp" in text or "R$" in text or (not text.isascii() and _MAY_BE_MONEY.search(text)):
+    if (
+        "uro" in text
+        or "EUR" in text
+        or "kr" in text
+        or "Rp" in text
+        or "R$" in text
+        or (not text.isascii() and _MAY_BE_MONEY.search(text))
+    ):
         text = _with_points(text)
     if ("but" in text and ("not " in text or "n't " in text or "n’t " in text)) or any(word in text for word in _SAYS_BUT):
         text = _CONTRAST.sub(_contrast, text)

@@ -229,11 +229,7 @@ def _claim_of(sentence: str, *, marked: bool, boxed: bool) -> str | None:
     last = pieces[-1]
     before = sentence[pieces[-2].end if len(pieces) > 1 else is_open : last.start]
     after = sentence[last.end : ends].strip(" \t*_$").rstrip(".,:;!?。，！？*_ ")
-    calculated = (
-        "=" in last.text
-        and not _OF_A_NUMBER.search(before)
-        and _IN_OR_AFTER.search(before) is not None
-    )
+    calculated = "=" in last.text and not _OF_A_NUMBER.search(before) and _IN_OR_AFTER.search(before) is not None
     if (len(pieces) > 1 and not calculated and not _leads_on(before)) or sentence[last.end : last.end + 2] in (
         "..",
         "…",

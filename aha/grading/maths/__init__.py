@@ -41,9 +41,9 @@ def plainly(gold: str, claim_text: str) -> bool | None:
         return gold == claim_text or gold.lstrip("0") == claim_text.lstrip("0")
     if gold == claim_text and _NUMBER_FORM.fullmatch(gold) and (gold[-1].isalnum() or gold[-1] in ")]}"):
         return True if sum(map(gold.count, "([")) == sum(map(gold.count, ")]")) else None
-    if gold.isdecimal() and gold.isascii() and _LONG_DECIMAL.fullmatch(claim_text):
-        return Fraction(claim_text) == int(gold)  # no rounding of a whole number
     gold_number = _plain_number(gold)
+    if gold_number and isinstance(gold_number[0], int) and not gold_number[1] and _LONG_DECIMAL.fullmatch(claim_text):
+        return Fraction(claim_text) == gold_number[0]  # no rounding of a whole number
     claim_number = _plain_number(claim_text) if gold_number is not None else None
     if gold_number is None or claim_number is None:
         return None
@@ -80,7 +80,9 @@ def quick(reference: Latex | Number, answer: str, settings: Settings = DEFAULT) 
     return _quick(reference, answer, settings, _kept_comparison)
 
 
-def _quick(reference: Latex | Number, answer: str, settings: Settings, compare: Callable[[str, Claim, Settings], bool | None]) -> Grade | None:
+def _quick(
+    reference: Latex | Number, answer: str, settings: Settings, compare: Callable[[str, Claim, Settings], bool | None]
+) -> Grade | None:
     answer = answer[-LONGEST:]
     if isinstance(reference, Number):
         return _number(reference, answer, settings)
