@@ -101,7 +101,7 @@ _MARKED_LINE = re.compile(r"\s*(?:[-*>]\s*)?[(\[]?([A-Z])(?:[)\].:]|\s*$)")
 _PRIMED_PATTERN = re.compile(r"[A-Za-z]['’]")
 _LETTER_ALONE = re.compile(r"\(?[A-Z]\)?[.:]?")
 _INSTEAD_OF = re.compile(r"(?i)\s*(?:,\s*|,?\s*(?:and|but)\s+)not\b|\s*,?\s*(?:instead of|rather than)\b")
-_NOT_THESE_PATTERN = re.compile(r"(?i)(?<=\w)[,\s]+(?:(?:and |but )?not|instead of|rather than)\s.*", re.S)
+_NOT_THESE_PATTERN = re.compile(r"(?i)(?<=[\w)\]])[,\s]+(?:(?:and |but )?not|instead of|rather than)\s.*", re.S)
 _RETRACTED_PATTERN = re.compile(
     r"(?i)(?:[.!?;,\n—–]\s*)(?:(?:actually|wait|no|correction|sorry|oops|hmm|on second thoughts?|rather|scratch that|but)\b"
     r"[,.:!\s—–-]{0,9}){1,5}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from aha.answers.formulas import Call, Exotic, Node, Sym, Unreadable
-from aha.answers.numerals import in_digits
+from aha.answers.numerals import english, in_digits
 from aha.answers.parsing import parse
 from aha.answers.replies import closes
 from aha.answers.symbols import bare, clean, fold
@@ -83,6 +83,7 @@ def read(text: str) -> Reading:
     if _STRUCK_PATTERN.search(text):
         return Reading(text, why="it is crossed out")
     text = _BOLD_ENDS.sub("", text) if "**" in text else text
+    text = _BASE_IN_WORDS.sub(_in_figures, text) if "_" in text else text
     cleaned = _unwrap(_tidy(in_latex(_unwrap(_tidy(text)))))
     if not cleaned:
         return Reading(text, why="nothing")
@@ -102,6 +103,15 @@ def read(text: str) -> Reading:
         return replace(tree, why=str(unreadable), phrase=_phrase(text))
     figures = isinstance(node, Sym) and node.name.startswith("text:") and not tree.words
     return replace(tree, node=node, phrase=_phrase(text) if figures else "")
+
+
+_BASE_IN_WORDS = re.compile(r"(?<=[0-9])_\s*\{?\s*\\(?:text|mathrm|mbox|rm)\w*\s*\{\s*([a-z]{3,9})\s*\}\s*\}?")
+
+
+def _in_figures(match: re.Match[str]) -> str:
+    """The base of a number in words, 12_{\\text{eight}}, in figures."""
+    base = english(match[1])
+    return match.group() if base is None else f"_{{{base}}}"
 
 
 def _in_units(text: str) -> Node | None:

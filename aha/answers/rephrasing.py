@@ -81,15 +81,13 @@ def _in_ascii(match: re.Match[str]) -> str:
 
 
 def _with_points(text: str) -> str:
-    """Amounts of money with a comma for the point, 1.250,50 €, as 1250.50; with points for thousands where several amounts have them."""
+    """Amounts of money with a comma for the point, 1.250,50 €, as 1250.50; 1.250 € as 1250: no amount has three decimals."""
     text = _SET_APART.sub("", text)
     text = _PREFIXED_PATTERN.sub(lambda match: f"{match[1].replace('.', '')}{f'.{match[2]}' if match[2] else ''}", text)
     if not _AMOUNTS.search(text):
         return text
-    text, count = _COMMA.subn(lambda match: f"{match[1].replace('.', '')}.{match[2]}", _SPACED.sub("", text))
-    if count or len(set(_POINTS.findall(text))) > 1:
-        return _POINTS.sub(lambda match: match[1].replace(".", ""), text)
-    return text
+    text = _COMMA.sub(lambda match: f"{match[1].replace('.', '')}.{match[2]}", _SPACED.sub("", text))
+    return _POINTS.sub(lambda match: match[1].replace(".", ""), text)
 
 
 # --- sentences ------------------------------------------------------------------------------------------------------------------

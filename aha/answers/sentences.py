@@ -45,6 +45,7 @@ _SPACES = re.compile(r"[ \t]+")
 _TIMES = re.compile(r"(?<=[0-9]) x (?=[0-9])")
 _FIGURES = re.compile(r"[0-9$\\½¼¾⅓⅔√π∞₀-₉]")
 _DIGITS = re.compile(r"[0-9\\½¼¾⅓⅔√π∞]")
+_ONE_OF_THESE = re.compile(r"(?i)\b(?:one|some|any|either|all|each) of (?:the following|these)\b")
 _IF_IF = re.compile(r"(?i)\bif\b[^.\n]*\bif\b")
 _AND = re.compile(r"(?i)\b(?:and|und|et|y|oder|ou|o|или|або|veya|lub|atau|hoặc|nebo|sau|eller)\b|[或和]|または|또는")
 _UNFINISHED_PATTERN = re.compile(r"(?i)\b(?:not|but|than|least|most|except|never|minus|negative|to)\W*\Z")
@@ -121,7 +122,7 @@ def claimed_formula(text: str, *, marked: bool, boxed: bool = False) -> str | No
     if "~~" in text or (marked and _DENIED_START.match(text)):
         return None
     text = _TIMES.sub("*", _SPACES.sub(" ", text)).replace("per cent", "percent")
-    if _IF_IF.search(text):
+    if _IF_IF.search(text) or _ONE_OF_THESE.search(text):
         return None
     if _TO_GRADER.search(text):
         return None
@@ -159,6 +160,7 @@ def _with_digits(sentence: str) -> str:
     return f"{last.group()}{count_of(sentence[last.end() :])}" if last and not _FIGURES.search(sentence, last.end()) else sentence
 
 
+_MILLIONS = re.compile(r"[MBk](?![A-Za-z/^·])")  # 77M is no molarity in a sentence
 _FOREIGN = re.compile("[\u0590-\u0eff]")  # words of which only these are known
 _FOREIGN_NOUNS = frozenset("है हैं টি টাকা ডলার रुपये डॉलर రూపాయలు డాలర్లు บาท คน ใบ ชิ้น กิโลเมตร ชั่วโมง นาที วัน دولار كم ساعة يوم".split())
 _BOLD_SIDE = re.compile(r"(?<=[=≈] )\*\*(?=\\?[$€£]?[0-9])")
@@ -228,6 +230,8 @@ def _claim_of(sentence: str, *, marked: bool, boxed: bool) -> str | None:
     pieces = _join(sentence, pieces)
     last = pieces[-1]
     before = sentence[pieces[-2].end if len(pieces) > 1 else is_open : last.start]
+    if _GOES_ON_IN_A_FORMULA.match(sentence, last.end):
+        return None
     after = sentence[last.end : ends].strip(" \t*_$").rstrip(".,:;!?。，！？*_ ")
     calculated = "=" in last.text and not _OF_A_NUMBER.search(before) and _IN_OR_AFTER.search(before) is not None
     if (len(pieces) > 1 and not calculated and not _leads_on(before)) or sentence[last.end : last.end + 2] in (
@@ -254,6 +258,7 @@ def _claim_of(sentence: str, *, marked: bool, boxed: bool) -> str | None:
     return _with_noun(last.text, after)
 
 
+_GOES_ON_IN_A_FORMULA = re.compile(r"\$?\s*(?:,|;|\b(?:and|or)\b)\s*\$\s*[A-Za-z\\]")  # $1$, $ all real numbers $
 _JOINS = re.compile(r"\s*(?:,|,?\s*(?:and|und|et|y|e))\s*")
 _LISTS_VALUES = re.compile(r"(?i)\b(?:are|sind|sont|son)\b[\s*]*\Z")
 
@@ -329,6 +334,8 @@ def _with_noun(formula: str, after: str) -> str | None:
     formula = _BOLD_SIDE.sub("", formula).strip("`\"“”' ").lstrip("= ").rstrip(".,;:?。，")
     if not after:
         return formula
+    if _MILLIONS.match(after):
+        return None
     if _ORDINAL.match(after) or (_FOREIGN.search(after) and after.strip(" ।") not in _FOREIGN_NOUNS):
         return None
     if after[0] in ",，、;；" and in_digits(rest := after.strip(",，、;； ")) != rest:

@@ -174,7 +174,7 @@ SIGNS = {r"\cdot": lambda a, b: a * b, r"\times": lambda a, b: a * b, "+": lambd
 def a_product(rng: Random) -> Product:
     """Draw two numbers and the operation that the question asks for."""
     sign = rng.choice(tuple(SIGNS))
-    a, b = rng.randint(100, 999), rng.randint(12, 99)
+    a, b = rng.randint(200, 999), rng.randint(12, 99)  # neither is what comes out
     return Product(a, b, sign, SIGNS[sign](a, b))
 
 

@@ -156,7 +156,7 @@ def _is_limit_call(gold: Reading, claim: Reading) -> bool:
 
 def _ratio_in_words(text: str) -> Node | None:
     """`3 to 1` and `3\\text{ to }1`, which is a ratio where one is asked for and a range anywhere else."""
-    match = _RATIO.fullmatch(bare(text.strip(" $*_.。\n")).strip(" .。"))
+    match = _RATIO.fullmatch(bare(text.strip(" $*_.。\n")).strip(" .。\n\\[]()"))
     return None if match is None else Call(":", tuple(Num(Fraction(part)) for part in re.split(r"\s*to\s*", match[1])))
 
 
@@ -209,7 +209,7 @@ def _clocks(gold: Reading, claim: Reading) -> bool:
 def _afternoon(gold: Reading, claim: Reading) -> bool | None:
     """15:30 is 3:30 p.m. and 09:30 is 9:30 a.m.; `None` where neither side counts to 24, with two digits for the hour."""
     time, second = (gold.clock, claim.cleaned) if gold.clock else (claim.clock, gold.cleaned)
-    digits = _OF_24.fullmatch(bare(second).strip())
+    digits = _OF_24.fullmatch(bare(second).strip(" {}"))
     if time is None or digits is None or time.second:
         return None
     return (time.hour % 12 + 12 * (time.half == "p"), time.minute) == (int(digits[1]), int(digits[2]))
