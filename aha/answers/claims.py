@@ -20,8 +20,8 @@ from aha.answers.closings import (
 from aha.answers.context import LONGEST, denied_after, may_take_back, stance, states_plainly, suspect, taken_back
 from aha.answers.grammar import leads, upholds
 from aha.answers.rephrasing import in_one_form
-from aha.answers.replies import announcements, answer_part, boxed, boxes, closes, is_mention, names_box
-from aha.answers.surroundings import DENIALS, around, attachment, before
+from aha.answers.replies import announcements, answer_part, boxed, boxes, is_mention, names_box
+from aha.answers.surroundings import DENIALS, around, attachment, before, without_style
 from aha.answers.units import known_unit
 
 __all__ = ["Claim", "How", "boxed", "claim"]
@@ -60,7 +60,6 @@ JOINT = re.compile(
 )
 _OR = re.compile(r"[}\s$)]\s*(?:\bor\b|或)\s*[\s$(\\]*f?box|\\text\{\s*or\s*\}")
 _OR_ABROAD = re.compile(r"(?<=[\s$)}%0-9])\s(?:o|ou|oder|или|або|veya|lub|atau|hoặc|nebo|sau|eller)\s(?=[-$\\(0-9A-Za-z\u4e00-\u9fff])")
-_INFIX = re.compile(r",|\\(?:over|choose)(?![a-z])")
 CLOSER = re.compile(
     r"(?i)(?:(?<=[.!?。])\s+(?:i hope|hope (?:this|it)|let me know|a common mistake)|,\s*as (?:it|was|were|asked|required))\b.*\Z"
 )
@@ -106,18 +105,6 @@ _OF_A_PART = re.compile(
     r"|\bfor (?:some|infinitely many|certain|almost (?:all|every)|at (?:least|most) [a-z]+)\W*\Z"
 )
 _LAST_SENTENCE = re.compile(r"[^.!?\n]+\Z")
-_STYLED_PATTERN = re.compile(
-    r"\\(?:textcolor|colorbox|color)\s*\{[^{}]{0,30}\}|\\bbox\s*\[[^\]]{0,60}\]"
-    r"|\\(?:begin|end)\s*\{(?:align|aligned|gather|gathered|equation|split)\*?\}|\\(?:underline|emph|texttt|mathtt|boldsymbol|bm|mathit|large|Large|LARGE|huge|Huge|small|displaystyle)(?![A-Za-z])\s*"
-)
-_BLANK = r"\s|(?<!~)~|\\[,;:! ]|\\(?:q?quad|checkmark|blacksquare|square|Box|qed)(?![A-Za-z])"
-_EDGES = re.compile(rf"\A(?:{_BLANK})+|(?:{_BLANK})+\Z")
-_ONE_CELL = re.compile(r"\\begin\{array\}\{[a-z|]{1,4}\}([^&\\]*(?:\\(?!\\|end)[^&\\]*)*)\\end\{array\}")
-_IS = r"(?:\s+is(?![\w'’])|\s*[:=])"
-_LABEL = re.compile(
-    rf"(?i)\A\s*(?:\\text\w{{0,2}}\s*\{{\s*(?:(?:the )?(?:final )?answer(?: is)?\s*[:=]?)\s*\}}|(?:the )?(?:final )?answer{_IS})\s*"
-)
-_LABELLED_PATTERN = re.compile(r"(?i)\A\s*(\\text\w{0,2}\s*\{)\s*(?:the )?(?:final )?answer(?:\s+is(?![\w'’])|\s*[:=])\s*(?=[^\s}])")
 _LONGEST_MATRIX = 2_000
 _ENDS_IN_BOX = re.compile(
     r"\\boxed\{((?:[^{}\\]|\\[dt]?frac\{[^{}\\]{1,40}\}\{[^{}\\]{1,40}\}|\\(?:sqrt|text|mathrm|textbf)\{[^{}\\]{1,40}\}"
@@ -267,17 +254,6 @@ def _stated_whole(text: str, last: re.Match[str]) -> bool:
         return bool(last["joint"] or (last["behind"] and last["behind"].strip()[:1].isalpha()))
     abroad = other_language(text, start, len(text))
     return abroad == "stated" or (abroad == "English" and (leads(wording) == "states" or _CLEARLY.match(wording) is not None))
-
-
-def without_style(text: str) -> str:
-    """A claim without colours, sizes, lines and the word "Answer:" around it."""
-    if "\\" not in text and "~" not in text and "nswer" not in text:
-        return text
-    text = _EDGES.sub("", _STYLED_PATTERN.sub("", text))
-    text = _ONE_CELL.sub(r"\1", text) if "array" in text else text
-    while (whole := text.strip()).startswith("{") and closes(whole, 0) == len(whole) - 1 and not _INFIX.search(whole):
-        text = whole[1:-1]
-    return _LABELLED_PATTERN.sub(r"\1", _LABEL.sub("", text))
 
 
 def _correction(wording: Claim, rest: str) -> Claim:

@@ -154,7 +154,9 @@ _SPOKEN_PATTERN = re.compile(r"(?<![\\A-Za-z{^_])[A-Za-z]{2,},?\s+[A-Za-z]{2,}")
 _EQUATES = re.compile(
     r"(?:[=≈≡→⇒:&]|\\(?:approx|equiv|in|to|implies|iff|sim|simeq|cong|[rR]ightarrow|long[rR]ightarrow|Longrightarrow))[\s&\\,;:({$]*\Z"
 )
-_FRACTION = re.compile(r"\\[dt]?frac\{\\(?:text|mathrm)\s*\{[^{}]*\}\}\s*\{\\(?:text|mathrm)\s*\{[^{}]*\}\}")  # of words: favourable over all cases
+_FRACTION = re.compile(
+    r"\\[dt]?frac\{\\(?:text|mathrm)\s*\{[^{}]*\}\}\s*\{\\(?:text|mathrm)\s*\{[^{}]*\}\}"
+)  # of words: favourable over all cases
 _IN_TEXT = re.compile(r"\\(?:text\w*|mbox|mathrm)\s*\{([^{}]*)\}?")
 
 

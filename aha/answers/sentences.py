@@ -54,7 +54,9 @@ _IS_ANSWER = re.compile(r"(?i)is (?:the|our|my) (?:\w+ )?(?:answer|solution|resu
 _JUDGED_PATTERN = re.compile(
     r"(?i)(?:^|\s)(?:is|was|would|could|might|may|can|cannot|does|fails|seems|looks)\b|\bminus\b|\b(?:times|plus) \w"
 )
-_ORDINAL = re.compile(r"(?:st|nd|rd|th)\b(?! (?:day|week|month|year|hour|minute|floor|place|attempt|try|time)s?\b)")
+_ORDINAL = re.compile(
+    r"(?:st|nd|rd|th)\b(?! (?:day|week|month|year|hour|minute|floor|place|attempt|try|time)s?\b)|[MBk](?![A-Za-z/^·])"
+)  # 5th, 77M
 _RATE_OVER_TIME = re.compile(  # 45 dollars per hour for each of three hours; 52 of the loaves, the rest
     r"(?i)\b(?:per|an?|each|every)\s[a-z]+\s(?:for|over|during)\s(?:an?|each|every|all|the|[0-9]|two|three|four|five|six|seven)\b"
     r"|\bthe (?:rest|others?|remainder)\b|\bof the (?:answer|result|solution)\b|\bonly (?:by|if|when|because)\b"
@@ -160,7 +162,6 @@ def _with_digits(sentence: str) -> str:
     return f"{last.group()}{count_of(sentence[last.end() :])}" if last and not _FIGURES.search(sentence, last.end()) else sentence
 
 
-_MILLIONS = re.compile(r"[MBk](?![A-Za-z/^·])")  # 77M is no molarity in a sentence
 _FOREIGN = re.compile("[\u0590-\u0eff]")  # words of which only these are known
 _FOREIGN_NOUNS = frozenset("है हैं টি টাকা ডলার रुपये डॉलर రూపాయలు డాలర్లు บาท คน ใบ ชิ้น กิโลเมตร ชั่วโมง นาที วัน دولار كم ساعة يوم".split())
 _BOLD_SIDE = re.compile(r"(?<=[=≈] )\*\*(?=\\?[$€£]?[0-9])")
@@ -334,8 +335,6 @@ def _with_noun(formula: str, after: str) -> str | None:
     formula = _BOLD_SIDE.sub("", formula).strip("`\"“”' ").lstrip("= ").rstrip(".,;:?。，")
     if not after:
         return formula
-    if _MILLIONS.match(after):
-        return None
     if _ORDINAL.match(after) or (_FOREIGN.search(after) and after.strip(" ।") not in _FOREIGN_NOUNS):
         return None
     if after[0] in ",，、;；" and in_digits(rest := after.strip(",，、;； ")) != rest:

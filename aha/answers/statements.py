@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from aha.answers import languages
-from aha.answers.claims import first_line, without_style
+from aha.answers.claims import first_line
 from aha.answers.closings import is_denied
 from aha.answers.context import denied_after
 from aha.answers.replies import Box, announcements, boxes, is_mention
-from aha.answers.surroundings import DENIALS, around
+from aha.answers.surroundings import DENIALS, around, without_style
 from aha.answers.symbols import INVISIBLE, ending
 
 LONGEST_STATEMENT = 2_000

@@ -1,4 +1,6 @@
-"""What stands directly around a box and belongs to what it claims: a sign, a power, a unit of its formula, a scale word, a denial."""
+"""What stands directly around a box and belongs to what it claims: a sign, a power, a unit of its formula, a scale word, a denial.
+
+A claim without the colours, sizes and labels it is set in."""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ import re
 from dataclasses import dataclass
 
 from aha.answers.lexicon import SCALE
-from aha.answers.replies import Box, boxes
+from aha.answers.replies import Box, boxes, closes
 from aha.answers.units import measures
 
 _ROOM = 80
@@ -215,3 +217,29 @@ def _after(text: str, end: int, *, inside: bool) -> tuple[str, int]:
     if hit := _OTHERWISE.match(text, end):
         return f" or {hit[1]}", hit.end()
     return "", end
+
+
+_INFIX = re.compile(r",|\\(?:over|choose)(?![a-z])")
+_STYLED_PATTERN = re.compile(
+    r"\\(?:textcolor|colorbox|color)\s*\{[^{}]{0,30}\}|\\bbox\s*\[[^\]]{0,60}\]"
+    r"|\\(?:begin|end)\s*\{(?:align|aligned|gather|gathered|equation|split)\*?\}|\\(?:underline|emph|texttt|mathtt|boldsymbol|bm|mathit|large|Large|LARGE|huge|Huge|small|displaystyle)(?![A-Za-z])\s*"
+)
+_BLANK = r"\s|(?<!~)~|\\[,;:! ]|\\(?:q?quad|checkmark|blacksquare|square|Box|qed)(?![A-Za-z])"
+_EDGES = re.compile(rf"\A(?:{_BLANK})+|(?:{_BLANK})+\Z")
+_ONE_CELL = re.compile(r"\\begin\{array\}\{[a-z|]{1,4}\}([^&\\]*(?:\\(?!\\|end)[^&\\]*)*)\\end\{array\}")
+_IS = r"(?:\s+is(?![\w'’])|\s*[:=])"
+_LABEL = re.compile(
+    rf"(?i)\A\s*(?:\\text\w{{0,2}}\s*\{{\s*(?:(?:the )?(?:final )?answer(?: is)?\s*[:=]?)\s*\}}|(?:the )?(?:final )?answer{_IS})\s*"
+)
+_LABELLED_PATTERN = re.compile(r"(?i)\A\s*(\\text\w{0,2}\s*\{)\s*(?:the )?(?:final )?answer(?:\s+is(?![\w'’])|\s*[:=])\s*(?=[^\s}])")
+
+
+def without_style(text: str) -> str:
+    """A claim without colours, sizes, lines and the word "Answer:" around it."""
+    if "\\" not in text and "~" not in text and "nswer" not in text:
+        return text
+    text = _EDGES.sub("", _STYLED_PATTERN.sub("", text))
+    text = _ONE_CELL.sub(r"\1", text) if "array" in text else text
+    while (whole := text.strip()).startswith("{") and closes(whole, 0) == len(whole) - 1 and not _INFIX.search(whole):
+        text = whole[1:-1]
+    return _LABELLED_PATTERN.sub(r"\1", _LABEL.sub("", text))

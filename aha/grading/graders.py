@@ -14,7 +14,8 @@ from typing import Literal
 
 from aha.answers import gradable
 from aha.answers.choosing import chosen
-from aha.answers.claims import claim, last_line, without_style
+from aha.answers.claims import claim, last_line
+from aha.answers.surroundings import without_style
 from aha.answers.symbols import bare, ending, fold
 from aha.grading.code import grade_code, try_answer
 from aha.grading.countdown import grade_countdown

@@ -96,7 +96,7 @@ def _quick(
     gold = _read_reference(reference.value)
     if not gold.readable:
         return Abstained(f"the reference {_quote(reference.value)} cannot be read as mathematics: {gold.why}")
-    if is_degrees(gold.node) or len(reply_claim.text) > LONGEST_KEPT:  # of degrees the whole answer may speak
+    if (gold.node and is_degrees(gold.node)) or len(reply_claim.text) > LONGEST_KEPT:  # of degrees the whole answer may speak
         verdict_ = verdict(gold, reply_claim, answer, settings)
     else:
         verdict_ = compare(reference.value, reply_claim, settings)
