@@ -101,6 +101,7 @@ _MARKED_LINE = re.compile(r"\s*(?:[-*>]\s*)?[(\[]?([A-Z])(?:[)\].:]|\s*$)")
 _PRIMED_PATTERN = re.compile(r"[A-Za-z]['’]")
 _LETTER_ALONE = re.compile(r"\(?[A-Z]\)?[.:]?")
 _INSTEAD_OF = re.compile(r"(?i)\s*(?:,\s*|,?\s*(?:and|but)\s+)not\b|\s*,?\s*(?:instead of|rather than)\b")
+_NOT_ANOTHER = re.compile(r"(?<=[A-J)\]]),? (?:(?:and |but )?not|instead of|rather than) (?:option |choice )?\([A-J]\)[ .\w]{0,40}\Z")
 _NOT_THESE_PATTERN = re.compile(r"(?i)(?<=[\w)\]])[,\s]+(?:(?:and |but )?not|instead of|rather than)\s.*", re.S)
 _RETRACTED_PATTERN = re.compile(
     r"(?i)(?:[.!?;,\n—–]\s*)(?:(?:actually|wait|no|correction|sorry|oops|hmm|on second thoughts?|rather|scratch that|but)\b"
@@ -140,12 +141,15 @@ class _Reader:
     options: tuple[str, ...] = ()
 
     def has_no_rival(self, letter: str | Wrong, text: str) -> str | Wrong:
-        """The letter, unless the last line goes on to another option's text after "or", "but it is" or a comma."""
+        """The letter, unless the last line goes on to another option's text, or has it before the letter."""
         line = bare(text.rstrip().rpartition("\n")[2]).rstrip(" .$*}_").casefold()
+        beside = line.removesuffix(f"({letter.casefold()})").rstrip() if isinstance(letter, str) else line  # 14 (B)
         for second, option in zip(self.letters, self.options, strict=False):
             words = option.strip().casefold()
             if words and second != letter and line.endswith(words) and _GOES_ON_TO.search(line[: -len(words)]):
                 return SEVERAL if isinstance(letter, str) and not self.several else letter
+            if words and second != letter and beside != line and (beside == words or beside.endswith(f" {words}")):
+                return Wrong(f"letter {letter} beside the text of option {second}")
         return letter
 
     def opaque(self, text: str) -> str:
@@ -205,7 +209,7 @@ class _Reader:
             return SEVERAL  # the question said again
         if doubt := _DOUBTED_PATTERN.match(text):
             return SEVERAL if doubt.group().strip().lower() == "one of" else NONE
-        text = _FILLER.sub("", text, count=1)
+        text = _NOT_ANOTHER.sub("", _FILLER.sub("", text, count=1))
         if self.several:
             return self._has_several(text)
         for part in (text, _SENTENCE.split(text, maxsplit=1)[0]):

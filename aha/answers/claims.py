@@ -357,10 +357,13 @@ def first_line(text: str) -> str:
     for opening, closing in (("\\[", "\\]"), ("$$", "$$")):
         if text.startswith(opening) and not text.partition("\n")[0].removeprefix(opening).strip():
             return f"${text.removeprefix(opening).partition(closing)[0].strip()}$"
-    line = _COPULA.sub("", text[: _ends(text)].strip())
+    line = _COPULA.sub("", _NEXT_KEY.sub("", text[: _ends(text)]).strip())
     while line.endswith("}") and line.count("}") > line.count("{"):
         line = line[:-1]
     return line
+
+
+_NEXT_KEY = re.compile(r',\s*"[A-Za-z_]{1,30}"\s*:.*', re.S)  # of a JSON object
 
 
 def _ends(text: str) -> int:

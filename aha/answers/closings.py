@@ -130,7 +130,7 @@ _ROWS = {
     for order, noun in _NOUN.items()
 } | {"verb last": re.compile(rf"{_LEAD}[wWSNDP]{{0,4}}[LP,]*v[wWN]{{0,2}}[PL]*(?:{_W}P*)?[HG]+[.!]?|{_LEAD}D?P*NP*:?v{_W}?[.!]?")}
 _LOOSELY = re.compile(  # any subject has so many; what leads to a conclusion, or a quantity and a colon, stands before the number
-    rf"[^v]*H[LPSED]*[wWN]?[LPSED]*v[^vJ:;]*|.*L[LPS,]*v(?:[wWN]{{1,3}}{_TAIL}|[.!]?)|[LJPS,]*L[^v:;X]{{0,40}}v[wWN]{{0,3}}{_TAIL}|D?W{{1,2}}G[LPSD]*[wW]?v[wWN]{{0,2}}{_TAIL}|(?:.*[,،])?D?N[PwW]?v[wWN]{{0,2}}[.!]?|[^v:]*N+:v[wWNP]{{0,3}}[.!]?|[^v]*,G[LPD:]*v[.!]?"
+    rf"[^v]*H[LPSED]*[wWN]?[LPSED]*v[^vJ:;]*|.*L[LPS,:]*v(?:[wWN]{{1,3}}{_TAIL}|[.!]?)|[LJPS,]*L[^v:;X]{{0,40}}v[wWN]{{0,3}}{_TAIL}|D?W{{1,2}}G[LPSD]*[wW]?v[wWN]{{0,2}}{_TAIL}|(?:.*[,،])?D?N[PwW]?v[wWN]{{0,2}}[.!]?|[^v:]*N+:v[wWNP]{{0,3}}[.!]?|[^v]*,G[LPD:]*v[.!]?"
 )
 _STATES_AGE = re.compile(rf"{_LEAD}{_ANYONE_FORM}GP*v[wWN]E[.!]?")  # Anna ist 8 Jahre alt
 _ABROAD = "\u00c0-\u024f\u0370-\u04ff\u0590-\u06ff\u0900-\u097f\u1e00-\u1eff"  # letters and marks beyond those of English

@@ -82,13 +82,13 @@ LANGUAGES = {
         " recibe reciben hay habrá vende venden compra compran come comen ahorra ahorran debe deben recorre sobran sobra tarda mide pesa usa"
         " faltan falta gastó compró vendió",
         gives="fue fueron era es son da dan resulta vale valen equivale obtenemos obtiene asciende",
-        names="respuesta límite opción resultado solución suma diferencia producto número cantidad precio coste costo importe ganancia beneficio resto área"
+        names="respuesta total límite opción resultado solución suma diferencia producto número cantidad precio coste costo importe ganancia beneficio resto área"
         " perímetro longitud anchura altura distancia edad peso duración tiempo velocidad media promedio valor probabilidad razón cociente volumen"
         " ángulo",
         who="él ella ellos ellas yo le les me nos eso esto se lo",
         points="el la los las un una su sus cada mi mis este esta estos estas ambos",
         leads="así entonces luego finalmente conclusión consiguiente por tanto ahora",
-        light="de del a al en con para total final exactamente solo sólo aún todavía correcta buscado nueva nuevo día mes año semana hora"
+        light="de del a al en con para final exactamente solo sólo aún todavía correcta buscado nueva nuevo día mes año semana hora"
         " hoy juntos diarios anuales mensuales",
         joins="y e",
         turns="pero",
@@ -102,12 +102,12 @@ LANGUAGES = {
         " recebem há haverá vende vendem compra compram come comem economiza economizam deve devem percorre faltam falta leva mede pesa usa ficou"
         " fica ficam gastou comprou vendeu",
         gives="foi foram era é são dá dão resulta vale valem equivale obtemos totaliza",
-        names="resposta limite opção resultado solução soma diferença produto número quantidade preço custo valor lucro resto área perímetro comprimento largura"
+        names="resposta total limite opção resultado solução soma diferença produto número quantidade preço custo valor lucro resto área perímetro comprimento largura"
         " altura distância idade peso duração tempo velocidade média probabilidade razão quociente volume ângulo",
         who="ele ela eles elas eu nós lhe isso isto",
         points="o a os as um uma seu sua seus suas cada meu minha este esta esse essa ambos",
         leads="portanto logo então assim finalmente conclusão agora",
-        light="de do da dos das em no na nos nas com para por total final exatamente só apenas ainda correta procurado nova novo dia mês ano"
+        light="de do da dos das em no na nos nas com para por final exatamente só apenas ainda correta procurado nova novo dia mês ano"
         " semana hora hoje juntos ao à todo",
         joins="e",
         turns="mas",
@@ -382,12 +382,12 @@ CORRECTS = (  # words that put another value in the place of the one before
 )
 ERRATA = "edit|erratum|correction|corrigendum|corrected (?:answer|result)|korrektur|corrección|修正|更正"
 IS = "è|es|son|ist|sind|c['’]est|est|это|é|são|sono|het is|to"
-CONTRASTS = (  # "not", "but" and what stands before them: the value between them is not the answer
-    (r"\b(?:is|are|was|were)", r"(?: not|n['’]t)", r"but (?:rather |instead )?"),
-    (r"\b(?:ist|sind|beträgt)", " nicht", "sondern "),
-    (r"\bn['’]est", " pas", "mais "),
-    (r"(?<=\bno )(?:es|son)", "", "sino "),
-    (r"(?<=\bnon )è", "", "ma "),
-    (r"(?<=\bnão )é", "", "mas (?:sim )?"),
-    (r"(?<=не )(?:равен|равно|равна)", "", "а "),
+CONTRASTS = (  # the verb with its denial before and behind it, and "but": the value between them is not the answer
+    ("", r"\b(?:is|are|was|were)", r"(?: not|n['’]t)", r"but (?:rather |instead )?"),
+    ("", r"\b(?:ist|sind|beträgt)", " nicht", "sondern "),
+    (r"\bn['’]", "est", " pas", "mais "),
+    (r"\bno ", "es|son", "", "sino "),
+    (r"\bnon ", "è", "", "ma "),
+    (r"\bnão ", "é", "", "mas (?:sim )?"),
+    (r"\bне ", "равен|равно|равна", "", "а "),
 )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from aha.answers.formulas import Exotic, Unreadable
 from aha.answers.lexicon import PARTS, SAYS_MORE, SCALES, SUSPECT
-from aha.answers.numerals import chinese
+from aha.answers.numerals import chinese, in_digits
 from aha.answers.units import LETTER_UNITS, known_unit, measures
 
 MOST_TOKENS = 400
@@ -221,7 +221,7 @@ class _Lexer:
             return self._text(count) if count else None
         if scale.lower() in ("minus", "negative") and not self._after_operand():
             self._add("sign", "-")
-            return self._text(count) if count else None
+            return self._text(in_digits(count)) if count else None
         if SAYS_MORE.search(words):
             raise Unreadable(f"the words {words!r}")
         if words.lower() in ("infinity", "inf"):

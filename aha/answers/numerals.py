@@ -145,18 +145,41 @@ _ABROAD = {  # from two on; "one" is an article almost everywhere
 _NUMERALS_ABROAD = {word: place for words, first in _ABROAD.items() for place, word in enumerate(words.split(), first)} | {
     "две": 2, "duas": 2, "dwie": 2, "trente": 30, "quarante": 40, "cinquante": 50, "soixante": 60, "dreißig": 30, "vierzig": 40,
     "fünfzig": 50, "treinta": 30, "cuarenta": 40, "cincuenta": 50, "trenta": 30, "quaranta": 40, "cinquanta": 50, "trinta": 30,
-    "dertig": 30, "тридцать": 30, "сорок": 40, "пятьдесят": 50,
+    "dertig": 30, "тридцать": 30, "сорок": 40, "пятьдесят": 50, "шестьдесят": 60, "sechzig": 60, "siebzig": 70, "achtzig": 80,
+    "neunzig": 90, "sesenta": 60, "setenta": 70, "ochenta": 80, "noventa": 90, "oitenta": 80, "sessenta": 60, "veertig": 40, "vijftig": 50,
 }  # fmt: skip
 _WORD = re.compile(r"(?<![\w-])[^\W\d_]+(?:-[^\W\d_]+)?(?![\w-])")
+_JOINTS = (" y ", " e ", " et ", " ")
+
+
+def _value_abroad(word: str) -> int | None:
+    """Eight, or thirty-three as one word: trente-trois, dreiunddreißig; `None` for any other word."""
+    if word in _NUMERALS_ABROAD:
+        return _NUMERALS_ABROAD[word]
+    for joint in ("-", "und", "ën", "en"):
+        first, _, last = word.partition(joint)
+        if (value := _tens_and_units(_NUMERALS_ABROAD.get(first, 0), _NUMERALS_ABROAD.get(last, 0))) is not None:
+            return value
+    return None
+
+
+def _tens_and_units(first: int, last: int) -> int | None:
+    low, high = sorted((first, last))
+    return low + high if 0 < low < 10 and high >= 20 and high % 10 == 0 else None
+
+
 _COUNTED_HAN = re.compile(r"(?<=[了有是为共剩下得])([二两三四五六七八九十百千万]{1,8})(?=[支个只本条枝块张名人元朵棵道种件把辆台箱页米])")
 
 
 def counted_abroad(text: str) -> str:
     """The text with the one numeral that it writes as a word of another language, or before a Chinese measure word, in digits."""
     if hit := list(_COUNTED_HAN.finditer(text)):
-        value = chinese(hit[-1][1])
-        return text if value is None else f"{text[: hit[-1].start()]}{value}{text[hit[-1].end() :]}"
-    words = [hit for hit in _WORD.finditer(text) if hit.group().lower() in _NUMERALS_ABROAD]
+        digits = chinese(hit[-1][1])
+        return text if digits is None else f"{text[: hit[-1].start()]}{digits}{text[hit[-1].end() :]}"
+    words = [(hit.start(), hit.end(), value) for hit in _WORD.finditer(text) if (value := _value_abroad(hit.group().lower())) is not None]
+    if len(words) == 2 and text[words[0][1] : words[1][0]] in _JOINTS and (value := _tens_and_units(words[0][2], words[1][2])):
+        words = [(words[0][0], words[1][1], value)]  # treinta y tres
     if len(words) != 1:
         return text
-    return f"{text[: words[0].start()]}{_NUMERALS_ABROAD[words[0].group().lower()]}{text[words[0].end() :]}"
+    start, end, value = words[0]
+    return f"{text[:start]}{value}{text[end:]}"

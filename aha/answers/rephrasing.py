@@ -19,7 +19,7 @@ _ANY_LETTER = re.compile(r"[^\W\d_]")
 _CLOSE_TO_THE_END, _LONGEST_END = 300, 4_000  # characters
 _CONTRAST = re.compile(  # "isn't 32 but 64"
     "(?i)"
-    + "|".join(rf"({verb}){negation} {VALUE}(?: [a-z]+)?,? {but}(?={VALUE})" for verb, negation, but in languages.CONTRASTS)
+    + "|".join(rf"{no}({verb}){negation} {VALUE}(?: [a-z]+)?,? {but}(?={VALUE})" for no, verb, negation, but in languages.CONTRASTS)
     + rf"|不(是){VALUE}[，,]?而是(?={VALUE})"
 )
 _NOT_AFTER = re.compile(rf"(?i)(?<=[0-9*$€}}]),\s(?:{languages.NOT_AFTER})\s{VALUE}(?:\s[^\W\d_]+)?(?=[.!]?\s*(?:\n|\Z))")

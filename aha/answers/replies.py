@@ -16,11 +16,12 @@ _THOUGHT = re.compile(
 )
 _TAG = re.compile(r"<(?:[|｜/]|\s*[a-zA-Z])")
 _BARE_ANALYSIS = re.compile(r"\s*analysis(?=[A-Z]|\s*\n|\s+[A-Z]|:|$)")
+_SOLUTION = re.compile(r"<\|(?:begin|end)_of_solution\|>")
 _TURN = re.compile(
     r"<\|(?:im_start|im_end|im_sep|endoftext|end_of_text|begin_of_text|eot_id|eom_id|end|return|user|assistant|system|start)\|>"
     r"|</s>|<eos>|<pad>|<end_of_turn>|<start_of_turn>|\[/?INST\]|<｜(?:end▁of▁sentence|User|Assistant)｜>"
 )
-_TAGGED_PATTERN = re.compile(r"<answer>(.*?)</answer>", re.S)
+_TAGGED_PATTERN = re.compile(r"<(?:final_)?answer>(.*?)</(?:final_)?answer>|\[ANSWER\](.*?)\[/ANSWER\]", re.S)
 FINAL, BARE_FINAL, CHANNEL = "<|channel|>final<|message|>", "assistantfinal", "<|channel|>"
 _WORDS = re.compile(r"\w+")
 
@@ -32,12 +33,13 @@ def answer_part(text: str) -> str:
         ("<" in text and _TAG.search(text))
         or "THINK]" in text
         or "INST]" in text
+        or "ANSWER]" in text
         or "◁" in text
         or text[:40].lstrip().startswith("analysis")
     ):
-        text = _turn(_speech(text))
-        if "<answer>" in text and (tag_match := _TAGGED_PATTERN.findall(text)):
-            text = tag_match[-1]
+        text = _SOLUTION.sub("", _turn(_speech(text)))
+        if tag_match := _TAGGED_PATTERN.findall(text):
+            text = "".join(tag_match[-1])
     return text
 
 
@@ -153,7 +155,7 @@ _KEY = re.compile(
 )
 _CALLS = re.compile(  # what stands between the word and the claim
     r"[ \t]*(?:\*\*|__|[\"”])?[ \t]*"
-    r"(?:(?:[^\W\d]+[ \t]*){0,2}(?:[:ঃ](?!(?<=[A-Z]:)[A-Z])|：)|=|[-–—](?=[ \t])|(?=\$|\\[(\[])|(?<=[Aa]ns)\.[ \t]*:?"
+    r"(?:['’]s(?=[ \t])|(?:[^\W\d]+[ \t]*){0,2}(?:[:ঃ](?!(?<=[A-Z]:)[A-Z])|：)|=|[-–—](?=[ \t])|(?=\$|\\[(\[])|(?<=[Aa]ns)\.[ \t]*:?"
     r"|[^.\n:：=!?。]{0,60}?(?:(?<=\s)(?:is|are|was|be|equals|comes (?:out )?to|ist|lautet|sind|est|es|son|é|è|sono"
     r"|wynosi|brzmi|равен|равно|равна|составляет|là|ni|adalah|ialah|هي|هو|είναι|היא|הוא)(?![^\W_]|')[ \t]*:?"
     r"|(?:是|为|為|は|은|는|이|等于|应为|应是)[ \t]*[:：]?(?![不非否])|(?:คือ|เท่ากับ)[ \t]*|(?<=[\u0900-\u0eff])[ \t]+(?=[-−$€₹]?[0-9]))"

@@ -100,7 +100,9 @@ _VERB = re.compile(
 _DENIED_HEAD = re.compile(r"(?i)(?:\bnot|n['’]t|\bnever|\\neq?|≠)[^\w]*(?:\w+[^\w]+){0,2}\Z")
 _FORMULA = re.compile(r"\$[^$]+\$")
 _MONEY, _OF_VERBS = re.compile(r"[$\\* ]{0,6}[$¤€£](?=[0-9])"), ("b", "u", "y", "s", "d", "g")
-_HAN_ADMITS = re.compile(r"(?:全部で|合計で?|剩下|留下|[读看买卖做走跑吃写种画是为はがも有共得于需要约剩余花付用了成达值:：]|\A)\s*\Z")
+_HAN_ADMITS = re.compile(
+    r"(?:全部で|合計で?|[合总]计|剩下|留下|[读看买卖做走跑吃写种画是为はがも有共得于需要约剩余花付用了成达值:：]|\A)\s*\Z"
+)
 _LABELS = re.compile(r"(?:第\s*|[没沒][^，。,]{0,6})\Z")
 _SPEAKS = re.compile(r"[^\W\d_]{2}|=")
 _IN_OR_AFTER = re.compile(r"(?i)\b(?:in|with|with probability|after)\s*\Z")
@@ -149,11 +151,14 @@ def claimed_formula(text: str, *, marked: bool, boxed: bool = False) -> str | No
     return None
 
 
+_IN_BRACKETS = re.compile(r" \(([0-9]{1,9})\)")
 _CONCLUDES = re.compile(r"(?i).*\b(?:so|thus|hence|therefore|altogether|in total|in all|which (?:leaves|makes|gives|means))\b", re.S)
 
 
 def _with_digits(sentence: str) -> str:
     """The sentence with its numeral in digits, where it or the clause that concludes it has none."""
+    if (twice := _IN_BRACKETS.search(sentence)) and twice[1] in counted_abroad(without := sentence.replace(twice.group(), "", 1)).split():
+        sentence = without  # trente-trois (33)
     if not _FIGURES.search(sentence):
         in_english = count_of(sentence)
         abroad = in_english == sentence and ONLY_ENGLISH.isdisjoint(sentence.lower().split())
@@ -333,6 +338,7 @@ def _with_noun(formula: str, after: str) -> str | None:
     while formula.startswith("**") or formula.endswith("**"):
         formula = formula.removeprefix("**").removesuffix("**").strip()
     formula = _BOLD_SIDE.sub("", formula).strip("`\"“”' ").lstrip("= ").rstrip(".,;:?。，")
+    after = _FURTHER.sub("", after).strip()
     if not after:
         return formula
     if _ORDINAL.match(after) or (_FOREIGN.search(after) and after.strip(" ।") not in _FOREIGN_NOUNS):
@@ -343,7 +349,6 @@ def _with_noun(formula: str, after: str) -> str | None:
         return formula
     if (single_part := _OF_A_UNIT.fullmatch(after)) and known_unit(single_part[1]):
         return f"{formula} {single_part[1]}"
-    after = _FURTHER.sub("", after)
     if _JUDGED_PATTERN.search(after) and not _IS_ANSWER.match(after):
         return None
     words = _WORDS.findall(after)

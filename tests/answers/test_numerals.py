@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aha.answers.numerals import chinese, english, in_digits
+from aha.answers.numerals import chinese, counted_abroad, english, in_digits
 
 CHINESE = {
     "零": "0",
@@ -55,3 +55,14 @@ def test_english_numerals_are_read(text: str, value: int | None) -> None:
 
 def test_a_numeral_keeps_what_it_counts() -> None:
     assert in_digits("三十五个") == "35个" and in_digits("3.5万人") == "35000人" and in_digits("x+1") == "x+1"
+
+
+ABROAD = {
+    "trente-trois": 33, "dreiunddreißig": 33, "treinta y tres": 33, "vingt et deux": 22, "тридцать три": 33, "zwölf": 12,
+    "trente ou trois": None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "value"), ABROAD.items())
+def test_numerals_of_other_languages_are_read_with_their_tens(text: str, value: int | None) -> None:
+    assert counted_abroad(f"= {text}.") == f"= {text if value is None else value}."
