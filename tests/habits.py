@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterator
 
 from tests.house import Source, called, dotted, under
@@ -172,3 +173,25 @@ def unexplained(source: Source) -> list[str]:
                 if not name.startswith("_") and not ast.get_docstring(node):
                     found.append(source.at(node.lineno, f"{name} says nothing of itself"))
     return found
+
+
+FRAGMENTS = frozenset(  # first words of a docstring that is no sentence about the thing: pronouns, question words, prepositions
+    "what whether how which who whom whose why where when while until since once if of from for with without by in on at to as into onto "
+    "under over between within beside behind before after against about among across through along beyond until out up down it they he she "
+    "this that these those some any none nothing nobody everything everybody something somebody such both more many much fewer not only "
+    "and or but is are was were has had there here".split()
+)
+ALONE = frozenset({"one", "each", "all", "every", "no", "two"})  # words that need a noun behind them
+NO_NOUN = re.compile(r"(?:of|that|but|who|which|is|are|was|were|after|more|to|with|by|in|at|on|for|from|has|have)\b|[,.:;]|$")
+
+
+def fragments(source: Source) -> list[str]:
+    """Docstrings that begin with a pronoun, a question word or a preposition, and so tell no reader what the thing is or does."""
+    complaints = []
+    for node in source.nodes:
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            words = re.match(r"\W*([A-Za-z'-]+)[ ]*([^\n]*)", ast.get_docstring(node) or "")
+            first = words[1].lower() if words else ""
+            if words and (first in FRAGMENTS or (first in ALONE and NO_NOUN.match(words[2]))):
+                complaints.append(source.at(getattr(node, "lineno", 1), f"a docstring begins with '{words[1]}'"))
+    return complaints

@@ -10,6 +10,7 @@ from tests.habits import (
     GUESTS,
     Rule,
     catching_everything,
+    fragments,
     reading_the_wall_clock,
     rolling_the_worlds_dice,
     running_text,
@@ -190,6 +191,24 @@ def test_every_public_name_is_explained() -> None:
 @pytest.mark.parametrize("text", ["x = 1", '"""A module."""\ndef f() -> None: ...', '"""A module."""\nclass C:\n    x = 1'])
 def test_a_public_name_without_a_word_is_caught(text: str) -> None:
     assert fires(unexplained, text)
+
+
+def test_a_docstring_says_what_the_thing_is_or_does() -> None:
+    assert broken(fragments) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["Whether it is so.", "What is kept.", "Of each row, the end.", "All of them.", "One of the rows.", "With care."]
+)
+def test_a_fragment_is_caught(text: str) -> None:
+    assert fires(fragments, f'"""{text}"""')
+
+
+@pytest.mark.parametrize(
+    "text", ["Return True if it is so.", "The rows that are kept.", "One row of a table.", "Each row's end.", "`aha eval`."]
+)
+def test_a_sentence_is_let_by(text: str) -> None:
+    assert not fires(fragments, f'"""{text}"""')
 
 
 # --- guests -----------------------------------------------------------------------------------------------------------
