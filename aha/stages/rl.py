@@ -98,13 +98,9 @@ class Rl:
 
     def __post_init__(self) -> None:
         if self.lag < 0 or (self.lag and self.probe is not None):
-            raise BadInput(
-                f"lag is {self.lag}: 0 or more, and 0 where a probe looks at the newest weights, since the engine has older ones"
-            )
+            raise BadInput(f"lag is {self.lag}: 0 or more, and 0 with a probe, which looks at the newest weights, not at older ones")
         if self.partial and not self.lag:
-            raise BadInput(
-                "partial is True and lag is 0: without a rollout ahead nothing is sampled while weights change; set lag to 1 or more"
-            )
+            raise BadInput("partial is True and lag is 0: nothing is sampled while weights change; set lag to 1 or more")
         if self.samples < 2:
             raise ValueError(f"samples is {self.samples}: GRPO compares replies within a group, so it needs 2 or more")
         counts = ("questions", "minibatches", "steps", "save_every", "keep_last", "keep_groups", "keep_groups_every")
@@ -185,8 +181,8 @@ class Rl:
             stage._run(*stage._open(backend, observer, live), rundir, observer)
 
     def ready(self, tokenizer: Tokenizer) -> tuple[Rl, list[str]]:
-        """Return the stage without the rows that are not asked, and lines about them for a person. BadInput, in one line, for prompts that
-        do not fit, that the template cannot write, or that no reward covers. The result is computed once."""
+        """Return the stage without the rows that are not asked, and lines about them, computed once. BadInput, in one line, for prompts
+        that do not fit, that the template cannot write, or that no reward covers."""
         if "_ready" not in vars(self):
             vars(self)["_ready"] = self._prepare(tokenizer)
         ready: tuple[Rl, list[str]] = vars(self)["_ready"]
@@ -259,12 +255,8 @@ class Rl:
                 clock.lap("learn_s")
                 finding = self._probe(sampler, rollout, step, rundir)
                 metrics = {"step": float(step), **summarise(sample.groups), **losses, "rounds": float(sample.rounds)}
-                metrics |= {
-                    **staleness(sample.groups, rollout, self.partial),
-                    **self._schedule_metrics(now),
-                    **finding.metrics,
-                    **finding.back_to,
-                }
+                metrics |= staleness(sample.groups, rollout, self.partial)
+                metrics |= {**self._schedule_metrics(now), **finding.metrics, **finding.back_to}
                 timings = clock.timings(sum(len(completion.tokens) for group in sample.groups for completion in group.completions))
                 timings |= sampler.stats.timings(sum(len(group.replies) for group in sample.groups))
                 timings |= with_rest(phase_seconds(sampler.engine, learner), timings)
@@ -376,8 +368,7 @@ class Rl:
         return step, {**_means(reports), **mismatch, "skipped": skips, "updates": float(len(reports))}
 
     def _loss_for(self, mismatch: Metrics) -> Grpo | Gspo | Cispo:
-        """Return the loss of a rollout sampled by an engine with merged weights, while the learner keeps the adapter apart: rounding in the
-        merge shows as a mismatch, and above the bound the loss corrects it, if it can (`corrected` 1.0)."""
+        """Return the loss of a rollout; it corrects a mismatch above the bound, from merging an adapter, if it can (`corrected` 1.0)."""
         mismatch["corrected"] = float(mismatch["mismatch_kl"] > MERGED_KL)
         return replace(self.loss, correction="token-tis") if mismatch["corrected"] and isinstance(self.loss, Grpo) else self.loss
 
@@ -404,7 +395,6 @@ class Rl:
 
 
 def _means(reports: Sequence[Metrics]) -> Metrics:
-    """Return the means over a rollout's steps. Skipped steps do not count, so that one bad step is visible as `skipped` and does not hide
-    the rest."""
+    """Return the means over a rollout's steps. Skipped steps count only in `skipped`, so that one bad step does not hide the others."""
     done = [report for report in reports if not report.get("skipped")]
     return {name: fmean(report[name] for report in done) for name in _LOSS_METRICS if done and name in done[0]}

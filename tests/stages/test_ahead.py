@@ -54,7 +54,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bytes(model: str, tmp_path: 
 def test_a_lag_that_cannot_be_is_refused() -> None:
     with pytest.raises(BadInput, match="lag is -1"):
         replace(stage("any"), lag=-1)
-    with pytest.raises(BadInput, match="0 where a probe looks"):
+    with pytest.raises(BadInput, match="0 with a probe, which looks"):
         replace(stage("any"), lag=1, probe=RewardHackingProbe(CountdownProblems(), ("odd",)))
 
 
