@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from ray.exceptions import ObjectLostError, RayActorError
 from ray.util.placement_group import placement_group
 
 from aha.backends.local_backend import LocalBackend
 from aha.backends.ray_machines import (
+    LOSSES,
     MEET_S,
     POLL_S,
     GraderProcess,
@@ -83,7 +83,7 @@ class ClusterEngine:
                     del streams[place]
                     assert not remainders[place], f"engine {place} ended with {len(remainders[place])} prompts unanswered"
                     continue
-                except (RayActorError, ObjectLostError) as error:
+                except LOSSES as error:
                     self._machines.replace_engine(place, self._at[place], error)
                     streams[place] = self._ask(place, asks, remainders[place], sampling)
                     continue
@@ -108,7 +108,7 @@ class ClusterEngine:
             actor = self._machines.engine_process(place)
             try:
                 return call(place)
-            except RayActorError as error:
+            except LOSSES as error:
                 self._machines.replace_engine(place, actor, error)
 
     def _ready(self, place: int) -> None:
@@ -181,7 +181,7 @@ class RayRanks:
     def _restart_on_loss(self) -> Iterator[None]:
         try:
             yield
-        except (RayActorError, ObjectLostError, LostWorker) as error:
+        except (*LOSSES, LostWorker) as error:
             for rank in range(self.size):
                 self._machines.stop(f"rank {rank}")
             self._actors = []
@@ -205,7 +205,7 @@ class RemoteReward:
             try:
                 values: list[float | Abstained] = self._machines.wait([actor.score.remote(problem, list(replies))], "graders judge")[0]
                 return values
-            except (RayActorError, ObjectLostError) as error:
+            except LOSSES as error:
                 with self._lock:
                     if self._actors[number] is actor:  # else another thread has replaced it already
                         self._machines.note_death(self._names[number][0], error)
@@ -308,17 +308,23 @@ def _init(address: str, processes: int) -> None:
         ) from None
 
 
+GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))  # of HTTP/2, and a frame of settings (RFC 9113, 3.4)
+
+
 def _answers(address: str) -> None:
-    """Raise BadInput if nothing listens at an address of the form host:port, which Ray itself would try for a minute."""
+    """Raise BadInput if nothing of the kind of Ray listens at an address of the form host:port, which Ray itself would try for a minute."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if not host or not port.isdigit():
         return
+    how = "start one with `ray start --head`"
     try:
-        socket.create_connection((host, int(port)), timeout=MEET_S).close()
+        with socket.create_connection((host, int(port)), timeout=MEET_S) as connection:
+            connection.sendall(GREETING)
+            answer = connection.recv(9)
     except OSError as error:
-        raise BadInput(
-            f"--hardware cluster: no Ray cluster answers at {address} ({error.strerror or error}); start one with `ray start --head`"
-        ) from None
+        raise BadInput(f"--hardware cluster: no Ray cluster answers at {address} ({error.strerror or error}); {how}") from None
+    if answer[3:4] != bytes((4,)):
+        raise BadInput(f"--hardware cluster: what answers at {address} is no Ray cluster; {how}")
 
 
 def gpus_per_process(compute: Compute, processes: int) -> float:

@@ -17,7 +17,16 @@ from typing import Any
 import ray
 import torch
 import torch.distributed as dist
-from ray.exceptions import GetTimeoutError, ObjectLostError, RayError, RayTaskError
+from ray.exceptions import (
+    GetTimeoutError,
+    NodeDiedError,
+    ObjectLostError,
+    OutOfMemoryError,
+    RayActorError,
+    RayError,
+    RayTaskError,
+    WorkerCrashedError,
+)
 from ray.util.placement_group import PlacementGroup, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 from torch import Tensor
@@ -175,6 +184,7 @@ MEET_S = 30.0  # seconds for a cluster's address to answer, and for the bundles 
 STORE_S = 600.0  # seconds for weights to come out of the store, maybe from another machine
 DEATHS = "crash-cluster.txt"  # in the run's directory
 POLL_S = 1.0
+LOSSES = (RayActorError, WorkerCrashedError, NodeDiedError, OutOfMemoryError, ObjectLostError)  # a process is gone, or what it had made
 REPLACEMENTS = 30  # of one process within a run: if it dies more often, the reason would kill its successors too
 
 

@@ -112,7 +112,12 @@ def contract(machine: Node, folder: Path, model: str, experts: str) -> dict[str,
         if kind == "experts":
             stored = LocalBackend(COMPUTE).learner(str(folder / "experts/two"), OPTIM, reference=False)
             seen["digests"] = [shared.weights().digest(), stored.weights().digest()]
-    return seen | {kind: handed_over(stage, alone, machine, folder / kind) for kind, stage in stages_of(folder, model).items()}
+    return seen
+
+
+def stages(machine: Node, folder: Path, model: str) -> dict[str, Any]:
+    """Whole stages on one process beside the ranks."""
+    return {kind: handed_over(stage, LocalBackend(COMPUTE), machine, folder / kind) for kind, stage in stages_of(folder, model).items()}
 
 
 def stages_of(folder: Path, model: str) -> dict[str, Sft | Prefer]:
@@ -229,6 +234,11 @@ def refused() -> str:
 def main() -> None:
     folder, model, experts, *ports = sys.argv[1:]
     rank = os.environ["RANK"]
+    if not ports:
+        with join_ranks(COMPUTE, {}, 60.0) as machine:
+            if machine is not None:
+                (Path(folder) / "seen.json").write_text(json.dumps(stages(machine, Path(folder), model)))
+        return
     dist.init_process_group("gloo")
     seen = weigh(model)
     dist.destroy_process_group()

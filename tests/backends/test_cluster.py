@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ pytest.importorskip("ray", reason="needs the extra cluster: pip install 'aha[clu
 import ray
 
 from aha.backends.ray_cluster import Cluster, connect, gpus_per_process
+from aha.backends.ray_machines import LOSSES
 from aha.errors import BadInput
 from aha.pipeline import run as run_stages
 from aha.protocols import Compute
@@ -147,6 +149,23 @@ def test_a_cluster_that_does_not_answer_is_one_line(tmp_path: Path) -> None:
     refused = pytest.raises(BadInput, match=r"no Ray cluster answers at 127.0.0.1:1 \(Connection refused\)")
     with refused, connect(COMPUTE, (1, 1, 0), "127.0.0.1:1", 60.0, tmp_path, SAID):
         pass
+
+
+def test_a_server_that_is_no_cluster_is_one_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        address = f"127.0.0.1:{server.server_port}"
+        refused = pytest.raises(BadInput, match=f"what answers at {address} is no Ray cluster")
+        with refused, connect(COMPUTE, (1, 1, 0), address, 60.0, tmp_path, SAID):
+            pass
+    assert "gcs" not in capfd.readouterr().err.lower()
+
+
+def test_whatever_says_that_a_process_or_its_work_is_gone_is_no_mistake_of_ours() -> None:
+    """Also what Ray ends where a machine's memory runs out; those that a mistake makes are not among them."""
+    gone = "ActorDiedError ActorUnavailableError OutOfMemoryError NodeDiedError WorkerCrashedError OwnerDiedError ObjectFetchTimedOutError"
+    assert all(issubclass(getattr(ray.exceptions, name), LOSSES) for name in gone.split())
+    assert not issubclass(ray.exceptions.RayTaskError, LOSSES) and not issubclass(ray.exceptions.GetTimeoutError, LOSSES)
 
 
 def test_more_gpus_than_there_are_is_one_line(cluster: Cluster) -> None:

@@ -29,7 +29,7 @@ from tests.backends.test_cluster import COMPUTE, ran_on, sampled
 from tests.stages.small import Opened, fresh, ran, stage
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.long,
     pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning", "ignore::FutureWarning"),
 ]
 STORE_BYTES = 80 << 20  # the least that Ray takes
@@ -140,7 +140,6 @@ def test_a_node_that_dies_with_all_that_works_on_it_is_replaced(nodes: Nodes, tm
     check_killed_run(tmp_path, rl, alone, rundir)
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("nodes", [(3, 2)], indirect=True)
 @pytest.mark.parametrize("seed", [0])
 def test_ten_random_deaths_in_one_run_lose_and_double_no_group(nodes: Nodes, tmp_path: Path, seed: int) -> None:

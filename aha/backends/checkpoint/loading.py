@@ -4,6 +4,7 @@ afterwards."""
 from __future__ import annotations
 
 import re
+import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from aha.backends.checkpoint.reading import errors_at
 from aha.backends.checkpoint.weights import PLAIN, WeightFiles
 from aha.errors import BadInput
 
+ONE_AT_A_TIME = threading.Lock()  # what transformers, and the limits here, change while a model is made holds for the whole process
 SPARE_PARAMETERS = 4  # parameters per weight of the checkpoint: a family may store in several what others store in one
 SPARE_BUFFERS = 256 << 20  # bytes of tables that a model computes for itself beyond the size of its weights
 
@@ -41,9 +43,11 @@ class Loading:
 
     def load(self) -> PreTrainedModel:
         """Return the model on its device. BadInput, in one line that names file and weight, if weights and configuration do not match or
-        the weights are damaged."""
-        if self.folder.gguf is not None:
-            return self._from_gguf()
+        the weights are damaged. Any thread may call; they load one after another."""
+        with ONE_AT_A_TIME:
+            return self._from_gguf() if self.folder.gguf is not None else self._from_safetensors()
+
+    def _from_safetensors(self) -> PreTrainedModel:
         files, method = WeightFiles(self.folder), prepare(self.folder, self.config)
         with quietly():
             outline = self._compare(files) if method is None else None

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from aha.backends.hf import load_config
+from aha.backends.torch_engine import open_engine
 from aha.errors import BadInput
+from aha.protocols import Compute
 from tests.backends.checkpoint import loads
 from tests.backends.checkpoint.damage import sound
 from tests.endtoend.conftest import Warm, until
@@ -66,3 +70,11 @@ def test_an_adapter_alone_is_called_one(tmp_path: Path) -> None:
     (tmp_path / "adapter_config.json").write_text('{"peft_type": "LORA"}')
     with pytest.raises(BadInput, match="holds an adapter and no model: merge it into its base model first"):
         load_config(str(tmp_path))
+
+
+def test_models_that_several_threads_load_at_once_are_whole() -> None:
+    """Transformers changes what holds for the whole process while it makes a model: tied weights were missing then."""
+    with ThreadPoolExecutor(2) as threads:
+        engines = list(threads.map(lambda _: open_engine("tiny", Compute(device="cpu", threads=1)), range(4), timeout=60))
+    weights = [dict(engine.module.named_parameters()) for engine in engines]
+    assert all(torch.equal(weight, weights[0][name]) for other in weights for name, weight in other.items())
