@@ -24,7 +24,7 @@ from aha.errors import BadInput, FailedBar
 from aha.objectives import CrossEntropy, Grpo, Pairwise
 from aha.protocols import Adam, Learner, Loss
 from aha.protocols import Compute as Machine
-from aha.recipes import distillation
+from aha.recipes.sft import distillation
 from aha.rundir import Record, RunDir, describe
 from aha.stages.prefer import Prefer
 from aha.stages.sft import Sft

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,7 +58,7 @@ class Nodes:
     def close(self) -> None:
         self.all.shutdown()
 
-    def _join(self) -> object:
+    def _join(self) -> Any:
         return self.all.add_node(num_cpus=self.cpus, object_store_memory=STORE_BYTES, include_dashboard=False)
 
 
