@@ -294,6 +294,8 @@ def transfer_engine() -> type:
 def main() -> None:
     """Make the engine that the first frame describes and serve the next ones, until the other side is gone or sends `end`."""
     connection, memory = socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2])
+    own_folder = os.path.dirname(os.path.abspath(__file__))  # Python looks there first, and `openai` of vLLM's environment is another one
+    sys.path[:] = [place for place in sys.path if os.path.abspath(place) != own_folder]
 
     def send(head: dict[str, Any], body: bytes) -> None:
         send_frame(connection, head, body)
@@ -303,7 +305,7 @@ def main() -> None:
             return False
         return bool(receive_frame(connection)[0]["kind"] == "give up")  # or EOFError, which ends the program
 
-    with suppress(EOFError, BrokenPipeError, ConnectionResetError):
+    with suppress(EOFError, BrokenPipeError, ConnectionResetError), connection:
         settings, _ = receive_frame(connection)
         host = open_engine(settings, memory)
         send({"kind": "ready"}, b"")

@@ -80,6 +80,8 @@ def stage_lines(plan: StagePlan) -> list[str]:
     ):
         texts += [f"  {name:22} {gib(size):>12}  {title}" for name, size in parts.items() if size]
     texts.append(f"  {'peak':22} {gib(plan.memory.peak):>12}  of {gib(machine.usable)} that a run may fill")
+    if plan.group_bytes:
+        texts.append(f"  {'groups on disk':22} {gib(plan.group_bytes):>12}  in the whole run; fewer with --keep_groups")
     if plan.seconds is not None:
         kinds = [("reading", plan.seconds.prefill), ("decoding", plan.seconds.decoding), ("learning", plan.seconds.learning)]
         times = ", ".join(f"{name} {duration(value)}" for name, value in kinds if value)
@@ -105,6 +107,7 @@ def record(plan: StagePlan) -> dict[str, Any]:
         "usable": plan.machine.usable,
         "fits": plan.fits,
         "turn": [turn.flag for turn in plan.turns()] if not plan.fits else [],
+        "group_bytes": plan.group_bytes,
         "unit": plan.unit,
         "seconds": None if plan.seconds is None else plan.seconds.total,
     }

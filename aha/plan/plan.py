@@ -16,6 +16,7 @@ from aha.stages.rl import Rl
 from aha.stages.sft import Sft
 
 RANK = 16
+TOKEN_ON_DISK = 6  # bytes of a sampled token in the table of a group; 5.2 were measured
 SMALLEST = 256  # tokens of a micro-batch; with fewer a device idles
 
 
@@ -29,7 +30,8 @@ class Turn:
 
 @dataclass(frozen=True)
 class StagePlan:
-    """The memory and time of a stage on each of the machine's devices. `seconds`: per rollout of RL, or optimizer step of fine-tuning."""
+    """The memory and time of a stage on each of the machine's devices. `seconds`: per rollout of RL, or optimizer step of fine-tuning.
+    `group_bytes`: the disk that the stored groups of all rollouts take."""
 
     name: str
     shape: ModelShape
@@ -39,6 +41,7 @@ class StagePlan:
     seconds: Seconds | None
     unit: str
     units: int | None
+    group_bytes: int = 0
 
     @property
     def fits(self) -> bool:
@@ -109,15 +112,24 @@ def plan_stage(
     need = need_of(stage, compute, machine.kind) if prompt is None else need_of(stage, compute, machine.kind, prompt)
     if need is None:
         return None
-    unit, units, work = "step", None, None
+    unit, units, work, group_bytes = "step", None, None, 0
     match stage:
         case Rl():
             work = Work(stage.questions * stage.samples, need.prompt, need.reply)
             unit, units = "rollout", stage.rollouts
+            group_bytes = int(_stored_rollouts(stage) * work.sampled_tokens * TOKEN_ON_DISK)
         case Sft():
             work = Work(stage.batch, 0, stage.max_tokens)
     time = None if work is None else seconds(shape, need, machine, work)
-    return StagePlan(name, shape, machine, need, memory_on(shape, need, machine), time, unit, units)
+    return StagePlan(name, shape, machine, need, memory_on(shape, need, machine), time, unit, units, group_bytes)
+
+
+def _stored_rollouts(stage: Rl) -> int:
+    """Return the number of rollouts whose groups remain on the disk."""
+    if stage.keep_groups is None:
+        return stage.rollouts
+    spaced = stage.rollouts // stage.keep_groups_every if stage.keep_groups_every else 0
+    return min(stage.rollouts, stage.keep_groups + spaced)
 
 
 def gib(size: float) -> str:

@@ -15,8 +15,9 @@ import torch
 
 from aha.backends.hf import ModuleWeights, load_model
 from aha.backends.local_backend import LocalBackend
-from aha.backends.vllm_engine import SharedWeights, VllmEngine, compare_logprobs, vllm_python
+from aha.backends.vllm_engine import WORKER, SharedWeights, VllmEngine, compare_logprobs, vllm_python
 from aha.backends.vllm_worker import EngineHost, receive_frame, send_frame
+from aha.backends.vllm_worker import main as run_worker
 from aha.commands.arguments import CliArgs
 from aha.commands.choose import choose
 from aha.errors import BadInput, FailedBar
@@ -286,6 +287,16 @@ def test_a_worker_that_cannot_begin_is_one_line_with_its_last_words(tmp_path: Pa
     model = fresh(tmp_path / "model")
     with pytest.raises(BadInput, match=r"vLLM does not take this model: it ended with code 1: ModuleNotFoundError: No module named 'vllm'"):
         VllmEngine(str(model), COMPUTE)
+
+
+def test_a_worker_imports_nothing_from_the_folder_that_it_lies_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Aha's `backends/openai` stood before the package openai, which vLLM imports."""
+    here, there = socket.socketpair()
+    there.close()
+    monkeypatch.setattr(sys, "argv", [str(WORKER), str(here.detach()), "-1"])
+    monkeypatch.setattr(sys, "path", [str(WORKER.parent), *sys.path])
+    run_worker()
+    assert sys.path and str(WORKER.parent) not in sys.path
 
 
 def test_another_engine_than_torch_brings_the_correction_unless_it_was_chosen() -> None:

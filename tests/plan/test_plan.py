@@ -112,6 +112,17 @@ def test_an_engine_is_on_as_many_devices_as_its_weights_need() -> None:
     assert [engine_group(SHAPES[size], need, gpus(64)) for size in ("7b", "32b", "70b", "671b")] == [1, 2, 4, 32]
 
 
+def test_the_groups_of_a_run_take_disk_by_the_tokens_that_are_stored() -> None:
+    assert isinstance(RL, Rl)
+    small = replace(RL, questions=4, samples=2, minibatches=2, steps=20, sampling=replace(RL.sampling, max_tokens=100))  # 10 rollouts
+    plans = [
+        plan_stage("rl", replace(small, keep_groups=kept, keep_groups_every=every), Compute(), SHAPE, CPU)
+        for kept, every in ((None, None), (2, None), (2, 5))
+    ]
+    rollout = 4 * 2 * 50 * 6  # half of the longest reply, six bytes a token
+    assert [plan.group_bytes for plan in plans if plan is not None] == [10 * rollout, 2 * rollout, 4 * rollout]
+
+
 def test_the_papers_run_is_predicted_within_half_of_what_is_published() -> None:
     row = paper_row()
     assert row.gpus == 512 and row.rollouts == 650
