@@ -128,8 +128,8 @@ def _stored_rollouts(stage: Rl) -> int:
     """Return the number of rollouts whose groups remain on the disk."""
     if stage.keep_groups is None:
         return stage.rollouts
-    spaced = stage.rollouts // stage.keep_groups_every if stage.keep_groups_every else 0
-    return min(stage.rollouts, stage.keep_groups + spaced)
+    older = stage.rollouts // stage.keep_groups_every if stage.keep_groups_every else 0
+    return min(stage.rollouts, stage.keep_groups + older)
 
 
 def gib(size: float) -> str:

@@ -142,8 +142,8 @@ def staleness(groups: Sequence[Group], rollout: int, partial: bool = False) -> M
     metrics = {"staleness": fmean(_age(completion, rollout) for completion in completions)}
     if partial:
         oldest = min(span.version for completion in completions for span in completion.version_spans)
-        mixed = fmean(not isinstance(completion.version, int) for completion in completions)
-        metrics |= {"staleness_most": float(rollout - oldest), "mixed_versions": mixed}
+        mixed_share = fmean(not isinstance(completion.version, int) for completion in completions)
+        metrics |= {"staleness_most": float(rollout - oldest), "mixed_versions": mixed_share}
     return metrics
 
 
