@@ -20,7 +20,7 @@ from aha.types import Abstained, Grade, Latex, Number, Reference, Right, Wrong
 from tests.grading.fuzz import GOLDS, answer, formula
 from tests.grading.pool.processes import until, zygotes
 
-CI, LONG = 80, 100_000
+CI, LONG = 100, 100_000
 LATE = "not decided within"
 ROOT = Path(__file__).parents[2]
 
