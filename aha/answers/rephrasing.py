@@ -38,6 +38,7 @@ _SAYS_BUT = ("sondern", "mais", "sino", "而是", " ma ", "mas ", " а ")
 _TWICE = re.compile(r"(?i)\b([a-z]+(?:[- ][a-z]+)?) \(([0-9]{1,9})\)")  # four (4)
 _NO_CENTS = re.compile(r"(?<=[0-9])[.,](?:–|—|-{1,2})(?=\s|\Z)")  # 1500.–
 _IN_BRACKETS = re.compile(r" \([0-9]{1,9}\)")
+_MATRIX = re.compile(r"\\begin\{[bpvBV]?matrix\}.{1,2000}?\\end\{[bpvBV]?matrix\}", re.S)  # of several lines
 _FENCE = re.compile(r"(?m)^[ \t]*```[A-Za-z]*[ \t]*$")  # a block of no program: of TeX, of plain text
 
 
@@ -53,6 +54,8 @@ def _in_one_form(text: str) -> str:
         text = _TWICE.sub(lambda match: match[2] if english(match[1].lower().replace("-", " ")) == int(match[2]) else match.group(), text)
     if "```" in text:
         text = _FENCE.sub("", text)
+    if "matrix}" in text:
+        text = _MATRIX.sub(lambda match: match.group().replace("\n", " "), text)
     if not text.isascii() and any(sign.isdecimal() or sign in "٫٬" for sign in {*text} if sign > "\x7f") and _ANY_LETTER.search(text):
         text = _DIGIT.sub(_in_ascii, text)
     if ", n" in text or ", e n" in text or ", y n" in text or ", p" in text or ", und" in text or ", не" in text or ", а не" in text:

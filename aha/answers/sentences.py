@@ -172,7 +172,7 @@ _FOREIGN_NOUNS = frozenset("है हैं টি টাকা ডলার �
 _BOLD_SIDE = re.compile(r"(?<=[=≈] )\*\*(?=\\?[$€£]?[0-9])")
 _SYMBOL = r"(?:(?<![A-Za-z])(?:[A-Za-z]|sin|cos|tan|log|ln|sqrt|pi)(?![A-Za-z]))"
 _SIDE = re.compile(
-    rf"(?:(?:So|Thus|Hence|Therefore|Then),?\s)?(?:(?:the\s)?(?:[A-Za-z]{{2,}}\s){{0,4}}?(?:(?:sin|cos|tan)\s?[0-9]+°|[A-Z]{{1,3}}|[a-z](?:\([^()]{{1,9}}\))?)\s?="
+    rf"(?:(?:So|Thus|Hence|Therefore|Then|Donc|Ainsi|Also|Daher|Somit|Entonces|Luego|Quindi|Portanto),?\s)?(?:(?:the\s)?(?:[A-Za-z]{{2,}}\s){{0,4}}?(?:(?:sin|cos|tan)\s?[0-9]+°|[A-Z]{{1,3}}(?:[:/][A-Z]{{1,3}}){{0,2}}|[a-z](?:\([^()]{{1,9}}\))?)\s?="
     rf"|(?:The|the|Its)\s(?:[A-Za-z]{{2,}}\s){{1,5}}(?:is|equals|is at|lies at)(?:\s(?:therefore|thus|then))?)\s"
     rf"(?P<side>(?:[^A-Za-z=\n]|{_SYMBOL}){{3,80}})"
 )
@@ -183,7 +183,7 @@ def closing_side(text: str) -> str | None:
     """The formula with letters or roots that the last sentence ends in, after "is" or the one sign of equality of what it names."""
     sentences = _sentences(_ending(text))
     hit = _SIDE.fullmatch(sentences[-1].strip(" *")) if sentences else None
-    if hit is None or not re.search(r"[-+*/^√()−]", hit["side"]) or (len(sentences) > 1 and _UNFINISHED_PATTERN.search(sentences[-2])):
+    if hit is None or not re.search(r"[-+*/^√()−:]", hit["side"]) or (len(sentences) > 1 and _UNFINISHED_PATTERN.search(sentences[-2])):
         return None
     if _DENIED_START.match(sentences[-1]):
         return None
