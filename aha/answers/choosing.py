@@ -253,6 +253,8 @@ class _Reader:
         """What follows a letter and its own text."""
         for skip in (_MARKS.match(rest), re.match(rf"{_MARKS.pattern}-?\s*", rest)):
             opening, after = self._opening(rest[skip.end() if skip else 0 :])
+            if opening not in (letter, ""):
+                return rest  # A. -12, where 12 is A's
             if opening == letter:
                 return after.lstrip(")]}\"'”’*")
         return rest
