@@ -34,14 +34,9 @@ _USUALLY = 400  # characters from the end in which the closing statement stands
 LONGEST_HEAD = 300  # characters before an announcement that say under what condition it holds
 _ROOM = 80  # characters before a box that say how it is meant
 _NEXT_PROBLEM = re.compile(r"(?:Question|Problem|Exercise|Q|Human|User|Instruction|Input|Passage)[ \t]*[0-9]{0,3}[*\s]*:")
-_OTHER_PROBLEMS = {
-    "Q": ("Question", "\nQ"),
-    "P": ("Problem", "Passage"),
-    "I": ("Instruction", "Input"),
-    "H": ("Human:",),
-    "U": ("User:",),
-    "E": ("Exercise",),
-}
+_OTHER_PROBLEMS = [(words[0].strip()[0], words) for words in (
+    ("Question", "\nQ"), ("Problem", "Passage"), ("Instruction", "Input"), ("Human:",), ("User:",), ("Exercise",)
+)]  # fmt: skip
 _STARTS = re.compile(r"(?:\n[#*\s]*|[.!\s])\Z")
 
 _PART = (
@@ -258,6 +253,8 @@ def _stated_whole(text: str, last: re.Match[str]) -> bool:
 
 def _correction(wording: Claim, rest: str) -> Claim:
     """The claim, unless what follows takes it back: for what is said instead, else for nothing."""
+    if wording.boxes and HASHES in rest and first_line(rest.rpartition(HASHES)[2]).strip(" $.") != wording.text.strip(" $."):
+        return Claim("", marked=True)  # it goes on to #### 40
     rest = without_formal_check(rest) if wording.boxes else _EMPHASIS.sub("", rest)
     if (len(rest) < 4 and "?" not in rest) or not (may_take_back(rest) or "nswer" in rest or "esult" in rest or len(rest) < _SHORT_REST):
         return wording
@@ -376,12 +373,7 @@ def _ends(text: str) -> int:
 
 def _single(text: str) -> bool:
     """Whether no word in the text could begin another problem: looked for one by one, which is quick."""
-    for initial, words in _OTHER_PROBLEMS.items():
-        if initial in text:  # one letter is found at once
-            for word in words:
-                if word in text:
-                    return False
-    return True
+    return not any(initial in text and any(map(text.__contains__, words)) for initial, words in _OTHER_PROBLEMS)
 
 
 def own_part(text: str) -> str:

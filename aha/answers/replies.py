@@ -22,6 +22,9 @@ _TURN = re.compile(
     r"|</s>|<eos>|<pad>|<end_of_turn>|<start_of_turn>|\[/?INST\]|<｜(?:end▁of▁sentence|User|Assistant)｜>"
 )
 _TAGGED_PATTERN = re.compile(r"<(?:final_)?answer>(.*?)</(?:final_)?answer>|\[ANSWER\](.*?)\[/ANSWER\]", re.S)
+_ONE_KEY = re.compile(
+    r'\s*\{"(?:final_?)?(?:answer|choice|result|option|output|solution)":\s*(?P<quote>"?)(?P<value>[^"{}\[\],]{1,200})(?P=quote)\s*\}\s*'
+)
 FINAL, BARE_FINAL, CHANNEL = "<|channel|>final<|message|>", "assistantfinal", "<|channel|>"
 _WORDS = re.compile(r"\w+")
 
@@ -40,6 +43,8 @@ def answer_part(text: str) -> str:
         text = _SOLUTION.sub("", _turn(_speech(text)))
         if tag_match := _TAGGED_PATTERN.findall(text):
             text = "".join(tag_match[-1])
+    if text.lstrip().startswith('{"') and (only := _ONE_KEY.fullmatch(text)):
+        text = only["value"]
     return text
 
 
@@ -155,7 +160,7 @@ _KEY = re.compile(
 )
 _CALLS = re.compile(  # what stands between the word and the claim
     r"[ \t]*(?:\*\*|__|[\"”])?[ \t]*"
-    r"(?:['’]s(?=[ \t])|(?:[^\W\d]+[ \t]*){0,2}(?:[:ঃ](?!(?<=[A-Z]:)[A-Z])|：)|=|[-–—](?=[ \t])|(?=\$|\\[(\[])|(?<=[Aa]ns)\.[ \t]*:?"
+    r"(?:(?:[^\W\d]+[ \t]*){0,2}(?:[:ঃ](?!(?<=[A-Z]:)[A-Z])|：)|=|[-–—](?=[ \t])|(?=\$|\\[(\[])|(?<=[Aa]ns)\.[ \t]*:?"
     r"|[^.\n:：=!?。]{0,60}?(?:(?<=\s)(?:is|are|was|be|equals|comes (?:out )?to|ist|lautet|sind|est|es|son|é|è|sono"
     r"|wynosi|brzmi|равен|равно|равна|составляет|là|ni|adalah|ialah|هي|هو|είναι|היא|הוא)(?![^\W_]|')[ \t]*:?"
     r"|(?:是|为|為|は|은|는|이|等于|应为|应是)[ \t]*[:：]?(?![不非否])|(?:คือ|เท่ากับ)[ \t]*|(?<=[\u0900-\u0eff])[ \t]+(?=[-−$€₹]?[0-9]))"
