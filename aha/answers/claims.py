@@ -253,8 +253,6 @@ def _stated_whole(text: str, last: re.Match[str]) -> bool:
 
 def _correction(wording: Claim, rest: str) -> Claim:
     """The claim, unless what follows takes it back: for what is said instead, else for nothing."""
-    if wording.boxes and HASHES in rest and first_line(rest.rpartition(HASHES)[2]).strip(" $.") != wording.text.strip(" $."):
-        return Claim("", marked=True)  # it goes on to #### 40
     rest = without_formal_check(rest) if wording.boxes else _EMPHASIS.sub("", rest)
     if (len(rest) < 4 and "?" not in rest) or not (may_take_back(rest) or "nswer" in rest or "esult" in rest or len(rest) < _SHORT_REST):
         return wording

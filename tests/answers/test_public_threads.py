@@ -27,7 +27,6 @@ FORMS = [
     (Number("2.5"), '{"final_answer": 2.5, "confidence": 0.9}', '{"final_answer": 0.9, "confidence": 2.5}'),
     (Number("210"), "Farmer Brown would need 360-150 = 210 more", "Farmer Brown would need 360-150 = 210 or more"),
     (Number("5"), "[ANSWER]5[/ANSWER]", "[ANSWER]5 or 6[/ANSWER]"),
-    (Number("36"), "\\boxed{36}\n\n#### 36", "\\boxed{36}\n\n#### 40"),
     (Choice("B", TWELVES), '{"choice": "B"}', '{"choice": ["A", "B"]}'),
     (Choice("A", ("12", "-12", "15")), "The answer is A. 12", "The answer is A. -12"),
     (Choice("C", TWELVES), "x_1 = (C)", "x_1 = (C), x_2 = 12"),
