@@ -102,7 +102,7 @@ _PRIMED_PATTERN = re.compile(r"[A-Za-z]['’]")
 _LETTER_ALONE = re.compile(r"\(?[A-Z]\)?[.:]?")
 _INSTEAD_OF = re.compile(r"(?i)\s*(?:,\s*|,?\s*(?:and|but)\s+)not\b|\s*,?\s*(?:instead of|rather than)\b")
 _EQUATIONS = re.compile(r"\b[a-z](?:_\{?\w+\}?)?\s*=\s*\(?[A-J]\)?\s*[,;]\s*[a-z](?:_\{?\w+\}?)?\s*=")  # x_1 = (D), x_2 = 0.25
-_NOT_ANOTHER = re.compile(r"(?<=[A-J)\]]),? (?:(?:and |but )?not|instead of|rather than) (?:option |choice )?\([A-J]\)[ .\w]{0,40}\Z")
+_DENIAL_OF_OPTION = re.compile(r"(?<=[A-J)\]]),? (?:(?:and |but )?not|instead of|rather than) (?:option |choice )?\([A-J]\)[ .\w]{0,40}\Z")
 _NOT_THESE_PATTERN = re.compile(r"(?i)(?<=[\w)\]])[,\s]+(?:(?:and |but )?not|instead of|rather than)\s.*", re.S)
 _RETRACTED_PATTERN = re.compile(
     r"(?i)(?:[.!?;,\n—–]\s*)(?:(?:actually|wait|no|correction|sorry|oops|hmm|on second thoughts?|rather|scratch that|but)\b"
@@ -210,7 +210,7 @@ class _Reader:
             return SEVERAL  # the question said again
         if doubt := _DOUBTED_PATTERN.match(text):
             return SEVERAL if doubt.group().strip().lower() == "one of" else NONE
-        text = _NOT_ANOTHER.sub("", _FILLER.sub("", text, count=1))
+        text = _DENIAL_OF_OPTION.sub("", _FILLER.sub("", text, count=1))
         if self.several:
             return self._has_several(text)
         for part in (text, _SENTENCE.split(text, maxsplit=1)[0]):

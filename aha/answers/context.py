@@ -249,10 +249,10 @@ def _is_plain(line: str) -> bool:
 @lru_cache(maxsize=2_000)
 def takes_away(classes: str) -> bool:
     """Whether the classes of the words before a claim take it away."""
-    return not _IN_EACH.isdisjoint(classes) and _before.search(classes) is not None
+    return not _SUSPECT_CLASSES.isdisjoint(classes) and _before.search(classes) is not None
 
 
-_IN_EACH = frozenset("dPBnhiqWHsgDGjzaA")  # one of these stands in whatever `_BEFORE` finds
+_SUSPECT_CLASSES = frozenset("dPBnhiqWHsgDGjzaA")  # one of these stands in whatever `_BEFORE` finds
 
 
 class _Plain(dict[str, tuple[str, str, bool]]):

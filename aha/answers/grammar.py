@@ -251,7 +251,7 @@ _SIGNED_PATTERN = re.compile(  # who wrote it, and where it stands
 
 
 _MAY_BE_SIGNED = re.compile(r"[~–@]|://|-(?=[A-Z\s])|(?m:^[ \t]*-)")
-_OBLIGING = "must should need have has ought forgot left remain still yet".split()  # one of these stands in what `_OBLIGES` finds
+_DUTY_WORDS = "must should need have has ought forgot left remain still yet".split()  # one of these stands in what `_OBLIGES` finds
 
 
 def upholds(rest: str, *, opens: bool) -> bool:
@@ -264,4 +264,4 @@ def upholds(rest: str, *, opens: bool) -> bool:
     if _NOT_SAID_PATTERN.search(row):
         return False
     low = rest.lower()
-    return not (any(word in low for word in _OBLIGING) and _OBLIGES.search(rest))
+    return not (any(word in low for word in _DUTY_WORDS) and _OBLIGES.search(rest))

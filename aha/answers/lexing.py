@@ -112,7 +112,7 @@ _GOES_ON = frozenset("0123456789^_({")  # behind a letter that is no symbol alon
 _OPENS_ARGUMENT = re.compile(r"\s*[(\[{_^\\]")
 _AND_OR = re.compile(r"[\s,;]*\b(and|or)\s+(\S.*)|(\S.*?)\s+(and|or)[\s,;]*")
 _ONE_SYMBOL = re.compile(r"-?[0-9][0-9.,]*|[A-Za-z]'?")
-_GROUPED = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
+_THOUSANDS_FORM = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +187,7 @@ class _Lexer:
 
     def _run(self, start: int, text: str) -> int:
         """`1,234` is one number, `1,2` and (within brackets) `(312,123)` are several."""
-        grouped = _GROUPED.fullmatch(text) and not text.startswith("0,")
+        grouped = _THOUSANDS_FORM.fullmatch(text) and not text.startswith("0,")
         if grouped and start >= self.listed_until and (self.depth == 0 or self.spaced_commas):
             self._add("number", text.replace(",", ""))
             return start + len(text)

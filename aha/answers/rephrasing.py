@@ -30,7 +30,7 @@ _POINTS = re.compile(rf"(?<![\d.,])([0-9]{{1,3}}(?:\.[0-9]{{3}})+)(?![\d.]){_AMO
 _COMMA = re.compile(rf"(?<![\d.,])([0-9]{{1,3}}(?:\.[0-9]{{3}})+|[0-9]{{1,9}}),([0-9]{{2}}){_AMOUNT}")
 _AMOUNTS = re.compile(rf"[0-9]{_AMOUNT}")
 _SET_APART = re.compile("[\u202f\u00a0'’](?<=[0-9].)(?=[0-9]{3}(?![0-9]))")
-_SPACED = re.compile(rf" (?<=[0-9] )(?=[0-9]{{3}}(?: [0-9]{{3}})*(?![0-9]){_AMOUNT})")
+_BLANK_APART = re.compile(rf" (?<=[0-9] )(?=[0-9]{{3}}(?: [0-9]{{3}})*(?![0-9]){_AMOUNT})")
 _PREFIXED_PATTERN = re.compile(r"(?:Rp|R\$) ?([0-9]{1,3}(?:\.[0-9]{3})+)(?:,([0-9]{2}))?(?![0-9])")
 _SAYS_BUT = ("sondern", "mais", "sino", "而是", " ma ", "mas ", " а ")
 
@@ -89,7 +89,7 @@ def _with_points(text: str) -> str:
     text = _PREFIXED_PATTERN.sub(lambda match: f"{match[1].replace('.', '')}{f'.{match[2]}' if match[2] else ''}", text)
     if not _AMOUNTS.search(text):
         return text
-    text = _COMMA.sub(lambda match: f"{match[1].replace('.', '')}.{match[2]}", _SPACED.sub("", text))
+    text = _COMMA.sub(lambda match: f"{match[1].replace('.', '')}.{match[2]}", _BLANK_APART.sub("", text))
     return _POINTS.sub(lambda match: match[1].replace(".", ""), text)
 
 

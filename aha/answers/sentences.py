@@ -45,7 +45,7 @@ _SPACES = re.compile(r"[ \t]+")
 _TIMES = re.compile(r"(?<=[0-9]) x (?=[0-9])")
 _FIGURES = re.compile(r"[0-9$\\½¼¾⅓⅔√π∞₀-₉]")
 _DIGITS = re.compile(r"[0-9\\½¼¾⅓⅔√π∞]")
-_ONE_OF_THESE = re.compile(r"(?i)\b(?:one|some|any|either|all|each) of (?:the following|these)\b")
+_LIST_PHRASE = re.compile(r"(?i)\b(?:one|some|any|either|all|each) of (?:the following|these)\b")
 _IF_IF = re.compile(r"(?i)\bif\b[^.\n]*\bif\b")
 _AND = re.compile(r"(?i)\b(?:and|und|et|y|oder|ou|o|или|або|veya|lub|atau|hoặc|nebo|sau|eller)\b|[或和]|または|또는")
 _UNFINISHED_PATTERN = re.compile(r"(?i)\b(?:not|but|than|least|most|except|never|minus|negative|to)\W*\Z")
@@ -126,7 +126,7 @@ def claimed_formula(text: str, *, marked: bool, boxed: bool = False) -> str | No
     if "~~" in text or (marked and _DENIED_START.match(text)):
         return None
     text = _TIMES.sub("*", _SPACES.sub(" ", text)).replace("per cent", "percent")
-    if _IF_IF.search(text) or _ONE_OF_THESE.search(text):
+    if _IF_IF.search(text) or _LIST_PHRASE.search(text):
         return None
     if _TO_GRADER.search(text):
         return None

@@ -77,9 +77,9 @@ _OTHERWISE = re.compile(
 )
 _UNIT_WORDS = re.compile(r"(?<!\\)\b[A-Za-zµμΩÅ]+")
 _UNEQUAL = re.compile(r"(?:^|\s)!=\Z")
-_APPLIED = re.compile(r"[A-Za-z0-9}]\(\Z")
+_APPLICATION = re.compile(r"[A-Za-z0-9}]\(\Z")
 _DASH = re.compile(r"[A-Za-z:*]\s+[-–]\s+\Z")
-_CLOSED = re.compile(r"(?:\\text\w*\{[^{}]*\}|\\\))[\s&]*\Z")
+_FORMULA_END = re.compile(r"(?:\\text\w*\{[^{}]*\}|\\\))[\s&]*\Z")
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ def _looked_at(head: str) -> str | None:
     if not bare or bare[-1] in "=:.,;|$]≈。：，）、？?!…—\\":
         return None if _UNEQUAL.search(bare) else ""
     if bare[-1] == "(":
-        return None if _APPLIED.search(bare) else ""
+        return None if _APPLICATION.search(bare) else ""
     if bare[-1] in "<>≤≥≠":
         return "" if _QUOTED_PATTERN.search(bare) else None
     if (command := _COMMAND.search(bare)) and command[1] != "n":
@@ -170,7 +170,7 @@ def _looked_at(head: str) -> str | None:
 
 def _in_formula(head: str) -> bool:
     """Whether what stands before a box is a formula that goes on into it."""
-    return not _CLOSED.search(head) and head.count("$") % 2 == 1 and not head.rstrip().endswith("$")
+    return not _FORMULA_END.search(head) and head.count("$") % 2 == 1 and not head.rstrip().endswith("$")
 
 
 def _side(head: str) -> str:
