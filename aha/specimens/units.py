@@ -123,7 +123,7 @@ def _wrong_unit(text: str, same_dimension: bool) -> Callable[[Quantity, Random],
         else:
             dimension = (value.dimension + rng.randint(1, len(DIMENSIONS) - 1)) % len(DIMENSIONS)
         unit = rng.choice(DIMENSIONS[dimension])
-        if unit == value.unit or decimal(value.amount) is None:
+        if unit == value.unit or decimal(value.amount) is None or {unit.sign, value.unit.sign} == {"mL", "cm³"}:  # these two are equal
             return None
         return fill(text, d=value.digits, u=unit.sign, t=_tex_unit(unit), w=unit.words)
 
