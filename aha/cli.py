@@ -177,7 +177,7 @@ def build_parser() -> ArgumentParser:
         epilog = SETTINGS if command.settings else None
         subparser = subparsers.add_parser(name, help=command.help, description=command.help, epilog=epilog, allow_abbrev=False)
         command.flags(subparser)
-        subparser.add_argument("--json", action="store_true", default=SUPPRESS, help="JSON on stdout, for a program")
+        subparser.add_argument("--json", action="store_true", default=SUPPRESS, help="print JSON on stdout, for programs")
     return parser
 
 

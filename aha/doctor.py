@@ -28,10 +28,10 @@ def form_error(text: str) -> str:
     """Return the first rule of the template that a reply breaks, as far as its text tells."""
     for mark, end_mark in RULES:
         if text.count(mark) > 1 or text.count(end_mark) > 1:
-            return f"{mark} … {end_mark} stands more than once"
+            return f"{mark} … {end_mark} occurs more than once"
         if end_mark not in text:
             return f"{mark} is never closed" if mark in text else f"there is no {mark} … {end_mark}"
-    return "the order of the tags, an empty answer, or text outside of them"
+    return "the tags are in the wrong order, the answer is empty, or there is text outside the tags"
 
 
 def excerpt(seen: tuple[Problem, Reply], label: str) -> str:
@@ -65,8 +65,8 @@ LIMITS = {
     "time": "are not decided in time",
     "memory": "need too much memory",
     "depth": "are nested too deep",
-    "crash": "kill the worker that judges them",
-    "fault": "bring a fault of the grader to light",
+    "crash": "crash the worker that judges them",
+    "fault": "trigger a bug in the grader",
 }
 
 
@@ -94,7 +94,7 @@ class Doctor:
     def examine(self, groups: Sequence[Group]) -> list[Signal]:
         """Return the problems of these groups, the worst first. A root cause hides those that follow from it."""
         if not any(group.replies for group in groups):
-            return [Signal("silent", "hopeless", "There is not one reply to look at.")]
+            return [Signal("silent", "hopeless", "There are no replies to examine.")]
         signals = [*self.gold([group.problem for group in groups]), *self._truncation(groups), *self._abstentions(groups), *_format(groups)]
         if not any(signal.severity == "hopeless" for signal in signals):
             signals += _dead(groups)
@@ -116,9 +116,7 @@ class Doctor:
             return []
         severity: Severity = "hopeless" if len(cut) >= self.truncated * len(replies) else "warning"
         longest = max(reply.tokens for _, reply in cut)
-        words = (
-            f"{_share(len(cut), len(replies))} replies are cut at {longest} tokens, before they can answer: raise --sampling.max_tokens."
-        )
+        words = f"{_share(len(cut), len(replies))} replies are cut off at {longest} tokens, before an answer: raise --sampling.max_tokens."
         return [Signal("truncated", severity, words, excerpt(cut[0], "cut"))]
 
     def _abstentions(self, groups: Sequence[Group]) -> list[Signal]:
@@ -142,7 +140,7 @@ def _format(groups: Sequence[Group]) -> list[Signal]:
     if not whole or any(reply.well_formed for _, reply in whole):
         return []
     rule = form_error(whole[0][1].text)
-    words = f"Not one of {len(whole)} finished replies keeps the template ({rule}): use a template that the model knows."
+    words = f"None of {len(whole)} finished replies follows the template ({rule}): use a template that the model knows."
     severity: Severity = "hopeless" if _agree_everywhere(groups) else "warning"
     return [Signal("format", severity, words, excerpt(whole[0], "that failed"))]
 
@@ -153,10 +151,10 @@ def _dead(groups: Sequence[Group]) -> list[Signal]:
         return _constant_parts(groups)
     totals = [total for group in groups for total in _totals(group)]
     right = sum(value > 0 for value in _part(groups, "accuracy"))
-    words = f"All {len(groups)} groups are dead: the replies to each question earn the same"
+    words = f"All {len(groups)} groups are dead: the replies to each question earn the same reward"
     first = excerpt(_replies(groups)[0], "")
     if not totals or max(totals) - min(totals) < AGREES:
-        words += f" (every one of {len(totals)} replies {totals[0]:g})" if totals else ""
+        words += f" (each of {len(totals)} replies {totals[0]:g})" if totals else ""
     if right == len(totals) and right:
         return [Signal("dead_right", "hopeless", f"{words}, all right: nothing is left to learn; ask harder problems.", first)]
     if right == 0:
@@ -205,7 +203,7 @@ def _agree_everywhere(groups: Sequence[Group]) -> bool:
 BEFORE = -1  # the rollout number in the preflight's seeds: no training rollout has it
 HOUSE_DOCTOR = Doctor()
 ENOUGH_IN_FORM = 0.1  # the share of replies: a model that keeps a template this often can learn to keep it
-UNTAUGHT = "it does not write the tags: --rewards.accuracy.reads last --rewards.format.weight 0 pays what it claims without them."
+UNTAUGHT = "it does not write the tags: --rewards.accuracy.reads last --rewards.format.weight 0 rewards the answer without them."
 
 
 @dataclass(frozen=True)
@@ -276,7 +274,7 @@ def which_template(stage: Rl, tokenizer: Tokenizer, groups: Sequence[Group]) -> 
             else f"The chat template opens {THINK}: --template instruct --template.prefilled true fits it."
         )
     fits = "" if isinstance(stage.template, Instruct) else ": --template instruct fits it"
-    return f"The model has a chat template that opens no thought{fits}; {UNTAUGHT}"
+    return f"The model's chat template does not open a thought{fits}; {UNTAUGHT}"
 
 
 FEWEST = 10  # abstentions that chance does not explain
@@ -321,7 +319,7 @@ class RunMonitor(Observer):
             return Continue()
         shares = ", ".join(f"{100 * count / of:.0f} %" for count, of in last)
         return Stop(
-            f"The grader can judge less and less: it abstained on {shares} of the last rollouts' replies up to rollout {number}, "
+            f"The grader abstains more and more often: it abstained on {shares} of the last rollouts' replies up to rollout {number}, "
             f"and on {100 * usual:.0f} % before. {signals[0].line()}"
         )
 

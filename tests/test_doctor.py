@@ -54,7 +54,7 @@ def test_all_groups_wrong() -> None:
     signal = only([group([WRONG] * 4), group([WRONG] * 4)])
     assert (signal.kind, signal.severity) == ("dead_wrong", "hopeless")
     assert signal.words.startswith(
-        "All 2 groups are dead: the replies to each question earn the same (every one of 8 replies 1), none right"
+        "All 2 groups are dead: the replies to each question earn the same reward (each of 8 replies 1), none right"
     )
     assert signal.sample == f"The first reply, to sold: {WRONG!r}"
 
@@ -78,7 +78,7 @@ def test_one_group_that_differs_is_enough() -> None:
 def test_nearly_all_cut_at_the_limit_hides_what_follows_from_it() -> None:
     signal = only([group([CUT] * 97 + [RIGHT] * 3)])
     assert (signal.kind, signal.severity) == ("truncated", "hopeless")
-    assert signal.words.startswith("97 of 100 (97 %) replies are cut at 4 tokens, before they can answer")
+    assert signal.words.startswith("97 of 100 (97 %) replies are cut off at 4 tokens, before an answer")
     assert signal.sample == "The first reply cut, to sold: '<think>and then and then'"
 
 
@@ -93,7 +93,7 @@ def test_less_than_half_cut_is_nothing_to_say() -> None:
 def test_a_format_that_is_never_matched_shows_the_first_reply_and_the_rule_it_broke() -> None:
     signal = only([group([BARE] * 4)])
     assert (signal.kind, signal.severity) == ("format", "hopeless")
-    assert "Not one of 4 finished replies keeps the template (there is no <think> … </think>)" in signal.words
+    assert "None of 4 finished replies follows the template (there is no <think> … </think>)" in signal.words
     assert signal.sample == "The first reply that failed, to sold: 'It is 72.'"
 
 
@@ -104,8 +104,8 @@ def test_a_format_that_is_never_matched_shows_the_first_reply_and_the_rule_it_br
         ("<think>7", "<think> is never closed"),
         ("<think>7</think> 72", "there is no <answer> … </answer>"),
         ("<think>7</think> <answer>72", "<answer> is never closed"),
-        ("<think>7</think><think>8</think> <answer>72</answer>", "<think> … </think> stands more than once"),
-        ("<answer>72</answer><think>7</think>", "the order of the tags, an empty answer, or text outside of them"),
+        ("<think>7</think><think>8</think> <answer>72</answer>", "<think> … </think> occurs more than once"),
+        ("<answer>72</answer><think>7</think>", "the tags are in the wrong order, the answer is empty, or there is text outside the tags"),
     ],
 )
 def test_which_rule_a_reply_breaks(text: str, rule: str) -> None:
@@ -217,7 +217,7 @@ def test_a_rising_share_of_abstentions_stops_the_run_with_the_reason_and_a_sampl
     last = answers[4]
     assert isinstance(last, Stop)
     assert last.reason.startswith(
-        "The grader can judge less and less: it abstained on 6 %, 8 %, 12 % of the last rollouts' replies up to rollout 4, and on 2 %"
+        "The grader abstains more and more often: it abstained on 6 %, 8 %, 12 % of the last rollouts' replies up to rollout 4, and on 2 %"
     )
     assert "most often because: accuracy: no worker" in last.reason and RIGHT in last.reason
 

@@ -65,25 +65,25 @@ def recipe_flags(parser: ArgumentParser, needed: bool = True) -> None:
         "--fit",
         choices=FITS,
         metavar="MACHINE",
-        help=f"settings with which it fits in memory: {', '.join(FITS)}; yours stay as you give them",
+        help=f"choose settings that fit the memory of MACHINE: {', '.join(FITS)}; settings that you give are kept",
     )
-    parser.add_argument("--model", metavar="MODEL", help="a folder with a Hugging Face model, or a hub name")
-    parser.add_argument("--problems", metavar="SOURCE", help="a .jsonl file, or the name of a Hugging Face data set")
+    parser.add_argument("--model", metavar="MODEL", help="the base model: a folder with a Hugging Face model, or a hub name")
+    parser.add_argument(
+        "--problems", metavar="SOURCE", help="the problems to train on: a .jsonl file, or the name of a Hugging Face data set"
+    )
     for flag in ("--question-field", "--answer-field", "--id-field", "--split", "--subset"):
         is_hidden = flag in ("--split", "--subset")
-        parser.add_argument(flag, metavar="NAME", help=SUPPRESS if is_hidden else "the field of a row that holds it")
-    parser.add_argument("--ignore", metavar="NAMES", help="columns of a row that are as good as not there, with commas between them")
-    parser.add_argument("--kind", choices=KINDS, help="what an answer is, where its form does not say")
-    parser.add_argument("--bad-rows", choices=("stop", "skip"), help="what a row that cannot be used does")
+        parser.add_argument(flag, metavar="NAME", help=SUPPRESS if is_hidden else f"the field of a row with the {flag[2:-6]}")
+    parser.add_argument("--ignore", metavar="NAMES", help="columns to ignore, separated by commas")
+    parser.add_argument("--kind", choices=KINDS, help="the kind of the answers, if their form does not tell")
+    parser.add_argument("--bad-rows", choices=("stop", "skip"), help="what to do with a row that cannot be used (default: stop)")
     recipe_file_flags(parser)
 
 
 def recipe_file_flags(parser: ArgumentParser) -> None:
     """Add the flags for the recipe file that a manifest asks for."""
-    parser.add_argument(
-        "--recipe", dest="file", metavar="FILE.py", help="the recipe file that a manifest asks for, where one of its settings is code"
-    )
-    parser.add_argument("--changed-recipe", action="store_true", help="take that file although it is not as it was")
+    parser.add_argument("--recipe", dest="file", metavar="FILE.py", help="the recipe file of a manifest in which a setting is code")
+    parser.add_argument("--changed-recipe", action="store_true", help="accept that file although it has changed since the run")
 
 
 def read_args(arguments: Namespace, rest: Sequence[str]) -> CliArgs:

@@ -51,9 +51,9 @@ def page(survey: Survey, seed: int, name: str, most: float) -> list[str]:
     """Return the lines for a person: the totals, a line for each kind of gold, and the rules that fail."""
     kinds = survey.families
     right, wrong = survey.total("right"), survey.total("wrong")
-    share = f"{100 * survey.miss_rate:.2f} %, at most {100 * most:g} % are let pass"
+    share = f"{100 * survey.miss_rate:.2f} %, at most {100 * most:g} % are allowed"
     lines = [
-        f"made by rules (seed {seed}): {name} over {right + wrong:,} claims about golds of {len(kinds)} kinds, in {survey.wall_s:.1f} s",
+        f"made by rules (seed {seed}): {name} over {right + wrong:,} claims about {len(kinds)} kinds of answer, in {survey.wall_s:.1f} s",
         f"right claims {right:,}: missed {survey.misses():,} ({share}), of which abstained {survey.abstentions('right'):,}",
         f"wrong claims {wrong:,}: paid {survey.paid_wrongly():,}, abstained {survey.abstentions('wrong'):,}",
         f"  {'kind of gold':<30} {'right':>8} {'missed':>8} {'wrong':>8} {'paid':>8} {'abstained':>9}",
@@ -137,19 +137,41 @@ MOST_MISSES = 0.01  # share of the right claims made by rules
 def flags(parser: ArgumentParser) -> None:
     """Add the flags for the corpus, the judge, and the number of misses that are let pass."""
     parser.add_argument(
-        "corpus", nargs="?", metavar="FILE", help="rows with gold, answer, expected and perhaps kind and tag; none: our own corpus"
+        "corpus",
+        nargs="?",
+        metavar="FILE",
+        help="rows with gold, answer, expected and optionally kind and tag (default: the built-in corpus)",
     )
     parser.add_argument(
-        "--reward", metavar="R", help="accuracy, module:name or file.py:name: (problem, replies) -> values; pays from 0.5 on"
+        "--reward",
+        metavar="R",
+        help="the reward to test: accuracy, module:name or file.py:name: (problem, replies) -> values; 0.5 or more counts as right",
     )
-    parser.add_argument("--grader", metavar="G", help="module:name or file.py:name: (reference, answer) -> a grade, a truth or a number")
-    parser.add_argument("--chain", metavar="C", help="gpqa, mmlu or mmlu-pro: the letter that a benchmark's chain takes")
-    parser.add_argument("--at-most-misses", type=int, default=0, metavar="N", help="so many disagreements that pay nobody are let pass (0)")
     parser.add_argument(
-        "--generated", type=int, metavar="N", help=f"so many claims made by rules are judged too ({BY_RULES:,}; with FILE or --chain none)"
+        "--grader", metavar="G", help="the grader to test: module:name or file.py:name: (reference, answer) -> a grade, a bool or a number"
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the claims made by rules (0)")
-    parser.add_argument("--threads", type=int, default=1, metavar="N", help="answers judged at a time; with more than 1, times overlap")
+    parser.add_argument("--chain", metavar="C", help="test the answer extraction of a multiple-choice benchmark: gpqa, mmlu or mmlu-pro")
+    parser.add_argument(
+        "--at-most-misses",
+        type=int,
+        default=0,
+        metavar="N",
+        help="how many disagreements that do not pay a wrong answer are allowed (default: 0)",
+    )
+    parser.add_argument(
+        "--generated",
+        type=int,
+        metavar="N",
+        help=f"how many claims made by rules to judge as well (default: {BY_RULES:,}; 0 with FILE or --chain)",
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="the random seed of the claims made by rules (default: 0)")
+    parser.add_argument(
+        "--threads",
+        type=int,
+        default=1,
+        metavar="N",
+        help="how many answers to judge at a time (default: 1); with more, the measured times overlap",
+    )
 
 
 def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
@@ -237,7 +259,7 @@ def _page(name: str, corpus: Corpus, findings: Findings, most_misses: int) -> st
         f"{numbers['corpus']}: {name} agrees on {findings.agreement:,} of {numbers['cases']:,} answers, in {findings.wall_s:.1f} s",
         f"graded right {numbers['graded_right']:,}, wrong {numbers['graded_wrong']:,}, abstained {numbers['abstained']:,}",
         f"false positives {len(findings.false_positives)}, false negatives {len(findings.false_negatives)}",
-        f"misses {len(findings.misses)}, of which {most_misses} are let pass",
+        f"misses {len(findings.misses)}, of which {most_misses} are allowed",
         f"time per answer: median {numbers['median_ms']} ms, 95 % within {numbers['p95_ms']} ms, at most {numbers['max_ms']} ms",
     ]
     if numbers["not_counted"]:
@@ -276,4 +298,4 @@ def _line(verdict: CaseVerdict) -> str:
     return f"{verdict.case.place}: expected {verdict.case.expected}, got {verdict.word}{f' ({reason})' if reason else ''}: {end_of_answer}"
 
 
-COMMAND = Command("run a grader or a reward over answers whose grade is known", "data", flags, run)
+COMMAND = Command("test a grader or a reward on answers whose grade is known", "data", flags, run)

@@ -44,7 +44,7 @@ def run_completion(arguments: Namespace, rest: Sequence[str], terminal: Terminal
     return 0
 
 
-COMPLETION = Command('complete commands and flags in a shell: eval "$(aha completion bash)"', "inspect", completion_flags, run_completion)
+COMPLETION = Command('print a completion script for a shell: eval "$(aha completion bash)"', "inspect", completion_flags, run_completion)
 
 COMMANDS: dict[str, Command] = {
     "run": train.RUN,

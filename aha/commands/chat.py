@@ -31,9 +31,12 @@ Talk = Callable[[Conversation, int], Pieces]
 def flags(parser: ArgumentParser) -> None:
     """Add the flags for the model and the conversation."""
     parser.add_argument(
-        "--model", metavar="DIR|URL", required=True, help="a folder, a hub name, tiny, or http://host:port/v1#name-of-the-model"
+        "--model",
+        metavar="DIR|URL",
+        required=True,
+        help="a model folder, a hub name, tiny, or a server as http://host:port/v1#name-of-the-model",
     )
-    parser.add_argument("--system", metavar="TEXT", help="what the model is told before the conversation")
+    parser.add_argument("--system", metavar="TEXT", help="the system prompt")
     model_flags(parser, 4096)  # a server may refuse more than its model's context allows
 
 
@@ -139,7 +142,7 @@ def _converse(talk: Talk, system: str | None, terminal: Terminal) -> int:
         except AhaError as error:
             if not is_terminal:
                 raise
-            terminal.note(f"aha: {' '.join(str(error).split())}; {NEW} begins a new conversation")
+            terminal.note(f"aha: {' '.join(str(error).split())}; {NEW} starts a new conversation")
             continue
         messages, turn = (*messages_now, Message("assistant", reply)), turn + 1
     return 0
@@ -165,7 +168,7 @@ def _lines(is_terminal: bool, terminal: Terminal) -> Iterator[str]:
     if is_terminal:
         import readline  # noqa: F401  # arrow keys and history while typing
 
-        terminal.note(f"aha: ctrl-D ends, {NEW} begins a new conversation")
+        terminal.note(f"aha: ctrl-D ends the chat, {NEW} starts a new conversation")
     while True:
         try:
             line = input("> " if is_terminal and not terminal.json else "").strip()
@@ -177,4 +180,4 @@ def _lines(is_terminal: bool, terminal: Terminal) -> Iterator[str]:
             yield line
 
 
-COMMAND = Command("talk with a model in the terminal, its thinking apart from its answer", "serve", flags, run)
+COMMAND = Command("chat with a model in the terminal; its thinking is shown apart from its answer", "serve", flags, run)

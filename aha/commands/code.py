@@ -28,19 +28,32 @@ TIERS = ("auto", "bwrap", "wasm", "remote", "unsafe")
 
 def flags(parser: ArgumentParser) -> None:
     """Add the flags for the action, its rows and the sandbox."""
-    parser.add_argument("what", choices=tuple(DO), metavar="WHAT", help="check, agree, score or write")
-    parser.add_argument("file", metavar="FILE", help="problems: a .jsonl or .json file, or a Hugging Face data set")
-    parser.add_argument("results", nargs="?", type=Path, metavar="RESULTS", help="agree: JSON lines with id, answer and is_correct")
-    parser.add_argument("--split", default="test", metavar="NAME", help="of a data set")
-    parser.add_argument("--sandbox", choices=TIERS, default="auto", help="where programs run (the strongest tier that works here)")
-    parser.add_argument("--workers", type=int, default=2, metavar="N", help="problems at once")
-    parser.add_argument("--mutants", type=int, default=20, metavar="N", help="score: of each right solution, at most")
-    parser.add_argument("--seeds", type=int, default=10, metavar="N", help="write: runs of each generator")
-    parser.add_argument("--most", type=int, default=20, metavar="N", help="write: tests a problem, at most")
-    parser.add_argument("--out", type=new_file, metavar="FILE", help="write: where the new rows go")
-    parser.add_argument("--id-field", default="id", metavar="NAME", help="agree: the field of RESULTS that holds it")
-    parser.add_argument("--answer-field", default="answer", metavar="NAME", help="agree: the same")
-    parser.add_argument("--label-field", default="is_correct", metavar="NAME", help="agree: the same; true or false")
+    parser.add_argument("what", choices=tuple(DO), metavar="WHAT", help="what to do: check, agree, score or write")
+    parser.add_argument("file", metavar="FILE", help="the problems: a .jsonl or .json file, or the name of a Hugging Face data set")
+    parser.add_argument(
+        "results",
+        nargs="?",
+        type=Path,
+        metavar="RESULTS",
+        help="agree: JSON lines with id, answer and is_correct, whose verdicts are compared",
+    )
+    parser.add_argument("--split", default="test", metavar="NAME", help="the split of a data set (default: test)")
+    parser.add_argument(
+        "--sandbox",
+        choices=TIERS,
+        default="auto",
+        help="the sandbox tier in which programs run (default: auto, the strongest that works here)",
+    )
+    parser.add_argument("--workers", type=int, default=2, metavar="N", help="how many problems to work on at once (default: 2)")
+    parser.add_argument("--mutants", type=int, default=20, metavar="N", help="score: the most mutants of each right solution (default: 20)")
+    parser.add_argument("--seeds", type=int, default=10, metavar="N", help="write: how many seeds each generator runs with (default: 10)")
+    parser.add_argument("--most", type=int, default=20, metavar="N", help="write: the most tests per problem (default: 20)")
+    parser.add_argument("--out", type=new_file, metavar="FILE", help="write: the file for the new rows")
+    parser.add_argument("--id-field", default="id", metavar="NAME", help="agree: the field of RESULTS with the problem's id")
+    parser.add_argument("--answer-field", default="answer", metavar="NAME", help="agree: the field of RESULTS with the answer")
+    parser.add_argument(
+        "--label-field", default="is_correct", metavar="NAME", help="agree: the field of RESULTS with the stored verdict, true or false"
+    )
 
 
 def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
@@ -88,7 +101,7 @@ def _check(problems: Sequence[CodeProblem], sandbox: Sandbox, arguments: Namespa
     without = sum(not problem.right for problem in problems)
     terminal.tell("summary", problems=len(problems), fit=len(problems) - bad, without_solution=without)
     terminal.say(
-        f"{len(problems) - bad} of {len(problems)} problems are fit{f'; {without} come without a solution to prove it' * bool(without)}"
+        f"{len(problems) - bad} of {len(problems)} problems are usable{f'; {without} have no solution to check them with' * bool(without)}"
     )
     return 1 if bad else 0
 
@@ -160,7 +173,7 @@ def _score(problems: Sequence[CodeProblem], sandbox: Sandbox, arguments: Namespa
     shares = {kind: kills / total if total else None for kind, (kills, total) in totals.items()}
     terminal.tell("summary", problems=len(problems), refused=refusals, **shares)
     terminal.say(
-        "; ".join(f"{_share(*of)} {kind} killed" for kind, of in totals.items()) + f"; {refusals} problems refuse a right solution"
+        "; ".join(f"{_share(*of)} {kind} killed" for kind, of in totals.items()) + f"; {refusals} problems reject a right solution"
     )
     return 1 if refusals else 0
 
@@ -218,4 +231,6 @@ DO: dict[str, Callable[[Sequence[CodeProblem], Sandbox, Namespace, Terminal], in
     "score": _score,
     "write": _write,
 }
-COMMAND = Command("problems with tests: check them, score them, write them", "data", flags, run, settings=True)
+COMMAND = Command(
+    "check problems that have tests, compare stored verdicts, score the tests or write new ones", "data", flags, run, settings=True
+)

@@ -25,17 +25,29 @@ OTHER_NAMES |= {name: f"sampling.{name}" for name in ("max_tokens", "temperature
 def flags(parser: ArgumentParser) -> None:
     """Add the flags for the benchmarks, the model and the folder of results."""
     parser.add_argument("benchmark", metavar="BENCHMARK", nargs="+")
-    parser.add_argument("--model", metavar="MODEL", help="a folder, a hub name, or a server as http://host:port/v1#name")
-    parser.add_argument("--out", type=new_folder, metavar="DIR", help="keep samples and results here, and go on from there")
-    parser.add_argument("--record", dest="out", type=new_folder, help=SUPPRESS)  # its name in version 0.1, for countdown
-    parser.add_argument("--against", metavar="MODEL|RESULT", help="another model, or what was saved of one: a paired comparison")
-    parser.add_argument("--lm-eval", type=new_file, metavar="FILE", help="the results in lm-evaluation-harness's form too")
-    parser.add_argument("--judge", metavar="JUDGE", help="who judges what only a model can: http://host/v1#name, a folder or hub name")
     parser.add_argument(
-        "--baseline-answers", type=Path, nargs="+", metavar="FILE", help="with --judge: the baseline's answers (those in the data)"
+        "--model", metavar="MODEL", help="the model to evaluate: a folder, a hub name, or a server as http://host:port/v1#name"
     )
-    parser.add_argument("--estimate", action="store_true", help="with --judge: say what judging would cost, and ask nobody")
-    parser.add_argument("--hardware", default="laptop", metavar="MACHINE", help="laptop, or cluster(engines=2): who samples")
+    parser.add_argument("--out", type=new_folder, metavar="DIR", help="save samples and results in this folder, and resume from it")
+    parser.add_argument("--record", dest="out", type=new_folder, help=SUPPRESS)  # its name in version 0.1, for countdown
+    parser.add_argument("--against", metavar="MODEL|RESULT", help="a model, or a saved result of one, for a paired comparison")
+    parser.add_argument("--lm-eval", type=new_file, metavar="FILE", help="also write the results in the format of lm-evaluation-harness")
+    parser.add_argument(
+        "--judge",
+        metavar="JUDGE",
+        help="the model that judges replies which only a model can judge: http://host/v1#name, a folder or a hub name",
+    )
+    parser.add_argument(
+        "--baseline-answers",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="with --judge: files with the baseline's answers (default: those in the data)",
+    )
+    parser.add_argument("--estimate", action="store_true", help="with --judge: estimate what judging would cost, and send no request")
+    parser.add_argument(
+        "--hardware", default="laptop", metavar="MACHINE", help="where to sample: laptop (default), or a cluster, as in cluster(engines=2)"
+    )
     offline.flags(parser)
 
 
@@ -100,4 +112,4 @@ def _judge_options(arguments: Namespace, benchmarks: Sequence[Benchmark]) -> Jud
     return JudgeOptions(arguments.judge, tuple(arguments.baseline_answers or ()), arguments.estimate)
 
 
-COMMAND = Command("a benchmark's numbers for a model", "evaluate", flags, run, settings=True)
+COMMAND = Command("evaluate a model on a benchmark", "evaluate", flags, run, settings=True)

@@ -250,14 +250,14 @@ class Evaluator:
         benchmark, note = self.judge.display_benchmark(benchmark), self.terminal.note
         note(f"{benchmark.name}: {benchmark.description}; licence: {benchmark.licence}")
         names = ("source", "problems", "k", "temperature", "top_p", "max_tokens", "template", "think", "seed")
-        cut = "a reply cut after its thought is graded as it stands" if benchmark.grades_cut else "unfinished is wrong"
-        note(f"{benchmark.name}: {', '.join(f'{name} {settings[name]}' for name in names)}; thinking is cut off, {cut}")
+        cut = "a reply that is cut off after its thought is graded as it is" if benchmark.grades_cut else "an unfinished reply is wrong"
+        note(f"{benchmark.name}: {', '.join(f'{name} {settings[name]}' for name in names)}; the thinking is removed before grading, {cut}")
         if not benchmark.verified:
             note(f"{benchmark.name}: protocol: unverified")
         if benchmark.needs_judge:
-            note(f"{benchmark.name}: only a language model can grade it, and --judge names none: generations are saved, not scored")
+            note(f"{benchmark.name}: only a language model can grade it, and there is no --judge: replies are saved but not scored")
         if count := len(journal.samples) + len(journal.replies):
-            note(f"{benchmark.name}: going on: {count:,} samples are in {journal.folder}")
+            note(f"{benchmark.name}: resuming: {count:,} samples are already in {journal.folder}")
 
 
 def plan_evaluation(
@@ -287,7 +287,9 @@ def plan_evaluation(
         longest = max(map(len, evaluation.prompts(machine.tokenizer(model)).values()))
         room = fit_tokens(chosen.sampling, longest, context_of(load_config(model)))
     if limit is None and room < chosen.sampling.max_tokens:
-        terminal.note(f"{benchmark.name}: max_tokens {chosen.sampling.max_tokens:,} is more than the model's context leaves: {room:,}")
+        terminal.note(
+            f"{benchmark.name}: max_tokens {chosen.sampling.max_tokens:,} is more than the model's context has room for: {room:,} is used"
+        )
     return replace(evaluation, sampling=replace(chosen.sampling, max_tokens=room))
 
 
@@ -320,7 +322,7 @@ def _limit_of_whole(folder: Path, evaluation: Evaluation) -> int | None:
 def _note_limit(benchmark: Benchmark, chat: Chat, terminal: Terminal) -> None:
     """Note the token limit that a server which tells no context allowed in the end."""
     if isinstance(chat, ServerChat) and chat.lowest_limit is not None:
-        terminal.note(f"{benchmark.name}: the server refused so many new tokens: some replies had at most {chat.lowest_limit:,}")
+        terminal.note(f"{benchmark.name}: the server refused max_tokens: some replies were limited to {chat.lowest_limit:,} tokens")
 
 
 def _journal_settings(run: BenchmarkRun, evaluation: Evaluation, model: str, data: str | None, folder: Path | None) -> dict[str, Any]:

@@ -26,14 +26,23 @@ CHANGED_SOURCES = ("user", "[derived: memory]")
 
 def flags(parser: ArgumentParser) -> None:
     """Add the flags for the checkpoint, the target folder and the card."""
-    parser.add_argument("run", type=Path, metavar="RUN", help="the directory of a run; of a graph, that of one stage")
-    parser.add_argument("--to", type=new_folder, metavar="DIR", help="a new folder (RUN/export)")
-    parser.add_argument("--checkpoint", type=int, metavar="N", help="the one after rollout or step N (the newest)")
+    parser.add_argument("run", type=Path, metavar="RUN", help="the directory of a run, or of one stage of a graph")
+    parser.add_argument("--to", type=new_folder, metavar="DIR", help="the new folder to write (default: RUN/export)")
+    parser.add_argument("--checkpoint", type=int, metavar="N", help="export the checkpoint after rollout or step N (default: the newest)")
     parser.add_argument(
-        "--scores", type=Path, action="append", default=[], metavar="FILE", help="a result that `aha eval` wrote, for the card"
+        "--scores",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a result of `aha eval` for the model card; can be repeated",
     )
-    parser.add_argument("--licence", metavar="NAME", help="as a hub names it (apache-2.0); otherwise that of the base, where it says")
-    parser.add_argument("--upload", metavar="OWNER/NAME", help="put it onto the hub, in a repository that only you see until you open it")
+    parser.add_argument(
+        "--licence", metavar="NAME", help="the licence as the hub names it, for example apache-2.0 (default: the base model's, if known)"
+    )
+    parser.add_argument(
+        "--upload", metavar="OWNER/NAME", help="upload the model to the hub, in a repository that is private until you make it public"
+    )
 
 
 def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
@@ -56,7 +65,7 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
         (beside / "README.md").write_text(card, encoding="utf-8")
         beside.rename(target)
     terminal.tell("exported", folder=str(target), checkpoint=str(checkpoint.folder))
-    terminal.say(f"{target}: the model after {checkpoint.rollout}, its tokenizer and its card; read README.md before you give it away")
+    terminal.say(f"{target}: the model after {checkpoint.rollout}, its tokenizer and its card; read README.md before you publish it")
     if arguments.upload is not None:
         terminal.say(f"uploaded: {upload(target, arguments.upload)}")
     return 0
@@ -210,4 +219,4 @@ def _safe(value: object) -> str:
     return one_line(str(value))[:300].replace("|", "\\|").replace("<", "&lt;").replace("`", "'")
 
 
-COMMAND = Command("a checkpoint as a model for others, with its card", "inspect", flags, run)
+COMMAND = Command("export a checkpoint as a model folder with a model card", "inspect", flags, run)

@@ -30,14 +30,29 @@ AT_ONCE = 256  # rows in work before the first of them is printed
 
 def grade_flags(parser: ArgumentParser) -> None:
     """Add the flags for the answers and how they are read."""
-    parser.add_argument("--reference", metavar="R", help="the right answer: a number, LaTeX, a letter, words")
-    parser.add_argument("--answer", metavar="A", help="what was said: a bare answer or a whole reply")
-    parser.add_argument("--kind", default="auto", metavar="KIND", help="number, latex, choice, text or countdown; auto: as it looks")
-    parser.add_argument("--how", metavar="HOW", help="where a formula is claimed: auto, box, line (Answer:), number (the last), whole")
-    parser.add_argument("--option", action="append", metavar="TEXT", help="the text of an option, once each in order, for a choice")
-    parser.add_argument("--numbers", metavar="N,N,N", help="the numbers of a countdown, whose target is the reference")
-    parser.add_argument("--file", metavar="FILE.jsonl", help="rows with `gold` and `pred`; `kind`, `options` and other fields where needed")
-    parser.add_argument("--strict", action="store_true", help="exit with 1 unless every answer is right; without it, 0 once all is graded")
+    parser.add_argument("--reference", metavar="R", help="the right answer: a number, LaTeX, a letter or words")
+    parser.add_argument("--answer", metavar="A", help="the answer to grade: a bare answer or a whole reply")
+    parser.add_argument(
+        "--kind",
+        default="auto",
+        metavar="KIND",
+        help="the kind of answer: number, latex, choice, text, countdown, or auto (default), which tells it from the form",
+    )
+    parser.add_argument(
+        "--how", metavar="HOW", help="where to find the answer in a reply: auto, box, line (after Answer:), number (the last one) or whole"
+    )
+    parser.add_argument(
+        "--option", action="append", metavar="TEXT", help="choice: the text of an option; give the flag once for each option, in order"
+    )
+    parser.add_argument("--numbers", metavar="N,N,N", help="countdown: the numbers to use; the target is the reference")
+    parser.add_argument(
+        "--file",
+        metavar="FILE.jsonl",
+        help="grade a file of rows with `gold` and `pred`, and `kind`, `options` and other fields where needed",
+    )
+    parser.add_argument(
+        "--strict", action="store_true", help="exit with 1 unless every answer is right (default: exit with 0 once all are graded)"
+    )
 
 
 def run_grade(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
@@ -134,33 +149,33 @@ def _sound(text: str) -> str:
 
 
 GRADE = Command(
-    "grade answers: one, or a file of pairs", "data", grade_flags, run_grade, dash_options=("--reference", "--answer", "--option")
+    "grade one answer, or a file of answers", "data", grade_flags, run_grade, dash_options=("--reference", "--answer", "--option")
 )
 
 
 ROLES = {
-    "problem": "which problem a sample belongs to",
-    "right": "whether it is right",
-    "answer": "its answer, as it votes",
-    "reward": "what a reward model gave it",
-    "text": "the whole reply, where refusals are looked for",
-    "finished": "`stop` or `length`",
+    "problem": "the id of a sample's problem",
+    "right": "the verdict on the sample, right or wrong",
+    "answer": "the answer that a sample votes for",
+    "reward": "the reward model's score",
+    "text": "the whole reply, which is searched for refusals",
+    "finished": "the reason why the reply ended, `stop` or `length`",
 }
 
 
 def score_flags(parser: ArgumentParser) -> None:
     """Add the flags for the files, and for the names of their fields."""
-    parser.add_argument("file", type=Path, metavar="FILE", help="JSON or JSON lines, a record a sample or a problem")
+    parser.add_argument("file", type=Path, metavar="FILE", help="JSON or JSON lines with one record for each sample or each problem")
     parser.add_argument(
-        "other", type=Path, nargs="?", metavar="AFTER", help="a second file: how it differs from the first on the same problems"
+        "other", type=Path, nargs="?", metavar="AFTER", help="a second file on the same problems, to compare with the first"
     )
-    parser.add_argument("--k", metavar="N,N…", help="the values of k to say; --json says all")
-    parser.add_argument("--problems", type=Path, metavar="FILE", help="HumanEval's problems, to run completions that nobody has judged")
-    parser.add_argument("--filter", metavar="NAME", help="of a file with a result for each of several filters: the one to read")
-    parser.add_argument("--each", action="store_true", help="every problem's own line too")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the intervals")
+    parser.add_argument("--k", metavar="N,N…", help="the values of k to print (--json prints all)")
+    parser.add_argument("--problems", type=Path, metavar="FILE", help="HumanEval's problems, to run completions that have no verdict yet")
+    parser.add_argument("--filter", metavar="NAME", help="the filter whose result to read, if a file has results for several filters")
+    parser.add_argument("--each", action="store_true", help="also print a line for each problem")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="the random seed of the confidence intervals (default: 0)")
     for role, text in ROLES.items():
-        parser.add_argument(f"--{role}", metavar="FIELD", help=f"the field that says {text}; a dot for each level down")
+        parser.add_argument(f"--{role}", metavar="FIELD", help=f"the field with {text}; a dot separates nested fields")
 
 
 def run_score(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
@@ -254,5 +269,5 @@ def _print_difference(sets: Sequence[SampleSet], arguments: Namespace, terminal:
 
 
 SCORE = Command(
-    "what a file of judged samples is worth: pass@k, majority votes, best of k, intervals, rates", "evaluate", score_flags, run_score
+    "compute pass@k, majority votes, best of k, intervals and rates from a file of judged samples", "evaluate", score_flags, run_score
 )

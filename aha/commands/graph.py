@@ -82,7 +82,7 @@ def _page_again(graph: Graph, root: Path, terminal: Terminal) -> Path | None:
         graph.digests.save()
         return _page(graph, {}, root, terminal)
     except DiskTrouble as error:
-        terminal.note(f"note: the report was not written again: {error}")
+        terminal.note(f"note: the report was not rewritten: {error}")
         return None
 
 
@@ -183,7 +183,9 @@ def _show(choice: ResolvedRecipe, graph: Graph, steps: Sequence[Step], terminal:
     largest = max((cost.memory or 0 for cost in todo), default=0)
     disk = sum(cost.disk or 0 for cost in todo)
     terminal.say(f"\n{len(todo)} of {len(rows)} stages to do, with at most {_size(disk)} of disk and {_size(largest)} of memory")
-    terminal.say("Tokens are the most that the settings allow; `took` is the stage's newest run here. Nothing was run or written.")
+    terminal.say(
+        "Tokens are upper limits from the settings; `took` is the time of the stage's latest run here. Nothing was run or written."
+    )
     return 0
 
 

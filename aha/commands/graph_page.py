@@ -77,13 +77,13 @@ KINDS = {
     "Annotate": "annotation",
     "Prefer": "preference model",
     "Pretrain": "pre-training",
-    "ReinitUnusedEmbeddings": "tokens told apart",
+    "ReinitUnusedEmbeddings": "noise added to unused embeddings",
     "Shrink": "smaller model",
     "Measure": "measured",
     "Evaluate": "measured",
     "Equal": "compared at equal compute",
 }
-AFTER = {"new": ("done", ""), "changed": ("redone", ""), "begun": ("done", "went on where it was stopped")}
+AFTER = {"new": ("done", ""), "changed": ("redone", ""), "begun": ("done", "resumed where it had stopped")}
 MOST_ROLLOUTS, MOST_BYTES = 8, 16 << 20  # the most replies that are read for values missing in the metrics
 
 
@@ -118,7 +118,7 @@ def leave(graph: Graph, steps: Mapping[str, Step], head: Callable[[], Head], pag
     except AhaError as error:
         terminal.note(f"note: {page} was not written: {' '.join(str(error).split())}")
     except Exception as error:
-        terminal.note(f"note: {page} was not written; every stage that is done is safe")
+        terminal.note(f"note: {page} was not written; the finished stages are safe")
         terminal.folder = page.parent
         terminal.report_crash(type(error), error, error.__traceback__)
     return None

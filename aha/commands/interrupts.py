@@ -63,12 +63,12 @@ class Steps:
         """Return an estimate of the time that the step will still take, from the steps before it, in words."""
         so_far = self.clock() - self.began
         if not self.recent:
-            return f"it is the first one here, so nobody knows how long it takes: {span(so_far)} so far"
+            return f"it is the first one, so its duration is unknown: {span(so_far)} so far"
         remaining_s = median(self.recent) - so_far
         return (
             f"about {span(remaining_s)}"
             if remaining_s > 0
-            else f"it has taken {span(so_far)}, and those before it {span(median(self.recent))}"
+            else f"it has taken {span(so_far)}; earlier ones took about {span(median(self.recent))}"
         )
 
     def loss(self) -> str:
@@ -87,7 +87,7 @@ class Steps:
         if self.record is None:
             return "the same command goes on with what is saved"
         checkpoints = self.record.checkpoints()
-        way_on = f"goes on from {checkpoints[-1].folder}" if checkpoints else "begins again"
+        way_on = f"goes on from {checkpoints[-1].folder}" if checkpoints else "starts again from the beginning"
         return f"lost: {self.loss() or 'nothing'}; the same command {way_on}"
 
     def _before(self) -> list[float]:
@@ -118,7 +118,7 @@ class Interrupts(Observer):
     def begin(self, kind: str, number: int) -> None:
         """Begin a step; after a signal, end the run instead if everything so far is saved."""
         if self._signal is not None and not self._steps.unsaved_s:
-            self._activity = f"{kind} {number + 1} was about to begin"
+            self._activity = f"{kind} {number + 1} was about to start"
             self._raise(self._signal)
         self._steps.begin(kind, number)
 
@@ -186,7 +186,7 @@ class Interrupts(Observer):
     def _announcement(self) -> str:
         steps = self._steps
         if not steps.is_running:
-            return f"aha: stopping at the next safe place, at the moment: {self._activity}; ctrl-C again stops at once"
+            return f"aha: stopping at the next safe point; now: {self._activity}; ctrl-C again stops at once"
         return (
             f"aha: finishing {steps.kind} {steps.number + 1} and saving it: {steps.expected_time()}; "
             f"ctrl-C again stops at once and loses {steps.loss()}"

@@ -137,7 +137,7 @@ class JudgeSession:
         notes = (
             *self._server_notes(),
             *plan.notes,
-            f"the judge is {self.model}; published verdicts are of {plan.judged_benchmark.judges[0]}",
+            f"the judge is {self.model}; the published verdicts are by {plan.judged_benchmark.judges[0]}",
         )
         for note in notes:
             self.terminal.note(f"{benchmark.name}: {note}")
@@ -180,7 +180,7 @@ class JudgeSession:
                 samples = _saved_samples(out / name)
                 if is_endpoint(model):
                     answers = answering_cost(case, samples, most)
-                    line = f"{model} will be asked {answers.most_text(prices)}" if answers.calls else "all is answered"
+                    line = f"{model} will be asked {answers.most_text(prices)}" if answers.calls else "all questions are answered"
                     self.terminal.note(f"{name}: {line}")
                 cost = estimate_cost(case, samples, Transcripts(out / name).replies)
                 self.terminal.note(f"{name}: judging will take {cost.to_text(budget)}")
@@ -218,8 +218,8 @@ class JudgeSession:
         cost = judging_cost(case, questions, transcripts.replies)
         unjudgeable_samples = unjudgeable(case, samples)
         self.terminal.note(
-            f"{name}: {len(questions):,} games, of which {cost.calls:,} are to be judged; {unjudgeable_samples:,} replies were cut or "
-            f"empty and have lost without a judge; {cost.to_text(self.settings.asking.budget)}"
+            f"{name}: {len(questions):,} games, of which {cost.calls:,} are left to judge; {unjudgeable_samples:,} replies were cut or "
+            f"empty and count as lost without a judge; {cost.to_text(self.settings.asking.budget)}"
         )
         self._check_budget(cost, f"{name}: judging needs")
         case.write(folder)

@@ -18,7 +18,7 @@ SAMPLING_SETTINGS = ("sampling.temperature", "sampling.top_p", "sampling.max_tok
 
 def flags(parser: ArgumentParser) -> None:
     """Add the argument for the row."""
-    parser.add_argument("row", metavar="FILE:ROW", help="a row of JSON lines or Parquet: its number, from 1, or its id")
+    parser.add_argument("row", metavar="FILE:ROW", help="a row of a JSON lines or Parquet file: its number, counted from 1, or its id")
 
 
 def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
@@ -55,7 +55,7 @@ def lines_of(trace: Trace, indent: str = "") -> Iterator[str]:
     if row.versions:
         facts.append(("sampler", " and ".join(map(_version, row.versions)) + _sampling_line(trace)))
     elif origin is None:
-        facts.append(("origin", "the row does not say"))
+        facts.append(("origin", "unknown: the row does not say"))
     else:
         seed = "" if origin.seed is None else f", seed {origin.seed}"
         facts.append(("sampler", f"{_model_line(trace)}{seed}{_sampling_line(trace)}"))
@@ -90,14 +90,14 @@ def _sampler(trace: Trace) -> dict[str, Any]:
 
 
 def _version(version: int) -> str:
-    return f"the stage's own weights after rollout {version - 1}" if version else "the weights that the stage began with"
+    return f"the stage's own weights after rollout {version - 1}" if version else "the stage's initial weights"
 
 
 def _model_line(trace: Trace) -> str:
     sampler = _sampler(trace)
     if sampler.get("stage") is None:
-        return str(sampler["said"]) or "nobody: it was written"
-    suffix = "" if sampler["there"] else ", which is gone"
+        return str(sampler["said"]) or "none: the row was written by hand"
+    suffix = "" if sampler["there"] else ", which no longer exists"
     return f"{sampler['said']}: checkpoint of stage {sampler['stage']} ({sampler['checkpoint']}{suffix})"
 
 
@@ -113,7 +113,7 @@ def _settings(trace: Trace) -> dict[str, Any]:
 
 def _grader_line(version: str) -> str:
     if not version:
-        return "none: nobody graded it"
+        return "none: it was not graded"
     now = grader_version()
     return f"{version}, as it is installed" if version.startswith(now) else f"{version}; the one installed now is {now}"
 
@@ -137,4 +137,4 @@ def _maker(ancestor: Ancestor) -> dict[str, Any]:
     }
 
 
-COMMAND = Command("which prompt, sampler, grader and checkpoint made a row", "inspect", flags, run)
+COMMAND = Command("show which prompt, sampler, grader and checkpoint a row comes from", "inspect", flags, run)

@@ -53,7 +53,7 @@ def rate_samples(name: str, samples: Sequence[GradedSample], rater: Rater | None
         terminal.note(f"{name}: no rating: {next(iter(tries))} and the others are no problems of these contests; names are as 1971A")
         return {}
     if len(rated_tries) < len(tries):
-        terminal.note(f"{name}: {len(tries) - len(rated_tries)} problems are of none of these contests and count for pass@1 alone")
+        terminal.note(f"{name}: {len(tries) - len(rated_tries)} problems are not from these contests and count for pass@1 only")
     rating = rater.rate(rated_tries, terminal)
     return {"rating": rating["rating"], "percentile": rating["percentile"], "contests": rating["n"]}
 
@@ -82,23 +82,31 @@ def _is_name(data: Path | None) -> bool:
 
 def flags(parser: ArgumentParser) -> None:
     """Add the flags of every benchmark here; each says which benchmark it is for."""
-    parser.add_argument("--annotations", type=Path, metavar="FILE", help="alpaca_eval: one model's published annotations")
-    parser.add_argument("--judgments", type=Path, nargs="+", metavar="FILE", help="arena_hard: judgments or battles, as published")
-    parser.add_argument("--answers", type=Path, nargs="+", metavar="FILE", help="arena_hard: all answers, to control for style")
+    parser.add_argument("--annotations", type=Path, metavar="FILE", help="alpaca_eval: the published annotations of one model")
+    parser.add_argument("--judgments", type=Path, nargs="+", metavar="FILE", help="arena_hard: the published judgments or battles")
+    parser.add_argument("--answers", type=Path, nargs="+", metavar="FILE", help="arena_hard: the answers of all models, for style control")
     parser.add_argument(
-        "--protocol", choices=("v0.1", "v2.0"), help="arena_hard: of which version (by its questions in the data, else v0.1)"
+        "--protocol",
+        choices=("v0.1", "v2.0"),
+        help="arena_hard: the protocol version (default: that of the questions in the data, else v0.1)",
     )
-    parser.add_argument("--baseline", metavar="NAME", help="arena_hard: the model that every other one fights")
-    parser.add_argument("--rating", type=float, metavar="N", help="codeforces: the percentile of a rating")
+    parser.add_argument("--baseline", metavar="NAME", help="arena_hard: the model that all others are compared with")
+    parser.add_argument("--rating", type=float, metavar="N", help="codeforces: a rating whose percentile to print")
     parser.add_argument(
         "--results",
         type=Path,
         metavar="FILE",
-        help="codeforces: judged samples of problems as 1971A, in order of trying; swe_bench_verified, aider_polyglot: what they wrote",
+        help="codeforces: judged samples in order of attempt (ids as 1971A); swe_bench_verified, aider_polyglot: the output of their tools",
     )
-    parser.add_argument("--standings", type=Path, nargs="+", metavar="FILE", help="codeforces: contest.standings of the API, one a contest")
-    parser.add_argument("--changes", type=Path, nargs="+", metavar="FILE", help="codeforces: contest.ratingChanges, in the same order")
-    parser.add_argument("--data", type=Path, metavar="PATH", help="a benchmark's own rows: a file, a folder (AHA_DATA) or a hub's name")
+    parser.add_argument(
+        "--standings", type=Path, nargs="+", metavar="FILE", help="codeforces: the API's contest.standings, one file for each contest"
+    )
+    parser.add_argument(
+        "--changes", type=Path, nargs="+", metavar="FILE", help="codeforces: the API's contest.ratingChanges, in the same order"
+    )
+    parser.add_argument(
+        "--data", type=Path, metavar="PATH", help="the benchmark's rows: a file, a folder (default: AHA_DATA) or a hub name"
+    )
 
 
 SOURCE_FLAGS = ("annotations", "judgments", "rating", "results")  # with --model, contests rate its replies instead
@@ -168,13 +176,15 @@ def _arena(arguments: Namespace, terminal: Terminal) -> int:
     parts = _parts(battle_set.battles, version, folder)
     styles = read_styles(arguments.answers) if arguments.answers else None
     if styles and not all(style.counted for style in styles.values()):
-        terminal.note("arena_hard: protocol: unverified: the answers hold no token counts, so their length is in words and signs")
+        terminal.note(
+            "arena_hard: protocol: unverified: the answers have no token counts, so their length is counted in words and punctuation"
+        )
     terminal.note(
-        f"arena_hard: {version}; ci95 resamples battles, as published; ci95_questions whole questions, whose battles hang together"
+        f"arena_hard: {version}; ci95 resamples battles, as published; ci95_questions resamples questions (their battles are related)"
     )
     if battle_set.incomplete or battle_set.silent:
         terminal.note(
-            f"arena_hard: left out: {battle_set.incomplete:,} records with other than two games, "
+            f"arena_hard: left out: {battle_set.incomplete:,} records that do not have two games, "
             f"{battle_set.silent:,} games that have no verdict" + (" or whose question has one without" if version == "v2.0" else "")
         )
 

@@ -37,16 +37,16 @@ def _page(folder: Path) -> Path:
     return write_report(folder)
 
 
-REPORT = Command("write a run's report again, or that of a graph", "inspect", report_flags, run_report)
+REPORT = Command("write the report of a run or of a graph of stages again", "inspect", report_flags, run_report)
 
 
 def compare_flags(parser: ArgumentParser) -> None:
     """Add the flags for the runs to compare and the output."""
     parser.add_argument(
-        "runs", nargs="+", metavar="RUN", help="a run directory, or a file of results of `aha eval --json`; NAME=RUN names it"
+        "runs", nargs="+", metavar="RUN", help="a run directory, or a file with results of `aha eval --json`; NAME=RUN gives it a name"
     )
-    parser.add_argument("--out", type=new_file, metavar="FILE.html", help="the page (compare.html)")
-    parser.add_argument("--markdown", action="store_true", help="Markdown to stdout, and no page unless --out asks for it")
+    parser.add_argument("--out", type=new_file, metavar="FILE.html", help="the HTML page to write (default: compare.html)")
+    parser.add_argument("--markdown", action="store_true", help="print Markdown on stdout, and write a page only if --out is given")
 
 
 def run_compare(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
@@ -71,15 +71,15 @@ def run_compare(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -
     return 0
 
 
-COMPARE = Command("our results beside the paper's figures and tables", "evaluate", compare_flags, run_compare)
+COMPARE = Command("compare results with each other and with the paper's figures and tables", "evaluate", compare_flags, run_compare)
 
 
 def review_flags(parser: ArgumentParser) -> None:
     """Add the flags for the set and the corrections."""
     parser.add_argument("run", metavar="DIR", type=Path, help="the run directory of a stage that makes rows")
-    parser.add_argument("--rows", metavar="N", type=int, default=200, help="how many rows the page shows; 0: all (200)")
+    parser.add_argument("--rows", metavar="N", type=int, default=200, help="how many rows the page shows (default: 200); 0: all")
     parser.add_argument(
-        "--take", metavar="FILE", type=Path, help="the file that the page saved, or one by hand: its changes go into the set"
+        "--take", metavar="FILE", type=Path, help="apply the changes in FILE, which the page saved or you wrote, to the set"
     )
 
 
@@ -98,10 +98,10 @@ def run_review(arguments: Namespace, rest: Sequence[str], terminal: Terminal) ->
         return 0
     counts = take(root, arguments.take.expanduser())
     terminal.tell("reviewed", **counts)
-    terminal.say(f"{counts['changed']:,} rows changed, {counts['dropped']:,} dropped, {counts['kept']:,} as they were")
+    terminal.say(f"{counts['changed']:,} rows changed, {counts['dropped']:,} dropped, {counts['kept']:,} unchanged")
     if any((root / BEFORE).glob("*.parquet")):
-        terminal.say(f"{root / 'rows'} holds JSON lines now, to be edited by hand; the Parquet files are in {root / BEFORE}")
+        terminal.say(f"{root / 'rows'} now holds JSON lines, which you can edit by hand; the Parquet files are in {root / BEFORE}")
     return 0
 
 
-REVIEW = Command("read and correct the rows of a set before they are imitated", "data", review_flags, run_review)
+REVIEW = Command("read and correct the rows of a data set before a model is trained on them", "data", review_flags, run_review)

@@ -21,9 +21,12 @@ def flags(parser: ArgumentParser) -> None:
     """Add the flags of a recipe with its settings; without a recipe, the table of sizes is printed."""
     recipe_flags(parser, needed=False)
     parser.add_argument(
-        "--hardware", default="auto", metavar="MACHINE", help="auto (this one), cpu, 24gb, 80gb, 8x80gb, node, 'cluster(nodes=64, gpus=8)'"
+        "--hardware",
+        default="auto",
+        metavar="MACHINE",
+        help="the machine to plan for: auto (this one), cpu, 24gb, 80gb, 8x80gb, node, 'cluster(nodes=64, gpus=8)'",
     )
-    parser.add_argument("--no-measure", action="store_true", help="do not measure this machine: take what machines like it reach")
+    parser.add_argument("--no-measure", action="store_true", help="use typical speeds of such a machine instead of measuring this one")
 
 
 def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
@@ -58,10 +61,10 @@ def with_measures(hardware: Machine) -> Machine:
 def lines(chosen: ResolvedRecipe, hardware: Machine, plans: Sequence[StagePlan]) -> list[str]:
     """Return the plan as lines for a person: the machine, then each stage."""
     flops = ", ".join(f"{rate / 1e9:,.0f} GFLOP/s in {dtype}" for dtype, rate in hardware.flops.items())
-    source = "measured now" if hardware.measured else "as machines like it reach"
+    source = "measured now" if hardware.measured else "typical of such machines"
     texts = [f"{chosen.recipe.name} on {hardware.name}: {flops}, {hardware.bytes_s / 1e9:,.1f} GB/s ({source})"]
     if not plans:
-        texts.append("no stage of this recipe has a model: nothing takes memory")
+        texts.append("no stage of this recipe has a model, so there is no memory to plan")
     for plan in plans:
         texts += ["", *stage_lines(plan)]
     return texts
@@ -70,7 +73,7 @@ def lines(chosen: ResolvedRecipe, hardware: Machine, plans: Sequence[StagePlan])
 def stage_lines(plan: StagePlan) -> list[str]:
     """Return the parts, peak and seconds of a stage, and the settings to change, as lines for a person."""
     shape, need, machine = plan.shape, plan.need, plan.machine
-    active = f", {shape.active_parameters / 1e9:,.1f} billion of them for a token" if shape.experts else ""
+    active = f", {shape.active_parameters / 1e9:,.1f} billion of them active per token" if shape.experts else ""
     suffix = f" on each of {machine.devices} devices" if machine.devices > 1 else ""
     texts = [f"{plan.name}: {shape.name}, {shape.parameters / 1e6:,.1f} million parameters{active}; {need.dtype}{suffix}"]
     for title, parts in (
@@ -79,16 +82,16 @@ def stage_lines(plan: StagePlan) -> list[str]:
         ("while learning", plan.memory.learning),
     ):
         texts += [f"  {name:22} {gib(size):>12}  {title}" for name, size in parts.items() if size]
-    texts.append(f"  {'peak':22} {gib(plan.memory.peak):>12}  of {gib(machine.usable)} that a run may fill")
+    texts.append(f"  {'peak':22} {gib(plan.memory.peak):>12}  of {gib(machine.usable)} that a run may use")
     if plan.group_bytes:
-        texts.append(f"  {'groups on disk':22} {gib(plan.group_bytes):>12}  in the whole run; fewer with --keep_groups")
+        texts.append(f"  {'groups on disk':22} {gib(plan.group_bytes):>12}  for the whole run; less with --keep_groups")
     if plan.seconds is not None:
         kinds = [("reading", plan.seconds.prefill), ("decoding", plan.seconds.decoding), ("learning", plan.seconds.learning)]
         times = ", ".join(f"{name} {duration(value)}" for name, value in kinds if value)
         run = f"; {plan.units:,} of them {duration(plan.units * plan.seconds.total)}" if plan.units else ""
         replies = " (replies half as long as they may be)" if need.samples else " (rows as long as they may be)"
         texts.append(f"  a {plan.unit} takes about {duration(plan.seconds.total)}: {times}{run}{replies}")
-    texts.append("  it fits" if plan.fits else f"  it does not fit; turn {plan.advice()}")
+    texts.append("  it fits" if plan.fits else f"  it does not fit; change {plan.advice()}")
     if machine.measured and need.dtype == "bfloat16" and machine.flops["bfloat16"] < machine.flops["float32"]:
         factor = machine.flops["float32"] / machine.flops["bfloat16"]
         texts.append(f"  bfloat16 is {factor:.1f} times slower than float32 here: it saves memory only (--compute.dtype float32)")
@@ -129,7 +132,7 @@ def _table(terminal: Terminal) -> int:
         print(json.dumps({"sizes": [row.__dict__ for row in rows], "paper": paper.__dict__}, indent=1))
         return 0
     terminal.say("R1-Zero's rollout (512 x 16 replies of at most 32,768 tokens) by model and number of GPUs of 80 GiB, in bfloat16:")
-    terminal.say(f"\n{'model':18}{'GPUs':>6}{'a GPU holds':>14}{'fits':>6}{'s a rollout':>13}   what to turn")
+    terminal.say(f"\n{'model':18}{'GPUs':>6}{'a GPU holds':>14}{'fits':>6}{'s a rollout':>13}   what to change")
     for row in rows:
         size = f"{row.model:18}{row.gpus:>6}{gib(row.peak):>14}{'yes' if row.fits else 'no':>6}"
         terminal.say(f"{size}{row.seconds:>13,.0f}   {row.turn}".rstrip())
@@ -137,10 +140,8 @@ def _table(terminal: Terminal) -> int:
         f"\nThe paper's own run, as a check: {paper.gpus} H800, {paper.rollouts:,} rollouts of {paper.model}: {paper.hours:,.0f} h "
         f"predicted, {paper.paper_hours:,.0f} h published ({paper.hours / paper.paper_hours:.2f} of it), replies filling {paper.fill:.0%}."
     )
-    terminal.say(
-        "No row was measured on a GPU: each follows from what the makers say, two fifths of it in products and two thirds in reading."
-    )
+    terminal.say("No row was measured on a GPU: all are computed from the makers' figures: 2/5 of the peak FLOPs, 2/3 of the bandwidth.")
     return 0
 
 
-COMMAND = Command("memory and seconds of a recipe before it runs, and what to turn", "train", flags, run, settings=True)
+COMMAND = Command("estimate a recipe's memory and time before it runs, and name the settings to change", "train", flags, run, settings=True)

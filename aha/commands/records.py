@@ -21,7 +21,7 @@ MOST_NAMES = 5
 
 def check_flags(parser: ArgumentParser) -> None:
     """Add the argument for the directory."""
-    parser.add_argument("folder", metavar="DIR", type=Path, help="of a run, of a graph of stages, or what `aha eval --out` wrote")
+    parser.add_argument("folder", metavar="DIR", type=Path, help="the directory of a run, of a graph of stages, or of `aha eval --out`")
 
 
 def run_check(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
@@ -42,21 +42,21 @@ def run_check(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> 
 
 def summary(report: CheckReport) -> list[str]:
     """Return lines about the files that were compared, and those without a checksum."""
-    lines = [f"{report.sound} files, {report.size:,} bytes: as they were written"]
+    lines = [f"{report.sound} files, {report.size:,} bytes: unchanged since they were written"]
     if report.bare:
         names = ", ".join(map(str, report.bare[:MOST_NAMES])) + (", …" if len(report.bare) > MOST_NAMES else "")
-        lines.append(f"{len(report.bare)} files carry no checksum: {names}")
+        lines.append(f"{len(report.bare)} files have no checksum: {names}")
     return lines
 
 
-CHECK = Command("compare every file of a run or result with its checksum", "inspect", check_flags, run_check)
+CHECK = Command("verify every file of a run or result against its checksum", "inspect", check_flags, run_check)
 
 
 def groups_flags(parser: ArgumentParser) -> None:
     """Add the flags for the run, the rollout and the group."""
     parser.add_argument("run", type=Path, metavar="RUN_DIR")
-    parser.add_argument("--rollout", type=int, metavar="N", help="counted from 0; without it, the last one")
-    parser.add_argument("--group", type=int, metavar="N", help="only this one, counted from 0")
+    parser.add_argument("--rollout", type=int, metavar="N", help="the rollout's number, counted from 0 (default: the last one)")
+    parser.add_argument("--group", type=int, metavar="N", help="print only this group, counted from 0")
 
 
 def run_groups(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
@@ -89,4 +89,4 @@ def _ranges(numbers: Sequence[int]) -> str:
     return ", ".join(" to ".join(map(str, span)) for span in ranges)
 
 
-GROUPS = Command("print the groups of a rollout as JSON, a group a line", "inspect", groups_flags, run_groups)
+GROUPS = Command("print the groups of a rollout as JSON lines", "inspect", groups_flags, run_groups)

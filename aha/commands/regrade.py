@@ -31,11 +31,11 @@ NAMES = ("question_id", "task_id", "key", "unique_id", "id", "prompt", "instruct
 def flags(parser: ArgumentParser) -> None:
     """Add the flags for the folder or file, and for facts that a file does not hold itself."""
     parser.add_argument("saved", type=Path, metavar="DIR|FILE", help="a folder that `aha eval --out` wrote, or a published file of outputs")
-    parser.add_argument("--benchmark", metavar="NAME", help="of a file: which benchmark's rows these are")
-    parser.add_argument("--data", metavar="PATH", help="the benchmark's rows, where they are no longer where they were")
-    parser.add_argument("--reply", metavar="FIELD", help=f"of a file: the field with the reply ({', '.join(REPLIES[:4])} …)")
-    parser.add_argument("--k", type=int, metavar="N", help="only the first so many samples of each problem")
-    parser.add_argument("--out", type=new_folder, metavar="DIR", help="of a file: keep the grades here")
+    parser.add_argument("--benchmark", metavar="NAME", help="for a file: the benchmark that its rows belong to")
+    parser.add_argument("--data", metavar="PATH", help="the benchmark's rows, if they have been moved")
+    parser.add_argument("--reply", metavar="FIELD", help=f"for a file: the field with the reply ({', '.join(REPLIES[:4])} …)")
+    parser.add_argument("--k", type=int, metavar="N", help="use only the first N samples of each problem")
+    parser.add_argument("--out", type=new_folder, metavar="DIR", help="for a file: save the grades in this folder")
 
 
 def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
@@ -217,4 +217,4 @@ def _texts(value: object) -> Iterator[str]:
         yield str(value or "")
 
 
-COMMAND = Command("grade again what a model said before, without asking it again", "evaluate", flags, run)
+COMMAND = Command("grade saved replies again, without sampling new ones", "evaluate", flags, run)

@@ -203,12 +203,18 @@ class ReproduceOptions:
 
 def flags(parser: ArgumentParser) -> None:
     """Add the flags for the number of seeds and the folder."""
-    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="runs, from seed 0 (3)")
+    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="the number of runs, with seeds from 0 (default: 3)")
     parser.add_argument(
-        "--out", type=new_folder, default=Path("runs/reproduce"), metavar="DIR", help="where stages are kept (runs/reproduce)"
+        "--out",
+        type=new_folder,
+        default=Path("runs/reproduce"),
+        metavar="DIR",
+        help="the directory for the stages (default: runs/reproduce)",
     )
-    parser.add_argument("--stall-s", type=float, default=1800.0, help="end when nothing moves for so many seconds")
-    parser.add_argument("--dry-run", action="store_true", help="what would be done; runs nothing")
+    parser.add_argument(
+        "--stall-s", type=float, default=1800.0, help="end the run after this many seconds without progress (default: 1800)"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="print what would be done, and run nothing")
 
 
 def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
@@ -330,4 +336,6 @@ def table(paper_claims: Sequence[PaperClaim]) -> list[str]:
     return rows
 
 
-COMMAND = Command("try the paper's claims on the tiny world, with intervals; exit 1 where one fails", "train", flags, run, settings=True)
+COMMAND = Command(
+    "check the paper's claims on the tiny world, with confidence intervals; exit 1 if one fails", "train", flags, run, settings=True
+)

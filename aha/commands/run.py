@@ -141,7 +141,7 @@ def _check_model(model: str, backend: Backend) -> None:
         _ = Endpoint.read(model) if is_endpoint(model) else backend.tokenizer(model)
 
 
-NOT_REPEATABLE = "not repeatable: replies go on with newer weights as soon as these are there"
+NOT_REPEATABLE = "not repeatable: replies continue with newer weights as soon as these are available"
 FREE = frozenset({"compute"})  # settings that may change when a run is resumed
 TABLE = ("pass@1", "lenient", "pass@1_short", "format", "length", "reflection", "mixing")
 
@@ -169,7 +169,7 @@ def run(chosen: ResolvedRecipe, way: RunOptions, terminal: Terminal) -> int:
     models = {model: signature_of(model) for model in _own_models(recipe) if way.backend is None or Path(model).expanduser().exists()}
     manifest_now, free = manifest(chosen, way.argv, models), FREE | {RECIPE_FILE} if chosen.is_changed else FREE
     if RunDir.is_finished(out, manifest_now, free):
-        terminal.note(f"{out} is finished; nothing is left to do. Another run of the same recipe needs another --out.")
+        terminal.note(f"{out} is finished; nothing is left to do. To run the same recipe again, give another --out.")
         _conclude(Record(out), terminal)
         return 0
     rundir = RunDir.open(out, manifest_now, free=free, checkpoint_bytes=checkpoint_bytes(recipe.stages))
@@ -284,7 +284,7 @@ def _conclude(rundir: Record, terminal: Terminal) -> None:
     try:
         report = write_report(rundir.root)
     except DiskTrouble as error:  # the result is there, and is printed
-        terminal.note(f"note: the report was not written again: {error}")
+        terminal.note(f"note: the report was not rewritten: {error}")
     result = rundir.result
     terminal.tell("finished", result=result, report=str(report), run=str(rundir.root))
     for line in table(result):

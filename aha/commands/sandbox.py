@@ -20,7 +20,7 @@ from aha.plain import plain
 LOOK_S = 1.0
 LARGEST_PROGRAM, LARGEST_STDIN = 4 * 1024 * 1024, 128 * 1024 * 1024  # bytes
 EXTENSIONS: dict[str, Language] = {".py": "python", ".cpp": "cpp", ".cc": "cpp", ".cxx": "cpp", ".c++": "cpp"}
-JSON = "JSON on stdout, for a program"
+JSON = "print JSON on stdout, for programs"
 TIERS = ("auto", *get_args(Tier))
 ATTACKABLE: tuple[Tier, ...] = ("bwrap", "wasm", "remote")  # the tier unsafe contains nothing, and says so
 
@@ -29,32 +29,53 @@ def flags(parser: ArgumentParser) -> None:
     """Add the flags of each action."""
     kinds = parser.add_subparsers(dest="action", metavar="run | test | serve", required=True)
     usual = Limits()
-    run = kinds.add_parser("run", help="run one program and say how it ended", allow_abbrev=False)
-    run.add_argument("program", metavar="FILE", help="a .py or .cpp file")
+    run = kinds.add_parser("run", help="run one program and report its verdict", allow_abbrev=False)
+    run.add_argument("program", metavar="FILE", help="the program: a .py or .cpp file")
     run.add_argument(
         "--stdin",
         metavar="INPUT",
         default="",
-        help="what the program reads: a file where there is one of that name, else the text; -: ours",
+        help="the program's input: the contents of a file if INPUT names one, else the text INPUT; -: this command's stdin",
     )
-    run.add_argument("--language", choices=get_args(Language), help="by the file's extension, if not given")
-    run.add_argument("--cpu-s", type=float, default=usual.cpu_s, metavar="S", help=f"seconds of CPU time ({usual.cpu_s:g})")
-    run.add_argument("--wall-s", type=float, default=usual.wall_s, metavar="S", help=f"seconds by the clock ({usual.wall_s:g})")
-    run.add_argument("--memory-mb", type=int, default=usual.memory_mb, metavar="MB", help=f"MiB of memory ({usual.memory_mb})")
+    run.add_argument("--language", choices=get_args(Language), help="the programming language (default: by the file's extension)")
     run.add_argument(
-        "--output-bytes", type=int, default=usual.output_bytes, metavar="N", help=f"of stdout and of stderr ({usual.output_bytes})"
+        "--cpu-s", type=float, default=usual.cpu_s, metavar="S", help=f"the limit on CPU time in seconds (default: {usual.cpu_s:g})"
     )
-    test = kinds.add_parser("test", help="attack the tiers found on this machine", allow_abbrev=False)
-    serve = kinds.add_parser("serve", help="run programs for others over HTTP, in SandboxFusion's form", allow_abbrev=False)
-    serve.add_argument("--host", default="127.0.0.1", help="the address to listen at (127.0.0.1: this machine only)")
-    serve.add_argument("--port", type=int, default=8080, help="0: any that is free")
+    run.add_argument(
+        "--wall-s",
+        type=float,
+        default=usual.wall_s,
+        metavar="S",
+        help=f"the limit on wall-clock time in seconds (default: {usual.wall_s:g})",
+    )
+    run.add_argument(
+        "--memory-mb", type=int, default=usual.memory_mb, metavar="MB", help=f"the memory limit in MiB (default: {usual.memory_mb})"
+    )
+    run.add_argument(
+        "--output-bytes",
+        type=int,
+        default=usual.output_bytes,
+        metavar="N",
+        help=f"the most bytes of stdout, and of stderr (default: {usual.output_bytes})",
+    )
+    test = kinds.add_parser("test", help="test the sandbox tiers of this machine with attacks", allow_abbrev=False)
+    serve = kinds.add_parser("serve", help="run programs over HTTP, with SandboxFusion's API", allow_abbrev=False)
+    serve.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: 127.0.0.1, this machine only)")
+    serve.add_argument("--port", type=int, default=8080, help="the port to listen on (default: 8080); 0: any free port")
     serve.add_argument(
-        "--workers", type=int, default=os.cpu_count() or 2, metavar="N", help="programs at once (as many as there are cores)"
+        "--workers",
+        type=int,
+        default=os.cpu_count() or 2,
+        metavar="N",
+        help="how many programs run at once (default: the number of CPU cores)",
     )
     access_flags(serve)
     for subcommand in (run, test, serve):
         subcommand.add_argument(
-            "--tier", choices=TIERS, default="auto", help="where programs run; auto: the strongest here, or for test all of them"
+            "--tier",
+            choices=TIERS,
+            default="auto",
+            help="the sandbox tier; auto (default): the strongest one here, or for test all tiers here",
         )
         subcommand.add_argument("--json", action="store_true", help=JSON)
 
@@ -167,7 +188,7 @@ def _test(tier_name: str, terminal: Terminal) -> int:
     for tier in tiers_to_test:
         if (reason := reasons[tier]) is not None:
             terminal.tell("tier", tier=tier, present=False, reason=reason)
-            terminal.say(f"{tier}: not here: {reason}")
+            terminal.say(f"{tier}: not available: {reason}")
         elif not _attack(tier, terminal):
             breaches.append(tier)
     if breaches:
@@ -216,7 +237,7 @@ def _serve(arguments: Namespace, terminal: Terminal) -> int:
     from aha.serving.sandbox import SandboxServer
 
     if key is None and not is_loopback(arguments.host):
-        terminal.note(f"aha: everybody who reaches {arguments.host} may run programs here; {KEY} sets a key")
+        terminal.note(f"aha: anyone who can reach {arguments.host} can run programs here; set {KEY} to require a key")
     for number in (signal.SIGINT, signal.SIGTERM):  # also in a shell's background job, which ignores ctrl-C by default
         signal.signal(number, signal.default_int_handler)
     sandbox = open_sandbox(arguments.tier, workers=arguments.workers)
@@ -234,5 +255,9 @@ def _serve(arguments: Namespace, terminal: Terminal) -> int:
 
 
 COMMAND = Command(
-    "run a program safely, attack the sandbox tiers of this machine, or serve them", "serve", flags, run, dash_options=("--stdin",)
+    "run a program in a sandbox, test this machine's sandbox tiers with attacks, or serve one over HTTP",
+    "serve",
+    flags,
+    run,
+    dash_options=("--stdin",),
 )

@@ -24,14 +24,19 @@ UNITS = {"n": "samples", "budget": "tokens", "times": "times"}
 def flags(parser: ArgumentParser) -> None:
     """Add the flags for the benchmark, the model and the output."""
     parser.add_argument(
-        "target", metavar="BENCHMARK|RESULT", help="a benchmark, or judged samples: a file, or a folder of `aha eval --out`"
+        "target", metavar="BENCHMARK|RESULT", help="a benchmark, or judged samples: a file, or a folder that `aha eval --out` wrote"
     )
-    parser.add_argument("--model", metavar="MODEL", help="a folder, a hub name, or a server as http://host:port/v1#name")
-    parser.add_argument("--data", metavar="PATH", help="a benchmark's own rows: a file, a folder (AHA_DATA) or a hub's name")
+    parser.add_argument("--model", metavar="MODEL", help="the model: a folder, a hub name, or a server as http://host:port/v1#name")
+    parser.add_argument("--data", metavar="PATH", help="the benchmark's rows: a file, a folder (default: AHA_DATA) or a hub name")
     parser.add_argument(
-        "--scorer", metavar="MODEL", action="append", default=[], help="a model with a score head that chooses among samples"
+        "--scorer", metavar="MODEL", action="append", default=[], help="a reward model that chooses among samples; can be repeated"
     )
-    parser.add_argument("--out", type=new_folder, metavar="DIR", help="page, numbers and every sample (runs/scale-…); goes on from there")
+    parser.add_argument(
+        "--out",
+        type=new_folder,
+        metavar="DIR",
+        help="the folder for page, numbers and samples (default: runs/scale-…); an unfinished one is resumed",
+    )
 
 
 def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
@@ -110,7 +115,7 @@ def write_scaling(result: Scaling, title: str, facts: dict[str, str], example: C
 
 
 COMMAND = Command(
-    "what more samples and longer thoughts buy: accuracy by n, by tokens, by difficulty",
+    "measure how accuracy grows with more samples and longer thoughts, also by difficulty",
     "evaluate",
     flags,
     run,

@@ -40,7 +40,7 @@ from aha.stages.served_lab import ServedLab
 from aha.types import Conversation, Message
 
 K, PROBLEMS = 64, 100
-ARM_NAMES = {FREE: "thinking as long as it likes"}
+ARM_NAMES = {FREE: "thinking without a limit"}
 TINY_SCALE = Scale(wait_en=" wait", wait_zh=" 等等")  # words in the tiny world's corpus
 IDENTITY_SETTINGS = (
     "template",

@@ -27,32 +27,52 @@ FORMS = ("auto", "chat", "short", "r1-zero")
 
 def model_flags(parser: ArgumentParser, most: int = 32_768) -> None:
     """Add the flags for the prompt template, the sampling and the device."""
-    parser.add_argument("--template", choices=FORMS, default="auto", help="how the model is asked; auto: by its own chat template")
-    parser.add_argument("--max-tokens", type=int, default=most, metavar="N", help=f"of a reply whose asker names no limit ({most})")
-    parser.add_argument("--temperature", type=float, default=0.6, metavar="T", help="of who names none (0.6)")
-    parser.add_argument("--top-p", type=float, default=0.95, metavar="P", help="of who names none (0.95)")
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
-    parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32", help="what is computed in")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of replies whose asker names none (0)")
+    parser.add_argument(
+        "--template", choices=FORMS, default="auto", help="the prompt template; auto (default): the model's own chat template"
+    )
+    parser.add_argument(
+        "--max-tokens",
+        type=int,
+        default=most,
+        metavar="N",
+        help=f"the most tokens of a reply, if the request sets no limit (default: {most})",
+    )
+    parser.add_argument(
+        "--temperature", type=float, default=0.6, metavar="T", help="the sampling temperature, if the request sets none (default: 0.6)"
+    )
+    parser.add_argument(
+        "--top-p", type=float, default=0.95, metavar="P", help="top-p of the sampling, if the request sets none (default: 0.95)"
+    )
+    parser.add_argument("--device", default="auto", help="the device: auto (default), cpu or cuda")
+    parser.add_argument(
+        "--dtype", choices=("float32", "bfloat16"), default="float32", help="the data type of the computation (default: float32)"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="the random seed, if the request sets none (default: 0)")
 
 
 def flags(parser: ArgumentParser) -> None:
     """Add the flags of the server."""
     parser.add_argument("--model", metavar="DIR", required=True, help="a folder with a Hugging Face model, a hub name, or tiny")
-    parser.add_argument("--host", default="127.0.0.1", help="the address to listen at (127.0.0.1: this machine only)")
-    parser.add_argument("--port", type=int, default=8000, help="0: any that is free")
-    parser.add_argument("--rows", type=int, default=256, metavar="N", help="the most replies sampled at a time (256)")
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: 127.0.0.1, this machine only)")
+    parser.add_argument("--port", type=int, default=8000, help="the port to listen on (default: 8000); 0: any free port")
+    parser.add_argument("--rows", type=int, default=256, metavar="N", help="the most replies sampled at a time (default: 256)")
     parser.add_argument(
         "--cache-tokens",
         type=int,
         default=0,
         metavar="N",
-        help="the most tokens of replies under way and their prompts (0: as many as a quarter of the free memory holds)",
+        help="the most tokens of running replies and their prompts (default: 0, as many as fit in a quarter of the free memory)",
     )
     parser.add_argument(
-        "--queue", type=int, default=256, metavar="N", help="the most replies that wait for a place; others are told to come back (256)"
+        "--queue",
+        type=int,
+        default=256,
+        metavar="N",
+        help="the most replies that wait in the queue; further requests are told to retry later (default: 256)",
     )
-    parser.add_argument("--drain-s", type=float, default=600.0, metavar="S", help="how long an end waits for replies under way (600)")
+    parser.add_argument(
+        "--drain-s", type=float, default=600.0, metavar="S", help="seconds that shutdown waits for running replies (default: 600)"
+    )
     access_flags(parser)
     model_flags(parser)
 
@@ -60,10 +80,18 @@ def flags(parser: ArgumentParser) -> None:
 def access_flags(parser: ArgumentParser) -> None:
     """Add the flags for the web pages and host names that a server answers to."""
     parser.add_argument(
-        "--cors", metavar="ORIGIN", action="append", default=[], help="pages of http://host:port may ask, too; * lets all of them (none)"
+        "--cors",
+        metavar="ORIGIN",
+        action="append",
+        default=[],
+        help="allow web pages from this origin, http://host:port; *: all origins (default: none)",
     )
     parser.add_argument(
-        "--allowed-host", metavar="NAME", action="append", default=[], help="a name besides this machine's own that the server answers to"
+        "--allowed-host",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="a further host name that the server accepts, besides this machine's own names",
     )
 
 
@@ -104,7 +132,7 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
 
     with _asked_to_end() as ends:
         if key is None and not is_loopback(arguments.host):
-            terminal.note(f"aha: everybody who reaches {arguments.host} may ask this model; {KEY} sets a key")
+            terminal.note(f"aha: anyone who can reach {arguments.host} can use this model; set {KEY} to require a key")
         compute = Compute(device=arguments.device, dtype=arguments.dtype, rows=arguments.rows)
         usual = Sampling(arguments.temperature, arguments.top_p, arguments.max_tokens)
         model = open_model(arguments.model, compute, arguments.template, usual)
@@ -116,11 +144,11 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
             terminal.tell("serving", model=model.name, url=address, **places)
             terminal.say(f"{address}#{model.name} answers (template {model.form}, {cache_tokens:,} tokens at a time); ctrl-C ends it")
             number = _end(ends, lambda: server.engine.alive)
-            terminal.note("aha: answering what was asked before; ctrl-C again stops at once")
+            terminal.note("aha: finishing the accepted requests; ctrl-C again stops at once")
             whole = server.drain(arguments.drain_s)
         requests, steps = server.engine.reply_count, server.engine.steps
         terminal.tell("served", requests=requests, steps=steps, whole=whole)
-    note = "every request that was taken on was answered" if whole else "some requests were not answered in time"
+    note = "all accepted requests were answered" if whole else "some requests were not answered in time"
     raise Interruption(f"stopped serving; {note} ({requests} in {steps} steps)", EXIT[number])
 
 
@@ -153,4 +181,4 @@ def _asked_to_end() -> Iterator[queue.SimpleQueue[signal.Signals]]:
             signal.signal(number, handler)
 
 
-COMMAND = Command("a model behind HTTP in OpenAI's form, its thinking apart from its answer", "serve", flags, run)
+COMMAND = Command("serve a model over HTTP with OpenAI's API; its thinking is separate from its answer", "serve", flags, run)

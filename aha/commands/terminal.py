@@ -69,7 +69,7 @@ class Terminal:
         except OSError:
             self.note(text)
             return
-        self.note(f"aha: a mistake of ours: {summary}; the traceback is in {path}. Nothing that was saved is lost.")
+        self.note(f"aha: internal error: {summary}; the traceback is in {path}. Nothing that was saved is lost.")
 
 
 def duration(value: float) -> str:

@@ -1,4 +1,4 @@
-"""`aha track`: a run's metrics for TensorBoard or Weights & Biases, read from its directory by a separate process."""
+"""`aha track`: send a run's metrics to TensorBoard or Weights & Biases, read from its directory by a separate process."""
 
 from __future__ import annotations
 
@@ -85,9 +85,9 @@ WRITERS: dict[Kind, type[TensorBoard] | type[Wandb]] = {"tensorboard": TensorBoa
 
 def flags(parser: ArgumentParser) -> None:
     """Add the flags for the run and the tracker."""
-    parser.add_argument("run", type=Path, metavar="RUN", help="the directory of a run, finished or at work")
+    parser.add_argument("run", type=Path, metavar="RUN", help="the directory of a run, finished or in progress")
     parser.add_argument("--to", choices=KINDS, required=True)
-    parser.add_argument("--follow", type=int, default=0, metavar="PID", help="go on until the process with this number has ended")
+    parser.add_argument("--follow", type=int, default=0, metavar="PID", help="keep following the run until the process PID has ended")
 
 
 def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
@@ -172,4 +172,4 @@ def _alive(process: int) -> bool:
     return True
 
 
-COMMAND = Command("a run's metrics for TensorBoard or Weights & Biases", "inspect", flags, run)
+COMMAND = Command("send a run's metrics to TensorBoard or Weights & Biases", "inspect", flags, run)

@@ -100,14 +100,16 @@ def chosen_recipe(arguments: Namespace, rest: Sequence[str], runs: bool = True) 
 def run_flags(parser: ArgumentParser) -> None:
     """Add the flags of `aha run`."""
     recipe_flags(parser)
-    parser.add_argument("--out", type=new_folder, metavar="DIR", help="the run's directory (runs/RECIPE)")
-    parser.add_argument("--stall-s", type=float, default=1800.0, help="end the run when nothing moves for so many seconds")
-    parser.add_argument("--until", metavar="STAGE", help="of a recipe of stages: up to this one")
-    parser.add_argument("--from", dest="first", metavar="STAGE", help="from this stage on; those before it are taken as they are")
-    parser.add_argument("--dry-run", action="store_true", help="say what would be done, and at most at what cost; run nothing")
+    parser.add_argument("--out", type=new_folder, metavar="DIR", help="the run's directory (default: runs/RECIPE)")
+    parser.add_argument(
+        "--stall-s", type=float, default=1800.0, help="end the run after this many seconds without progress (default: 1800)"
+    )
+    parser.add_argument("--until", metavar="STAGE", help="run a recipe of several stages up to this stage")
+    parser.add_argument("--from", dest="first", metavar="STAGE", help="start at this stage; the stages before it are used as they are")
+    parser.add_argument("--dry-run", action="store_true", help="print what would be done and the most that it can cost, and run nothing")
     parser.add_argument("--hardware", default="laptop", metavar="MACHINE", help=HARDWARE)
-    parser.add_argument("--log", choices=("tensorboard", "wandb"), help="a process beside the run reads its metrics for one of these")
-    parser.add_argument("--no-preflight", action="store_true", help="do not ask the doctor before a new run")
+    parser.add_argument("--log", choices=("tensorboard", "wandb"), help="send the metrics to this tracker, from a separate process")
+    parser.add_argument("--no-preflight", action="store_true", help="skip the check by the doctor before a new run")
 
 
 def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
@@ -163,7 +165,7 @@ def run_diff(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> i
 def doctor_flags(parser: ArgumentParser) -> None:
     """Add the flags of `aha doctor`."""
     recipe_flags(parser)
-    parser.add_argument("--prompts", type=int, default=8, metavar="N", help="how many questions to ask")
+    parser.add_argument("--prompts", type=int, default=8, metavar="N", help="how many prompts to sample (default: 8)")
 
 
 def run_doctor(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
@@ -189,8 +191,8 @@ def run_pretrain(arguments: Namespace, rest: Sequence[str], terminal: Terminal) 
     return pretrain(arguments.out, tuple(read_settings(rest)), arguments.argv, terminal)
 
 
-RUN = Command("run a recipe, or go on with it; a finished run says so", "train", run_flags, run, settings=True)
-SHOW = Command("every setting of a recipe, its value and where it comes from", "train", recipe_flags, run_show, settings=True)
-DIFF = Command("what differs between two recipes or runs", "train", diff_flags, run_diff)
-DOCTOR = Command("ask a few prompts and say in words whether this can learn", "train", doctor_flags, run_doctor, settings=True)
-PRETRAIN = Command("make the tiny base model anew", "train", pretrain_flags, run_pretrain, settings=True)
+RUN = Command("run a recipe, or resume its run; a finished run is left as it is", "train", run_flags, run, settings=True)
+SHOW = Command("list every setting of a recipe, its value and where the value comes from", "train", recipe_flags, run_show, settings=True)
+DIFF = Command("list the settings that differ between two recipes or runs", "train", diff_flags, run_diff)
+DOCTOR = Command("sample a few prompts and report whether the recipe can learn", "train", doctor_flags, run_doctor, settings=True)
+PRETRAIN = Command("train the tiny base model from scratch", "train", pretrain_flags, run_pretrain, settings=True)

@@ -203,7 +203,7 @@ def test_what_is_paid_wrongly_is_shown_by_kind_and_rule(aha: Aha, tmp_path: Path
     (tmp_path / "mine.py").write_text(GENEROUS)
     said = aha("bench-reward", corpus(tmp_path, SUMS[0]), "--reward", f"{tmp_path}/mine.py:pays_all", "--generated", "410")
     assert "made by rules (seed 0): reward" in said.out
-    assert "over 410 claims about golds of 42 kinds" in said.out
+    assert "over 410 claims about 42 kinds of answer" in said.out
     assert "PAID WRONGLY: whole number, " in said.out
     assert "more rules" in said.out
 

@@ -33,7 +33,7 @@ def told(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
 def test_check_says_which_problems_are_unfit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     both = written(tmp_path / "both.jsonl", ADD, SAME)
     assert main(["code", "check", both, "--sandbox", "unsafe"]) == 1
-    assert capsys.readouterr().out == "same: a program that prints YES passes\n1 of 2 problems are fit\n"
+    assert capsys.readouterr().out == "same: a program that prints YES passes\n1 of 2 problems are usable\n"
     assert main(["code", "check", written(tmp_path / "one.jsonl", ADD), "--sandbox", "unsafe"]) == 0
 
 

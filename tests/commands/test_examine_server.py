@@ -34,7 +34,7 @@ def test_a_server_that_names_its_context_is_asked_for_what_fits_and_it_is_said_i
     assert found.code == 0, found.err
     (told,) = [line for line in found.err.splitlines() if "context leaves" in line]
     room = int(told.rpartition(" ")[2])
-    assert told.startswith("gsm8k: max_tokens 32,768 is more than the model's context leaves") and 100 < room < 300
+    assert told.startswith("gsm8k: max_tokens 32,768 is more than the model's context has room for") and 100 < room < 300
     assert json.loads(Path("o/gsm8k/settings.json").read_text())["max_tokens"] == room
 
 
@@ -47,7 +47,7 @@ def test_a_server_that_tells_its_limit_only_when_it_refuses_is_asked_for_that(ah
     with Server(most) as server:
         found = aha(*words(server.url, rows(tmp_path / "g.jsonl")))
     assert found.code == 0, found.err
-    assert "gsm8k: the server refused so many new tokens: some replies had at most 8,192" in found.err
+    assert "gsm8k: the server refused max_tokens: some replies were limited to 8,192 tokens" in found.err
     assert [request.body["max_tokens"] for request in server.requests].count(8192) == 3
 
 
@@ -161,7 +161,7 @@ def test_codeforces_generations_become_a_rating(aha, tmp_path):
     assert found.code == 0, found.err
     result = json.loads(found.out)
     assert (result["rating"], result["percentile"], result["contests"]) == (1600, 90.0, 1)  # 450 points: with the two others, first
-    assert "1 problems are of none of these contests" in found.err
+    assert "1 problems are not from these contests" in found.err
     offline = aha("eval", "codeforces", "--results", "o/codeforces/samples.jsonl", *contest, "--data", ".", "--json")
     assert offline.code == 2 and "8A is a problem of none of the contests" in offline.err
     compared = aha("compare", "m=o", "--markdown")

@@ -152,7 +152,7 @@ def test_the_second_press_stops_at_once_and_says_exactly_what_is_lost(tmp_path: 
         _, err = started.communicate(timeout=60)
         assert time.monotonic() - began < 1
     assert err in [
-        f"aha: stopped at once while: learning; lost: steps 1 to 4, {seconds} s of work; the same command begins again\n"
+        f"aha: stopped at once while: learning; lost: steps 1 to 4, {seconds} s of work; the same command starts again from the beginning\n"
         for seconds in (1, 2)
     ]
     assert started.returncode == 130
@@ -161,7 +161,7 @@ def test_the_second_press_stops_at_once_and_says_exactly_what_is_lost(tmp_path: 
 def test_a_second_ctrl_c_ends_a_process_that_does_not_beat_within_a_second() -> None:
     with process(WAITS) as started:
         started.send_signal(signal.SIGINT)
-        assert heard(started) == "aha: stopping at the next safe place, at the moment: reading rows; ctrl-C again stops at once\n"
+        assert heard(started) == "aha: stopping at the next safe point; now: reading rows; ctrl-C again stops at once\n"
         assert started.poll() is None
         started.send_signal(signal.SIGINT)
         began = time.monotonic()
@@ -221,8 +221,8 @@ def test_the_time_left_is_the_usual_one_less_what_has_passed() -> None:
     assert (
         steps_of(100.0, 60.0, 60.0, 60.0, 70.0, running=20.0).expected_time() == "about 40 s"
     )  # the median, which the first one does not move
-    assert steps_of(60.0, running=90.0).expected_time() == "it has taken 1 min 30 s, and those before it 1 min 00 s"
-    assert steps_of(running=20.0).expected_time() == "it is the first one here, so nobody knows how long it takes: 20 s so far"
+    assert steps_of(60.0, running=90.0).expected_time() == "it has taken 1 min 30 s; earlier ones took about 1 min 00 s"
+    assert steps_of(running=20.0).expected_time() == "it is the first one, so its duration is unknown: 20 s so far"
 
 
 def test_the_steps_of_an_earlier_process_tell_the_time_too(tmp_path: Path) -> None:

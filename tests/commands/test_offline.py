@@ -65,7 +65,7 @@ def test_a_record_with_one_game_and_a_game_without_verdict_are_left_out_and_coun
     path.write_text("\n".join(map(json.dumps, rows)))
     _, (result,), err = said(capsys, "eval", "arena_hard", "--judgments", path)
     assert (result["score"], result["n"]) == (pytest.approx(200 / 3), 3)
-    assert "left out: 2 records with other than two games, 1 games that have no verdict" in err
+    assert "left out: 2 records that do not have two games, 1 games that have no verdict" in err
 
 
 def test_the_second_version_is_known_by_its_questions_and_scores_its_parts_apart(data, tmp_path, capsys):

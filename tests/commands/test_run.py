@@ -68,7 +68,7 @@ def test_a_recipe_of_one_s_own_runs_is_repeated_and_cannot_be_changed(
     again = aha(*begin(recipe, model, problems))
     assert (again.code, again.err) == (
         0,
-        "runs/even is finished; nothing is left to do. Another run of the same recipe needs another --out.\n",
+        "runs/even is finished; nothing is left to do. To run the same recipe again, give another --out.\n",
     )
 
     changed = aha(*begin(recipe, model, problems, "--loss.kl", 0.5))
@@ -152,7 +152,9 @@ def test_the_doctor_says_that_random_weights_cannot_learn_and_shows_a_reply(aha:
     assert done.code == 1
     assert done.out.startswith("Asked 2 questions, 4 replies: accuracy 0, format 0")
     assert "The first reply" in done.out and done.out.endswith("As it stands, this cannot learn.\n")
-    assert done.err.splitlines()[-1].startswith("aha: recipe r1-zero cannot learn as it stands: 4 of 4 (100 %) replies are cut at 8 tokens")
+    assert done.err.splitlines()[-1].startswith(
+        "aha: recipe r1-zero cannot learn as it stands: 4 of 4 (100 %) replies are cut off at 8 tokens"
+    )
 
 
 def test_a_model_is_measured_for_a_program(aha: Aha, model: str) -> None:

@@ -30,7 +30,7 @@ def test_a_mistake_of_ours_is_one_line_that_names_the_file_with_the_traceback(tm
     (report,) = tmp_path.glob("crash-*.txt")
     assert done.returncode == 1
     assert done.stderr == (
-        f"aha: a mistake of ours: ZeroDivisionError: division by zero; the traceback is in {report}. Nothing that was saved is lost.\n"
+        f"aha: internal error: ZeroDivisionError: division by zero; the traceback is in {report}. Nothing that was saved is lost.\n"
     )
     assert "divides_by_zero" in report.read_text()
 

@@ -63,7 +63,7 @@ def test_a_finished_run_says_so_and_a_changed_one_says_what_differs(warm: Warm, 
     again = warm.start(*words)
     assert (again.code, again.said) == (
         0,
-        f"{tmp_path / 'run'} is finished; nothing is left to do. Another run of the same recipe needs another --out.\n",
+        f"{tmp_path / 'run'} is finished; nothing is left to do. To run the same recipe again, give another --out.\n",
     )
     changed = warm.start(*words, "--optim.lr", "0.5")
     assert changed.code == 2

@@ -66,14 +66,14 @@ def test_a_checkpoint_that_is_gone_and_another_grader_are_said(row: str, tmp_pat
     file = Path(row.rpartition(":")[0])
     file.write_text(file.read_text().replace(grader_version(), "0123456789ab"))
     lines = "\n".join(lines_of(trace_row(row)))
-    assert "checkpoints/000003, which is gone), seed 7" in lines
+    assert "checkpoints/000003, which no longer exists), seed 7" in lines
     assert f"0123456789ab; the one installed now is {grader_version()}" in lines
 
 
 def test_a_file_from_outside_says_what_it_can(tmp_path: Path) -> None:
     file = tmp_path / "chats.jsonl"
     file.write_text(json.dumps({"messages": [{"role": "user", "content": "hello"}]}) + "\n")
-    assert list(lines_of(trace_row(f"{file}:1"))) == [f"row 1 of {file}", "  prompt    hello", "  origin    the row does not say"]
+    assert list(lines_of(trace_row(f"{file}:1"))) == [f"row 1 of {file}", "  prompt    hello", "  origin    unknown: the row does not say"]
 
 
 def as_tables(store: Path) -> None:

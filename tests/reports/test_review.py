@@ -104,7 +104,7 @@ def test_the_command_writes_the_page_and_takes_the_file(made, tmp_path, capsys):
     assert main(["review", str(made)]) == 0
     assert "3 of 3 rows" in capsys.readouterr().out
     assert main(["review", str(made), "--take", str(edits(tmp_path / "r.jsonl", {"id": ids(made)[0], "drop": True}))]) == 0
-    assert "0 rows changed, 1 dropped, 2 as they were" in capsys.readouterr().out
+    assert "0 rows changed, 1 dropped, 2 unchanged" in capsys.readouterr().out
 
 
 def test_a_corrected_set_of_parquet_is_json_lines_and_the_command_says_so(tmp_path, capsys):
@@ -113,7 +113,7 @@ def test_a_corrected_set_of_parquet_is_json_lines_and_the_command_says_so(tmp_pa
     assert write_review(tmp_path / "run")[1] == 8
     file = edits(tmp_path / "r.jsonl", {"id": first, "drop": True})
     assert main(["review", str(tmp_path / "run"), "--take", str(file)]) == 0
-    assert "rows holds JSON lines now, to be edited by hand; the Parquet files are in" in capsys.readouterr().out
+    assert "rows now holds JSON lines, which you can edit by hand; the Parquet files are in" in capsys.readouterr().out
     assert [path.name for path in sorted((tmp_path / "run/rows").iterdir())] == ["00000.jsonl", "00001.jsonl", "00002.jsonl"]
     assert len(read_examples(tmp_path / "run")) == 7 and len(read_examples(tmp_path / "run/rows-before-review")) == 8
 

@@ -198,7 +198,7 @@ def test_a_rising_share_of_abstentions_ends_the_run_with_everything_on_disk(mode
     rl = replace(stage(model), rewards=Rewards((RewardPart("failing", Failing()),)), steps=40, samples=12, save_every=100)
     rundir = RunDir.open(tmp_path / "run", describe("test", {}, seeds={}, argv=()))
     try:
-        with pytest.raises(FailedBar, match="The grader can judge less and less: it abstained on 8 %, 17 %, 25 %") as stopped:
+        with pytest.raises(FailedBar, match="The grader abstains more and more often: it abstained on 8 %, 17 %, 25 %") as stopped:
             rl.run(LocalBackend(Compute(device="cpu", threads=1)), rundir, RunMonitor(lambda signal: None))
     finally:
         rundir.close()
