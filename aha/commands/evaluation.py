@@ -287,9 +287,7 @@ def plan_evaluation(
         longest = max(map(len, evaluation.prompts(machine.tokenizer(model)).values()))
         room = fit_tokens(chosen.sampling, longest, context_of(load_config(model)))
     if limit is None and room < chosen.sampling.max_tokens:
-        terminal.note(
-            f"{benchmark.name}: max_tokens {chosen.sampling.max_tokens:,} is more than the model's context has room for: {room:,} is used"
-        )
+        terminal.note(f"{benchmark.name}: max_tokens {chosen.sampling.max_tokens:,} is more than the model's context leaves: {room:,}")
     return replace(evaluation, sampling=replace(chosen.sampling, max_tokens=room))
 
 

@@ -34,7 +34,7 @@ def test_a_server_that_names_its_context_is_asked_for_what_fits_and_it_is_said_i
     assert found.code == 0, found.err
     (told,) = [line for line in found.err.splitlines() if "context leaves" in line]
     room = int(told.rpartition(" ")[2])
-    assert told.startswith("gsm8k: max_tokens 32,768 is more than the model's context has room for") and 100 < room < 300
+    assert told.startswith("gsm8k: max_tokens 32,768 is more than the model's context leaves") and 100 < room < 300
     assert json.loads(Path("o/gsm8k/settings.json").read_text())["max_tokens"] == room
 
 

@@ -211,7 +211,7 @@ def test_a_reward_of_one_s_own_that_raises_is_named_and_the_run_goes_on_once_it_
     assert stopped.code == 2
     last = stopped.err.splitlines()[-1]
     assert last.startswith("aha: reward 'even' on problem ") and ", reply '" in last
-    assert f"raised ZeroDivisionError: division by zero ({recipe}, line " in last and "mistake of ours" not in stopped.err
+    assert f"raised ZeroDivisionError: division by zero ({recipe}, line " in last and "internal error" not in stopped.err
     assert len(lines(tmp_path / "runs/even/metrics.jsonl")) == 1
 
     recipe.write_text(RECIPE)
