@@ -1,4 +1,4 @@
-"""What an answer says: where it makes its final claim, and which number or formula that is. Shared by who asks and who grades."""
+"""Readers of answers: they find the final claim of a reply and the number or formula in it. Prompts and graders share them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def gradable(reference: Reference) -> bool:
-    """Whether an answer to this reference can ever be graded: asked of every gold answer before any compute is spent."""
+    """Return True if answers to this reference can be graded at all; every reference is checked before any compute is spent."""
     match reference:
         case Number(value):
             return rational(value) is not None

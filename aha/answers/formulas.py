@@ -1,8 +1,7 @@
-"""What a formula says, as a tree: numbers, symbols and calls. `parsing` writes it, `aha.grading.maths` reads it.
+"""Formulas as trees of numbers, symbols and calls. `parsing` builds them, `aha.grading.maths` compares them.
 
 Structures are calls too: `list` and `or`, `and` (one claim beside another), `parts` (set apart by semicolons), `set`, the brackets `()`,
-`[]`, `[)`, `(]` (tuple or interval), `matrix` of `row`s, relations (`=`, `<`, `le` ...), `unit`, `base`, `%`, `°`, `±`.
-"""
+`[]`, `[)`, `(]` (tuple or interval), `matrix` of `row`s, relations (`=`, `<`, `le` ...), `unit`, `base`, `%`, `°`, `±`."""
 
 from __future__ import annotations
 
@@ -12,16 +11,16 @@ from fractions import Fraction
 
 
 class Unreadable(Exception):
-    """The text is no formula, or one too long or too deep to be an answer."""
+    """Raised for a text that is not a formula, or one too long or too deeply nested to be an answer."""
 
 
 class Exotic(Unreadable):
-    """The text may well be a formula, of a kind that only computer algebra reads: an integral, a sum over an index."""
+    """Raised for a text that may be a formula, but of a kind that only computer algebra reads: an integral, a sum over an index."""
 
 
 @dataclass(frozen=True, slots=True)
 class Num:
-    """A number as written, exactly; `places` after the point where it is a decimal."""
+    """A number exactly as written; `places` is the number of digits after the point of a decimal."""
 
     value: Fraction
     places: int = 0
@@ -36,7 +35,7 @@ class Sym:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """An operation on parts."""
+    """An operation applied to its arguments."""
 
     name: str
     args: tuple[Node, ...]
@@ -50,12 +49,12 @@ LISTS = ("list", "or", "and", "parts")
 
 
 def is_call(node: Node, *names: str) -> bool:
-    """Whether the node is a call of one of these names."""
+    """Return True if the node is a call with one of these names."""
     return isinstance(node, Call) and node.name in names
 
 
 def nodes(node: Node) -> Iterator[Node]:
-    """The node and all below it that has a value: no names of units, no digits of other bases."""
+    """Yield the node and every node below it that has a value; names of units and digits in another base are skipped."""
     queue = [node]
     while queue:
         now = queue.pop()
@@ -65,19 +64,19 @@ def nodes(node: Node) -> Iterator[Node]:
 
 
 def symbols(node: Node) -> set[str]:
-    """The names of its variables; constants are none."""
+    """Return the names of the variables in a formula, without the constants pi, e, i and oo."""
     return {item.name for item in nodes(node) if isinstance(item, Sym)} - {"pi", "e", "i", "oo"}
 
 
 def bare(node: Node) -> Node:
-    """The node without the unit it is measured in."""
+    """Return the node without its unit of measure."""
     while isinstance(node, Call) and node.name == "unit":
         node = node.args[0]
     return node
 
 
 def with_signs(node: Node) -> list[Node]:
-    """The two nodes that a ± stands for, the upper signs and the lower ones; the node itself where there is none."""
+    """Return the two nodes that a ± stands for, upper signs first, or only the node itself if it has no ±."""
     if not any(is_call(item, "±", "∓") for item in nodes(node)):
         return [node]
     return [_with_sign(node, "±"), _with_sign(node, "∓")]

@@ -1,12 +1,8 @@
-"""The words that the reader of claims knows.
+"""Word lists for reading claims: numerals, operations, comparisons and denials, which are never the noun after a number; and words that may
+stand beside a claim: verbs that lead to it, nouns and adjectives that name it, comments on it.
 
-Closed classes of words that say a number, an operation, a comparison or a denial: what no noun after a number may be.
-
-The words that may stand beside a claim: verbs that lead to one, nouns and adjectives that name one, what may be said of it.
-
-Verbs stand by their plain form; regular forms are told by their ending. Taken from people's and models' solutions (MATH, AIME, GSM8K,
-MGSM). A word that is in no list may be among the words that say whose number it is, and nowhere else (`aha/answers/grammar.py`).
-"""
+Verbs are listed in their plain form; regular forms are recognized by their endings. The lists come from solutions by people and models
+(MATH, AIME, GSM8K, MGSM). A word on no list may only be among the words that say whose number it is (`aha/answers/grammar.py`)."""
 
 from __future__ import annotations
 

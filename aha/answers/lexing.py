@@ -1,4 +1,4 @@
-"""The tokens of a formula, from LaTeX, plain text or a mixture of both."""
+"""Tokenizer for formulas in LaTeX, plain text or a mixture of both."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ _THOUSANDS_FORM = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """`kind` is number, symbol, function, unit, word, command or sign; `after_blank` where a blank stood before it."""
+    """A token; `kind` is number, symbol, function, unit, word, command, sign or scale; `after_blank` is True if a blank precedes it."""
 
     kind: str
     text: str
@@ -125,8 +125,8 @@ class Token:
 
 
 def tokens(text: str, *, letters: bool = False) -> list[Token]:
-    """The tokens of a clean text; Unreadable where a sign is none of mathematics or there are too many. `letters`: after a number, the m
-    of `5 m/s` is a unit."""
+    """Return the tokens of a clean text; raise Unreadable for a character outside mathematics or too many tokens. With `letters`, the m of
+    `5 m/s` is a unit."""
     if _RANGE.search(text) or _DATE.search(text) or _NO_NOUN.search(text):
         raise Unreadable("a range, a date or an operation in words")
     lexer = _Lexer(text, letters)
@@ -248,7 +248,7 @@ class _Lexer:
         return self._add("command", name)
 
     def _scaled(self, word: str) -> bool:
-        """Whether the word multiplies the number before it, or is a part of one: million, hundredths."""
+        """Add a scale token and return True if the word multiplies or divides the number before it: million, hundredths."""
         low = word.lower().removesuffix("s") if word.lower() not in ("halves",) else "half"
         if not self._after_operand():
             return False

@@ -1,7 +1,7 @@
-"""Numbers as people write them, as exact rationals; no float is ever made. A formula is a bare number where nothing is left to be computed.
+"""Numbers as people write them, read as exact rationals; no float is ever made. A formula is a bare number if nothing is left to compute.
 
-`72`, `-3`, `−3`, `1,234.50`, `$18`, `3/4`, `1 1/2`, `25%`, `72 clips`, `3\\times10^2`, `1 million`, `70_{10}`, `x = 72`. A percent sign is
-read both ways where the reference has none: 25 % equals 25 (as answers to "what percentage?" are written) and 0.25."""
+`72`, `-3`, `−3`, `1,234.50`, `$18`, `3/4`, `1 1/2`, `25%`, `72 clips`, `3\\times10^2`, `1 million`, `70_{10}`, `x = 72`. A percent sign on
+one side only is read both ways: 25% equals 25 (as answers to "what percentage?" are written) and 0.25."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MONEY = tuple(map(Sym, ("¤", "€", "£", "¥", "percent", "pct", "%")))
 
 @dataclass(frozen=True)
 class NumberValue:
-    """An exact value; `percent` where it was written with the sign; `places` after the point where it was written as a decimal."""
+    """An exact value; `percent` is True if it has a percent sign, `places` is the number of digits after the point of a decimal."""
 
     exact: Fraction
     percent: bool = False
@@ -34,7 +34,7 @@ class NumberValue:
 
 
 def plain_number(text: str) -> NumberValue | None:
-    """The value of a text of digits, where a look is enough to read it."""
+    """Return the value of a text of digits that one pattern can read, or None if the text has to be parsed."""
     hit = _PLAIN.fullmatch(text)
     if hit is None or (hit[4] and (int(hit[4]) == 0 or hit[3])):
         return None
@@ -43,7 +43,7 @@ def plain_number(text: str) -> NumberValue | None:
 
 
 def rational(text: str) -> NumberValue | None:
-    """The value of a text that is one bare number and nothing else (a unit, currency, percent and a final period aside)."""
+    """Return the value of a text that is one bare number, or None; a unit, currency, percent sign or final period may stand with it."""
     bare_text = text.strip().strip("$").rstrip(".").strip()
     if (value := plain_number(bare_text)) is not None:
         return value
@@ -55,7 +55,7 @@ def rational(text: str) -> NumberValue | None:
 
 
 def bare_number(node: Node) -> NumberValue | None:
-    """The number that a tree is, where nothing is left to be computed; `None` for anything else."""
+    """Return the number that a tree is if nothing is left to compute, or None."""
     node = _last_side(node)
     percent = False
     if isinstance(node, Call) and node.name == "neg":
@@ -71,7 +71,7 @@ def bare_number(node: Node) -> NumberValue | None:
 
 
 def _last_side(node: Node) -> Node:
-    """`x = 72` and `48 + 24 = 72` as 72; an equation that is false is nothing."""
+    """Return the last side of `x = 72` or `48 + 24 = 72`; a false equation is returned unchanged."""
     if not isinstance(node, Call) or any(sign not in ("=", "approx") for sign in node.name.split(" ")):
         return node
     sides = list(node.args)
@@ -89,7 +89,7 @@ def _last_side(node: Node) -> Node:
 
 
 def _count(side: Node, last: Node) -> Node:
-    """A side without the unit that the last side has: 5 + 6 = 11 km, $14 + $25 = $39."""
+    """Return a side without the unit that the last side has: 5 + 6 = 11 km, $14 + $25 = $39."""
     if not (isinstance(last, Call) and last.name == "unit") or not isinstance(side, Call):
         return side
     if side.name == "unit":
@@ -98,12 +98,12 @@ def _count(side: Node, last: Node) -> Node:
 
 
 def _speaks(node: Node) -> bool:
-    """Whether a side has a variable in it, or is a function's value, as f(3) is."""
+    """Return True if a side contains a variable or the value of a function, such as f(3)."""
     return bool(symbols(node)) or any(isinstance(item, Call) and item.name.startswith("apply:") for item in nodes(node))
 
 
 def _names(node: Node) -> bool:
-    """Whether a side only names something: x, a + b, f(3), AB/CD; -x, x^2 and 2x say something of it."""
+    """Return True if a side only names a quantity: x, a + b, f(3), AB/CD; -x, x^2 and 2x are expressions in it."""
     if isinstance(node, Call) and node.name.startswith("apply:"):
         return True
     plain = ("*", "/", ":", "()", "+", "abs", "unit", "°", "list")
@@ -116,7 +116,7 @@ def _names(node: Node) -> bool:
 
 
 def _arithmetic(node: Node) -> Fraction | None:
-    """What the four operations come to; `None` beyond them."""
+    """Return the value of a node with only the four operations, percent signs and scale words, or None."""
     if isinstance(node, Num):
         return node.value
     if not isinstance(node, Call) or len(node.args) == 0:

@@ -30,7 +30,7 @@ _SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9}
 
 
 def in_digits(text: str) -> str:
-    """The text with its numeral in digits, where it begins with one in Chinese (its measure word follows) or is one in English."""
+    """Return the text with its numeral in digits: a Chinese one at its start (a measure word follows), or a text that is an English one."""
     text = _MINUS.sub("-", text)
     if (twice := _TWICE.fullmatch(text)) and english(twice[1] or twice[4] or twice[5]) == int(twice[2] or twice[3] or twice[6]):
         return twice[2] or twice[3] or twice[6]
@@ -54,7 +54,7 @@ def in_digits(text: str) -> str:
 
 
 def count_of(text: str) -> str:
-    """The text with each English numeral in digits, but for a lone "one" and a hyphen within a word."""
+    """Return the text with each English numeral in digits, except a lone "one" and numerals within a hyphenated word."""
 
     def digits(run: re.Match[str]) -> str:
         value = english(run.group()) if run.group().lower() != "one" else None
@@ -64,7 +64,7 @@ def count_of(text: str) -> str:
 
 
 def chinese(text: str) -> str | None:
-    """A Chinese numeral as a number, a fraction or a percentage in digits; `None` where it is none."""
+    """Return a Chinese numeral as a number, fraction or percentage in digits, or None if the text is not one."""
     if text.startswith("负"):
         hit = chinese(text[1:])
         return hit and f"-{hit}"
@@ -89,7 +89,7 @@ def chinese(text: str) -> str | None:
 
 
 def _whole(text: str) -> int | None:
-    """三千零五 and 二〇二四."""
+    """Return the value of a whole number such as 三千零五 or 二〇二四, or None."""
     if not text:
         return None
     if all(letter in _DIGITS for letter in text):
@@ -111,7 +111,7 @@ def _whole(text: str) -> int | None:
 
 
 def english(text: str) -> int | None:
-    """Twenty-one, one hundred and five; `None` for anything else."""
+    """Return the value of an English numeral such as "one hundred and five", or None."""
     words = re.sub(r"[\s,-]+", " ", text.strip().strip(".").lower()).split(" ")
     if not 0 < len(words) <= 12 or words[0] not in _ENGLISH:
         return None
@@ -172,7 +172,7 @@ _COUNTED_HAN = re.compile(r"(?<=[了有是为共剩下得])([二两三四五六�
 
 
 def counted_abroad(text: str) -> str:
-    """The text with the one numeral that it writes as a word of another language, or before a Chinese measure word, in digits."""
+    """Return the text with its only numeral in digits: a word of another language, or a Chinese numeral before a measure word."""
     if hit := list(_COUNTED_HAN.finditer(text)):
         digits = chinese(hit[-1][1])
         return text if digits is None else f"{text[: hit[-1].start()]}{digits}{text[hit[-1].end() :]}"

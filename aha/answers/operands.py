@@ -28,7 +28,7 @@ _OF_SEVERAL_WORDS = ("max", "min", "gcd", "lcm")
 
 
 class Operands(ABC):
-    """Reads from the tokens at `at`; what stands in brackets is read by the parser, which knows sums and relations."""
+    """Parser of the operands in `tokens` from position `at`; the subclass parses the sums and relations inside brackets."""
 
     def __init__(self, hit: list[Token]) -> None:
         self.tokens, self.at, self.depth, self.in_bars, self.in_french = hit, 0, 0, 0, False
@@ -143,7 +143,7 @@ class Operands(ABC):
         return Sym(name)
 
     def _combinations(self, name: str) -> Node | None:
-        """C_{10}^{3} and A_5^2, the numbers of choices and of arrangements."""
+        """Return C_{10}^{3} as a binomial and A_5^2 as a number of arrangements, or None if the symbol is neither."""
         letter, _, under = name.rpartition("_")
         bare = letter.removeprefix("mathrm ").removeprefix("text ")
         next_token = self.tokens[self.at + 1] if self.at + 1 < len(self.tokens) else END
@@ -162,7 +162,7 @@ class Operands(ABC):
         return [item.text for item in self.tokens[self.at + 1 : self.at + 3]] == ["0", ")"]
 
     def raw(self) -> str:
-        """What stands in the next group, letter by letter: a subscript's name."""
+        """Return the text of the next group, joined letter by letter: the name in a subscript."""
         if not self.sees("{"):
             token = self.next()
             if token.kind not in ("number", "symbol", "word", "command", "unit", "function"):
@@ -195,7 +195,7 @@ class Operands(ABC):
         return Call("^", (node, power)) if power else node
 
     def argument(self) -> Node:
-        """What a function is of: a bracket, else the product that follows, up to the next function or sign."""
+        """Parse the argument of a function: a bracket, else the product that follows, up to the next function or sign."""
         if self.sees("(", "[", "{", "|", "set{"):
             return self.operand()
         if self.sees("-"):
@@ -272,7 +272,7 @@ class Operands(ABC):
         return self.symbol(_NAMES.get(name, name))
 
     def piece(self) -> Node:
-        """The argument of a fraction: a group, else a single digit, letter or command."""
+        """Parse one argument of a fraction: a group, else a single digit, letter or command."""
         if self.here.kind == "number" and len(self.here.text) > 1 and self.here.text.isdigit():
             token = self.here
             self.tokens[self.at] = Token("number", token.text[1:])
@@ -288,7 +288,7 @@ class Operands(ABC):
         return Call("root", (self.operand(), index))
 
     def set(self) -> Node:
-        """`\\{1, 2\\}`, and `\\{x \\mid x > 2\\}` as what it says of x."""
+        """Parse `\\{1, 2\\}` as a set, and `\\{x \\mid x > 2\\}` as its condition on x."""
         if self.sees("set}"):
             self.next()
             return Sym("∅")
@@ -306,7 +306,7 @@ class Operands(ABC):
         return Call("set", inside.args if is_call(inside, "list", "parts", "and", "or") and isinstance(inside, Call) else (inside,))
 
     def system(self) -> Node:
-        """Equations one below the other, all of which hold."""
+        """Parse relations one below the other, all of which hold; raise Unreadable if there are fewer than two."""
         hit = [self.statement()]
         while not self.sees("end"):
             self.expect("row")

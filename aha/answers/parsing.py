@@ -1,4 +1,4 @@
-"""Formulas read into trees by recursive descent: lists of relations of sums of products of powers; nothing is computed."""
+"""Recursive descent parser from formulas to trees: lists of relations of sums of products of powers. It computes nothing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SEPARATORS = (",", ";", "and", "or")
 
 
 def parse(text: str, *, letters: bool = False) -> Node:
-    """The tree of a clean text; Unreadable where it is none. `letters`: single letters after a number are units where they may be."""
+    """Return the tree of a clean text; raise Unreadable if it is not a formula. `letters` reads single letters after a number as units."""
     parser = _Parser(tokens(text, letters=letters))
     node = parser.statement()
     if parser.at < len(parser.tokens):
@@ -25,7 +25,7 @@ class _Parser(Operands):
     # --- claims, relations, sets --------------------------------------------------------------------------------------
 
     def statement(self) -> Node:
-        """One claim, or several set apart by commas, semicolons, `and`, `or`."""
+        """Parse one claim, or several separated by commas, semicolons, `and` or `or`."""
         parts, kinds = [[self.relation()]], [set[str]()]
         while self.sees(*_SEPARATORS):
             signs = set[str]()
@@ -43,7 +43,7 @@ class _Parser(Operands):
         return groups[0] if len(groups) == 1 else Call("parts", tuple(groups))
 
     def relation(self) -> Node:
-        """Sides between signs of relation; `a < x < b` is one relation with three sides, its name the signs."""
+        """Parse the sides between relation signs; `a < x < b` is one relation with three sides, named by its signs."""
         with self.deeper():
             while self.sees("approx"):  # ≈ 8.24
                 self.next()
@@ -68,7 +68,7 @@ class _Parser(Operands):
         return self.measured(node)
 
     def measured(self, node: Node) -> Node:
-        """With the unit that follows: words up to the next sign, `^2` and `/` within them."""
+        """Return the node with the unit that follows it, if any: words up to the next sign, with `^2` and `/` within them."""
         words = list[str]()
         while self.here.kind == "unit" or self.sees(*CURRENCY) or (words and self._unit_goes_on(words)):
             words.append(self.next().text)
@@ -140,7 +140,7 @@ class _Parser(Operands):
                 return left
 
     def beside(self, left: Node) -> Node:
-        """Two things side by side: a mixed number, else a product; never two numbers."""
+        """Parse the operand next to `left` and combine them: a mixed number, else a product; raise Unreadable for two numbers."""
         is_number, was_number = self.here.kind == "number", isinstance(left, Num)
         right = self.power()
         if is_call(right, *BRACKETS):
@@ -152,7 +152,7 @@ class _Parser(Operands):
         return Call("*", (left, right))
 
     def power(self) -> Node:
-        """An operand with what is raised after it: powers, factorials, percent, degrees, primes."""
+        """Parse an operand and what is attached after it: powers, factorials, percent, degrees, primes."""
         node = self.operand()
         while True:
             if self.sees("^"):
@@ -181,7 +181,7 @@ class _Parser(Operands):
         return Call("^", (node, self.exponent()))
 
     def exponent(self) -> Node:
-        """What a power is raised to; 2^3^2 is 2^(3^2)."""
+        """Parse an exponent; 2^3^2 is 2^(3^2)."""
         with self.deeper():
             if self.sees("-", "+"):
                 negative = self.next().text == "-"
@@ -191,7 +191,7 @@ class _Parser(Operands):
 
 
 def _together(hit: list[Node], signs: set[str]) -> Node:
-    """What stands beside each other between semicolons: one thing, a quantity in two units, or several things."""
+    """Return the parts between two semicolons as one node: a single part, a quantity in several units, or a list."""
     if len(hit) == 1:
         return hit[0]
     if "or" not in signs and (whole := _in_parts(hit)) is not None:
@@ -200,8 +200,8 @@ def _together(hit: list[Node], signs: set[str]) -> Node:
 
 
 def _in_parts(hit: list[Node]) -> Node | None:
-    """1 hour and 30 minutes, 5 feet, 6 inches as one quantity: units of one kind that grow smaller, of each fewer than one of the unit
-    before it; `None` for anything else."""
+    """Return 1 hour and 30 minutes or 5 feet, 6 inches as one quantity: units of one kind that grow smaller, with less than one of the
+    unit before; None for anything else."""
     last, kinds = Fraction(0), set[object]()
     for item in hit:
         measure = unit(item.args[1].name) if isinstance(item, Call) and item.name == "unit" and isinstance(item.args[1], Sym) else None
@@ -215,7 +215,7 @@ def _in_parts(hit: list[Node]) -> Node | None:
 
 
 def _proper(node: Node) -> bool:
-    """A fraction of whole numbers below one, as in mixed numbers."""
+    """Return True for a fraction of whole numbers between 0 and 1, as in mixed numbers."""
     match node:
         case Call("/", (Num(top), Num(under))):
             return 0 < top < under and top.denominator == under.denominator == 1
@@ -229,7 +229,7 @@ def _ends_in_number(node: Node) -> bool:
 
 
 def _negative(node: Node) -> Node:
-    """The minus before a price or a number in another base belongs to the number."""
+    """Return the negated node; a minus before a price or a number in another base becomes part of the number."""
     match node:
         case Call("unit", (amount, measure)):
             return Call("unit", (_negative(amount), measure))
@@ -239,7 +239,7 @@ def _negative(node: Node) -> Node:
 
 
 def _named_point(left: Node, right: Node) -> Node:
-    """P(2, 3) is the point, p(2, 3) a function's value, t(0, 4] what t is in; another interval beside something is nothing."""
+    """Read P(2, 3) as a point, p(2, 3) as a function's value and t(0, 4] as membership; raise Unreadable for any other interval."""
     if isinstance(left, Sym) and is_call(right, "(]", "[)"):
         return Call("in", (left, right))
     if is_call(right, "()") and isinstance(left, Sym) and isinstance(right, Call):

@@ -1,4 +1,4 @@
-"""A claim read: as a tree where it is mathematics, as words where it is words, as a time of day."""
+"""Readings of a claim: a tree if it is mathematics, words if it is words, or a time of day."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _SPEECH, _SIGNS = re.compile("[A-Za-z\u3400-\u9fff]{2}"), re.compile(r"[=+*/^<>_
 
 @dataclass(frozen=True)
 class Clock:
-    """A time of day; `half` is a, p or nothing."""
+    """A time of day; `half` is a, p or empty."""
 
     hour: int
     minute: int
@@ -57,7 +57,7 @@ class Clock:
 
 @dataclass(frozen=True)
 class Reading:
-    """`words` are words for sure, `letters` may be either; `exotic` where only computer algebra might read it."""
+    """A claim and its readings. `words` holds text that is words for sure; `exotic` is True if only computer algebra might read it."""
 
     text: str
     cleaned: str = ""
@@ -76,7 +76,7 @@ class Reading:
 
 @lru_cache(maxsize=1024)
 def read(text: str) -> Reading:
-    """What a claim says; never raises."""
+    """Return the reading of a claim; it never raises."""
     if len(text) > LONGEST_CLAIM:
         return Reading(text[:LONGEST_CLAIM], why=f"longer than {LONGEST_CLAIM:,} characters")
     text = _PHANTOM.sub("", text) if "phantom" in text else text
@@ -109,13 +109,13 @@ _BASE_IN_WORDS = re.compile(r"(?<=[0-9])_\s*\{?\s*\\(?:text|mathrm|mbox|rm)\w*\s
 
 
 def _in_figures(match: re.Match[str]) -> str:
-    """The base of a number in words, 12_{\\text{eight}}, in figures."""
+    """Return the base of a number in words, as in 12_{\\text{eight}}, in figures."""
     base = english(match[1])
     return match.group() if base is None else f"_{{{base}}}"
 
 
 def _in_units(text: str) -> Node | None:
-    """A quantity whose units are single letters, as in 2 min 30 s, where that alone makes it a formula."""
+    """Return a quantity in single-letter units, as in 2 min 30 s, or None if the text is not such a quantity."""
     if not _SPACED_UNIT.search(text):
         return None
     try:
@@ -126,7 +126,7 @@ def _in_units(text: str) -> Node | None:
 
 
 def _unwrap(text: str) -> str:
-    """What a box of text holds that is all there is, where it is more than a word: `\\text{5 kg}`, `\\mathbf{x = 3}`, `\\text{thirty}`."""
+    """Return the content of a text box around the whole text unless it is a plain word: `\\text{5 kg}`, `\\mathbf{x = 3}`, `\\text{thirty}`."""
     for _ in range(3):
         hit = _BOX_OF_TEXT.match(text)
         if hit is None or closes(text, hit.end() - 1) != len(text) - 1:
@@ -139,7 +139,7 @@ def _unwrap(text: str) -> str:
 
 
 def _letters_of(text: str, cleaned: str) -> Reading:
-    """A claim with letters that are no commands: a time, a number with letters for digits, words, or still a formula."""
+    """Read a claim with letters: a time, a number with letters as digits, words, or a formula that is still to be parsed."""
     plain = bare(text).strip(" \n*_.")
     if hit := _CLOCK.fullmatch(bare(cleaned).strip().strip("{} ")):
         hour, minute, second = (int(part or 0) for part in hit.group(1, 2, 3))
@@ -151,7 +151,7 @@ def _letters_of(text: str, cleaned: str) -> Reading:
 
 
 def other_readings(tree: Reading, decimal_comma: str) -> list[Node]:
-    """How else a claim may be meant: `2,74` as a decimal, if so many digits as the pattern says follow; the m of `5 m` as a unit."""
+    """Return other trees a claim may mean: `2,74` as a decimal if the digits match `decimal_comma`, the m of `5 m` as a unit."""
     cleaned = tree.cleaned
     hit = list[str]()
     if decimal_comma and re.fullmatch(rf"[^0-9,()\[\]{{}}]*[0-9]+,(?:{decimal_comma})[^0-9,()\[\]{{}}]*", cleaned):
@@ -171,7 +171,7 @@ def other_readings(tree: Reading, decimal_comma: str) -> list[Node]:
 
 
 def in_latex(text: str) -> str:
-    """Phrases that name a set, "all real numbers except 3", as the set."""
+    """Return a phrase that names a set, such as "all real numbers except 3", as LaTeX; any other text unchanged."""
     if "real" not in text.lower() and "solution" not in text.lower() and "integers" not in text.lower():
         return text
     plain = bare(text).strip().rstrip(".")
@@ -182,7 +182,7 @@ def in_latex(text: str) -> str:
 
 
 def _tidy(text: str) -> str:
-    """Clean, without marks around it and without the condition after it: `f(x) = 2x for all x` says f(x) = 2x."""
+    """Return the clean text without marks around it or the condition after it: `f(x) = 2x for all x` becomes f(x) = 2x."""
     cleaned = clean(text)
     if condition := _CONDITION.search(cleaned):
         cleaned = cleaned[: condition.start()].rstrip(" ,;(").removesuffix("\\text{").removesuffix("\\mbox{")
@@ -190,7 +190,7 @@ def _tidy(text: str) -> str:
 
 
 def _words(text: str, plain: str) -> str:
-    """Letters that cannot be meant as variables: in a text box, several words, or one of four letters and more."""
+    """Return the folded text if its letters cannot be variables (a text box, several words, four letters or more), else ""."""
     if not _WORDS.fullmatch(plain) or plain.lower() in _NAMES:
         return ""
     runs = _RUNS.findall(plain)
@@ -203,13 +203,13 @@ def _words(text: str, plain: str) -> str:
 
 
 def _phrase(text: str) -> str:
-    """Words without a sign of mathematics, figures among them."""
+    """Return the folded text if it is words, perhaps with figures, without a sign of mathematics; else ""."""
     plain = bare(text).strip()
     return fold(plain) if _SPEECH.search(plain) and not _SIGNS.search(plain) else ""
 
 
 def same_words(gold: Reading, statement: Reading) -> bool:
-    """Whether two texts say the same words; a single letter may be bracketed, or stand before the option it names."""
+    """Return True if two texts say the same words; a single letter may be bracketed, or stand before the option it names."""
     first, partner = bare(gold.text).strip(), bare(statement.text).strip()
     letter, claim_text = _LETTER.match(first), _LETTER.match(partner)
     if letter and letter.end() == len(first):
@@ -224,5 +224,5 @@ def same_words(gold: Reading, statement: Reading) -> bool:
 
 
 def is_degrees(node: Node) -> bool:
-    """Whether the claim is an angle in degrees."""
+    """Return True if the claim is an angle in degrees."""
     return isinstance(node, Call) and node.name == "°"

@@ -1,13 +1,7 @@
-"""One manner of writing: signs, words and formulas as the rest of the package reads them.
+"""Normalization of signs, words and formulas. Look-alike signs become ASCII; mathematical signs of Unicode become LaTeX: `16√3`, `x²`, `½`,
+`≤`, `π`, `①`. LaTeX gets one form: no sizes, styles or marks, mixed numbers as sums, repeating decimals as fractions.
 
-The many ways to write one sign, folded to ASCII before anything is read.
-
-One string for the many ways to write the same words: case, width, punctuation, articles, thousands separators, numbers as words.
-
-Mathematical signs of Unicode as the LaTeX that means the same: `16√3`, `x²`, `½`, `≤`, `π`, `①`.
-
-Formulas in one manner of LaTeX, before anything is read: no sizes, styles or marks, mixed numbers as sums, periods as fractions.
-"""
+Texts with the same words get one string, whatever their case, width, punctuation, articles, thousands separators and numerals."""
 
 from __future__ import annotations
 
@@ -43,18 +37,18 @@ _COMMANDS = {r"\times": "*", r"\cdot": "*", r"\div": "/", r"\left": "", r"\right
 
 
 def plain(text: str) -> str:
-    """The text with full-width and typographic digits and signs as ASCII; superscripts and look-alike letters stay as they are."""
+    """Return the text with full-width and typographic digits and signs as ASCII; superscripts and look-alike letters are unchanged."""
     return text.translate(_PLAIN)
 
 
 def ending(text: str) -> str:
-    """The last part of a text that is read, long runs of blanks as a few: what stands before them still counts."""
+    """Return the last `LONGEST` characters of a text, the only ones that are read, after long runs of blanks are shortened."""
     text = text if len(text) < 40 else _BLANKS.sub(lambda hit: "\n\n" if "\n" in hit.group() else "  ", text[-50 * LONGEST :])
     return text[-LONGEST:]
 
 
 def arithmetic(text: str) -> str:
-    """`plain`, and the LaTeX of the four operations as signs."""
+    """Return `plain` text with the LaTeX of the four operations as signs."""
     text = plain(text)
     for command, sign in _COMMANDS.items():
         text = text.replace(command, sign)
@@ -80,7 +74,7 @@ _NUMERAL = re.compile(rf"\b(?:(?:{_TENS.replace(' ', '|')}) (?:{'|'.join(_ONES_F
 
 
 def bare(text: str) -> str:
-    """The text without the markup of Markdown and LaTeX around words, wide letters and signs narrow, invisible ones gone."""
+    """Return the text without Markdown and LaTeX markup around words, with wide characters made narrow and invisible ones removed."""
     text = INVISIBLE.sub("", unicodedata.normalize("NFKC", text[-LONGEST:]))
     for _ in range(3):  # \textbf{\text{C}}
         text = _WRAPPER.sub(r"\1", text)
@@ -91,8 +85,8 @@ _ESCAPED_PATTERN = re.compile(r"\\+\$")
 
 
 def fold(text: str, *, articles: bool = False) -> str:
-    """What two texts share that say the same words. Signs that carry meaning stay: of a number, of a percentage, of C++ and C#.
-    `articles` stay where a lone "a" may be more than one."""
+    """Return a string that texts with the same words share. Signs with a meaning are kept: of a number, of a percentage, of C++ and C#.
+    `articles` keeps a, an and the, for texts in which a lone "a" may be a letter."""
     text = bare(_ESCAPED_PATTERN.sub("$", text)).translate(_APART).casefold().replace("’", "'").replace("'", "")
     text = _THOUSANDS.sub(lambda match: match[1].replace(",", ""), text)
     text = "".join(_plain(text)).replace("_", " ")
@@ -102,7 +96,7 @@ def fold(text: str, *, articles: bool = False) -> str:
 
 
 def _plain(text: str) -> list[str]:
-    """Letter by letter: punctuation as a blank, a period within an abbreviation (U.S.) as nothing."""
+    """Return the characters of a text: punctuation without a meaning becomes a blank, a period (as in U.S.) nothing."""
     remainder = {match.start() for match in _KEPT_PATTERN.finditer(text)}
     return [
         letter if at in remainder or not unicodedata.category(letter).startswith("P") else "" if letter == "." else " "
@@ -144,7 +138,7 @@ _INDEX = {"√": "", "∛": "[3]", "∜": "[4]"}
 
 
 def latex(text: str) -> str:
-    """`plain`, and every sign above in LaTeX; blanks of all kinds become one kind."""
+    """Return `plain` text with mathematical signs of Unicode as LaTeX and blanks of all kinds as one kind."""
     text = plain(text)
     if text.isascii():
         return text.translate(_BLANKED_TABLE)
@@ -208,7 +202,7 @@ _SIGN = re.compile(r"\\[A-Za-z]+|[0-9]+(?:\.[0-9]+)?|[^\s{}]")
 
 
 def clean(text: str) -> str:
-    """LaTeX in one manner: no sizes, no delimiters of formulas, no thousands separators of TeX, mixed numbers as sums."""
+    """Return a formula in one form of LaTeX: no sizes, no formula delimiters, no thousands separators of TeX, mixed numbers as sums."""
     text = _with_round_brackets(_CHECKED_PATTERN.sub("", latex(text)).replace("…", "..."))
     if "\\" in text:
         if _STYLE.search(text):
@@ -252,7 +246,7 @@ def _with_round_brackets(text: str) -> str:
 
 
 def _interval(hit: re.Match[str]) -> str:
-    """`[0;1[` and `]0,1]` with round brackets where they are turned outwards."""
+    """Return `[0;1[` and `]0,1]` with round brackets in place of those that are turned outwards."""
     opens, low, high, closes = hit.groups()
     if opens == "[" and closes == "]" and ";" not in hit.group():
         return hit.group()
@@ -260,14 +254,14 @@ def _interval(hit: re.Match[str]) -> str:
 
 
 def _repeat(hit: re.Match[str]) -> str:
-    """0.1\\overline{6} as 15/90."""
+    """Return a repeating decimal as a fraction: 0.1\\overline{6} as 15/90."""
     whole, fixed_part, again = hit[1] or "0", hit[2], hit[3] or hit[4]
     under = 10 ** len(fixed_part) * (10 ** len(again) - 1)
     return f"\\frac{{{int(whole + fixed_part + again) - int(whole + fixed_part)}}}{{{under}}}"
 
 
 def _raised_units(text: str) -> str:
-    """The powers of units within text without their braces: `\\mathrm{m\\,s^{-2}}` as `\\mathrm{m s^-2}`."""
+    """Return the text with powers of units without braces: `\\mathrm{m\\,s^{-2}}` as `\\mathrm{m s^-2}`."""
     text = _BLANK.sub(" ", text)
     while _RAISED_UNIT.search(text):
         text = _RAISED_UNIT.sub(r"\1\2", text)
@@ -275,13 +269,13 @@ def _raised_units(text: str) -> str:
 
 
 def _chosen(hit: re.Match[str]) -> str:
-    """`{}_{10}C_3` and `^{10}C_3` as a binomial, with P the arrangements."""
+    """Return `{}_{10}C_3` or `^{10}C_3` as a binomial; with P, as a number of arrangements."""
     n, k = hit[1] or hit[2], hit[4] or hit[5]
     return f"\\binom{{{n}}}{{{k}}}" if hit[3] == "C" else f"A_{{{n}}}^{{{k}}}"
 
 
 def _repeated_dots(hit: re.Match[str]) -> str:
-    """0.1\\dot{6} as 15/90, 0.\\dot{1}4285\\dot{7} as 1/7."""
+    """Return a repeating decimal with dots as a fraction: 0.1\\dot{6} as 15/90, 0.\\dot{1}4285\\dot{7} as 1/7."""
     if hit.string[hit.end() : hit.end() + 1].isdigit():
         return hit.group()
     again = hit[3] + (f"{hit[4]}{hit[5]}" if hit[5] else "")
@@ -290,5 +284,5 @@ def _repeated_dots(hit: re.Match[str]) -> str:
 
 
 def spelled(text: str) -> list[str]:
-    """The signs of a text in which blanks, sizes and dollars do not count: what two ways to type one formula share."""
+    """Return the signs of a formula without blanks, sizes and dollars, which two ways to type one formula share."""
     return _SIGN.findall(clean(text.strip().rstrip(".。．")).replace("\\cdot", "\\times").replace("*", "\\times "))

@@ -1,4 +1,4 @@
-"""Units of measure: which words name one, and how many of another it is. Words that are no unit here count things and are not compared."""
+"""Units of measure and the conversions between them. A word that is not a unit here counts things and is not compared."""
 
 from __future__ import annotations
 
@@ -128,14 +128,14 @@ _PIECE = re.compile(r"平方|立方|[\u3400-\u9fff]+|sq\.|[A-Za-z¤€£₹%¢Ω
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """Kinds with their powers, sorted (`length` 2), and how many basic units one of it is."""
+    """A unit as sorted kinds with their powers (`length` 2), and its size in basic units."""
 
     kinds: tuple[tuple[str, int], ...]
     size: Fraction
 
 
 def known_unit(word: str) -> bool:
-    """Whether the word is a unit of measure; single letters are left to be variables."""
+    """Return True if the word is a unit of measure; single Latin letters are not, since they may be variables."""
     return (
         (len(word) > 1 or not word.isascii())
         and word not in _NO_UNITS
@@ -144,13 +144,13 @@ def known_unit(word: str) -> bool:
 
 
 def measures(word: str) -> bool:
-    """Whether the word, or the single letter, names a unit."""
+    """Return True if the word or single letter names a unit."""
     return known_unit(word) or word in _LETTERS
 
 
 @lru_cache(maxsize=1024)
 def unit(text: str) -> Unit | None:
-    """The unit a phrase names: `square centimeters`, `cm ^2`, `km per hour`, `千米/时`; `None` where any of it is no unit known here."""
+    """Return the unit that a phrase names (`square centimeters`, `cm ^2`, `km per hour`, `千米/时`), or None if part of it is not known."""
     text = _POWER.sub(r"^\1\2", text.strip().strip(".,")).replace("每", "/").replace(" per ", " / ")
     kinds, size, sign, power = dict[str, int](), Fraction(1), 1, 1
     last: tuple[str, Fraction, int] | None = None
@@ -190,7 +190,7 @@ _DERIVED_WORDS: tuple[tuple[str, dict[str, int], Fraction], ...] = (
 
 
 def _simple(kinds: dict[str, int], size: Fraction) -> Unit | None:
-    """What is derived in terms of lengths, masses and times."""
+    """Return a unit with derived kinds such as force expressed in lengths, masses and times, or None if no kind is left."""
     for name, parts, scale in _DERIVED_WORDS:
         times = kinds.pop(name, 0)
         size *= scale**times
