@@ -1,7 +1,7 @@
-"""Which option a reply chooses, read without knowing which is right: one letter, or none where it offers several, hedges or denies.
+"""The option that a reply chooses, read without knowing which is right: one letter, or none if it offers several, hedges or denies.
 
-The last thing said counts: a box, an announcement ("the answer is", "C is correct", 故选), a correction ("actually, it's D"), else all that
-a reply says, its last line or its first. A letter within a formula is no letter of an option."""
+The last statement counts: a box, an announcement ("the answer is", "C is correct", 故选) or a correction ("actually, it's D"). Without one,
+the last line of the reply is read, or its first. A letter within a formula is not the letter of an option."""
 
 from __future__ import annotations
 
@@ -117,9 +117,9 @@ _SETS = re.compile(r"(?i)(?:[\s,;、/&.()\[\]{}:*\"'“”]|\band\b|\bund\b|\bet
 
 
 def chosen(answer: str, options: Sequence[str] = (), count: int = 10, *, several: bool = False) -> str | Wrong:
-    """The letter that an answer commits to; of `options` where their texts are known, else of the first `count` letters.
+    """Return the letter that an answer commits to, of `options` if their texts are known, else of the first `count` letters; else Wrong.
 
-    `several`: of a question with several right letters, all that it names, in the order of the alphabet."""
+    With `several`, the question has several right letters: return all that the answer names, in alphabetical order."""
     reader = _reader(tuple(options), count, several)
     text = reader.opaque(_OF_A_LETTER.sub(UNREAD, readable(own_part(ending(answer)))))
     if UNDECIDED_WORDS.search(text) or _EQUATIONS.search(text):
@@ -133,7 +133,7 @@ def chosen(answer: str, options: Sequence[str] = (), count: int = 10, *, several
 
 @dataclass(frozen=True)
 class _Reader:
-    """Reads statements against one question's options: `letters` that there are, and who has which text, by three ways to compare."""
+    """Reader of statements for one question: its valid `letters`, and which of them have a text, compared in three ways."""
 
     letters: str
     texts: tuple[Mapping[object, str], ...]
@@ -142,7 +142,7 @@ class _Reader:
     options: tuple[str, ...] = ()
 
     def has_no_rival(self, letter: str | Wrong, text: str) -> str | Wrong:
-        """The letter, unless the last line goes on to another option's text, or has it before the letter."""
+        """Return the letter; SEVERAL if the last line goes on to another option's text, Wrong if it has that text before the letter."""
         line = bare(text.rstrip().rpartition("\n")[2]).rstrip(" .$*}_").casefold()
         beside = line.removesuffix(f"({letter.casefold()})").rstrip() if isinstance(letter, str) else line  # 14 (B)
         for second, option in zip(self.letters, self.options, strict=False):
@@ -154,7 +154,7 @@ class _Reader:
         return letter
 
     def opaque(self, text: str) -> str:
-        """The text without its boxes that are denied or hold something else than a choice: no letter in them is looked at again."""
+        """Return the text with every box that is denied or holds no choice replaced, so that its letters are not read again."""
         for box in reversed(boxes(text)):
             content, start, end = box
             choice = is_mention(content) or self.boxed(content) is not NONE
@@ -163,7 +163,7 @@ class _Reader:
         return text
 
     def boxed(self, text: str) -> str | Wrong:
-        """The letter that a box holds: alone, before its option's text or as `(option B)`, never within a formula."""
+        """Return the letter that a box holds: alone, before its option's text or as `(option B)`, but never within a formula."""
         plain = bare(text).strip(" ~\n")
         plain = plain[1:-1] if plain[:1] == "{" and plain[-1:] == "}" else plain
         if (name_of := self.name_of(plain)) is not NONE and not _LETTER_ALONE.fullmatch(plain):
@@ -186,11 +186,11 @@ class _Reader:
         return self.beside(letter, rest) if not text or (wording and not re.search(r"[\\=<>^_+]", text)) else NONE
 
     def _list_of(self, text: str) -> set[str]:
-        """The letters of a text that is nothing but letters set apart."""
+        """Return the letters of a text that is nothing but separated letters, else an empty set."""
         return {*re.findall("[A-Z]", text)} if _SETS.fullmatch(re.sub(r"(?<![A-Za-z])[A-Z](?![A-Za-z])", "", text)) else set()
 
     def _set(self, text: str) -> str | Wrong:
-        """All the letters of a list, `ACD` or `A, C and D`."""
+        """Return the letters of a list such as `ACD` or `A, C and D` if several may be right; SEVERAL if only one may be."""
         text = re.sub(r"\b[A-Z]{2,10}\b", lambda hit: ",".join(hit.group()), text) if self.several else text
         hit = self._list_of(text)
         if not hit or not hit <= {*self.letters}:
@@ -198,7 +198,7 @@ class _Reader:
         return "".join(sorted(hit)) if self.several else SEVERAL
 
     def statement(self, text: str, *, announced: bool) -> str | Wrong:
-        """The letter of one statement; an announced one may stand among words, another only at its start or as "option C", "(C)"."""
+        """Return the letter of a statement: anywhere among words if it is announced, else only at the start or as "option C", "(C)"."""
         whole = bare(CLOSER.sub("", text)).strip()
         if (name_of := self.name_of(whole)) is not NONE and not _LETTER_ALONE.fullmatch(whole):
             return name_of
@@ -230,7 +230,7 @@ class _Reader:
         return self.among(text, _LONE if announced else _POINTED_PATTERN)
 
     def _readable(self, formula: re.Match[str]) -> str:
-        """A formula that is one letter, the letters of several, or a letter and its own text; nothing can be read in others."""
+        """Return the text of a formula that is only letters or a letter and its own option's text; any other formula becomes UNREAD."""
         inner = formula.group().strip("$").removeprefix("\\[").removeprefix("\\(").removesuffix("\\]").removesuffix("\\)").strip()
         if _ONE_LETTER.fullmatch(formula.group()) or (self.several and self._set(inner) is not NONE):
             return formula.group()
@@ -241,7 +241,7 @@ class _Reader:
         return f" {inner} " if own_letter else UNREAD
 
     def _opening(self, text: str) -> tuple[str, str]:
-        """The option whose text stands first in a text, the longest of them, and what follows it; nothing where none does."""
+        """Return the letter of the longest option whose text begins this one, and the rest; an empty letter and the text if none does."""
         low = text.casefold()
         for option, letter in sorted(zip(self.options, self.letters, strict=False), key=lambda pair: -len(pair[0])):
             rest = text[len(option) :]
@@ -250,7 +250,7 @@ class _Reader:
         return "", text
 
     def _past(self, letter: str, rest: str) -> str:
-        """What follows a letter and its own text."""
+        """Return the text after a letter and its own option's text."""
         for skip in (_MARKS.match(rest), re.match(rf"{_MARKS.pattern}-?\s*", rest)):
             opening, after = self._opening(rest[skip.end() if skip else 0 :])
             if opening not in (letter, ""):
@@ -260,7 +260,7 @@ class _Reader:
         return rest
 
     def _adds(self, letter: str, rest: str) -> bool:
-        """Whether what follows an option goes on with another's letter or text."""
+        """Return True if the text after an option goes on with the letter or text of another."""
         link = re.match(rf"(?i)[)\].\"'”]*\s*\(?{_LINK}", rest)
         if link is None:
             return False
@@ -271,12 +271,12 @@ class _Reader:
         return any(more not in ("", letter) and more in self.letters for more in (opening, second))
 
     def _stands(self, text: str, end: int) -> bool:
-        """Whether nothing is said of the letter that ends here; a colon and an option's text say nothing."""
+        """Return True if nothing is said of the letter that ends here; a colon and an option's text do not count."""
         judgement = _JUDGED_PATTERN.match(text, end)
         return judgement is None or bool(self._opening(re.sub(r"\A\s*[:：]\s*", "", text[end:]))[0])
 
     def _names_others(self, text: str) -> bool:
-        """Whether a statement that announces nothing names more than one option and judges none of them."""
+        """Return True if a statement without an announcement names several options without judging them."""
         places = [
             place
             for place in _LONE.finditer(text[:400])
@@ -285,7 +285,7 @@ class _Reader:
         return len({place[1] for place in places} & {*self.letters}) > 1
 
     def _has_several(self, text: str) -> str | Wrong:
-        """The letters that a statement begins with, as far as its sentence goes, unless anything but "are right" is said of them."""
+        """Return the letters at the start of a statement, within its first sentence, unless more than "are right" is said of them."""
         for correction in INSTEAD.finditer(text):
             return self._has_several(text[correction.end() :])
         text = _NOT_THESE_PATTERN.sub("", text)
@@ -299,20 +299,20 @@ class _Reader:
         return NONE
 
     def _upheld(self, rest: str) -> bool:
-        """Whether what follows several letters says nothing against them."""
+        """Return True if the text after several letters says nothing against them."""
         verb = re.match(r"(?i)\s+(?:are|is)\b", rest)
         judgement = verb is not None and not _RIGHT_TOO.match(rest, verb.end())
         return not (judgement or _DENIED_PATTERN.match(rest) or _DENIED_AFTER.match(rest) or _HEDGED_PATTERN.search(rest))
 
     def name_of(self, text: str) -> str | Wrong:
-        """The letter of the option whose text this is, where exactly one has it."""
+        """Return the letter of the option with this text; Wrong if several options share the text, NONE if no option has it."""
         for texts, key in zip(self.texts, _keys(text) if self.texts and len(text) <= self.longest else (), strict=False):
             if hits := texts.get(key):
                 return hits if len(hits) == 1 else Wrong("a text that several options share")
         return NONE
 
     def beside(self, letter: str, rest: str) -> str | Wrong:
-        """The letter, unless what follows it or its text denies it, adds another, takes it back, or is the text of another option."""
+        """Return the letter, unless the text after it denies it, adds another, takes it back or is the text of another option."""
         spelling, rest = rest, self._past(letter, rest)
         if _DENIED_PATTERN.match(rest) or _DENIED_AFTER.match(rest) or (_turned(rest) and not INSTEAD.search(rest)):
             return NONE
@@ -337,7 +337,7 @@ class _Reader:
         return letter
 
     def among(self, text: str, pattern: re.Pattern[str]) -> str | Wrong:
-        """The one letter that a text names, nothing being denied in it."""
+        """Return the only letter that a text names, or NONE if anything in the text is denied."""
         hit = [match for match in pattern.finditer(text) if not self._article(text, match.end())]
         if hit and _SPELLED_PATTERN.search(text, 0, hit[-1].start()):
             return NONE
@@ -349,7 +349,7 @@ class _Reader:
         return NONE if not letters or _NEGATED_PATTERN.search(text) else letters.pop()
 
     def lacks_announcement(self, text: str) -> str | Wrong:
-        """The letter of a reply that announces nothing: all of it, else its last line, else its first."""
+        """Return the letter of a reply that announces nothing, from its last line or else its first."""
         lines = [line for line in text.strip().splitlines() if line.strip(" $\\[]")]
         if len({match[1] for line in lines if (match := _MARKED_LINE.match(bare(line)))} & {*self.letters}) > 1 and not self.several:
             return SEVERAL
@@ -359,18 +359,18 @@ class _Reader:
         return NONE
 
     def _article(self, text: str, end: int) -> bool:
-        """Whether the letter that ends here is the word "a" or "I" rather than an option."""
+        """Return True if the letter that ends here is the word "a" or "I" rather than an option."""
         start = text[max(0, end - 2) : end].strip("([ ")[-1:]
         return start in ("A", "I") and _WORD_AFTER.match(text, end) is not None
 
 
 def _denied_of_it(text: str, end: int) -> bool:
-    """Whether what is said of the letter that opens a sentence has a denial in it."""
+    """Return True if a denial stands in what is said of the letter that opens a sentence."""
     return _SAID_OF_IT_PATTERN.match(text, end) is not None and bool(_NEGATED_PATTERN.search(text, end) or _FAILS.search(text, end))
 
 
 def _turned(rest: str) -> bool:
-    """Whether what follows a letter takes it back: its own text does not, and what is said of other options neither."""
+    """Return True if the text after a letter takes it back; what is said of other options does not count."""
     rest = _OPTION_I.sub("J", rest)
     statement_match = _STOP.search(rest, 3)
     return bool(denied_after(rest, understood=False) or TAKEN_BACK_ABROAD.search(rest[:200])) or (
@@ -391,7 +391,7 @@ def _reader(options: tuple[str, ...], count: int, several: bool) -> _Reader:
 
 
 def _keys(text: str) -> Iterator[object]:
-    """What equal options share: the text, the words, the number."""
+    """Yield what equal options share: the text, the folded words, the number."""
     yield text.strip()
     yield fold(text, articles=True)
     value = rational(text) if len(text) < 100 else None

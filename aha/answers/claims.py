@@ -1,6 +1,6 @@
-"""Where a reply says what it finally claims: the last boxes, else after the last `####` or announcement, else in its last words.
+"""The final claim of a reply: its last boxes, else the text after the last `####` or announcement, else its last words.
 
-What stands directly around a box within its formula belongs to the claim: the minus before it, the `^2` or `million` after it."""
+Text directly around a box within its formula belongs to the claim: the minus before it, the `^2` or `million` after it."""
 
 from __future__ import annotations
 
@@ -128,8 +128,8 @@ _CORRECTION = re.compile(
 
 @dataclass(frozen=True)
 class Claim:
-    """The text that holds the final answer; whether it was marked as such (boxed, hashed, announced) or is merely all there is; of how
-    many boxes it was joined."""
+    """The text that holds the final answer. `marked` is True if it was boxed, hashed or announced, False if it is merely all there is;
+    `boxes` is the number of boxes it was joined from."""
 
     text: str
     marked: bool
@@ -137,7 +137,7 @@ class Claim:
 
 
 def claim(text: str, how: How = "auto") -> Claim:
-    """The final claim of an answer: wherever it stands, or only where a protocol wants it: in a box, on an `Answer:` line, at the end."""
+    """Return the final claim of an answer, from anywhere or only where a protocol wants it: in a box, on an `Answer:` line, at the end."""
     if how == "whole":
         return Claim(text.strip(), marked=True)
     text = own_part(text)
@@ -157,7 +157,7 @@ def claim(text: str, how: How = "auto") -> Claim:
 
 
 def _looked_at(rest: str) -> str:
-    """What may take a claim back: what follows it closely, and how the reply ends."""
+    """Return the text that may take a claim back: what follows it closely, and the end of the reply."""
     return rest if len(rest) <= LONGEST else f"{rest[: LONGEST - _LAST_WORDS]}\n\n{rest[-_LAST_WORDS:]}"
 
 
@@ -166,7 +166,7 @@ _ENDING = 60  # characters of a last line that is nothing but a number
 
 
 def _at_once(text: str) -> Claim | None:
-    """The claim of a reply that ends in a line of its own for a number, or in the one box that a plain sentence leads to: most do."""
+    """Return the claim of a reply that ends in a line of one number or in the only box of a plain sentence, as most do, or None."""
     at = text.rfind("\\boxed{", max(0, len(text) - _USUALLY))
     if at < 0:
         line = _LAST_LINE.search(text, max(0, len(text) - _ENDING))
@@ -187,7 +187,7 @@ def _is_unit(words: str | None) -> bool:
 
 
 def _mark(text: str, how: How) -> tuple[Claim, int] | None:
-    """The claim that a mark holds, and from where on it may be taken back."""
+    """Return the claim that a mark holds and the index after which it may be taken back, or None."""
     after_boxes = 0
     if how in ("auto", "box") and "ox" in text:
         if box_claim := closing_boxes(text):
@@ -212,7 +212,7 @@ def _mark(text: str, how: How) -> tuple[Claim, int] | None:
 
 
 def last_line(wording: Claim) -> str | None:
-    """The last line of a reply that marks no claim, where it stands alone below a sentence that has ended; `None` where there is none."""
+    """Return the last line of a reply without a marked claim if it stands alone below a finished sentence, or None."""
     above, _, line = wording.text.rstrip().rpartition("\n")
     if wording.marked or not above or not 0 < len(line) <= _LONGEST_LINE or not _ENDED_PATTERN.search(above.rstrip()):
         return None
@@ -220,7 +220,7 @@ def last_line(wording: Claim) -> str | None:
 
 
 def _leads_to(text: str) -> tuple[Claim, int] | None:
-    """What the last sentence says after "so we get", "the result is": a formula of any form, read whole."""
+    """Return the formula that the last sentence states as a whole, after "so we get" or "the result is", and its index, or None."""
     text = text.rstrip()
     if hit := _LEADS.search(text, max(0, len(text) - _USUALLY)):
         return Claim(without_style(hit["said"].strip()), marked=True), hit.start("said")
@@ -232,13 +232,13 @@ def _leads_to(text: str) -> tuple[Claim, int] | None:
 
 
 def _joined_formulas(text: str, joint: str) -> str:
-    """The formulas of a sentence as one: $x<2$ or $x>3$."""
+    """Return the formulas of a sentence as one: $x<2$ or $x>3$."""
     parts = [re.sub(r"\A(?:\$\$?|\\[(\[])|(?:\$\$?|\\[)\]])\Z", "", hit.group()) for hit in re.finditer(_FORMULA, text, re.S)]
     return " \\text{ or } ".join(parts) if joint == "or" else ", ".join(parts)
 
 
 def _stated_whole(text: str, last: re.Match[str]) -> bool:
-    """Whether a sentence that ends with a formula states it: by a verb or a sign that are known, in English or in another language."""
+    """Return True if a sentence that ends with a formula states it by a known verb or sign, in English or another language."""
     start = last.start()
     head = text[max(0, start - LONGEST_HEAD) : start]
     if is_denied(text, start, len(text)) or is_supposed(head) or before(head[-_ROOM:]) != "" or _OF_A_PART.search(head):
@@ -252,7 +252,7 @@ def _stated_whole(text: str, last: re.Match[str]) -> bool:
 
 
 def _correction(wording: Claim, rest: str) -> Claim:
-    """The claim, unless what follows takes it back: for what is said instead, else for nothing."""
+    """Return the claim, or if the text after it takes it back, the claim made instead (empty if there is none)."""
     rest = without_formal_check(rest) if wording.boxes else _EMPHASIS.sub("", rest)
     if (len(rest) < 4 and "?" not in rest) or not (may_take_back(rest) or "nswer" in rest or "esult" in rest or len(rest) < _SHORT_REST):
         return wording
@@ -272,9 +272,9 @@ def _correction(wording: Claim, rest: str) -> Claim:
 
 
 def closing_boxes(text: str) -> tuple[Claim, int] | None:
-    """The claim of the closing statement's boxes, and where the last of them ends; `None` without a box that holds one.
+    """Return the claim of the closing statement's boxes and the end of the last of them, or None if no box holds a claim.
 
-    Boxes count together that only commas, "and", part labels, names or a noun of up to three words join to the last one."""
+    Boxes count together if only commas, "and", part labels, names or a noun of up to three words stand between them."""
     if alone := _alone(text):
         return alone
     skip = max(0, len(text) - _USUALLY)
@@ -290,7 +290,7 @@ def closing_boxes(text: str) -> tuple[Claim, int] | None:
 
 
 def _alone(text: str) -> tuple[Claim, int] | None:
-    """The one box that a reply ends with, where nothing has to be looked at twice, as in most replies."""
+    """Return the claim of the one box that a reply ends with and the text's end, or None; most replies need no closer look."""
     at = text.rfind("\\boxed{")
     hit = _ENDS_IN_BOX.match(text, at) if at >= 0 else None
     if (
@@ -305,7 +305,7 @@ def _alone(text: str) -> tuple[Claim, int] | None:
 
 
 def _group(text: str) -> tuple[list[str], int, bool]:
-    """What the last boxes hold, where they end, and whether what stands before them in the text shows that there are no more."""
+    """Return the contents of the last boxes, the end of the last one, and whether the text before them shows that there are no more."""
     hit, wording, ends = [box for box in boxes(text) if not is_mention(box[0])], list[str](), 0
     speech = text  # with boxes before the last as figures: a word in a box denies nothing
     for content, start, end in hit[:-1] if any(letter.isalpha() for box in hit[:-1] for letter in box[0][-_ROOM:]) else ():
@@ -340,14 +340,14 @@ def _joins(between: str) -> bool:
 
 
 def _opened_whole(line: str) -> str:
-    """What is in the box that a line begins with, where it is a line of an `Answer:`."""
+    """Return the content of the boxes in a line after `Answer:`, or the line itself if they hold no claim."""
     if "ox" not in line or (group := closing_boxes(line)) is None:
         return line
     return group[0].text
 
 
 def first_line(text: str) -> str:
-    """The line, or the formula that is set apart; a brace that closes `\\text{Answer: }` is none of it."""
+    """Return the first line, or the formula that is set apart there, without a brace that closes `\\text{Answer: }`."""
     text = text.lstrip().removeprefix("}").lstrip(" \t\n*:：")
     for opening, closing in (("\\[", "\\]"), ("$$", "$$")):
         if text.startswith(opening) and not text.partition("\n")[0].removeprefix(opening).strip():
@@ -362,7 +362,7 @@ _NEXT_KEY = re.compile(r',\s*"[A-Za-z_]{1,30}"\s*:.*', re.S)  # of a JSON object
 
 
 def _ends(text: str) -> int:
-    """Where the first line ends: a matrix that it opens is written over several, and belongs to it."""
+    """Return the index where the first line ends; a matrix that begins on it belongs to it, although it spans several lines."""
     end = text.find("\n")
     while 0 <= end < _LONGEST_MATRIX and text.count("\\begin{", 0, end) > text.count("\\end{", 0, end):
         end = text.find("\n", end + 1)
@@ -375,7 +375,7 @@ def _single(text: str) -> bool:
 
 
 def own_part(text: str) -> str:
-    """The answer part of a reply up to where it runs on into another problem, which it does after a claim only."""
+    """Return the answer part of a reply up to where it runs on into another problem, which it does only after a claim."""
     text = answer_part(text)
     if _single(text):
         return text

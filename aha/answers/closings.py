@@ -1,5 +1,5 @@
-"""How replies end around a claim, in many languages: one value instead of another, a check after it, a word that takes it back, and
-sentences that say how many there are. The words of each language stand in `aha/answers/languages.py`; what is done with them, here."""
+"""Endings of replies in many languages: one value instead of another, a check after the claim, words that take it back, and sentences
+that say how many there are. The words of each language are in `aha/answers/languages.py`; the code that applies them is here."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ _WORD_BEFORE = re.compile(r"[^\W\d_]{2} \Z")
 
 
 def without_check(text: str) -> str | None:
-    """A reply that marks no claim without the check, the teaching remark and the signs that it ends with; `None` where its check fails."""
+    """Return a reply that marks no claim without the check, the teaching remark and the emoji at its end; None if its check fails."""
     text = _SMILES.sub("", _REMARK.sub("", text.rstrip())) if len(text) < _TOO_LONG else text
     if match := _CHECK.search(text, max(0, len(text) - _TOO_LONG)):
         check, *closing = _CLOSES_AFTER.split(match["result"], maxsplit=1)
@@ -66,7 +66,7 @@ def without_check(text: str) -> str | None:
 
 
 def is_revoked(name: str, rest: str) -> bool:
-    """Whether what follows a claim crosses it out, calls it wrong by name, corrects it in a note, or takes it back in another language."""
+    """Return True if the text after a claim strikes it out, calls it wrong by name, corrects it in a note or takes it back abroad."""
     if len(rest) < 2:
         return False
     rest = rest[:_TOO_LONG]
@@ -82,12 +82,12 @@ def is_revoked(name: str, rest: str) -> bool:
 
 
 def is_supposed(head: str) -> bool:
-    """Whether the sentence that leads to a claim says what would be in the case before it."""
+    """Return True if the sentence that leads to a claim says what would be true in a case named before."""
     return "would" in head and _SUPPOSED_PATTERN.search(head) is not None
 
 
 def correction(rest: str) -> str | None:
-    """What another language's "no, rather" puts in the place of a claim: a value, "" where it is not plain which, `None` without one."""
+    """Return the value that "no, rather" in another language puts in place of a claim, "" if it is unclear which, None without one."""
     corrections = list(_CORRECTED_PATTERN.finditer(rest[:_NEAR]))
     if not corrections:
         return None
@@ -158,7 +158,7 @@ class _Words:
                     self.classes.setdefault(word, letter)
 
     def letter(self, word: str) -> str:
-        """The class of a word in lower case; "" where the language's table does not have it."""
+        """Return the class of a lower-case word, or "" if the language's table does not have it."""
         entry = self.classes.get(word)
         if entry is None and word[0] in "فو":  # so, and
             entry = self.classes.get(word[1:])
@@ -172,14 +172,14 @@ def _all_words() -> list[_Words]:
 
 @lru_cache(maxsize=10_000)
 def _is_known(word: str) -> str:
-    """The classes of a word in all languages, a blank where one does not have it; at last whether English does."""
+    """Return the word's class in each language, a blank where it has none, followed by "e" if English has the word, else a blank."""
     low = word.lower().replace("’", "'")
     in_english = low in languages.ENGLISH or (len(low) > 1 and low.isascii() and kinds(low) not in "wsdgLxv")
     return "".join([language.letter(low) or " " for language in _all_words()]) + ("e" if in_english else " ")
 
 
 def _is_verb(sentence: str, letter: re.Match[str]) -> bool:
-    """Whether a letter that stands alone is a word rather than a name in a formula: "Zoé a 8 pommes"."""
+    """Return True if a letter that stands alone is a word rather than a name in a formula: "Zoé a 8 pommes"."""
     return (
         letter.group().islower()
         and not any(sign in sentence for sign in "=\\^")
@@ -196,8 +196,8 @@ _LONGEST = 400
 
 
 def _plain_statement(sentence: str) -> tuple[str, str] | Literal["English", "against", "unclear"]:
-    """The count and the noun of a sentence of another language that says how many there are, and nothing else; "against": a word in it
-    takes the count away, "unclear": one may."""
+    """Return the count and noun of a sentence in another language that says how many there are and nothing else. Return "against" if a
+    word in it takes the count away, "unclear" if one may, "English" for English."""
     if not languages.ONLY_ENGLISH.isdisjoint(sentence.lower().split()):
         return "English"
     sentence = _CORRECTS.sub("", sentence)
@@ -242,7 +242,7 @@ def _row(tokens: list[re.Match[str]], place: int, *, apart: bool) -> str:
 
 
 def _without_true_sum(match: re.Match[str]) -> str:
-    """Nothing for "3 + 5 =" before 8, the calculation itself where it does not come to what follows."""
+    """Return an empty string for "3 + 5 =" before 8, or the calculation itself if its result is not what follows."""
     value, sign = Fraction(0), "+"
     terms = list[Fraction]()
     for part in re.findall(r"[0-9.]+|[-+−–*×·:÷/]", match[1]):
@@ -265,8 +265,8 @@ _DECIMAL_COMMA = re.compile(r"(?<![0-9.,])([0-9]{1,9}),([0-9]{1,2}|[0-9]{4,9})(?
 
 
 def plain_count(sentence: str, *, marked: bool) -> str | None:
-    """The sentence as "The answer is …", where it is one of another language that plainly says how many there are; `None` where it says
-    something else."""
+    """Return the sentence as "The answer is …" if it is in another language and plainly says how many there are, as it is if it is
+    English, and None if it says something else."""
     if not sentence.isascii() and (match := _JAPANESE.match(sentence) or _THAI.match(sentence)):
         statement: tuple[str, str] | str = "unclear" if _THAI_AGAINST.search(sentence) else (match["count"], match["noun"].strip())
     elif (formula := _LAST_FORMULA.search(sentence)) and not isinstance(_plain_statement(f"{sentence[: formula.start()]} 7."), str):
@@ -283,7 +283,7 @@ def plain_count(sentence: str, *, marked: bool) -> str | None:
 
 
 def _count_and_noun(sentence: str) -> tuple[str, str] | None:
-    """A count and a noun with letters that English does not have, as after "Ответ:"."""
+    """Return the count before a noun with letters that English does not have, as after "Ответ:", or None."""
     match = re.match(rf"\s*(?:\*\*)?(?P<count>{_COUNT})", sentence)
     noun = _UNMARKED_NAME.fullmatch(sentence, match.end()) if match else None
     if match is None or noun is None:
@@ -300,9 +300,9 @@ _COMMAND = re.compile(r"\\[A-Za-z]+")
 def other_language(
     text: str, start: int, end: int | None = None, *, boxed: bool = False, announced: bool = False
 ) -> Literal["English", "stated", "unclear"]:
-    """Whether a claim stands in a sentence of another language, and whether that plainly states it. What stands in a box is stated unless a
-    word that is known takes it away: few people write a box around what they do not claim. What a word for
-    "answer" announces is stated in a language that has no table, unless a negation is known."""
+    """Return "English", or "stated" or "unclear" for a claim in a sentence of another language. A boxed claim is stated unless a known
+    word takes it away, since few people box what they do not claim. A claim after a word for "answer" is stated in a
+    language without a table, unless it holds a known negation."""
     head = text[max(0, start - _NEAR) : start]
     opens = _formula_start(head)
     before = head[:opens].rstrip(' *\n(["“«„')
@@ -326,7 +326,7 @@ def other_language(
 
 
 def _formula_start(head: str) -> int:
-    """Where the formula begins that is open at the end of a text; its length without one."""
+    """Return the start of the formula that is open at the end of a text, or the text's length if none is."""
     if head.endswith("$$") or head.count("$") % 2:
         return len(head[: head.rfind("$")].rstrip("$"))
     opens = max(head.rfind("\\("), head.rfind("\\["))
@@ -334,7 +334,7 @@ def _formula_start(head: str) -> int:
 
 
 def is_denied(text: str, start: int, end: int | None = None, *, boxed: bool = False, announced: bool = False) -> bool:
-    """Whether the sentence around a claim does not state it, in whichever language it is; `boxed`, `announced`: see `other_language`."""
+    """Return True if the sentence around a claim does not state it, in any language; `boxed` and `announced` as in `other_language`."""
     abroad = other_language(text, start, end, boxed=boxed, announced=announced)
     return denied_before(text, start, end) if abroad == "English" else abroad == "unclear"
 
@@ -344,6 +344,6 @@ _CHECK_AFTER = re.compile(rf"(?i)\s*[.$*)\\]*\s*\n\s*[*_]{{0,2}}(?:{languages.CH
 
 
 def without_formal_check(rest: str) -> str:
-    """What follows a claim, without a check that is nothing but formulas."""
+    """Return the text after a claim, or an empty string if it is only a check made of formulas."""
     match = _CHECK_AFTER.match(rest)
     return "" if match and _FORMULAS.fullmatch(match["result"]) and not re.search(r"\\ne|≠", match["result"]) else rest

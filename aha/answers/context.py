@@ -1,7 +1,7 @@
-"""What may stand around a claim: a sentence is a row of word classes, and a small grammar over rows says which take the claim away.
+"""Denials around a claim: a sentence becomes a row of word classes, and a small grammar over rows says which take the claim away.
 
 Every closed class of English that can change what a claim says has a letter (denials, conditions, bounds, operations, what others say,
-…); a number or a formula is `v`, any other word `w`. A claim stands where its own clause states it and nothing after it takes it back."""
+…); a number or a formula is `v`, any other word `w`. A claim stands if its own clause states it and nothing after it takes it back."""
 
 from __future__ import annotations
 
@@ -195,25 +195,25 @@ _SUSPECT = frozenset(word for word, letter in _CLASS.items() if letter in "nhHiq
 
 @lru_cache(maxsize=16)  # what follows a claim is asked about more than once
 def suspect(text: str, *, gerunds: bool = True) -> bool:
-    """Whether a word stands in the text that can take a claim away: where none does, nothing has to be looked at."""
+    """Return True if a word in the text can take a claim away; without one, no closer look is needed."""
     low = text.lower()
     return not _SUSPECT.isdisjoint(_WORDS.findall(low)) or "n't" in low or "n’t" in low or (gerunds and "ing" in low)
 
 
 def denied_before(text: str, start: int, end: int | None = None) -> bool:
-    """Whether the sentence that leads to a claim denies it, doubts it, supposes it, says it of something else or is not understood. Where
-    the claim's `end` is told, what is said of a claim that begins its clause is looked at too."""
+    """Return True if the sentence that leads to a claim denies, doubts or supposes it, says it of something else or is not understood.
+    Given the claim's `end`, what is said of a claim that begins its clause is checked too."""
     return stance(text, start, end) != "stated"
 
 
 def stance(text: str, start: int, end: int | None = None) -> Literal["stated", "denied", "unclear"]:
-    """How the sentence that leads to a claim means it."""
+    """Return how the sentence that leads to a claim means it."""
     head = text[max(0, start - _ROOM) : start]
     return "stated" if states_plainly(head) else _stance(text, start, end, head)
 
 
 def states_plainly(head: str) -> bool:
-    """Whether the sentence that leads to a claim is one line that states it by words alone, as most do; looked at before anything else."""
+    """Return True if the sentence that leads to a claim is one line that states it by words alone, as most do; a quick first test."""
     line = head.rstrip(" $\\([{*_\n:")
     if not line[-1:].isalpha() or "~~" in head[-9:]:
         return False
@@ -256,7 +256,7 @@ _SUSPECT_CLASSES = frozenset("dPBnhiqWHsgDGjzaA")  # one of these stands in what
 
 
 class _Plain(dict[str, tuple[str, str, bool]]):
-    """The classes and the kinds of a word, and whether it may be part of an attempt."""
+    """A cache of each word's classes and kinds, and whether the word may be part of an attempt."""
 
     def __missing__(self, word: str) -> tuple[str, str, bool]:
         bare = word.removesuffix(",")
@@ -301,12 +301,12 @@ def _stance(text: str, start: int, end: int | None, head: str) -> Literal["state
 
 
 def _is_attempt(sentence: str) -> bool:
-    """Whether a sentence says what would be, what a first attempt gives, what others hold or what is hoped for."""
+    """Return True if a sentence says what would be, what a first attempt gives, what others believe or what is hoped for."""
     return any(pattern.search(sentence) for pattern in (_COUNTERFACTUAL, _HEDGED_PATTERN, _HELD_PATTERN, _NOT_DONE))
 
 
 def _beside(rest: str) -> str:
-    """The end of the sentence in which a claim stands, on its line."""
+    """Return the rest of the sentence in which a claim stands, on its line."""
     is_closed = _CLOSES.match(rest)
     ends = is_closed.end() if is_closed else 0
     stops = _STOPS.search(rest, ends)
@@ -314,19 +314,19 @@ def _beside(rest: str) -> str:
 
 
 def _begins(head: str) -> int:
-    """Where the last sentence of a text begins."""
+    """Return the index where the last sentence of a text begins."""
     hit = _ENDS.match(head)
     return hit.end() if hit else 0
 
 
 def may_take_back(rest: str) -> bool:
-    """Whether anything after a claim can take it away: a quick look."""
+    """Return True if a quick look finds anything after a claim that can take it away."""
     return suspect(rest) or "?" in rest[:40] or ", and" in rest[:60]
 
 
 def denied_after(rest: str, claim: str | None = None, *, understood: bool = True) -> bool:
-    """Whether what follows a claim makes another claim of it, takes it back or, where the claim is told, gives another answer; or, where
-    it has to be `understood`, is not."""
+    """Return True if the text after a claim changes it, takes it back or, if `claim` is given, gives another answer. With `understood`,
+    text that is not understood counts as a denial."""
     if (
         claim is not None
         and _MAY_BE_ANOTHER.search(rest)
@@ -348,7 +348,7 @@ def denied_after(rest: str, claim: str | None = None, *, understood: bool = True
 
 
 def _concludes_otherwise(rest: str, claim: str) -> bool:
-    """Whether a later sentence concludes with another figure than the claim's, which it does not name."""
+    """Return True if a later sentence concludes with a figure other than the claim's and does not name the claim's."""
     own_words = _FIGURES.findall(_THOUSANDS.sub("", claim))
     if len(own_words) != 1:
         return False
@@ -369,7 +369,7 @@ def _bare(value: str) -> str:
 
 
 def taken_back(rest: str) -> bool:
-    """Whether a sentence after the claim takes it back."""
+    """Return True if a sentence after the claim takes it back."""
     return suspect(rest) and _later.search(row(_plain(rest))) is not None
 
 
@@ -380,7 +380,7 @@ def _plain(rest: str) -> str:
 
 
 def row(text: str) -> str:
-    """The classes of a text's words, one letter each; segments such as NO in \\frac{NO}{BO} are values."""
+    """Return the classes of a text's words, one letter each; segments such as NO in \\frac{NO}{BO} are values."""
     text = _SEGMENTS.sub("{0", text) if "frac{" in text else text
     text = text.replace("\\$", "") if "\\$" in text else text  # no formula begins with a price
     return "".join(map(_letter, TOKEN.findall(text)))

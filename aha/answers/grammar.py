@@ -1,9 +1,9 @@
-"""The positive grammar of a claim: what leads to it and what is said of it is understood, or it is not paid.
+"""The positive grammar of a claim: a claim is paid only if what leads to it and what is said of it is understood.
 
-`context` knows the words that take a claim away. This asks the other way round: between a claim and the verb, the sign of equality or the
-start of the clause that states it there are only words that are known to leave it as it is; the verb is known; where what states it is a
-calculation or a solver, its subject is known too. After it, what is said of it (its predicate where it is a subject, "which …", "this …"
-in a later sentence) is known. Elsewhere any word may stand: among those that say whose number it is, or why."""
+`context` knows the words that take a claim away. This grammar works the other way round. Between a claim and the verb, the equality sign
+or the start of the clause that states it, only words known to leave it as it is may stand. The verb must be known; if the subject is a
+calculation or a solver, so must the subject. What is said of the claim afterwards (its predicate if it is a subject, "which …", or "this
+…" in a later sentence) must be known. Any other word may stand elsewhere: among those that say whose number it is, or why."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ _KEPT_WORDS, _LONGEST_KEPT_WORDS = 5_000, 16  # tokens whose kind is kept, and t
 
 
 class _Kinds(dict[str, str]):
-    """The kind of a token, kept for the words that are known."""
+    """A mapping from a token to its kind; the kinds of short tokens are kept, up to a limit."""
 
     def __missing__(self, token: str) -> str:
         kind = _kind_of(token)
@@ -122,7 +122,7 @@ def _kind(word: str) -> str:
 
 
 def _unknown(word: str) -> str:
-    """What the ends of an unknown word say: s, d, g, L as in overlooks, scrapped, ignoring, naively; x as in miscounts."""
+    """Return the kind of an unknown word by its ends: s, d, g, L for overlooks, scrapped, ignoring, naively; x for miscounts; else w."""
     if word[0] in "oumdnipac" and _TAKES_AWAY.match(word):
         return "x"
     if word[-1] == "s":
@@ -134,7 +134,7 @@ _ENDINGS = {"s": ("s", "es"), "d": ("ed", "d"), "g": ("ing",)}
 
 
 def plain_forms(word: str) -> list[str]:
-    """The plain forms that a form of a verb or noun may be of: tries, fitted, making."""
+    """Return the plain forms that a form of a verb or noun may come from: tries, fitted, making."""
     hit = list[str]()
     for ending in _ENDINGS.get(word[-1:], ()):
         if word.endswith(ending) and len(word) > len(ending) + 2:
@@ -161,14 +161,14 @@ _IN_TEXT = re.compile(r"\\(?:text\w*|mbox|mathrm)\s*\{([^{}]*)\}?")
 
 
 def kinds(text: str) -> str:
-    """The kinds of a text's words, one letter each; a formula is a value."""
+    """Return the kinds of a text's words, one letter each; a formula is a value."""
     if "$" in text or "\\" in text:
         text = _MATHS.sub(_show, text)
     return "".join([_KIND[token] for token in _TOKEN.findall(text)])
 
 
 def _show(hit: re.Match[str]) -> str:
-    """What stands for a formula: a value; for one that is open at the end, what leads to the claim in it."""
+    """Return the words that replace a formula: a value or, for a formula that is open at the end, what leads to the claim in it."""
     formula = hit.group()
     if any(hit.group(2, 3, 4, 6)):
         return " 0 "
@@ -201,14 +201,14 @@ _STATES = re.compile(r"[biu=y:q][^.;]*$")
 
 
 def leads(sentence: str, *, counts: bool = False) -> str:
-    """How the words of a sentence lead to the claim after them: "states" by a verb or a sign, "opens" where there is none yet, "" where
-    they are not understood. `counts`: a noun follows the claim."""
+    """Return how a sentence leads to the claim after it: "states" by a verb or a sign, "opens" without one so far, "" if it is not
+    understood. `counts` is True if a noun follows the claim."""
     return "" if _DOUBTED_IN_HAN.search(sentence) else leads_by(kinds(sentence), counts=counts)
 
 
 @lru_cache(maxsize=2_000)
 def leads_by(row: str, *, counts: bool = False) -> str:
-    """The same for the kinds of a sentence's words."""
+    """Return the same as `leads`, given the kinds of the sentence's words."""
     if not _GOVERNED_PATTERN.search(row) and not (counts and _GIVEN_PATTERN.search(row)):
         return ""
     if cut := _CLAUSE.match(row):
@@ -240,7 +240,7 @@ _OBLIGES = re.compile(
 
 
 def doubted_in_han(before: str, rest: str) -> bool:
-    """Whether a Chinese, Japanese or Korean sentence doubts or denies what stands between its two parts."""
+    """Return True if a Chinese, Japanese or Korean sentence doubts or denies what stands between its two parts."""
     return bool(_DOUBTED_IN_HAN.search(before) or _DENIED_IN_HAN.match(rest) or _AGAINST_IN_HAN.search(before))
 
 
@@ -255,7 +255,7 @@ _DUTY_WORDS = "must should need have has ought forgot left remain still yet".spl
 
 
 def upholds(rest: str, *, opens: bool) -> bool:
-    """Whether what follows a claim is understood to leave it as it is; `opens`: it begins its clause."""
+    """Return True if the text after a claim is understood to leave it as it is; `opens` is True if the claim begins its clause."""
     if _DENIED_IN_HAN.match(rest):
         return False
     row = kinds(_SIGNED_PATTERN.sub("", rest) if _MAY_BE_SIGNED.search(rest) else rest)

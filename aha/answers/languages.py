@@ -1,7 +1,7 @@
-"""Words of other languages than English around a number, one table a language: what `aha/answers/closings.py` reads sentences with.
+"""Words around a number in languages other than English, one table per language; `aha/answers/closings.py` reads sentences with them.
 
-A word belongs to the first of its language's rows that holds it; `*` ends a stem. What stands in no row is a name or a noun, or it takes the
-number away where it governs it."""
+A word belongs to the first row of its language that has it; `*` ends a stem. A word in no row counts as a name or a noun; it takes the
+number away if it governs it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 
 class Language(NamedTuple):
-    """The closed classes of a language. Words of several parts are listed part by part."""
+    """The closed word classes of a language. Expressions of several words are listed word by word."""
 
     against: str  # denials, bounds, conditions, doubts, opinions, comparisons, parts, scales; adjectives of a first or wrong attempt
     has: str  # verbs of having, needing, paying, being left: of anyone

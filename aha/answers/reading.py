@@ -126,7 +126,7 @@ def _in_units(text: str) -> Node | None:
 
 
 def _unwrap(text: str) -> str:
-    """Return the content of a text box around the whole text unless it is a plain word: `\\text{5 kg}`, `\\mathbf{x = 3}`, `\\text{thirty}`."""
+    """Return the content of a text box around the whole text unless it is a plain word: `\\text{5 kg}`, `\\mathbf{x = 3}`."""
     for _ in range(3):
         hit = _BOX_OF_TEXT.match(text)
         if hit is None or closes(text, hit.end() - 1) != len(text) - 1:

@@ -1,6 +1,6 @@
-"""Sentences in plainer words: what only compares, explains or repeats their number is left out, and counts that are a subject are stated.
+"""Sentences in plainer words: comparisons, explanations and repetitions of the number are removed, and a count that is a subject is stated.
 
-Each form is a way to say "the answer is N" in other words: as a difference, as a subject, once in two units, with a remark behind it."""
+Each pattern is a way to say "the answer is N" in other words: as a difference, as a subject, once in two units, with a remark behind it."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ _FENCE = re.compile(r"(?m)^[ \t]*```[A-Za-z]*[ \t]*$")  # a block of no program:
 
 
 def in_one_form(text: str) -> str:
-    """The text, as far as a claim may stand in it, with ASCII digits, money with a decimal point, and one value where it says that it is
-    not another but this one."""
+    """Return the text with ASCII digits, money with a decimal point, and one value for "not 3 but 4"; only the end of the text, where a
+    claim may stand, is changed."""
     return text[:-_LONGEST_END] + _in_one_form(text[-_LONGEST_END:])
 
 
@@ -79,12 +79,12 @@ def _contrast(match: re.Match[str]) -> str:
 
 
 def _in_ascii(match: re.Match[str]) -> str:
-    """A digit of any script, or the point between such digits, as in 0.5."""
+    """Return a digit of any script in ASCII; a decimal separator between such digits becomes a point, a thousands separator nothing."""
     return "." if match.group() == "٫" else "" if match.group() == "٬" else str(unicodedata.decimal(match.group()))
 
 
 def _with_points(text: str) -> str:
-    """Amounts of money with a comma for the point, 1.250,50 €, as 1250.50; 1.250 € as 1250: no amount has three decimals."""
+    """Return the text with amounts of money such as 1.250,50 € as 1250.50 and 1.250 € as 1250, since no amount has three decimals."""
     text = _SET_APART.sub("", text)
     text = _PREFIXED_PATTERN.sub(lambda match: f"{match[1].replace('.', '')}{f'.{match[2]}' if match[2] else ''}", text)
     if not _AMOUNTS.search(text):
@@ -192,7 +192,7 @@ _AND_HAS = re.compile(r"(?i),?\sand\s(?:still\s|then\s)?(?:has|have|is|are|was|w
 
 
 def _stated_result(sentence: str) -> str | None:
-    """What a calculation that is the subject gives, or what a total is labelled with."""
+    """Return the result of a calculation that is the subject, or the number labelled as a total; None for other sentences."""
     hit = _RESULTS.fullmatch(sentence) or _LABELLED_TOTAL.fullmatch(sentence) or _IS_SOUGHT.fullmatch(sentence)
     if hit is None or suspect(hit["said"], gerunds=False) or SAYS_MORE.search(hit["said"]):
         return None
@@ -201,7 +201,7 @@ def _stated_result(sentence: str) -> str | None:
 
 
 def _stated_count(sentence: str) -> str | None:
-    """The number of a sentence whose subject is so many of something, and that says of them what was counted; `None` for another."""
+    """Return the number of a sentence whose subject is a count and whose predicate says what was counted; None for others."""
     hit = _SUBJECT.fullmatch(sentence)
     if hit is None or not sentence.isascii():
         return None
@@ -218,7 +218,7 @@ def _stated_count(sentence: str) -> str | None:
 
 
 def _after_introduction(sentence: str) -> str:
-    """The sentence without a calculation that it opens with, where what follows has the one number that is left."""
+    """Return the sentence without the calculation that it opens with if the rest has exactly one number, else the whole."""
     hit = _INTRODUCES.fullmatch(sentence)
     if (
         hit is None
@@ -238,7 +238,7 @@ _TWO_VALUES = re.compile(
 
 
 def _says_two_values(sentence: str) -> bool:
-    """Whether a sentence repeats its number as another one of the same unit: thirteen, that is 14."""
+    """Return True if a sentence repeats its number as another one of the same unit: thirteen, that is 14."""
     hit = _TWO_VALUES.search(count_of(sentence)) if "that is" in sentence else None
     if hit is None or hit["unit"] not in ("", hit["second_unit"]) or len(_FIGURES.findall(count_of(sentence))) > 2:
         return False
@@ -246,7 +246,7 @@ def _says_two_values(sentence: str) -> bool:
 
 
 def in_plain_words(sentence: str) -> str:
-    """The sentence without what only compares, explains or repeats its number: a difference is the number that states it."""
+    """Return the sentence without what only compares, explains or repeats its number; "" if it states two values or none."""
     differs = _DIFFERS.search(sentence) if " than " in sentence else None
     if differs and not (
         _NO_SUBJECT.search(sentence[: differs.start()]) or _NO_OTHER_PATTERN.search(differs["other"]) or SAYS_MORE.search(differs["other"])

@@ -1,9 +1,7 @@
-"""What a reply says to its reader: without its thoughts, within its answer tags, up to the end of its turn.
+"""The text of a reply that addresses its reader: without thoughts, within its answer tags, up to the end of its turn.
 
-Boxes in a text: `\\boxed{…}` and its kin, balanced, the mentions of a box left out.
-
-How a reply announces its answer, in many languages: "the answer is", "Answer:", 答案是, "Die Antwort lautet", a heading.
-"""
+Also the boxes in a text (`\\boxed{…}` and its variants, balanced) and the announcements of an answer in many languages: "the answer is",
+"Answer:", 答案是, "Die Antwort lautet", a heading."""
 
 from __future__ import annotations
 
@@ -30,8 +28,8 @@ _WORDS = re.compile(r"\w+")
 
 
 def answer_part(text: str) -> str:
-    """What follows the thinking, within the last `<answer>` tags where there are some, without the turns after it; nothing where the
-    thinking never ends."""
+    """Return the reply after the thinking, within the last `<answer>` tags if there are any, up to the end of the turn; an empty string
+    if the thinking never ends."""
     if (
         ("<" in text and _TAG.search(text))
         or "THINK]" in text
@@ -49,7 +47,7 @@ def answer_part(text: str) -> str:
 
 
 def _speech(text: str) -> str:
-    """The text after the last thought."""
+    """Return the text after the last thought, or an empty string if the thinking never ends."""
     if CHANNEL in text:
         _, final, text = text.rpartition(FINAL)
         return text if final else ""
@@ -63,7 +61,7 @@ def _speech(text: str) -> str:
 
 
 def _turn(text: str) -> str:
-    """Up to the sign that ends the turn; one before the first word ends nothing."""
+    """Return the text up to the token that ends the turn; a token before the first word is ignored."""
     end = _TURN.search(text, len(text) - len(text.lstrip()) + 1)
     return text[: end.start()] if end else text
 
@@ -84,13 +82,13 @@ Box = tuple[str, int, int]
 
 
 def boxed(text: str) -> str | None:
-    """What stands in the last box, its braces balanced; `None` without a box or where it never closes."""
+    """Return the content of the last box with balanced braces, or None if no box closes."""
     hit = boxes(text)
     return hit[-1][0] if hit else None
 
 
 def boxes(text: str) -> list[Box]:
-    """Content, start and end of every box that closes and stands in no other."""
+    """Return the content, start and end of every outermost box that closes."""
     at, hit = 0, list[Box]()
     closing: dict[int, int] | None = None
     while (near := text.find("ox", at)) >= 0:
@@ -120,17 +118,17 @@ def boxes(text: str) -> list[Box]:
 
 
 def names_box(text: str) -> bool:
-    """Whether a command that draws a box may stand in a text: approximations and boxes of a story have no such letters."""
+    """Return True if a command that draws a box may stand in a text; words such as "approximately" and "boxes" do not count."""
     return "ox" in text and ("oxed" in text or "fbox" in text or "ebox" in text)
 
 
 def is_mention(content: str) -> bool:
-    """Whether a box says where an answer goes and holds none: `\\boxed{}`, `\\boxed{...}`, `\\boxed{answer}`."""
+    """Return True if a box is a placeholder that holds no answer: `\\boxed{}`, `\\boxed{...}`, `\\boxed{answer}`."""
     return len(content) < 60 and not content[:1].isdigit() and _MENTION.fullmatch(content) is not None
 
 
 def closes(text: str, at: int) -> int | None:
-    """The place of the brace that closes the one at a place."""
+    """Return the index of the brace that closes the one at `at`, or None."""
     near = text.find("}", at)
     if near >= 0 and text.find("{", at + 1, near) < 0 and text[near - 1] != "\\":
         return near  # nothing nested, as in most boxes
@@ -143,7 +141,7 @@ def closes(text: str, at: int) -> int | None:
 
 
 def _closing(text: str) -> dict[int, int]:
-    """The place of the closing brace of every opening one that has it; escaped braces are letters."""
+    """Return the index of the closing brace by the index of its opening brace; escaped braces are skipped."""
     closing, open_at = dict[int, int](), list[int]()
     for brace in _BRACE.finditer(text):
         if brace.group() == "{":
@@ -180,7 +178,7 @@ _SHORT = re.compile(r"[ \t]*A:[ \t]*(?=\S)")
 
 
 def announcements(text: str) -> Iterator[tuple[int, int]]:
-    """Where announcements begin, and where what they announce begins; the last first."""
+    """Yield the start of each announcement and the start of what it announces, the last announcement first."""
     line = text.rstrip().rfind("\n") + 1
     if short := _SHORT.match(text, line):
         yield short.start(), short.end()
@@ -193,7 +191,7 @@ def announcements(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _announcement(text: str, key: re.Match[str]) -> int | None:
-    """Where the claim begins that this word announces; `None` where it announces none."""
+    """Return the index where the claim begins that this word announces, or None if it announces none."""
     if _TURNED_PATTERN.search(text, max(0, key.start() - 24), key.start()) and text[key.end() : key.end() + 1] == " ":
         return key.end() + 1  # "Also ist die Antwort 31"
     calls = _CALLS.match(text, key.end())

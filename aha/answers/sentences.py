@@ -1,9 +1,8 @@
-"""What a sentence claims: the formula it ends in, read only where every word around it is one that claims.
+"""The formula that a sentence claims at its end, read only if every word around it is one that claims.
 
-A sentence is cut into clauses; the last that follows "so", "then" or a colon counts, an explanation ("since …", "not 8") does not. In it,
-the last number or formula is the claim if a word before it admits one ("is", "has", "costs" – "step" and "March" do not), if a verb parts
-it from any number before it, and if what follows is a unit, a noun or "in all" – never a word that says another number, a bound or a
-denial."""
+A sentence is cut into clauses; the last after "so", "then" or a colon counts, an explanation ("since …", "not 8") does not. In it, the last
+number or formula is the claim if a word before it admits one ("is", "has", "costs", but not "step" or "March"), if a verb separates it from
+any number before it, and if a unit, a noun or "in all" follows, but no word that says another number, a bound or a denial."""
 
 from __future__ import annotations
 
@@ -121,7 +120,7 @@ class _Piece:
 
 
 def claimed_formula(text: str, *, marked: bool, boxed: bool = False) -> str | None:
-    """The formula that a text of words claims, its unit after it; `None` where it claims none that is understood."""
+    """Return the formula that a text of words claims, with its unit, or None if it claims none that is understood."""
     text = _price(_TEXT.sub(r" \1 ", _CALCULATOR.sub("", text[:LONGEST] if marked else _ending(text))))
     if "~~" in text or (marked and _DENIED_START.match(text)):
         return None
@@ -156,7 +155,7 @@ _CONCLUDES = re.compile(r"(?i).*\b(?:so|thus|hence|therefore|altogether|in total
 
 
 def _with_digits(sentence: str) -> str:
-    """The sentence with its numeral in digits, where it or the clause that concludes it has none."""
+    """Return the sentence with its numeral in digits if the sentence, or the clause that concludes it, has no figures."""
     if (twice := _IN_BRACKETS.search(sentence)) and twice[1] in counted_abroad(without := sentence.replace(twice.group(), "", 1)).split():
         sentence = without  # trente-trois (33)
     if not _FIGURES.search(sentence):
@@ -180,7 +179,7 @@ _OF_ANGLE = re.compile(r"(?:sin|cos|tan)\s?[0-9]+°")
 
 
 def closing_side(text: str) -> str | None:
-    """The formula with letters or roots that the last sentence ends in, after "is" or the one sign of equality of what it names."""
+    """Return the formula with letters or roots that ends the last sentence, after "is" or the one equality sign of a name, or None."""
     sentences = _sentences(_ending(text))
     hit = _SIDE.fullmatch(sentences[-1].strip(" *")) if sentences else None
     if hit is None or not re.search(r"[-+*/^√()−:]", hit["side"]) or (len(sentences) > 1 and _UNFINISHED_PATTERN.search(sentences[-2])):
@@ -194,12 +193,12 @@ def closing_side(text: str) -> str | None:
 
 
 def _price(text: str) -> str:
-    """Dollars that are prices marked as such: those before a figure that close no formula."""
+    """Return the text with the dollar signs of prices escaped: those before a figure that close no formula."""
     return text if text.count("$") < 2 else _PRICES.sub(r"\\$", text) if _PRICE_PAIR.search(text) else text
 
 
 def _ending(text: str) -> str:
-    """The last part of a long text, from the start of a word and outside of a formula between dollars."""
+    """Return the last part of a long text, from the start of a word and outside a formula between dollars."""
     if len(text) <= LONGEST:
         return text
     at = len(text) - LONGEST
@@ -208,7 +207,7 @@ def _ending(text: str) -> str:
 
 
 def _sentences(text: str) -> list[str]:
-    """The sentences of a text; a period within a formula ends none."""
+    """Return the sentences of a text; a period within a formula does not end a sentence."""
     hit, is_open = list[str](), 0
     spans = [span.span() for span in _SPAN.finditer(text)]
     for end in _SENTENCE.finditer(text):
@@ -270,7 +269,7 @@ _LISTS_VALUES = re.compile(r"(?i)\b(?:are|sind|sont|son)\b[\s*]*\Z")
 
 
 def _join(sentence: str, pieces: list[_Piece]) -> list[_Piece]:
-    """The formulas with those at the end as one list where "are" leads to them and commas and "and" stand between them."""
+    """Return the formulas with those at the end as one list if "are" leads to them and only commas and "and" stand between them."""
     first = len(pieces) - 1
     while first > 0 and _JOINS.fullmatch(sentence, pieces[first - 1].end, pieces[first].start):
         first -= 1
@@ -285,7 +284,7 @@ def _join(sentence: str, pieces: list[_Piece]) -> list[_Piece]:
 
 
 def _explanation(sentence: str, pieces: list[_Piece]) -> int:
-    """Where the claim ends and an explanation begins; words such as "that" begin none where a verb leads on to a formula."""
+    """Return the index where an explanation after the claim begins; words such as "that" begin none if a verb leads on to a formula."""
     for hit in _EXPLAINS.finditer(sentence, pieces[0].end):
         next_token = next((piece.start for piece in pieces if piece.start >= hit.end()), None)
         goes_on = next_token is not None and _VERB.search(sentence, hit.end(), next_token) and not _FIRMLY.match(hit.group())
@@ -295,12 +294,12 @@ def _explanation(sentence: str, pieces: list[_Piece]) -> int:
 
 
 def _of_a_case(before: str, after: str) -> bool:
-    """Whether a value is what something else is said of: "26 comes close", "For k = 8 the series diverges"."""
+    """Return True if a value is only the subject or the case of a statement: "26 comes close", "For k = 8 the series diverges"."""
     return _SAID_OF_IT_PATTERN.match(after) is not None if not before.strip(" ,*_$") else _IN_CASE.fullmatch(before) is not None
 
 
 def _leads_on(between: str) -> bool:
-    """Whether a verb stands between two values: comes to, tends to, yields."""
+    """Return True if a verb stands between two values: comes to, tends to, yields."""
     return _VERB.search(between) is not None or any(
         kinds(word) in ("b", "u", "y") and word not in ("does", "measures", "uses") for word in _VERB_FORM.findall(between)
     )
@@ -311,7 +310,7 @@ def _within(place: int, pieces: list[_Piece]) -> bool:
 
 
 def _admitted(before: str, *, start: bool, unit: bool, noun: bool, money: bool) -> bool:
-    """Whether the words before a formula let it be a claim."""
+    """Return True if the words before a formula let it be a claim."""
     words = _WORDS.findall(before)
     if _ASKS.search(before) or _OPERATES.search(before) or "up to" in before or before.endswith("#"):
         return False
@@ -333,7 +332,7 @@ def _admitted(before: str, *, start: bool, unit: bool, noun: bool, money: bool) 
 
 
 def _with_noun(formula: str, after: str) -> str | None:
-    """The formula with the unit or noun after it; `None` for words that are none."""
+    """Return the formula with the unit or scale word after it, or None if the words after it are not a noun or unit."""
     formula = formula.strip()
     while formula.startswith("**") or formula.endswith("**"):
         formula = formula.removeprefix("**").removesuffix("**").strip()
@@ -366,7 +365,7 @@ def _with_noun(formula: str, after: str) -> str | None:
 
 
 def _pieces(sentence: str) -> list[_Piece]:
-    """The formulas of a sentence and the runs of figures and signs between its words."""
+    """Return the formulas of a sentence and the runs of figures and signs between its words, in order."""
     hit = [_Piece(span.start(), span.end(), span.group()) for span in _SPAN.finditer(sentence) if not _wordy(span.group())]
     for group in _TUPLE.finditer(sentence):
         if not any(group.start() < piece.end and piece.start < group.end() for piece in hit):

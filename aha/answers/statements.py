@@ -1,10 +1,7 @@
-"""Where a reply may say which option it chooses: its last box, announcements, corrections, "is correct"; styles come off first.
+"""Statements in which a reply may choose an option: its last box, announcements, corrections, "is correct". Styles are removed first.
 
-Which option a reply chooses: the extraction chains of the benchmarks, to the letter, and our own for rewards.
-
-A chain is what a benchmark's authors published, with all it does oddly, so that their numbers can be had again. `chosen` reads what RL
-replies look like; it commits to one letter without knowing which is right, and to none where a reply offers several.
-"""
+Also the answer extraction of benchmarks, as their authors published it, oddities included, so that their numbers can be reproduced. For
+rewards, `aha.answers.choosing` reads what RL replies look like."""
 
 from __future__ import annotations
 
@@ -106,7 +103,7 @@ _LAYOUT = re.compile(
 
 
 def readable(text: str) -> str:
-    """Styles taken off, what is struck out gone, a sentence that breaks off at "not" on one line with its end."""
+    """Return the text without styles and struck-out parts; a sentence that breaks off at "not" is joined to its next line."""
     text = _STRUCK_LETTER.sub(r"\1", text) if "~~" in text else _TIED_PATTERN.sub(" ", text)
     text = _STRUCK_PATTERN.sub(UNREAD, INVISIBLE.sub("", unicodedata.normalize("NFKC", text)))
     text = _LAYOUT.sub(" ", text) if "\\" in text else text  # \large\text{C}
@@ -119,7 +116,7 @@ def readable(text: str) -> str:
 
 @dataclass(frozen=True)
 class Statement:
-    """What may hold the choice, and where it begins: within a box, else after an announcement or before "is correct"."""
+    """A passage that may hold the choice and its start: the content of a box, the text after an announcement or before "is correct"."""
 
     begins: int
     text: str
@@ -127,7 +124,7 @@ class Statement:
 
 
 def statements(text: str) -> list[Statement]:
-    """The last first; a box within an announced line comes after what the line begins with."""
+    """Return the statements, the last first; a box within an announced line follows that line, unless the line begins with it."""
     speech = sorted(_speech(text), key=lambda item: item.begins)[-LAST:]
     found_match = list(reversed(speech))
     for box in _last_box(text):
@@ -142,7 +139,7 @@ def statements(text: str) -> list[Statement]:
 
 
 def stands(text: str, box: Box) -> bool:
-    """Whether nothing around a box takes away what it holds."""
+    """Return True if nothing around a box takes away what it holds."""
     rest, next_match, _ = text[box[2] : box[2] + _NEAR].partition("\\boxed")
     beside = next_match and _BETWEEN_BOXES.fullmatch(rest)
     speech = text
@@ -156,7 +153,7 @@ def stands(text: str, box: Box) -> bool:
 
 
 def _last_box(text: str) -> list[Statement]:
-    """The last box that holds something; with the one before it where they stand side by side."""
+    """Return the last box that holds something, joined to the one before if they stand side by side; an empty list without a box."""
     found_match = [box for box in boxes(text) if not is_mention(box[0]) and stands(text, box)]
     if not found_match:
         return []
@@ -174,7 +171,7 @@ def _last_box(text: str) -> list[Statement]:
 
 
 def _speech(text: str) -> Iterator[Statement]:
-    """What follows an announcement, to the end of its line or on the next, and what "is correct"."""
+    """Yield the text after each announcement, up to the end of its line or of the next, and each clause that says "is correct"."""
     begins = [begins for _, begins in zip(range(LAST), (item for _, item in announcements(text)), strict=False)]
     for place in {
         *begins,
@@ -222,13 +219,13 @@ _PRO_LONE = re.compile(r"\b[A-J]\b")
 
 
 def gpqa(text: str) -> str | None:
-    """GPQA as simple-evals reads it: the first `Answer: X`."""
+    """Return the letter of a GPQA reply as simple-evals reads it: the first `Answer: X`."""
     found_match = _GPQA.search(text)
     return found_match[1] if found_match else None
 
 
 def mmlu(text: str) -> str | None:
-    """MMLU as simple-evals reads it: marks dropped, then the first hit of each language's word for "answer", in their order."""
+    """Return the letter of an MMLU reply as simple-evals reads it: without marks, the first hit of each language's "answer" in turn."""
     for mark in _MARKS:
         text = text.replace(mark, "")
     found_match = next((hit for word in _MMLU if (hit := word.search(text))), None)
@@ -236,7 +233,7 @@ def mmlu(text: str) -> str | None:
 
 
 def mmlu_pro(text: str) -> str | None:
-    """MMLU-Pro's three steps: the first `answer is (X)`, the last `Answer: X` of the first line that has one, the last lone capital."""
+    """Return the letter by MMLU-Pro's steps: first `answer is (X)`, last `Answer: X` of the first line that has one, last lone capital."""
     text = text.replace("**", "")
     if statement := _PRO_SAID_PATTERN.search(text):
         return statement[1]
@@ -244,7 +241,7 @@ def mmlu_pro(text: str) -> str | None:
 
 
 def _pro_answer(text: str) -> str | None:
-    """`.*[aA]nswer:\\s*([A-J])` by steps, since that expression takes quadratic time on a long line."""
+    """Match `.*[aA]nswer:\\s*([A-J])` in steps, since that expression takes quadratic time on a long line."""
     letter, end = None, -1
     for found_match in _PRO_ANSWER.finditer(text):
         if letter is not None and found_match.start() > end:

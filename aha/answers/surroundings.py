@@ -1,6 +1,6 @@
-"""What stands directly around a box and belongs to what it claims: a sign, a power, a unit of its formula, a scale word, a denial.
+"""The text around a box that belongs to its claim: a sign, a power, a unit of its formula, a scale word, a denial.
 
-A claim without the colours, sizes and labels it is set in."""
+Also claims without the colours, sizes and labels around them."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ _FORMULA_END = re.compile(r"(?:\\text\w*\{[^{}]*\}|\\\))[\s&]*\Z")
 
 @dataclass(frozen=True)
 class HeldText:
-    """What a box claims together with what stands around it, and where that ends in the text."""
+    """The claim of a box with the text around it that belongs to it, and the index where that ends."""
 
     text: str
     end: int
@@ -94,8 +94,8 @@ DENIALS = HeldText("", -1)
 
 
 def around(text: str, box: Box, *, last: bool = True) -> HeldText:
-    """The box's content with what belongs to it; DENIED where the text around denies it or bounds it. Of boxes before the `last`, only
-    what is attached after them counts."""
+    """Return the content of a box with the text that belongs to it, or DENIALS if the text around it denies or bounds it. After a box that
+    is not the `last`, only a base, a percent sign or degrees are added."""
     content, start, end = box
     content = _open(content).strip()
     sign = before(text[max(0, start - _ROOM) : start])
@@ -113,13 +113,13 @@ def around(text: str, box: Box, *, last: bool = True) -> HeldText:
 
 
 def attachment(text: str) -> int:
-    """How much of what follows a box is a base, a percent sign or degrees."""
+    """Return the length of the base, percent sign or degrees at the start of what follows a box."""
     hit = ATTACHMENTS.match(text)
     return hit.end() if hit else 0
 
 
 def _open(content: str) -> str:
-    """What is in a box that is all there is in a box."""
+    """Return the content of the inner box if a box holds nothing but a box, else the content itself."""
     if "ox" not in content:
         return content
     hit = boxes(content)
@@ -127,7 +127,7 @@ def _open(content: str) -> str:
 
 
 def before(head: str) -> str | None:
-    """The operators before a box that belong to its formula, mostly none; `None` where it is denied or a bound."""
+    """Return the operators before a box that belong to its formula, mostly none, or None if the box is denied or is a bound."""
     bare = head.rstrip()
     if bare[-1:] == "=" and bare[-2:-1] != "!":
         return None if _MULTIPLE.search(bare) and not _NAMES_A_MULTIPLE.search(bare) else ""
@@ -139,7 +139,7 @@ def before(head: str) -> str | None:
 
 
 def _looked_at(head: str) -> str | None:
-    """The same for what is not the usual `is $` or `=`."""
+    """Return the same as `before` for text that does not end in the usual `is $` or `=`."""
     if _DENIES.search(head) or _BOUNDED_PATTERN.search(head):
         return None
     bare = _BLANKS.sub("", head)
@@ -174,13 +174,13 @@ def _in_formula(head: str) -> bool:
 
 
 def _side(head: str) -> str:
-    """The formula's part before the box, from the last sign of equality on."""
+    """Return the part of the formula before the box, from its last equality sign on."""
     hit = _LAST_SIDE.match(head)
     return head[hit.end() :] if hit else head
 
 
 def _measures(segment: str) -> bool:
-    """Whether a formula's rest is nothing but units."""
+    """Return True if the rest of a formula is nothing but units."""
     bare = _IN_TEXT.sub(" ", segment)
     words = _UNIT_WORDS.findall(bare)
     return (
@@ -192,7 +192,7 @@ def _measures(segment: str) -> bool:
 
 
 def _inside(text: str, start: int, end: int) -> bool:
-    """Whether the box stands within a formula: what closes next closes one."""
+    """Return True if the box stands within a formula, judged by the next delimiter that closes one."""
     close = _CLOSES.search(text, end, end + 200)
     if close is None:
         return False
@@ -200,7 +200,7 @@ def _inside(text: str, start: int, end: int) -> bool:
 
 
 def _after(text: str, end: int, *, inside: bool) -> tuple[str, int]:
-    """What stands after a box and belongs to it, and where it ends."""
+    """Return the text after a box that belongs to it, and the index where that ends."""
     if _JOINED_PATTERN.match(text, end):
         return "", end
     if (hit := _UNIT.match(text, end)) and _ENDS.match(text, hit.end()):
@@ -235,7 +235,7 @@ _LABELLED_PATTERN = re.compile(r"(?i)\A\s*(\\text\w{0,2}\s*\{)\s*(?:the )?(?:fin
 
 
 def without_style(text: str) -> str:
-    """A claim without colours, sizes, lines and the word "Answer:" around it."""
+    """Return a claim without colours, sizes, lines and the label "Answer:" around it."""
     if "\\" not in text and "~" not in text and "nswer" not in text:
         return text
     text = _EDGES.sub("", _STYLED_PATTERN.sub("", text))
