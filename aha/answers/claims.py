@@ -347,7 +347,7 @@ def _opened_whole(line: str) -> str:
 
 
 def first_line(text: str) -> str:
-    """Return the first line, or the formula that is set apart there, without a brace that closes `\\text{Answer: }`."""
+    """Return the first line, or the formula set apart there, without a brace that closes `\\text{Answer: }` or a next JSON key."""
     text = text.lstrip().removeprefix("}").lstrip(" \t\n*:：")
     for opening, closing in (("\\[", "\\]"), ("$$", "$$")):
         if text.startswith(opening) and not text.partition("\n")[0].removeprefix(opening).strip():

@@ -153,7 +153,7 @@ _JOINTS = (" y ", " e ", " et ", " ")
 
 
 def _value_abroad(word: str) -> int | None:
-    """Eight, or thirty-three as one word: trente-trois, dreiunddreißig; `None` for any other word."""
+    """Return the value of a numeral in another language, also of tens and units in one word (trente-trois, dreiunddreißig), or None."""
     if word in _NUMERALS_ABROAD:
         return _NUMERALS_ABROAD[word]
     for joint in ("-", "und", "ën", "en"):

@@ -1,7 +1,6 @@
-"""Whether a final answer is right: `quick` decides what needs no algebra, `slow` the rest, in a worker process with limits.
+"""Grades of final answers in mathematics: `quick` decides what needs no algebra, `slow` the rest, in a worker process with limits.
 
-The answers that need no reading: the same text, or plain numbers on both sides.
-"""
+Equal texts and plain numbers on both sides are compared without being parsed."""
 
 from __future__ import annotations
 
@@ -36,7 +35,7 @@ _NUMBER_FORM = re.compile(
 
 
 def plainly(gold: str, claim_text: str) -> bool | None:
-    """Whether the two are one, where that needs no more than a look; `None` where they have to be read."""
+    """Return whether two texts are equal if one look tells (the same text, plain numbers), or None if they have to be parsed."""
     if gold.isdecimal() and claim_text.isdecimal() and gold.isascii() and claim_text.isascii():
         return gold == claim_text or gold.lstrip("0") == claim_text.lstrip("0")
     if gold == claim_text and _NUMBER_FORM.fullmatch(gold) and (gold[-1].isalnum() or gold[-1] in ")]}"):
@@ -55,7 +54,7 @@ def plainly(gold: str, claim_text: str) -> bool | None:
 
 @lru_cache(maxsize=4_000)
 def _plain_number(text: str) -> tuple[Fraction | int, bool] | None:
-    """A whole number, a decimal of few places or a fraction, and whether in percent; `None` for anything else."""
+    """Return a whole number, a decimal of few places or a fraction, and whether it is in percent; None for anything else."""
     match = _PLAIN.fullmatch(text)
     if match is None:
         return None
@@ -76,7 +75,7 @@ MANY_DIGITS = 2_000, 5_000  # digits, where eighty do not tell two numbers apart
 
 
 def quick(reference: Latex | Number, answer: str, settings: Settings = DEFAULT) -> Grade | None:
-    """The grade where exact or numerical comparison settles it, within milliseconds; `None` where algebra is needed."""
+    """Return the grade if exact or numerical comparison settles it within milliseconds, or None if algebra is needed."""
     return _quick(reference, answer, settings, _kept_comparison)
 
 
@@ -117,7 +116,7 @@ _kept_comparison = lru_cache(maxsize=4_000)(_comparison)  # the replies of a gro
 
 
 def _number(reference: Number, answer: str, settings: Settings) -> Grade:
-    """Exact comparison of the bare number that is claimed; ValueError where the reference itself is no number, which whoever loads
+    """Grade the bare number that is claimed by exact comparison; raise ValueError if the reference is not a number, which the loader of
     problems has to rule out."""
     gold = rational(reference.value)
     if gold is None:
@@ -135,7 +134,7 @@ def _number(reference: Number, answer: str, settings: Settings) -> Grade:
 
 
 def _rounds(number: NumberValue, gold: Fraction, places: int) -> bool:
-    """Whether the digits of a decimal of enough places, as they are written, round or cut off what is no decimal."""
+    """Return True if a decimal with enough places rounds or truncates a reference that cannot be written as a decimal."""
     value, digits, whole = number.exact, number.places, gold.denominator
     while whole % 2 == 0 or whole % 5 == 0:
         whole //= 2 if whole % 2 == 0 else 5
@@ -148,7 +147,7 @@ def _rounds(number: NumberValue, gold: Fraction, places: int) -> bool:
 
 
 def repeats(reference: Latex, answer: str, question: str, settings: Settings = DEFAULT) -> bool:
-    """Whether the claim is a calculation that stands in the question token by token, and is not the reference as it is written."""
+    """Return True if the claim is a calculation that stands in the question token by token and is not the reference as written."""
     statement = claim(answer[-LONGEST:], settings.how)
     choice_text = (last_line(statement) or statement.text).strip(" *_$`.。")
     answer_letters = spelled(choice_text)
@@ -163,7 +162,7 @@ def repeats(reference: Latex, answer: str, question: str, settings: Settings = D
 
 
 def slow(reference: Latex | Number, answer: str, settings: Settings = DEFAULT) -> Grade:
-    """The grade, whatever it takes: this may run for ever or fill the memory, so it belongs into a process with limits."""
+    """Return the grade, whatever it takes: this may run forever or fill the memory, so it belongs in a process with limits."""
     verdict_ = quick(reference, answer, settings)
     if verdict_ is None:
         for count in MANY_DIGITS:

@@ -1,9 +1,7 @@
 """Equivalence by math-verify and sympy, for what values at points cannot settle: integrals, sums, equations with the same solutions.
 
-It may run for ever or fill the memory; whoever calls it does so in a process with limits.
-
-What a benchmark may ask of the comparison; the defaults are what training uses.
-"""
+It may run forever or fill the memory, so callers run it in a process with limits. `Settings` holds what a benchmark may ask of the
+comparison; its defaults are what training uses."""
 
 from __future__ import annotations
 
@@ -19,10 +17,10 @@ from aha.answers.symbols import clean
 
 @dataclass(frozen=True)
 class Settings:
-    """`how`: where the claim stands. `relations`: `1 < x < 2` may answer an interval. `strict`: variables keep their names and sets are no
-    tuples. `precision`: decimals are compared at so many places; without it, a decimal is exact unless it has at least `places` places and
-    the other side cannot be written as a decimal. `evaluated`: a bare value is needed, a calculation that comes to it is wrong; `None`: as
-    the reference's kind says, which a Number needs and a formula does not."""
+    """The settings of a comparison. `how`: where the claim stands. `relations`: `1 < x < 2` may answer an interval. `strict`: variables
+    keep their names and sets are not tuples. `precision`: decimals are compared at this many places; if None, a decimal is exact unless it
+    has at least `places` places and the other side cannot be written as a decimal. `evaluated`: a calculation that comes to the right value
+    is wrong; if None, the kind of reference decides: a Number needs a bare value, a formula does not."""
 
     how: How = "auto"
     relations: bool = True
@@ -42,7 +40,7 @@ _MINUTES = re.compile(r"[0-9]\s*(?:'|\^\s*\{?\s*\\prime)")
 
 
 def equivalent(gold: str, claim_text: str, settings: Settings) -> bool | str:
-    """Whether algebra finds the two equal, or why it has nothing to say: the reference is beyond it."""
+    """Return whether algebra finds the two equal, or the reason why the reference is beyond it."""
     if _TOWER.search(claim_text) and not _TOWER.search(gold):
         return False  # a number beyond reach is no final answer
     logging.getLogger("math_verify").setLevel(logging.CRITICAL)  # it complains of having no time limit, which is ours
@@ -73,7 +71,7 @@ def equivalent(gold: str, claim_text: str, settings: Settings) -> bool | str:
 
 
 def _constants(first: Any, second: Any) -> bool | str | None:
-    """Whether two numbers are one: apart in their digits, or equal by algebra; why neither can be said; `None` for what is no number."""
+    """Return whether two numbers are equal, by their digits or by algebra, or why neither can tell; None if one is not a number."""
     from sympy import Expr, Float, simplify
     from sympy.core.function import AppliedUndef
 
@@ -101,7 +99,7 @@ def _constants(first: Any, second: Any) -> bool | str | None:
 
 
 def _expressions(text: str) -> list[Any]:
-    """What math-verify makes of a formula; its string alone is nothing."""
+    """Return the expressions that math-verify reads in a formula, without a result that is only the text itself."""
     from math_verify import LatexExtractionConfig, parse
 
     expressions = parse(f"${clean(text)}$", [LatexExtractionConfig()], fallback_mode="no_fallback", parsing_timeout=None)

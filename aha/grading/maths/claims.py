@@ -1,7 +1,6 @@
-"""What a claim comes down to: `x = 5 + 1 = 6` says 6 of x, `x ∈ S` says S, `± 2` says two things, a product of matrices is one.
+"""The statement in a claim: `x = 5 + 1 = 6` states 6 for x, `x ∈ S` states S, `± 2` is two values, a product of matrices is one matrix.
 
-Numbers with what they are numbers of: units, percent, degrees, a base, a ratio.
-"""
+Also quantities: numbers with units, percent, degrees, a base or a ratio."""
 
 from __future__ import annotations
 
@@ -20,14 +19,14 @@ EQUALITIES = ("=", "approx")
 
 @dataclass(frozen=True)
 class LabeledValue:
-    """A value and what it is the value of, where that is said."""
+    """A value and the name it is the value of, if one is given."""
 
     value: Node
     label: Node | None = None
 
 
 def statement(node: Node) -> LabeledValue:
-    """The claim of a chain of equations whose first side names something, or of a bare value."""
+    """Return the value, with its name if any, that a chain of equations, a membership or a bare value states."""
     if not isinstance(node, Call):
         return LabeledValue(node)
     if node.name == "in" and is_label(node.args[0]):
@@ -58,7 +57,7 @@ def statement(node: Node) -> LabeledValue:
 
 
 def _rounds_to(exact: Node, decimal: Node) -> bool:
-    """Whether a decimal gives a value as far as its digits go: 6 pi and 18.85."""
+    """Return True if a decimal equals a value to within its last digit: 6 pi and 18.85."""
     if not isinstance(decimal, Num) or not decimal.places:
         return False
     try:
@@ -70,7 +69,7 @@ def _rounds_to(exact: Node, decimal: Node) -> bool:
 
 
 def wordy(node: Node) -> bool:
-    """Whether words stand in it that are not the name of its value, as the first of `Area = 5` are."""
+    """Return True if the node has words in it other than the name of its value, as the first of `Area = 5` are."""
     return _has_words(node) and any(_has_words(statement(item).value) for item in items(node))
 
 
@@ -79,19 +78,19 @@ def _has_words(node: Node) -> bool:
 
 
 def _counts(node: Node) -> bool:
-    """Whether something is added up, which may be a step on the way."""
+    """Return True if something is added up, which may be an intermediate step."""
     return any(is_call(part, "+") for part in nodes(node))
 
 
 def _without_unit(node: Node) -> Node:
-    """The node without units."""
+    """Return the node without units."""
     if not isinstance(node, Call):
         return node
     return _without_unit(node.args[0]) if node.name == "unit" else Call(node.name, tuple(map(_without_unit, node.args)))
 
 
 def is_label(node: Node) -> bool:
-    """Whether a side only names something: a variable, f(3), AB, V_1 : V_2, NO/BO, (x, y), a + b; nothing with a number in it."""
+    """Return True if a side only names something: a variable, f(3), AB, V_1 : V_2, NO/BO, (x, y), a + b; nothing with a number in it."""
     if isinstance(node, Call) and node.name.startswith("apply:"):
         return True
     if not symbols(node) or is_call(node, "neg"):
@@ -106,7 +105,7 @@ def is_label(node: Node) -> bool:
 
 
 def items(node: Node) -> list[Node]:
-    """What stands beside each other in a list or set; both signs of a ±; else the node alone."""
+    """Return the members of a list or set, with both values of a ±, or the node alone."""
     parts = node.args if isinstance(node, Call) and node.name in (*LISTS, "set") else (node,)
     hit = list[Node]()
     for part in parts:
@@ -118,7 +117,7 @@ def items(node: Node) -> list[Node]:
 
 
 def _with_heads(parts: list[Node]) -> list[Node]:
-    """`x = 4, -8, -10` says x of each."""
+    """Return `x = 4, -8, -10` as three equations for x; any other parts unchanged."""
     heads = [statement(part).label for part in parts]
     if len(parts) < 2 or heads[0] is None or any(head is not None for head in heads[1:]) or not is_call(parts[0], "="):
         return parts
@@ -126,7 +125,7 @@ def _with_heads(parts: list[Node]) -> list[Node]:
 
 
 def multiply(node: Node) -> Node:
-    """A product, sum or multiple of matrices as one matrix; anything else as it is."""
+    """Return a product, sum or multiple of matrices as one matrix; any other node unchanged."""
     if not isinstance(node, Call) or node.name not in ("*", "+", "neg", "/", "^"):
         return node
     args = [multiply(arg) for arg in node.args]
@@ -151,7 +150,7 @@ def multiply(node: Node) -> Node:
 
 
 def cells(matrix: Node) -> list[tuple[Node, ...]]:
-    """The rows of a matrix."""
+    """Return the rows of a matrix."""
     return [row.args for row in matrix.args if isinstance(row, Call)] if isinstance(matrix, Call) else []
 
 
@@ -174,7 +173,7 @@ def _product(first: Node, second: Node) -> Node | None:
 
 
 def quantities(gold: Node, claim: Node, settings: Settings) -> bool | None:
-    """Numbers with what they are numbers of. A unit may be left out, and a percent sign; degrees and the base may not."""
+    """Return whether two quantities are equal, or None. A unit or a percent sign may be left out; degrees and the base may not."""
     if is_call(gold, "compound") or is_call(claim, "compound"):
         return _compounds(gold, claim, settings)
     statement = claim
@@ -205,12 +204,12 @@ def quantities(gold: Node, claim: Node, settings: Settings) -> bool | None:
 
 
 def _nonsense(amount: Node, measure: Unit | None, whole: Node) -> bool:
-    """So much infinity, or dollars in percent."""
+    """Return True for an infinite amount of a unit, or a percentage of a unit such as dollars."""
     return (amount != whole and Sym("oo") in nodes(amount)) or (measure is not None and is_call(amount, "%"))
 
 
 def _compounds(gold: Node, claim: Node, settings: Settings) -> bool | None:
-    """1 h 30 min beside 90 min: both in basic units of one kind, neither without a unit."""
+    """Compare 1 h 30 min with 90 min in basic units of one kind; False if the kinds differ or one side has no unit."""
     totals = [_total(node) for node in (gold, claim)]
     (first, kinds), (second, other_kinds) = totals
     return equal(first, second, settings) if kinds and kinds == other_kinds else False
@@ -227,7 +226,7 @@ def _total(node: Node) -> tuple[Node, object]:
 
 
 def measured(node: Node) -> tuple[Node, Unit | None]:
-    """The number apart from its unit; percent and degrees in words as the signs."""
+    """Return the number and its unit apart; percent and degrees in words become signs on the number."""
     words = list[str]()
     while isinstance(node, Call) and node.name == "unit" and isinstance(node.args[1], Sym):
         words.insert(0, node.args[1].name)
@@ -253,7 +252,7 @@ def _based(gold: Node, claim: Node) -> bool:
 
 
 def _ratios(golds: Sequence[Node], claims: Sequence[Node], settings: Settings) -> bool | None:
-    """a : b : c and its multiples; term by term where one is nothing, as in times."""
+    """Return whether a : b : c and the claim are multiples of each other, or equal term by term if a term is zero, as in times."""
     if len(golds) != len(claims):
         return False
     if any(isinstance(number_, Num) and number_.value == 0 for number_ in (*golds, *claims)):

@@ -1,4 +1,4 @@
-"""Numbers and functions for formulas: exact fractions where they stay exact, else eighty digits."""
+"""Numbers and functions for formulas: exact fractions as long as they stay exact, else eighty digits."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ _local = threading.local()
 
 
 class Beyond(Exception):
-    """A number too large to be computed."""
+    """Raised for a number that is too large to be computed."""
 
 
 class Undefined(Exception):
-    """No value at this point: a division by zero, the logarithm of a negative number where only reals are meant."""
+    """Raised if there is no value at this point: a division by zero, the logarithm of a negative number if only reals are meant."""
 
 
 class Opaque(Exception):
-    """An operation that has no value here."""
+    """Raised for an operation that has no value here."""
 
 
 def numbers() -> Any:
-    """mpmath's arithmetic at eighty digits, or as many as `digits` says; this thread's own."""
+    """Return this thread's mpmath context, at eighty digits or as many as `digits` sets."""
     if not hasattr(_local, "context"):
         import mpmath
 
@@ -43,7 +43,7 @@ def numbers() -> Any:
 
 @contextmanager
 def digits(count: int) -> Iterator[None]:
-    """So many digits for a while."""
+    """Compute with this many digits within the block."""
     context = numbers()
     context.dps = count
     try:
@@ -53,25 +53,25 @@ def digits(count: int) -> Iterator[None]:
 
 
 def tiny(spare: int) -> Any:
-    """What is lost in the last digits but so many."""
+    """Return 10 ** (`spare` - number of digits): the relative error if the last `spare` digits are lost."""
     context = numbers()
     return context.mpf(10) ** (spare - context.dps)
 
 
 def inexact(value: Value) -> Value:
-    """A fraction at eighty digits; anything else as it is."""
+    """Return a fraction as a number of eighty digits; any other value unchanged."""
     return numbers().mpf(value.numerator) / value.denominator if isinstance(value, Fraction) else value
 
 
 def both_values(operation: Callable[[Any, Any], Any], first: Value, second: Value) -> Value:
-    """The operation on two values, exactly where both are exact."""
+    """Return the result of an operation on two values, exact if both are exact."""
     if isinstance(first, Fraction) and isinstance(second, Fraction):
         return operation(first, second)
     return operation(inexact(first), inexact(second))
 
 
 def laplace(rows: list[list[Value]]) -> Value:
-    """A determinant by its first row."""
+    """Return a determinant by expansion along its first row."""
     if len(rows) == 1:
         return rows[0][0]
     total: Value = Fraction(0)
@@ -83,7 +83,7 @@ def laplace(rows: list[list[Value]]) -> Value:
 
 
 def reals(choose: Callable[[Any], Any], args: list[Value]) -> Value:
-    """The largest or least of values that have an order."""
+    """Return the largest or smallest of real values; raise Undefined if one is complex."""
     if any(isinstance(arg, numbers().mpc) for arg in args):
         raise Undefined
     return choose(args)

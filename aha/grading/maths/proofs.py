@@ -1,7 +1,7 @@
-"""Whether two numbers are one, by proof. Enclosures that do not meet are of two numbers. Radicals whose difference is smaller than the
-least that such a difference can be are one number (the separation bound of Burnikel, Funke, Mehlhorn, Schirra and Schmitt, "A separation
-bound for real algebraic expressions", 2009); π, e and logarithms of primes are tried as variables, of which both have to be the same
-expression."""
+"""Proofs that two numbers are equal or different. Numbers with disjoint enclosures are different. Radicals whose difference is smaller
+than the least such a difference can be are equal (the separation bound of Burnikel, Funke, Mehlhorn, Schirra and Schmitt, "A separation
+bound for real algebraic expressions", 2009). π, e and logarithms of primes are tried as variables, in which both sides have to be the
+same expression."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ ONE_VALUE, TWO = Num(Fraction(1)), Num(Fraction(2))
 
 
 class Unproved(Exception):
-    """This is beyond these means."""
+    """Raised if equality is beyond these methods."""
 
 
 def decision(gold: Node, claim: Node, log_base: int | None = None) -> bool | None:
-    """Whether two constants are equal; `None` where they are too near to be told apart and nothing proves them equal."""
+    """Return whether two constants are equal, or None if they are too close to be told apart and nothing proves them equal."""
     if apart(gold, claim, {}, log_base):
         return False
     first, second = _exponential(gold, log_base), _exponential(claim, log_base)
@@ -49,7 +49,7 @@ def _real(node: Node, log_base: int | None) -> bool:
 
 
 def _exponential(node: Node, log_base: int | None) -> Node | None:
-    """e to the power of a sum of logarithms, without e: 2 ln 3 - ln 5 is ln of 9/5; `None` for anything else."""
+    """Return e to the power of a node that is a sum of logarithms, without e: 9/5 for 2 ln 3 - ln 5; None for any other node."""
     match node:
         case Call("ln", (inside,)):
             return inside
@@ -72,7 +72,7 @@ def _exponential(node: Node, log_base: int | None) -> Node | None:
 
 
 def apart(gold: Node, claim: Node, point: Mapping[str, Fraction], log_base: int | None = None) -> bool:
-    """Whether enclosures of the two at a point do not meet, at up to so many bits as there are and the numbers in them call for."""
+    """Return True if enclosures of the two at a point are disjoint at some precision, up to the bits that the numbers in them call for."""
     need = sum(_bits(part) for tree in (gold, claim) for part in nodes(tree))
     for bits in (*PRECISIONS, *((min(4 * need, MOST_BITS),) if 4 * need > PRECISIONS[-1] else ())):
         at = Enclosure(bits, point, log_base)
@@ -85,7 +85,7 @@ def apart(gold: Node, claim: Node, point: Mapping[str, Fraction], log_base: int 
 
 
 def _bits(node: Node) -> int:
-    """Of a number, and of what a power of two numbers comes to."""
+    """Return the number of bits of a number or of a power of two numbers; 0 for any other node."""
     match node:
         case Num(value):
             return value.numerator.bit_length() + value.denominator.bit_length()
@@ -97,7 +97,7 @@ def _bits(node: Node) -> int:
 
 
 def _identical(gold: Node, claim: Node, log_base: int | None) -> bool | None:
-    """True where the two are equal, whatever π, e and the logarithms of primes are; False only where they have none of these."""
+    """Return True if the two are equal whatever π, e and logarithms of primes are, False if they differ without any of these, else None."""
     difference, seen = Call("+", (gold, Call("neg", (claim,)))), list[tuple[str, Node]]()
     for place in range(SAMPLES):
         bits = PRECISIONS[0]
@@ -119,8 +119,8 @@ def _identical(gold: Node, claim: Node, log_base: int | None) -> bool | None:
 
 @dataclass(frozen=True, slots=True)
 class Enclosed:
-    """A ball that holds the number. Where it is algebraic: logarithms to base 2 of bounds of the conjugates of its numerator and its
-    denominator, and the degrees of the different roots in it, by what they are roots of."""
+    """A ball that holds the number. For an algebraic number, `above` and `below` are bounds in log2 of the conjugates of its numerator and
+    denominator, and `roots` holds the degree of each different root in it."""
 
     ball: Any
     above: float = 0.0
@@ -128,7 +128,7 @@ class Enclosed:
     roots: Mapping[object, int] = field(default_factory=dict)
 
     def least(self, most: float) -> float:
-        """How often 2 divides the least that this is if it is not zero; Unproved beyond `most`."""
+        """Return b such that the number is zero or at least 2**-b in size; raise Unproved if b is larger than `most`."""
         degree = math.prod(self.roots.values())
         bits = (degree - 1) * self.above + self.below + 8
         if bits > most:
@@ -137,7 +137,7 @@ class Enclosed:
 
 
 class Enclosure:
-    """Numbers enclosed at so many bits. `sample`: rational numbers near to π, e and logarithms of primes stand for them, the sample-th."""
+    """Enclosures of numbers at `bits` bits. With `sample`, rational numbers near π, e and logarithms of primes stand for them."""
 
     def __init__(
         self,
@@ -152,7 +152,7 @@ class Enclosure:
         self.seen = [] if seen is None else seen  # functions that are no more than themselves, with what they are of
 
     def of(self, node: Node) -> Enclosed:
-        """The number of a node. Unproved, Undefined, Opaque or Beyond where there is none."""
+        """Return the enclosure of a node; raise Unproved, Undefined, Opaque or Beyond if it has none."""
         import flint
 
         before = flint.ctx.prec
@@ -304,7 +304,7 @@ class Enclosure:
         return self._repeat(f"{base} to the", exponent, Call("^", (base, exponent)))
 
     def _repeat(self, name: str, of: Node, node: Node) -> Enclosed:
-        """A function that nothing is known of, as a variable: the same one wherever what it is of is proved to be the same."""
+        """Return a variable for a function of which nothing is known; the same one if the arguments are proved to be the same."""
         places = (at for at, (name_, inside) in enumerate(self.seen) if name_ == name and _identical(inside, of, self.log_base) is True)
         place = next(places, len(self.seen))
         if place >= MOST_SEEN:
@@ -340,7 +340,7 @@ class Enclosure:
         return self._sum([self._fraction(Fraction(0)), *parts])
 
     def _turn(self, name: str, turns: Fraction) -> Enclosed:
-        """The sine or cosine of so many times π: half an algebraic integer of a field of roots of unity, its conjugates at most 2."""
+        """Return the sine or cosine of `turns` times π: half an algebraic integer of a cyclotomic field, with conjugates of at most 2."""
         import flint
 
         part = flint.fmpq(turns.numerator, turns.denominator)
@@ -382,7 +382,7 @@ class Enclosure:
         return Enclosed(flint.acb(result))
 
     def _angle(self, name: str, of: Node) -> Fraction | None:
-        """The part of π that an angle is, as its sine, cosine or tangent proves; `None` where it is no such."""
+        """Return the fraction of π that an angle is, as its sine, cosine or tangent proves, or None."""
         size = Enclosure(self.bits, {}).of(Call(name, (of,))).ball
         if not size.imag.is_zero():
             raise Unproved

@@ -1,4 +1,4 @@
-"""Whether one claim says what another says, kind by kind: sets, relations, lists and tuples, matrices, quantities, numbers."""
+"""Comparison of two claims by kind: sets, relations, lists and tuples, matrices, quantities, numbers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Verdict = bool | None
 
 
 def are_same(gold: Node, claim: Node, settings: Settings) -> Verdict:
-    """Whether the claim is right; `None` where it takes algebra to tell."""
+    """Return whether the claim is right, or None if it takes algebra to tell."""
     gold, claim = _unconditional(gold), _unconditional(claim)
     if gold == claim:
         return True
@@ -37,7 +37,7 @@ def are_same(gold: Node, claim: Node, settings: Settings) -> Verdict:
 
 
 def _unconditional(node: Node) -> Node:
-    """`n = 3k, k ∈ ℤ` without what k may be."""
+    """Return `n = 3k, k ∈ ℤ` without the condition on k."""
     if not isinstance(node, Call) or node.name not in ("list", "and", "parts"):
         return node
     args = tuple(arg for arg in node.args if not (_any_number(arg) and _is_of_other(arg, node)))
@@ -45,7 +45,7 @@ def _unconditional(node: Node) -> Node:
 
 
 def _is_of_other(condition: Node, whole: Call) -> bool:
-    """Whether the variable of a condition stands in what it is a condition of."""
+    """Return True if the variable of a condition stands in another part, which it is a condition of."""
     return any(symbols(condition) & symbols(arg) - {"mathbb R"} for arg in whole.args if arg != condition)
 
 
@@ -57,7 +57,7 @@ def _any_number(node: Node) -> bool:
 
 
 def _named_set(node: Node) -> Node:
-    """S = {1, 2} and k ∈ {1, 2} as the set."""
+    """Return S = {1, 2} and k ∈ {1, 2} as the set; any other node unchanged."""
     part = statement(node)
     return part.value if part.label is not None and is_call(part.value, "set") else node
 
@@ -67,7 +67,7 @@ def _is_join(node: Node, parts: list[Node]) -> bool:
 
 
 def _same_value_of(gold: LabeledValue, claim: LabeledValue, settings: Settings) -> Verdict:
-    """One claim against one: a relation against a relation, else value against value."""
+    """Compare two single claims: a relation with a relation, otherwise value with value."""
     if gold.label and claim.label and gold.label != claim.label:
         return _labels_differ(gold, claim, settings)
     gold_value, claim_value = multiply(gold.value), multiply(claim.value)
@@ -89,7 +89,7 @@ def _has_several(node: Node) -> bool:
 
 
 def _labels_differ(gold: LabeledValue, claim: LabeledValue, settings: Settings) -> Verdict:
-    """f(n) = 2n and f(x) = 2x are one function; x = 3 and y = 3 are two claims; y = 2x and x = y/2 are one line."""
+    """Compare claims with different names: f(n) = 2n and f(x) = 2x are one function, y = 2x and x = y/2 one line; x = 3 is not y = 3."""
     assert gold.label is not None and claim.label is not None
     match gold.label, claim.label:
         case Call(first, (Sym(old),)), Call(second, (Sym(new),)) if first == second and first.startswith("apply:"):
@@ -106,7 +106,7 @@ def _labels_differ(gold: LabeledValue, claim: LabeledValue, settings: Settings) 
 
 
 def _equation_of(gold: LabeledValue, claim: LabeledValue, settings: Settings) -> Verdict:
-    """An equation against a value is wrong, against `y = ...` it may be the same line."""
+    """Compare an equation with a value, which is wrong, or with `y = ...`, which may be the same line."""
     first, second = (
         Call("=", (side.label, side.value)) if side.label and not _relation(side.value) else side.value for side in (gold, claim)
     )
@@ -153,7 +153,7 @@ def _pair(node: Node) -> bool:
 
 
 def _near(gold: Node, claim: Node, settings: Settings) -> Verdict:
-    """Ends that are decimals of the same ends."""
+    """Compare two intervals end by end, so that a decimal of an end counts."""
     match gold, claim:
         case Call(name, ends), Call(other_name, other_ends) if name == other_name and name in BRACKETS:
             return _in_order(ends, other_ends, settings)
@@ -195,8 +195,8 @@ Assignment = dict[Node, Node]
 
 
 def _assignments(node: Node, parts: list[Node]) -> list[Assignment] | None:
-    """Values by name, a table for each solution, as `p = 5, q = 2; p = 7, q = 2` gives them; `None` for anything else, and for `p = 5 or
-    q = 2`. The roots x_1 and x_2 of one equation are no names of their own."""
+    """Return the values by name, one table per solution, as in `p = 5, q = 2; p = 7, q = 2`; None for anything else, and for `p = 5 or
+    q = 2`. The roots x_1 and x_2 of one equation are not different names."""
     match parts:
         case [Call("=", (Call("()", names), Call("()", values)))] if len(names) == len(values) and _distinct(names):
             return [dict(zip(names, values, strict=True))]
@@ -214,7 +214,7 @@ def _assignments(node: Node, parts: list[Node]) -> list[Assignment] | None:
 
 
 def _same_assignments(golds: list[Assignment], claims: list[Assignment], settings: Settings) -> Verdict:
-    """Whether the tables are the same, in any order."""
+    """Return whether the tables are the same in any order, or None if that cannot be told."""
     if set(golds[0]) != set(claims[0]):
         return False
     rows = [Call("()", tuple(table[head] for head in golds[0])) for table in golds]
@@ -222,7 +222,7 @@ def _same_assignments(golds: list[Assignment], claims: list[Assignment], setting
 
 
 def _by_letter(claims: list[Node]) -> list[Node]:
-    """The values of x, y and z in the order of their letters, however they are given; any others as they stand."""
+    """Return the values of x, y and z in the order of their letters if each has its own letter, otherwise in the given order."""
     values = [statement(part) for part in claims]
     letters = [value.label.name for value in values if isinstance(value.label, Sym) and len(value.label.name) == 1]
     if len(letters) == len(claims) == len(set(letters)):
@@ -231,7 +231,7 @@ def _by_letter(claims: list[Node]) -> list[Node]:
 
 
 def _order(gold: Node, golds: list[Node], claim: Node, claims: list[Node]) -> list[Node] | None:
-    """The claims in the order of the gold ones where order matters: by name, or as `5; 10` and `AB = 4, CD = 5` are given."""
+    """Return the values of the claims in the reference's order if order matters (by name, or for `5; 10` and `AB = 4, CD = 5`), or None."""
     heads, claim_heads = ([statement(part).label for part in nodes_] for nodes_ in (golds, claims))
     if _distinct(heads) and all(claim_heads) and set(heads) == set(claim_heads):
         return [statement(claims[claim_heads.index(head)]).value for head in heads]
@@ -241,13 +241,13 @@ def _order(gold: Node, golds: list[Node], claim: Node, claims: list[Node]) -> li
 
 
 def _distinct(heads: Sequence[Node | None]) -> bool:
-    """Whether every one has its own name; x_1 and x_2 are the roots of one equation and have none."""
+    """Return True if every part has its own name; x_1 and x_2 are the roots of one equation and share theirs."""
     names = [head.name.partition("_")[0] if isinstance(head, Sym) else head for head in heads]
     return all(heads) and len(set(names)) == len(names)
 
 
 def _match_members(golds: Sequence[Node], claims: Sequence[Node], settings: Settings) -> Verdict:
-    """Whether each of the one is among the other, and each of the other among the one."""
+    """Return whether each member of one side is among the other's, and the other way round; None if that cannot be told."""
     if len(golds) * len(claims) > MOST_PAIRS:
         return None
     rest, unknown = list(claims), False
@@ -263,7 +263,7 @@ def _match_members(golds: Sequence[Node], claims: Sequence[Node], settings: Sett
 
 
 def _member(gold: Node, claim: Node, settings: Settings) -> Verdict:
-    """Whether two parts of something are the same; within it, {5} is not 5."""
+    """Compare two members of a list or set, in which {5} is not 5."""
     return (
         False
         if is_call(gold, "set") != is_call(claim, "set") and not is_set(gold) and not is_set(claim)
@@ -283,7 +283,7 @@ def _in_order(golds: Sequence[Node], claims: Sequence[Node], settings: Settings)
 
 
 def _tuples(gold: Node, claim: Node, settings: Settings) -> Verdict:
-    """Tuples and matrices; a vector may be written as either."""
+    """Compare tuples and matrices; a vector may be written as either."""
     if is_call(gold, "matrix") and is_call(claim, "matrix"):
         gold_cells, claim_cells = cells(gold), cells(claim)
         return (
@@ -296,7 +296,7 @@ def _tuples(gold: Node, claim: Node, settings: Settings) -> Verdict:
 
 
 def _components(node: Node) -> Sequence[Node]:
-    """Of a tuple, of a column, or of a row."""
+    """Return the components of a tuple, a column or a row; empty for anything else."""
     if is_call(node, "matrix"):
         rows = cells(node)
         return [row[0] for row in rows] if len(rows[0]) == 1 else rows[0] if len(rows) == 1 else ()
@@ -307,7 +307,7 @@ def _components(node: Node) -> Sequence[Node]:
 
 
 def _rename(claim: Node, gold: Node) -> Node:
-    """The claim's variables under the gold ones' names, in order of the alphabet, where there are as many."""
+    """Return the claim with its variables renamed to those of the reference, in alphabetical order, if there are as many."""
     old, new = sorted(symbols(claim)), sorted(symbols(gold))
     return _substitute(claim, dict(zip(old, new, strict=True))) if len(old) == len(new) else claim
 

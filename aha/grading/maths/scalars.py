@@ -1,4 +1,4 @@
-"""Whether two expressions are one: exactly where they come to fractions, else at eighty digits; with variables, at several points."""
+"""Equality of two expressions: exact if both are fractions, else at eighty digits; with variables, at several points."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ON_WHOLE_NUMBERS = ("!", "factorial", "floor", "ceil", "binom", "gcd", "lcm")
 
 
 def equal(gold: Node, claim: Node, settings: Settings) -> bool | None:
-    """Whether they are equal wherever both are defined; `None` where these means cannot tell."""
+    """Return whether the two are equal wherever both are defined, or None if these means cannot tell."""
     if gold == claim:
         return True
     names = sorted(symbols(gold) | symbols(claim))
@@ -56,7 +56,7 @@ def _equal(gold: Node, claim: Node, names: list[str], settings: Settings, log_ba
 
 
 def pairs(gold: Node, claim: Node, names: list[str], log_base: int | None = None) -> Iterator[tuple[Value, Value]]:
-    """Values of both at points where both have one; real ones first, complex ones where there are too few real ones."""
+    """Yield the values of both at points where both have one: real ones first, complex ones if there are too few real ones."""
     trees = (gold, claim)
     whole = any(is_call(part, *_ON_WHOLE_NUMBERS) for tree in trees for part in nodes(tree)) or any(_parity(tree) for tree in trees)
     imaginary = any(isinstance(part, Sym) and part.name == "i" for tree in trees for part in nodes(tree))
@@ -76,7 +76,7 @@ def pairs(gold: Node, claim: Node, names: list[str], log_base: int | None = None
 
 
 def sample(name: str, place: int, *, whole: bool = False) -> Fraction:
-    """A variable's value at the place-th point, the same in every formula; the first points are positive, the others of either sign."""
+    """Return a variable's value at the place-th point, the same in every formula; the first two are positive, the others of either sign."""
     number = crc32(f"{name}/{place}".encode())
     if whole:
         return Fraction(number % 17 + 2)
@@ -85,14 +85,14 @@ def sample(name: str, place: int, *, whole: bool = False) -> Fraction:
 
 
 def _parity(tree: Node) -> bool:
-    """Whether a negative number is raised to a power with a variable in it, as in (-1)^n."""
+    """Return True if a negative number is raised to a power with a variable in it, as in (-1)^n."""
     return any(
         isinstance(part, Call) and part.name == "^" and is_call(part.args[0], "neg") and symbols(part.args[1]) for part in nodes(tree)
     )
 
 
 def same_value(first: Value, second: Value) -> bool | None:
-    """Whether two values are one; `None` where they are too near for eighty digits to tell."""
+    """Return whether two values are equal, or None if they are too close for eighty digits to tell."""
     if isinstance(first, Fraction) and isinstance(second, Fraction):
         return first == second
     ctx = numbers()
@@ -109,7 +109,7 @@ def same_value(first: Value, second: Value) -> bool | None:
 
 
 def _constants(gold: Node, gold_value: Value, claim: Node, claim_value: Value, settings: Settings, log_base: int | None) -> bool | None:
-    """Equal as they are, which digits alone do not prove, or as far as a decimal tells."""
+    """Return whether two constants are equal, by proof rather than by digits alone, or as far as a decimal tells; None if unproved."""
     verdict = same_value(gold_value, claim_value)
     if (
         verdict
@@ -126,7 +126,7 @@ def _constants(gold: Node, gold_value: Value, claim: Node, claim_value: Value, s
 
 
 def _decimal_of(decimal: Node, value: Value, exact_node: Node, exact: Value, places: int) -> bool:
-    """Whether the one is a decimal of enough places and the other, no decimal itself, differs by less than its last place."""
+    """Return True if one side is a decimal of enough places and the other, not a decimal, differs by less than its last place."""
     digits = decimal.args[0] if isinstance(decimal, Call) and decimal.name in ("neg", "%") else decimal
     if (
         not isinstance(digits, Num)
@@ -158,7 +158,7 @@ def _round(value: Value, places: int) -> Value:
 
 
 def value_of(node: Node) -> Value | None:
-    """The real value of a constant; `None` where it has none that is real and within reach."""
+    """Return the real value of a constant, or None if it has none that is real and can be computed."""
     try:
         value = At({}).of(node)
     except (Beyond, Opaque, Undefined):

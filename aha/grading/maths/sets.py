@@ -1,7 +1,6 @@
-"""Sets of reals as intervals in order: from brackets, unions, inequalities, set-builders and the reals without some points.
+"""Sets of reals as ordered intervals: from brackets, unions, inequalities, set-builders and the reals without some points.
 
-Whether two equations or inequalities say the same: one a multiple of the other, or true at the same points.
-"""
+Also relations: two equations or inequalities agree if one is a multiple of the other, or if they are true at the same points."""
 
 from __future__ import annotations
 
@@ -22,7 +21,7 @@ _REALS = ("mathbb R", "mathbf R", "R")
 
 @dataclass(frozen=True)
 class Span:
-    """From low to high, each end in or out; a point where they are one."""
+    """An interval from `low` to `high`, each end in or out; a point if the ends are equal."""
 
     low: Value
     high: Value
@@ -39,13 +38,13 @@ Spans = list[Span]
 
 
 def spans(node: Node) -> Spans | None:
-    """The set a node stands for, in order and without overlaps; `None` where it stands for none that can be written so."""
+    """Return the set a node stands for as ordered intervals without overlaps, or None if it cannot be written so."""
     spans = _spans(bare(node))
     return None if spans is None else _union(spans)
 
 
 def same_spans(gold: Spans, claim: Spans) -> bool | None:
-    """Whether two sets in order have the same ends."""
+    """Return whether two ordered sets have the same ends, or None if that cannot be told."""
     if len(gold) != len(claim):
         return False
     verdicts = [
@@ -61,7 +60,7 @@ def _all(*hit: bool | None) -> bool | None:
 
 
 def is_set(node: Node) -> bool:
-    """Whether the node can only be meant as a set of reals, as a pair in round brackets need not be."""
+    """Return True if the node can only be meant as a set of reals; a pair in round brackets may be a point."""
     if isinstance(node, Sym):
         return node.name in (*_REALS[:2], "∅")
     return isinstance(node, Call) and (
@@ -118,7 +117,7 @@ def _combination(node: Call) -> Spans | None:
 
 
 def _membership(node: Node) -> bool:
-    """`x ∈ ℝ` beside another condition says nothing more."""
+    """Return True for `x ∈ ℝ`, which adds nothing to another condition."""
     return isinstance(node, Call) and node.name == "in" and _spans(node.args[1]) == [_whole_line()]
 
 
@@ -134,7 +133,7 @@ def _bracket(node: Call) -> Spans | None:
 
 
 def _inequality(node: Call) -> Spans | None:
-    """Of one variable, linear, as `2x > 4`, `0 < f(x) < 1` or `x ≠ 5`."""
+    """Return the set of a linear inequality in one variable, such as `2x > 4`, `0 < f(x) < 1` or `x ≠ 5`, or None."""
     signs = node.name.split(" ")
     match node:
         case Call("<" | "le", (Call("abs", (inside,)), limit)) | Call(">" | "ge", (limit, Call("abs", (inside,)))):
@@ -224,7 +223,7 @@ _POINTS = 3
 
 
 def relations(gold: Node, claim: Node, settings: Settings) -> bool | None:
-    """Whether the claim says what the reference says; `None` where neither multiples nor solutions tell."""
+    """Return whether the claim states the relation of the reference, or None if neither multiples nor solutions tell."""
     assert isinstance(gold, Call) and isinstance(claim, Call)
     alike = gold.name == claim.name and len(gold.args) == len(claim.args)
     if alike and all(equal(first, second, settings) for first, second in zip(gold.args, claim.args, strict=True)):
@@ -247,7 +246,7 @@ def _relation_difference(relation: Call) -> Node:
 
 
 def proportion(gold: Node, claim: Node, names: list[str]) -> Value | None:
-    """The constant that said is of gold times everywhere; `None` where there is none but zero."""
+    """Return the constant that `claim` is of `gold` times everywhere, or None if there is none but zero."""
     ratios = []
     try:
         for first, second in pairs(gold, claim, names):
@@ -263,13 +262,13 @@ def proportion(gold: Node, claim: Node, names: list[str]) -> Value | None:
 
 
 def _solutions_agree(gold: Node, claim: Node, names: list[str]) -> bool | None:
-    """Whether each is zero where the other is, at some points; `None` where one is linear in no variable: its zeros are not found."""
+    """Return whether each is zero where the other is, at some points; None if one is linear in no variable: its zeros are unknown."""
     verdicts = [_zero_where(first, second, names, place) for first, second in ((gold, claim), (claim, gold)) for place in range(_POINTS)]
     return False if False in verdicts else None if None in verdicts else True
 
 
 def _zero_where(first: Node, second: Node, names: list[str], place: int) -> bool | None:
-    """Whether the other is zero where the first one is, at the place-th point in all variables but one."""
+    """Return whether `second` is zero where `first` is, at the place-th point in all variables but one; None if no zero is found."""
     for name in names:
         point = {name: sample(name, place) for name in names}
 

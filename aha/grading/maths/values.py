@@ -1,9 +1,8 @@
-"""What a formula comes to at a point: an exact fraction as long as it stays one, else eighty digits of it.
+"""Values of formulas at a point: an exact fraction as long as it stays one, else eighty digits.
 
-Every operation is bounded: a number that would grow beyond reach raises instead of being computed, so a tower of powers costs nothing.
+Every operation is bounded: a number that would grow too large raises instead of being computed, so a tower of powers costs nothing.
 
-What of a constant is a fraction, a fraction of π, or a sum of logarithms of primes.
-"""
+Also the parts of a constant: a fraction, a fraction of π, or a sum of logarithms of primes."""
 
 from __future__ import annotations
 
@@ -38,13 +37,13 @@ MOST_WORK = 2_000_000  # bits handled in one evaluation
 
 
 class At:
-    """Values at one point. `real`: roots and logarithms of negative numbers have none. `log_base`: of a logarithm without a base."""
+    """Values at one point. `real`: roots and logarithms of negative numbers are undefined. `log_base`: the default base of `log`."""
 
     def __init__(self, point: Mapping[str, Fraction], *, real: bool = False, log_base: int | None = None) -> None:
         self.point, self.real, self.log_base, self.work = point, real, log_base, 0
 
     def of(self, node: Node) -> Value:
-        """The value of a node; Undefined, Beyond or Opaque where there is none."""
+        """Return the value of a node; raise Undefined, Beyond or Opaque if it has none."""
         match node:
             case Num(value):
                 return value
@@ -62,7 +61,7 @@ class At:
         return +constants[name] if name in ("pi", "e") else constants[name]
 
     def _finite(self, value: Value) -> Value:
-        """A part of an operation: infinity is none."""
+        """Return an operand unchanged; raise Undefined if it is infinite."""
         if not isinstance(value, Fraction) and numbers().isinf(value):
             raise Undefined
         return value
@@ -203,7 +202,7 @@ class At:
         return result / ctx.log(inexact(base)) if base is not None else result
 
     def _unknown(self, name: str, args: list[Value]) -> Value:
-        """A function nobody defined, as some smooth one that its name alone decides."""
+        """Return the value of a function that nobody defined, taken as a smooth one that depends only on its name."""
         ctx = numbers()
         total = ctx.mpf(crc32(name.encode()) % 1009) / 1009
         for place, arg in enumerate(args):
@@ -223,7 +222,7 @@ LARGEST_PRIME = 100_000
 
 
 def rational(node: Node) -> Fraction | None:
-    """Return the exact value of a node where it is a fraction; None where it is none."""
+    """Return the exact value of a node if it is a fraction, otherwise None."""
     try:
         value = At({}).of(node)
     except (Undefined, Opaque, Beyond):
@@ -232,7 +231,7 @@ def rational(node: Node) -> Fraction | None:
 
 
 def turns(node: Node, unit: str = "") -> Fraction | None:
-    """How many times π it is, or π i, where it is a rational number of times; `None` for anything else."""
+    """Return the factor if the node is a rational number times π (and times `unit`, such as i, if given), or None."""
     values = list[Fraction]()
     for size in (1, 2, 3):
         for factor in (1, 2, 3) if unit else (1,):
@@ -247,7 +246,8 @@ def turns(node: Node, unit: str = "") -> Fraction | None:
 
 
 def logs(node: Node) -> list[tuple[int, Fraction]] | None:
-    """The logarithm as a sum of logarithms of primes, so often each (of 1: what is no logarithm any more); `None` where it is no such."""
+    """Return the logarithm of a node as (prime, factor) pairs of a sum of logarithms of primes, with prime 1 for the part that is a plain
+    number; None if it is no such sum."""
     total = dict[int, Fraction]()
     for base, share in _factors(node, Fraction(1)) or [(0, Fraction(0))]:
         if base <= 0:
@@ -283,7 +283,7 @@ def _factors(node: Node, share: Fraction) -> list[tuple[int, Fraction]] | None:
 
 
 def _primes(number: int) -> list[int] | None:
-    """Its prime factors; `None` where one of them is large."""
+    """Return the prime factors of a number, or None if one of them may be too large."""
     primes, prime = list[int](), 2
     while prime * prime <= number and prime < LARGEST_PRIME:
         while number % prime == 0:

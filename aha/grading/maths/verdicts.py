@@ -1,4 +1,4 @@
-"""From two texts to a verdict: words against words, times against times, trees against trees, and a last number or formula in prose."""
+"""Verdicts on two texts: words against words, times against times, trees against trees, and the last number or formula in prose."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ _STRUCTURES = (*LISTS, *BRACKETS, *RELATIONS, "set", "matrix", "row", "unit", "c
 
 
 def verdict(gold: Reading, claim: Claim, answer: str, settings: Settings) -> bool | None:
-    """Whether the claim says what the reference says; `None` where only algebra can tell."""
+    """Return whether the claim says what the reference says, or None if only algebra can tell."""
     if gold.node is not None and (every := by_lines(claim)) is not None:
         return _compare(gold, every, settings)
     if (label := _LETTER_LABEL.match(claim.text)) and _verdict(gold, replace(claim, text=claim.text[label.end() :]), answer, settings):
@@ -82,7 +82,7 @@ def verdict(gold: Reading, claim: Claim, answer: str, settings: Settings) -> boo
 
 
 def by_lines(claim: Claim) -> Node | None:
-    """A reply of nothing but formulas, one a line, none of them a calculation on the way to the last, as the list of them; else `None`."""
+    """Return a reply of one formula per line as the list of them, or None for any other reply, such as the steps of one calculation."""
     lines = [line.strip() for line in claim.text.strip().split("\n") if line.strip()]
     if claim.marked or not 1 < len(lines) < MOST_LINES or "\\begin" in claim.text or claim.text.lstrip().startswith(("$$", "\\[")):
         return None
@@ -97,7 +97,7 @@ def by_lines(claim: Claim) -> Node | None:
 
 
 def unsure(claim: Claim) -> bool:
-    """Whether a claim asks, negates, or says "about" before a whole number: it is not understood to its last character."""
+    """Return True if a claim asks, negates, or says "about" before a whole number, so that it claims nothing for certain."""
     if _NEGATED_PATTERN.match(claim.text) or (not claim.marked and _SAID_OF_IT_PATTERN.match(claim.text)):
         return True
     text = claim.text.strip(" \n$*_`)]}")
@@ -150,24 +150,24 @@ def _verdict(gold: Reading, claim: Claim, answer: str, settings: Settings) -> bo
 
 
 def _is_limit_call(gold: Reading, claim: Reading) -> bool:
-    """Whether an exotic claim may be a value that algebra computes; beside a reference that was read, no other sign is."""
+    """Return True if algebra may find a value in an exotic claim: in a limit, sum or integral, or in any if the reference is exotic."""
     return claim.exotic and (gold.exotic or claim.why.removeprefix("\\") in _LIMIT_CALLS)
 
 
 def _ratio_in_words(text: str) -> Node | None:
-    """`3 to 1` and `3\\text{ to }1`, which is a ratio where one is asked for and a range anywhere else."""
+    """Return `3 to 1` or `3\\text{ to }1` as a ratio, or None; it is a ratio only where one is asked for, elsewhere a range."""
     match = _RATIO.fullmatch(bare(text.strip(" $*_.。\n")).strip(" .。\n\\[]()"))
     return None if match is None else Call(":", tuple(Num(Fraction(part)) for part in re.split(r"\s*to\s*", match[1])))
 
 
 def _spelled_units(gold: Reading) -> list[Node]:
-    """The reference with its last letters as a unit, where a blank or a command stands before them: `2 L`, `3 \\Omega`."""
+    """Return the reference with its last letters as a unit if a blank or a command stands before them: `2 L`, `3 \\Omega`."""
     unit_match = re.search(r"[0-9}] *(?: |\\)\s*(?:[mgshLNJWVKCAFT]|\\mu|\\Omega)", gold.cleaned)
     return [node for node in other_readings(gold, "") if is_call(node, "unit")] if unit_match else []
 
 
 def _other_readings_of(source: Reading, against: Reading, *, of_reference: bool) -> list[Node]:
-    """Other readings of one side: a decimal comma where the other side is a decimal, a unit of one letter where the answer adds one."""
+    """Return other readings of one side: a decimal comma if the other side is a decimal, a unit of one letter that was added."""
     if against.node is None or symbols(against.node):
         return []
     digits = _AFTER_COMMA[of_reference] if isinstance(against.node, Num) and against.node.places else ""
@@ -175,7 +175,7 @@ def _other_readings_of(source: Reading, against: Reading, *, of_reference: bool)
 
 
 def _without_algebra(gold: Reading, claim: Reading) -> bool | None:
-    """The verdict on times and words."""
+    """Return the verdict on times and words, or None if they do not settle it."""
     if gold.clock or claim.clock:
         return _clocks(gold, claim if claim.clock else _closing_time(claim.text) or claim)
     if gold.spelled and (gold.words or _LETTERS.fullmatch(bare(gold.text).strip())) and same_words(gold, claim):
@@ -207,7 +207,7 @@ def _clocks(gold: Reading, claim: Reading) -> bool:
 
 
 def _afternoon(gold: Reading, claim: Reading) -> bool | None:
-    """15:30 is 3:30 p.m. and 09:30 is 9:30 a.m.; `None` where neither side counts to 24, with two digits for the hour."""
+    """Compare 15:30 with 3:30 p.m. and 09:30 with 9:30 a.m.; None if neither side is a 24-hour time with two digits for the hour."""
     time, second = (gold.clock, claim.cleaned) if gold.clock else (claim.clock, gold.cleaned)
     digits = _OF_24.fullmatch(bare(second).strip(" {}"))
     if time is None or digits is None or time.second:
@@ -216,12 +216,12 @@ def _afternoon(gold: Reading, claim: Reading) -> bool | None:
 
 
 def _plain_number(node: Node) -> bool:
-    """Whether it is one number without a degree or another unit."""
+    """Return True if the node is one number without degrees or another unit."""
     return not is_call(node, *LISTS, "set") and not any(is_call(part, "°", "unit") for part in nodes(node))
 
 
 def _in_degrees(node: Node) -> Node:
-    """The number, or the value of what it is said to be, in degrees."""
+    """Return the number, or the value on the last side of an equation, in degrees."""
     if isinstance(node, Call) and node.name == "=":
         return Call("=", (*node.args[:-1], _in_degrees(node.args[-1])))
     return Call("°", (node,))
@@ -238,7 +238,7 @@ def _compare(gold: Reading, node: Node, settings: Settings) -> bool | None:
 
 
 def _reachable(node: Node) -> bool:
-    """Whether every number in it can be computed."""
+    """Return True if every number in the node can be computed."""
     if isinstance(node, Call) and all(name in _STRUCTURES for name in node.name.split(" ")):
         return all(_reachable(arg) for arg in node.args)
     try:
@@ -254,13 +254,13 @@ def _reachable(node: Node) -> bool:
 
 
 def _closing_time(text: str) -> Reading | None:
-    """The time of day that a text ends with, "at 10:30 AM"."""
+    """Return the time of day that a text ends with, as in "at 10:30 AM", or None."""
     time = _TIME.search(text)
     return read(time[1]) if time and not denied_before(text, time.start(1)) else None
 
 
 def _says_words(gold: Reading, claim: Claim) -> bool:
-    """Whether the last line says of something that it is what the reference says: "it will be a Monday"."""
+    """Return True if the last line says that something is what the reference says: "it will be a Monday"."""
     if gold.words in ("yes", "no") and (opening := _YES_NO.match(claim.text)):
         rest = claim.text[opening.end() :]
         return opening[1].lower() == gold.words and not _YES_NO_LATER.search(rest) and not taken_back(rest)
@@ -269,7 +269,7 @@ def _says_words(gold: Reading, claim: Claim) -> bool:
 
 
 def _in_prose(gold: Reading, claim: Claim, settings: Settings) -> bool | None:
-    """The formula that a sentence claims, or what it says that something is: "it will be a Monday"."""
+    """Return the verdict on the ratio or formula that a sentence claims, or None if only algebra can tell."""
     if isinstance(gold.node, Call) and gold.node.name == ":" and (said_to_be := _RATIO_IS.search(claim.text)):
         ratio = _ratio_in_words(said_to_be[1])
         return False if ratio is None or denied_before(claim.text, said_to_be.start(1)) else _compare(gold, ratio, settings)
@@ -293,7 +293,7 @@ def _in_prose(gold: Reading, claim: Claim, settings: Settings) -> bool | None:
 
 
 def is_value(text: str) -> bool:
-    """Whether a claim is no calculation: nothing in it is left to be done but fractions, roots and products with a constant."""
+    """Return True if a claim is not a calculation: only fractions, roots and products with a constant are left to be done."""
     node = read(text).node
     if node is None or symbols(node):
         return True
@@ -303,7 +303,7 @@ def is_value(text: str) -> bool:
 
 
 def _irrational(node: Node) -> bool:
-    """Whether an operation has a part that is no rational number, as 1 + √2 and 2π have."""
+    """Return True if an operation has no rational value, as 1 + √2 and 2π do."""
     try:
         return not isinstance(At({}).of(node), Fraction)
     except (Undefined, Opaque, Beyond):
@@ -314,7 +314,7 @@ def _irrational(node: Node) -> bool:
 
 
 def number_claim(claim: Claim) -> NumberValue | Wrong:
-    """The bare number that an answer claims: of a formula read whole, else of a sentence; Wrong for anything else, with why."""
+    """Return the bare number that an answer claims, in a formula read as a whole, else in a sentence; else Wrong with the reason."""
     if by_lines(claim) is not None:
         return Wrong("several different numbers")
     if (line := last_line(claim)) is not None and isinstance(alone := number_claim(Claim(line, marked=True)), NumberValue):
@@ -342,13 +342,13 @@ def number_claim(claim: Claim) -> NumberValue | Wrong:
 
 
 def _ending_of(text: str) -> str:
-    """Without the marks around a number and the period after it; three dots are no period."""
+    """Return the text without the marks around a number and the period after it; an ellipsis is not a period."""
     text = _ARROW.sub("", text.strip(" $*"))
     return text.removesuffix(".").rstrip(" $*") if not text.endswith("..") else text
 
 
 def _factorials(source: Reading, claim: Claim) -> list[Node]:
-    """The claim without the exclamation mark that ends its sentence; in a box it is a factorial."""
+    """Return the claim without the exclamation mark that ends its sentence; none in a box, where the mark is a factorial."""
     if (
         claim.boxes
         or not re.search(r"[0-9A-Za-z]!\Z", source.cleaned)
@@ -361,7 +361,7 @@ def _factorials(source: Reading, claim: Claim) -> list[Node]:
 
 
 def _one_of(node: Node) -> NumberValue | Wrong:
-    """The value that all of a list are, as in `72 or 72.0`."""
+    """Return the one value that all alternatives have, as in `72 or 72.0`; Wrong if they differ."""
     if not is_call(node, "or") or not isinstance(node, Call):
         return Wrong("several different numbers")
     numbers = {value.exact if value else None: value for value in (bare_number(arg) for arg in node.args)}

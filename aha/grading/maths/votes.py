@@ -1,7 +1,7 @@
 """The canonical form of a claim, by which samples vote: two claims of one value are one vote, whatever the reference.
 
-A name before a single value is dropped; percent, degrees, units and the base belong to the form, and so do the places of a decimal that is
-long enough to round another value. What has no value that can be written down votes by its text."""
+A name before a single value is dropped. Percent, degrees, units and the base belong to the form, and so do the places of a decimal that is
+long enough to round another value. A claim without a value that can be written down votes by its text."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _BLANKS = re.compile(r"[\s{}$]+|\\[,;:! ]|\\(?:left|right)(?![a-z])")
 
 
 def vote(claim: Claim | str, *, evaluated: bool = False) -> str:
-    """The form of a claim. `evaluated`: calculations are no values, and vote apart from what they come to."""
+    """Return the canonical form of a claim. With `evaluated`, a calculation is not a value and votes apart from its result."""
     text = claim if isinstance(claim, str) else claim.text
     claim_tree = read(text)
     if claim_tree.node is None and not claim_tree.words and not claim_tree.clock and not isinstance(claim, str):
@@ -47,7 +47,7 @@ def vote(claim: Claim | str, *, evaluated: bool = False) -> str:
 
 
 def _name_of(node: Node) -> str | None:
-    """The form of a claim without the name before its value; a name before an expression of unknowns stays."""
+    """Return the form of a claim without the name before its value; a name before an expression of unknowns stays."""
     value = statement(node)
     form = _form(value.value)
     name = _form(value.label) if form is not None and value.label is not None and symbols(value.value) else None
@@ -55,7 +55,7 @@ def _name_of(node: Node) -> str | None:
 
 
 def _form(node: Node) -> str | None:
-    """The form of a tree; `None` where a part of it has none."""
+    """Return the form of a tree, or None if a part of it has none."""
     if isinstance(node, Call) and node.name in ("unit", "compound", "%", "°"):
         return _quantity(node)
     if isinstance(node, Call) and node.name == "base":
@@ -99,7 +99,7 @@ def _quantity(node: Call) -> str | None:
 
 
 def _of_variables(node: Node, names: list[str]) -> str | None:
-    """Its values at points that the names alone decide, whole and broken, of either sign; `None` where it has hardly any."""
+    """Return the values at points set by the names alone, whole and fractional, of either sign; None if fewer than two exist."""
     values = [_at({name: sample(name, place, whole=whole) for name in names}, node) for whole in (True, False) for place in range(POINTS)]
     return f"{' '.join(names)}: {'; '.join(values)}" if len(values) - values.count("-") >= 2 else None
 
