@@ -57,7 +57,7 @@ _ANOTHER_PATTERN = re.compile(
     rf"{OPEN}(?-i:([A-Z])){CLOSE}(?![A-Za-z0-9'’])"
 )
 _MORE = rf"(?:\s*(?:,|、|\band\b|\bor\b|&|和|与)\s*)+{OPEN}(?-i:[A-Z]){CLOSE}(?![A-Za-z0-9])"
-_JUDGED_PATTERN = re.compile(  # something is said of these letters, other than that they are right too
+_JUDGED_PATTERN = re.compile(  # these letters get a judgement other than "also right"
     rf"(?i)(?:{_MORE}){{0,9}}\s*(?:(?:each|all|both)\s+)?(?:(?:is|are|was|were|being|seems?|looks?)\b"
     r"(?!\s+(?:also\s+|equally\s+|both\s+|all\s+)?(?:correct|right|possible|true|valid|plausible|acceptable|fine|good|strong|likely|defensible)\b)"
     r"|(?:does|do|has|have|had|would|can|could|cannot|needs?|fails?|gives?|requires?|contradicts?|violates?|ignores?|says|describes?|refers?|means|leads)\b"
@@ -109,7 +109,7 @@ _RETRACTED_PATTERN = re.compile(
     r"[,.:!\s—–-]{0,9}){1,5}"
     r"(?:it(?:'s|’s| is| should be| must be)|the (?:\w+ )?answer (?:is|should be|must be)|i meant?|make (?:it|that))\b[:\s]{0,9}"
 )
-_OPTION_I = re.compile(r"\bI(?= is\b)")  # no pronoun
+_OPTION_I = re.compile(r"\bI(?= is\b)")  # the option, not the pronoun
 _MARKS = re.compile(r"[\s()\]}.:,~*\"'”’–—]*")
 _RIGHT_TOO = re.compile(r"(?i)\s*(?:also |all |both |the |only )*(?:correct|right|true|valid|answers?)\b")
 _BOX_OPTION = re.compile(r"(?i)[^()]{0,80}\((?:option|choice|answer)\s+(?-i:([A-Z]))\)")
@@ -207,7 +207,7 @@ class _Reader:
             positive = but[3].lower() in ("right", "correct", "true")
             return but[2] if but[2] in self.letters and positive == (but[1].lower() in ("none", "nothing")) else NONE
         if len({*_LISTED_PATTERN.findall(text)} & {*self.letters}) >= min(4, len(self.letters)):
-            return SEVERAL  # the question said again
+            return SEVERAL  # the question is repeated
         if doubt := _DOUBTED_PATTERN.match(text):
             return SEVERAL if doubt.group().strip().lower() == "one of" else NONE
         text = _DENIAL_OF_OPTION.sub("", _FILLER.sub("", text, count=1))
@@ -386,7 +386,7 @@ def _reader(options: tuple[str, ...], count: int, several: bool) -> _Reader:
         for entry, key in zip(texts, _keys(bare(option)), strict=True):
             if key:
                 entry[key] = entry.get(key, "") + letter
-    longest = 2 * max(map(len, options), default=0) + 100  # no longer text says the same
+    longest = 2 * max(map(len, options), default=0) + 100  # a longer text is not an option's text
     return _Reader(letters, texts, longest, several, tuple(bare(option).strip() for option in options))
 
 

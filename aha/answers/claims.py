@@ -28,11 +28,11 @@ __all__ = ["Claim", "How", "boxed", "claim"]
 
 How = Literal["auto", "box", "line", "number", "whole"]
 HASHES = "####"
-SHORT = 30  # characters of a reply that is nothing but its claim
+SHORT = 30  # characters; a reply this short is nothing but its claim
 
-_USUALLY = 400  # characters from the end in which the closing statement stands
-LONGEST_HEAD = 300  # characters before an announcement that say under what condition it holds
-_ROOM = 80  # characters before a box that say how it is meant
+_USUALLY = 400  # characters at the end that hold the closing statement
+LONGEST_HEAD = 300  # characters before an announcement that may hold its condition
+_ROOM = 80  # characters before a box that tell its meaning
 _NEXT_PROBLEM = re.compile(r"(?:Question|Problem|Exercise|Q|Human|User|Instruction|Input|Passage)[ \t]*[0-9]{0,3}[*\s]*:")
 _OTHER_PROBLEMS = [(words[0].strip()[0], words) for words in (
     ("Question", "\nQ"), ("Problem", "Passage"), ("Instruction", "Input"), ("Human:",), ("User:",), ("Exercise",)
@@ -71,7 +71,7 @@ _LEADS = re.compile(
     re.S,
 )
 _FORMULA = r"(?:(?<!\$)\$[^$\n]{1,200}\$|\$\$[^$]{1,300}\$\$|\\\([^\n]{1,200}?\\\)|\\\[.{1,300}?\\\])"
-_BEHIND = (  # what a sentence may say behind the formula that it states
+_BEHIND = (  # words that may follow the formula a sentence states
     r"\s*(?:である|です|だ|となる|となります|になる|になります|입니다|이다)"
     r"|\sas (?:the (?:only|unique|final|required|desired) (?:solution|answer|value|root)|claimed|required|desired|expected)|\sinstead"
     r"|\sworks(?:,? (?:and|but) no [a-z]+ [a-z]+ (?:does|do|works?))?|\s(?:square|cubic) units|,? and nowhere else"
@@ -112,9 +112,9 @@ _NOT_IT_PATTERN = re.compile(r"(?i)\b(?:answer|result) (?:(?:is|was) not|(?:is|w
 _ANSWER_FIRST = re.compile(r"\W*?(?P<value>[$€£]?-?[0-9][0-9.,]*)\s+[—–]\s+(?P<why>[A-Z][^\n0-9]{10,300})\Z")
 _EMPHASIS = re.compile(r"(?i)(?<=[.!])\s*no,? (?:really|seriously)[.!]*\s*\Z")
 _LONGEST_JOINT = 120
-_MOST_BOXES = 60  # that are joined into one list
-_LAST_WORDS = 500  # characters of a long reply
-_SHORT_REST = 200  # characters after a claim in which another is always looked for
+_MOST_BOXES = 60  # joined into one list
+_LAST_WORDS = 500  # characters at the end of a long reply
+_SHORT_REST = 200  # characters; a rest this short is always searched for another claim
 SAYS_MORE = re.compile(r"(?i)[,;、，；&]|\b(?:and|or)\b|[和或与及]|\+\+")
 
 _TURN = r"(?:that(?:'s| is| was) (?:wrong|incorrect|not (?:right|correct)|a mistake)|i was wrong|scratch that|never ?mind|i disagree)"
@@ -162,7 +162,7 @@ def _looked_at(rest: str) -> str:
 
 
 _LAST_LINE = re.compile(r"(?:\A|\n)(?:[ \t]*A:[ \t]*|####[ \t]*)(?P<said>\$?-?[0-9][0-9.,]*(?<![.,]))\s*\Z")
-_ENDING = 60  # characters of a last line that is nothing but a number
+_ENDING = 60  # characters of a last line that is only a number
 
 
 def _at_once(text: str) -> Claim | None:
@@ -192,7 +192,7 @@ def _mark(text: str, how: How) -> tuple[Claim, int] | None:
     if how in ("auto", "box") and "ox" in text:
         if box_claim := closing_boxes(text):
             return box_claim
-        after_boxes = max((end for content, _, end in boxes(text) if not is_mention(content)), default=0)  # none of them claims
+        after_boxes = max((end for content, _, end in boxes(text) if not is_mention(content)), default=0)  # these boxes claim nothing
     hashes = text.rfind(HASHES, after_boxes) if how == "auto" else -1
     since = hashes + len(HASHES) if hashes >= 0 else after_boxes
     if how in ("auto", "line"):
@@ -307,7 +307,7 @@ def _alone(text: str) -> tuple[Claim, int] | None:
 def _group(text: str) -> tuple[list[str], int, bool]:
     """Return the contents of the last boxes, the end of the last one, and whether the text before them shows that there are no more."""
     hit, wording, ends = [box for box in boxes(text) if not is_mention(box[0])], list[str](), 0
-    speech = text  # with boxes before the last as figures: a word in a box denies nothing
+    speech = text  # earlier boxes become figures: a word in a box denies nothing
     for content, start, end in hit[:-1] if any(letter.isalpha() for box in hit[:-1] for letter in box[0][-_ROOM:]) else ():
         speech = f"{speech[:start]}{'0' * (end - start)}{speech[end:]}" if len(content) < _ROOM else speech
     for place in range(len(hit) - 1, -1, -1):
@@ -358,7 +358,7 @@ def first_line(text: str) -> str:
     return line
 
 
-_NEXT_KEY = re.compile(r',\s*"[A-Za-z_]{1,30}"\s*:.*', re.S)  # of a JSON object
+_NEXT_KEY = re.compile(r',\s*"[A-Za-z_]{1,30}"\s*:.*', re.S)  # the next key of a JSON object
 
 
 def _ends(text: str) -> int:

@@ -22,7 +22,7 @@ _SMILES = re.compile("[\\s\u2600-\u2604\u2606-\u2712\u2714-\u274b\u2753-\u27bf\u
 _CROSS = re.compile(r"[\s*_$)}\]]*[.。]?\s*(?:❌|✗|✘|🚫|❎)")
 _TAKES_BACK = re.compile(f"(?i){languages.TAKES_BACK}")
 _ERRATUM = re.compile(rf"(?i)(?:\n|^)[ \t]*(?:[*_#]{{1,4}})?(?:{languages.ERRATA})[*_]{{0,3}}[ \t]*[:：]")
-UNDECIDED_WORDS = re.compile(  # a reply that ends with several cases
+UNDECIDED_WORDS = re.compile(  # the end of a reply that leaves the choice open
     r"(?i)\b(?:(?:are|were|is) not (?:told|said|given|known|stated) (?:which|whether)|(?:cannot|can['’]t"
     r"|could not) (?:tell|say|know) (?:which|whether)"
     r"|(?:depends on|unclear|not clear) which (?:case|of)|we are not told|(?:would )?need (?:more|further) (?:data|information|details))"
@@ -97,7 +97,7 @@ def correction(rest: str) -> str | None:
 
 # --- sentences of other languages: a row of word classes, as in English, and a small grammar over rows --------------------------------
 
-_CLASSES = {  # of the rows of a language: against the claim, joins, has, gives, names, who, points, leads, light, ends
+_CLASSES = {  # the letter of each row of a language
     "against": "X",
     "joins": "J",
     "has": "H",
@@ -129,11 +129,11 @@ _ROWS = {
     )
     for order, noun in _NOUN.items()
 } | {"verb last": re.compile(rf"{_LEAD}[wWSNDP]{{0,4}}[LP,]*v[wWN]{{0,2}}[PL]*(?:{_W}P*)?[HG]+[.!]?|{_LEAD}D?P*NP*:?v{_W}?[.!]?")}
-_LOOSELY = re.compile(  # any subject has so many; what leads to a conclusion, or a quantity and a colon, stands before the number
+_LOOSELY = re.compile(  # any subject and a verb of having; a word of conclusion, or a quantity and a colon, before the number
     rf"[^v]*H[LPSED]*[wWN]?[LPSED]*v[^vJ:;]*|.*L[LPS,:]*v(?:[wWN]{{1,3}}{_TAIL}|[.!]?)|[LJPS,]*L[^v:;X]{{0,40}}v[wWN]{{0,3}}{_TAIL}|D?W{{1,2}}G[LPSD]*[wW]?v[wWN]{{0,2}}{_TAIL}|(?:.*[,،])?D?N[PwW]?v[wWN]{{0,2}}[.!]?|[^v:]*N+:v[wWNP]{{0,3}}[.!]?|[^v]*,G[LPD:]*v[.!]?"
 )
 _STATES_AGE = re.compile(rf"{_LEAD}{_ANYONE_FORM}GP*v[wWN]E[.!]?")  # Anna ist 8 Jahre alt
-_ABROAD = "\u00c0-\u024f\u0370-\u04ff\u0590-\u06ff\u0900-\u097f\u1e00-\u1eff"  # letters and marks beyond those of English
+_ABROAD = "\u00c0-\u024f\u0370-\u04ff\u0590-\u06ff\u0900-\u097f\u1e00-\u1eff"  # letters and marks that English does not have
 _UNMARKED_NAME = re.compile(rf"\s*(?:\*\*)?(?P<noun>[a-z]*[{_ABROAD}][a-z{_ABROAD}]*)(?:\s[a-z{_ABROAD}]+)?(?:\*\*)?\s*[.!]?\s*")
 _JAPANESE = re.compile(
     rf"(?:[^0-9。\n]{{0,12}}[、,は])?(?:{languages.JAPANESE_LEADS})\s?(?P<count>{_COUNT})\s?(?P<noun>[{languages.JAPANESE_COUNTS}]{{0,3}})"
@@ -160,7 +160,7 @@ class _Words:
     def letter(self, word: str) -> str:
         """Return the class of a lower-case word, or "" if the language's table does not have it."""
         entry = self.classes.get(word)
-        if entry is None and word[0] in "فو":  # so, and
+        if entry is None and word[0] in "فو":  # prefixes: "so" and "and"
             entry = self.classes.get(word[1:])
         return entry if entry is not None else next((letter for stem, letter in self.stems if word.startswith(stem)), "")
 
@@ -187,7 +187,7 @@ def _is_verb(sentence: str, letter: re.Match[str]) -> bool:
     )
 
 
-_CLAUSE = re.compile(r"(?:.*[,;:](?=P?[LJ]))?")  # up to the last that leads to a conclusion
+_CLAUSE = re.compile(r"(?:.*[,;:](?=P?[LJ]))?")  # up to the last clause that begins with a conclusion
 _NAMED_PATTERN = re.compile(rf"(?i)(?:{languages.NAMELY})[\s:,*$]*7\s*\Z")
 _PHRASES = [(re.compile(phrase), word) for phrase, word in languages.PHRASES]
 _FORMULA = re.compile(r"(?<!\\)\$[^$\n]{1,200}(?<!\\)\$(?![0-9])|\\\([^\n]{1,200}?\\\)|\\\[[^$]{1,300}?\\\]")
@@ -205,7 +205,7 @@ def _plain_statement(sentence: str) -> tuple[str, str] | Literal["English", "aga
         sentence = phrase.sub(word, sentence)
     sentence = _SUM.sub(_without_true_sum, _FORMULA.sub(" Q ", sentence.replace("**", "").replace("__", "").strip()))
     tokens = list(_TOKEN.finditer(_COMMAND.sub(" ", sentence[-_LONGEST:])))
-    least = 3 if "\\" in sentence or "^" in sentence else 2  # letters, among names of formulas
+    least = 3 if "\\" in sentence or "^" in sentence else 2  # letters of a word; formulas have shorter names
     words = [_is_known(word) for token in tokens if (word := token["word"]) and (len(word) >= least or _is_verb(sentence, token))]
     best, places = 0, list[int]()
     for place in range(len(LANGUAGES)):

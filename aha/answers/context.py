@@ -17,7 +17,7 @@ _CLASSES = {
     "h": "could might may maybe perhaps possibly partially partly",  # does not state
     "H": "would",  # states under a condition, or politely
     "V": "does do did",
-    "W": "were had",  # what is not so
+    "W": "were had",  # contrary to fact
     "i": "if suppose supposing assume assumes assuming whether imagine pretend provided",  # a condition
     "q": "let test testing try tries trying consider considering",  # tries
     "u": "unless except until",  # takes back wherever it stands
@@ -53,7 +53,7 @@ _CLASSES = {
         "example sample hint invalid bogus unsure uncertain absurd impossible untrue inaccurate trap bait distractor decoy hypothesis "
         "tempting lie joke placeholder flawed"
     ),
-    "z": "previous earlier initial naive lazy unlikely published",  # of an answer: not this one
+    "z": "previous earlier initial naive lazy unlikely published",  # describes an answer other than this one
     "y": "right correct sure certain true yes indeed",  # agrees
     "l": "most more less fewer greater larger smaller higher lower over below under short almost nearly close off too",  # compares
     "P": "minus plus",  # an operation on either side
@@ -62,7 +62,7 @@ _CLASSES = {
     "Q": "squared cubed multiplied divided factorial mod",  # an operation after a number
     "e": "a an the each every exactly just only simply clearly precisely",
     "o": "of to than",
-    "X": "extraneous",  # what is not that is right
+    "X": "extraneous",  # not extraneous means right
 }
 _CLASS = {word: letter for letter, words in _CLASSES.items() for word in words.split()}
 TOKEN = re.compile(
@@ -101,7 +101,7 @@ _LATER = (
 )
 _ENDS = re.compile(r".*(?:[.?!](?:\$|\)|\*\*|[\"”])?\s|\n\s*\n|。|(?:\$\$|[.?!]\$|\\\]|\\end\{[a-z]{5,8}\*?\})\s?(?=[A-Z]))", re.S)
 _STOPS = re.compile(r"[.!?。](?:\s|$)|\n")
-_ROOM, LONGEST = 300, 1_500  # characters that are looked at before a claim and after it
+_ROOM, LONGEST = 300, 1_500  # characters that are read before a claim and after it
 _ANNOUNCES = re.compile(
     r"\W*(?:(?:[Ss]o|[Tt]hus|[Hh]ence|[Tt]herefore),? )?(?:[Tt]he|[Oo]ur|[Mm]y)? ?(?:[Ff]inal |[Cc]orrect )?[Aa]nswer(?: is)?\W*"
 )
@@ -139,7 +139,7 @@ _COUNTERFACTUAL = re.compile(
     r"|(?i:\bso much for\W*\Z)"
 )
 _ATTEMPT = "estimate|guess|count|calculation|computation|attempt|approximation|tally|try|impression|method|approach|reading|thought|hunch"
-_HEDGED_PATTERN = re.compile(  # a first or wrong attempt, before what it comes to
+_HEDGED_PATTERN = re.compile(  # a first or wrong attempt, before its result
     r"(?i)\b(?:naive|hasty|careless|sloppy|tempting|apparent|superficial|misguided|fallacious|mistaken|simplistic|knee-jerk|ostensible)\b[^,;:.]*\Z"
     rf"|\b(?:first|initial|quick|rough|crude|early|preliminary|tentative|provisional|ballpark|lucky)\s(?:\w+\s)?(?:{_ATTEMPT})\b[^,;:.]*\Z"
     r"|\b(?:at|on) (?:a |the )?first (?:glance|sight|look|reading|thought|try)\b[^;:.]*\Z"
@@ -147,7 +147,7 @@ _HEDGED_PATTERN = re.compile(  # a first or wrong attempt, before what it comes 
     r"(?:answer|total|sum|value|result|count|number|solution|figure|price|cost|amount)s?\s"
     r"(?:is|was|gives|comes|yields|equals|makes)\b[^,;:.]*\Z"
 )
-_HELD_PATTERN = re.compile(  # what others say there is
+_HELD_PATTERN = re.compile(  # a belief of others
     r"(?i)\b(?<!i )(?<!we )(?:think|thought|believe|claim|claimed|say|said|argue|insist|suspect|swear|assume"
     r"|bet|dream|fear|boast|guess)(?:s|d|ed|es)?\s(?:that\s)?"
     r"(?:[\w'’]+\s){1,4}(?:is|are|has|have|had|was|were|gets?|equals|needs)\b[^,;:.]*\Z"
@@ -161,7 +161,7 @@ _NOT_DONE = re.compile(  # hoped to earn, grade this as, such as
     r"|\b(?:for (?:example|instance)|e\.g\.|such as),?\W*\Z|\b(?:we|i|you|let us|let['’]s|to|first|now|then)(?: (?:then|now|also))?"
     r" (?:subtract|multiply|divide)(?: it)?(?: by)?(?: (?:these|those|this|that|the|our|all))?\W*\Z"
 )
-_ATTEMPTS = frozenset(  # a word of these stands in what the four find
+_ATTEMPTS = frozenset(  # each match of the four patterns contains one of these words
     """bet dream dreams dreamed fear fears boast boasts guess one should could might subtract subtracts subtracted subtracting multiply
     multiplies multiplied multiplying divide divides divided dividing hope hopes hoped hoping want wants wanted wish wishes wished
     plan plans planned expect expects expected intend intends intended aim aims aimed try tries tried attempt attempts attempted
@@ -172,14 +172,14 @@ _ATTEMPTS = frozenset(  # a word of these stands in what the four find
     believed claim claims claimed say says said argue argues argued insist insists insisted suspect suspects suspected swear swears
     assume assumes assumed""".split()
 )
-_UNDONE_BEHIND = re.compile(  # or it is only an example
+_UNDONE_BEHIND = re.compile(  # or the value is only an example
     r"(?i)\s*,?\s*(?:for|say, for) (?:instance|example)\b"
     r"|\s*(?:[a-z]+\s+){0,2}(?:short|shy) of\b|\s*(?:for|with|in|under|by) (?:the|an?) (?:\w+ ){0,2}(?:wrong|incorrect|false|mistaken)\b"
 )
 _LITERALLY = re.compile(r"(?i)\b(?:writes?|wrote|picks?|picked|puts?|answers|answered|chooses?|chose|marks?|marked|enters?|entered)\W*\Z")
 _COULD = re.compile(r"\bcould(?= [a-z]+\W*\Z)")
 _SEGMENTS = re.compile(r"(?<=frac)\{[A-Z]{2,3}(?=\})|(?<=\})\{[A-Z]{2,3}(?=\})")
-_COMMENTS = re.compile(  # on mathematics, and not on the answer
+_COMMENTS = re.compile(  # comments on mathematics, not on the answer
     r"[\s.,$)\\\]]*\(?(?:Alternatively|In general|To see that|To see why|Equality (?:is|holds|occurs)"
     r"|An? (?:alternate|alternative) (?:way|solution|method)"
     r"|In the above calculations|If this algebra|Either point is|The graph)"
@@ -193,7 +193,7 @@ _before, _after, _later = (re.compile("|".join(patterns)) for patterns in (_BEFO
 _SUSPECT = frozenset(word for word, letter in _CLASS.items() if letter in "nhHiqukxsgDjzldQPBOGK") | {"precisely", "exactly"}
 
 
-@lru_cache(maxsize=16)  # what follows a claim is asked about more than once
+@lru_cache(maxsize=16)  # the text after a claim is checked more than once
 def suspect(text: str, *, gerunds: bool = True) -> bool:
     """Return True if a word in the text can take a claim away; without one, no closer look is needed."""
     low = text.lower()
@@ -260,7 +260,7 @@ class _Plain(dict[str, tuple[str, str, bool]]):
 
     def __missing__(self, word: str) -> tuple[str, str, bool]:
         bare = word.removesuffix(",")
-        if bare.isalpha() and bare.isascii():  # one word, maybe a comma: no need to look for others
+        if bare.isalpha() and bare.isascii():  # one word, perhaps with a comma: no split is needed
             comma = word[len(bare) :]
             look = f"{_letter(bare)}{comma}", f"{kind_of(bare)}{comma}", bare.lower() in _ATTEMPTS
         else:
@@ -286,7 +286,7 @@ def _stance(text: str, start: int, end: int | None, head: str) -> Literal["state
         whole = line
     above, _, line = sentence.rpartition("\n")
     if above and not above.rstrip()[-1:].isalpha() and above.rstrip()[-1:] not in (":", ",") and _ANNOUNCES.fullmatch(line):
-        return "stated"  # on a line of its own, below one that has ended
+        return "stated"  # on a line of its own below a finished sentence
     rest = "" if end is None else _beside(text[end : end + _ROOM])
     counts = rest[:1].isalpha() and kinds(rest)[:1] in ("w", "s", "n")
     sentence = _COULD.sub("can", _LITERALLY.sub("has", sentence)) if counts else sentence  # he wrote 12 pages, he could buy 30 oranges
@@ -382,7 +382,7 @@ def _plain(rest: str) -> str:
 def row(text: str) -> str:
     """Return the classes of a text's words, one letter each; segments such as NO in \\frac{NO}{BO} are values."""
     text = _SEGMENTS.sub("{0", text) if "frac{" in text else text
-    text = text.replace("\\$", "") if "\\$" in text else text  # no formula begins with a price
+    text = text.replace("\\$", "") if "\\$" in text else text  # a price does not open a formula
     return "".join(map(_letter, TOKEN.findall(text)))
 
 

@@ -42,7 +42,7 @@ _LETTERS = {
     "v": f"{' '.join(word for word in VALUES if word != 'one')} {' '.join(SCALES)} dozen",
 }
 _LETTER = {word: letter for letter, words in reversed(_LETTERS.items()) for word in words.split()}
-_FORMS_OF = "uybna"  # the classes of which other forms of a word are members too, the first that has one counts
+_FORMS_OF = "uybna"  # the classes that also contain the other forms of a word; the first match counts
 _BY_FORM = {word: letter for letter in reversed(_FORMS_OF) for word in _LETTERS[letter].split()}
 _MARKS = {"—": ",", "–": ",", "(": ",", ")": ",", "→": "=", "⇒": "=", "≈": "=", "≡": "=", "∴": "t", "!": ".", "?": "."}
 _COMMANDS = {
@@ -74,7 +74,7 @@ _DENIED_IN_HAN = re.compile(
 )
 
 
-_KEPT_WORDS, _LONGEST_KEPT_WORDS = 5_000, 16  # tokens whose kind is kept, and their letters
+_KEPT_WORDS, _LONGEST_KEPT_WORDS = 5_000, 16  # the number of tokens whose kind is kept, and their length
 
 
 class _Kinds(dict[str, str]):
@@ -98,7 +98,7 @@ def _kind_of(token: str) -> str:
     if first >= "\u3040":
         return "&" if token[-1] in "和与及或と" else "b" if _STATED_PATTERN.match(token) else "w"
     if token.isupper() and 1 < len(token) <= 3:
-        return "v"  # of points
+        return "v"  # a name of points
     return _kind(token.lower().replace("’", "'"))
 
 
@@ -156,7 +156,7 @@ _EQUATES = re.compile(
 )
 _FRACTION = re.compile(
     r"\\[dt]?frac\{\\(?:text|mathrm)\s*\{[^{}]*\}\}\s*\{\\(?:text|mathrm)\s*\{[^{}]*\}\}"
-)  # of words: favourable over all cases
+)  # a fraction of words: favourable over all cases
 _IN_TEXT = re.compile(r"\\(?:text\w*|mbox|mathrm)\s*\{([^{}]*)\}?")
 
 
@@ -244,7 +244,7 @@ def doubted_in_han(before: str, rest: str) -> bool:
     return bool(_DOUBTED_IN_HAN.search(before) or _DENIED_IN_HAN.match(rest) or _AGAINST_IN_HAN.search(before))
 
 
-_SIGNED_PATTERN = re.compile(  # who wrote it, and where it stands
+_SIGNED_PATTERN = re.compile(  # signatures, addresses and links
     r"(?m)(?:^[ \t]*-|(?:^[ \t]*|[.\s])(?:~|-(?=[A-Z])|–|-\s(?=\w+$)))\s?[\w.]{1,40}(?: [\w.]{1,40}){0,2}(?: ?\([^()\n]{0,60}\))?"
     r"[ \t]{0,9}(?=[~-]|$)|https?://\S+|(?<![\w.])[\w.]{1,40}@[\w.]{1,40}(?:, \w{1,20})?"
 )

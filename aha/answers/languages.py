@@ -12,16 +12,16 @@ class Language(NamedTuple):
     """The closed word classes of a language. Expressions of several words are listed word by word."""
 
     against: str  # denials, bounds, conditions, doubts, opinions, comparisons, parts, scales; adjectives of a first or wrong attempt
-    has: str  # verbs of having, needing, paying, being left: of anyone
-    gives: str  # verbs of being, amounting and calculating: of a quantity that is known
-    names: str  # such quantities
+    has: str  # verbs of having, needing, paying, being left, with any subject
+    gives: str  # verbs of being, amounting and calculating, with a known quantity as subject
+    names: str  # nouns for such quantities
     who: str  # pronouns
-    points: str  # articles and what stands for them
-    leads: str  # what leads to a conclusion
+    points: str  # articles, possessives and quantifiers
+    leads: str  # words that lead to a conclusion
     light: str  # prepositions, adverbs and adjectives that leave a number as it is
-    ends: str = ""  # what belongs to a verb and stands at the end
-    joins: str = ""  # and
-    turns: str = ""  # but
+    ends: str = ""  # the part of a verb that stands at the end
+    joins: str = ""  # conjunctions such as and
+    turns: str = ""  # conjunctions such as but
     order: str = "verb first"  # or "verb last"; "apart": nouns begin with capitals, so that a small word behind one is a verb
 
 
@@ -326,26 +326,26 @@ LANGUAGES = {
     ),
 }
 
-ENGLISH = frozenset(  # a sentence with as many of these is not one of another language
+ENGLISH = frozenset(  # a sentence with at least as many of these is English
     """the an of to in is are was were be been has have had do does did and or but not no never maybe perhaps almost nearly about around only just
     that this these those it he she they we you i there here his her their its our my who which what how with for from by at on as if so thus then
     than all each every more less most least would could should may might can will""".split()
 )
 ONLY_ENGLISH = ENGLISH - {word for language in LANGUAGES.values() for row in language[:-1] for word in row.split()}
 
-# Languages that set no blanks between words: what leads to a number and what follows it.
+# Languages without blanks between words: the text before a number and after it.
 JAPANESE_LEADS, JAPANESE_ENDS = "全部で|合計で?|合わせて|残りは", "です|になります|となります|だ|である"
 JAPANESE_COUNTS = "ページ個人本枚円冊匹台回歳分日時間つ"
 THAI_LEADS = "เหลือ|มี|จ่าย|ต้องการ|ทั้งหมด|ใช้เวลา"
 THAI_AGAINST = "ไม่|อย่าง|ประมาณ|เกือบ|ถ้า|หาก|กว่า|ครึ่ง|ล้าน|พัน|หมื่น|แสน|ร้อย|เท่า|อาจ|คิดว่า|บอกว่า|สมมติ|เปอร์|ผิด|หรือ|และ|เกิน"
 
-PHRASES = (  # of several words, one of which would say something else
+PHRASES = (  # phrases with a word that has another meaning alone
     (r"(?i)\bzu (?:viele?|wenige?|hoch|niedrig|groß|klein|lang|kurz|teuer)\b", "mehr"),
     (r"(?i)\b(?:de|du) plus (?:haut|grand|petit|bas)\b", "de"),
     (r"(?i)\b(?:al cuadrado|ao quadrado)\b", "menos"),
     (r"(?i)\b(?:por (?:lo )?tanto|por consiguiente|por eso|por isso|así que|por lo que|de modo que|de manera que)\b", "entonces"),
     (r"(?i)\b(?:c['’]est pourquoi|ce qui fait que)\b", "donc"),
-    (r"(?i)\bn(?:e |['’])([^\W\d_]+) qu(?:e |['’])", r"\1 "),  # ne … que is only
+    (r"(?i)\bn(?:e |['’])([^\W\d_]+) qu(?:e |['’])", r"\1 "),  # ne … que means only
     (
         (
             r"(?i)\b(?:je (?:pense|crois) que|ich (?:denke|glaube|meine),?(?: dass)?|(?:yo )?(?:creo|pienso) que|(?:eu )?(?:acho|penso) que"
@@ -354,7 +354,7 @@ PHRASES = (  # of several words, one of which would say something else
         "",
     ),
 )
-NEGATIONS = frozenset(  # of languages without a table, for boxes
+NEGATIONS = frozenset(  # negations in languages without a table, used for boxes
     """δεν όχι μη μην אינה אינם איננו nem nincs ikke ej ei eivät eikä ole pole nije není neni nu nav nėra ekki nuk nie niet não nicht pas non nekā ikkje hindi siyo sio לא אינו
     نیست نہیں নয় না இல்லை కాదు არ չէ не""".split()
 )
@@ -364,7 +364,7 @@ CHECKS = (  # names of a check at the end of a reply
     "check|checking|quick check|sanity check|verification|verify|probe|vérification|comprobación|verificação|verifica|проверка|controle"
     "|sprawdzenie|kontrol|检验|验算|検算|검산"
 )
-FAILS = (  # what a check says that fails
+FAILS = (  # words of a failed check
     r"not|wrong|incorrect|false|fails?|failed|but|however|should|instead|mistake|error|off|contradict\w*|neither|never|nicht|falsch"
     r"|faux|falso|errado|no"
 )

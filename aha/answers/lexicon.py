@@ -72,18 +72,18 @@ IS = (  # forms of to be
     "is are was were be been being am"
 )
 
-UPHOLDS = (  # what may be said of a claim afterwards, too
+UPHOLDS = (  # verbs that may also follow a claim
     "equal agree match complete conclude confirm prove show verify check follow satisfy work hold make made come came correspond use "
     "simplify represent occur happen finish end give mean has have had having seem fit remain belong lie lies differs"
 )
 
-SOLVES = (  # what a solver or a calculation does to get it
+SOLVES = (  # verbs of a solver or a calculation
     "give gave given yield get got gotten obtain find found produce lead led result deduce deliver return reach arrive conclude see saw "
     "compute calculate derive determine imply mean show shown reveal count solve answer write wrote written express assign accept "
     "choose chose pick select set put mark call go meant"
 )
 
-VERBS = (  # what a quantity is, and what people in problems do with so many
+VERBS = (  # verbs of quantities and of people in problems
     "amount total number measure sum add evaluate reduce collapse shrink turn boil stay become became range cost weigh last contain "
     "comprise include form constitute denote factor factorize telescope converge tend read stand rise rose fall fell climb drop goes "
     "went grow grew run ran meet intersect pass require approximate leave left force know known recover let pick expand differentiate "
@@ -108,7 +108,7 @@ VERBS = (  # what a quantity is, and what people in problems do with so many
     "putting letting noting noticing viewing thinking working reading translating building"
 )
 
-OF_MONEY = frozenset(  # verbs, by their plain form, of which an amount of money is the object or what is said
+OF_MONEY = frozenset(  # plain forms of verbs that take an amount of money
     """be is are was were equal have has had make made cost pay paid charge earn receive get got give gave take took need want require
     save spend spent owe raise collect bring brought donate contribute invest lend lent borrow deposit withdraw withdrew bank pocket
     net gross clear fetch sell sold buy bought purchase rent win won lose lost leave left remain total amount come sum add keep kept
@@ -116,11 +116,11 @@ OF_MONEY = frozenset(  # verbs, by their plain form, of which an amount of money
     profit gain accumulate achieve attain withhold refund budget""".split()
 )
 
-ANSWERS = (  # forms of to be
+ANSWERS = (  # nouns for an answer
     "answer answers result results value values count total number solution solutions conclusion outcome"
 )
 
-SUBJECTS = (  # what a calculation is, and what it is about
+SUBJECTS = (  # nouns for a calculation and its subject
     "sum product difference quotient remainder ratio fraction proportion percentage percent probability chance expectation average mean "
     "median mode range maximum minimum max min area perimeter volume length width height depth distance radius diameter circumference "
     "angle side slope intercept base hypotenuse diagonal surface speed rate time age weight mass price profit amount sequence series "
@@ -136,7 +136,7 @@ SUBJECTS = (  # what a calculation is, and what it is about
     "explanation remark proof verification justification detail source credit reason luck thing"
 )
 
-KINDS = (  # adjectives and adverbs of an answer
+KINDS = (  # adjectives and adverbs that may describe an answer
     "final correct right exact desired required requested wanted sought overall actual numerical numeric whole only unique possible "
     "smallest largest greatest least minimal maximal new same positive negative real common combined resulting remaining last "
     "simplified simplest simple full single main best true entire original corresponding following expected valid distinct different "
@@ -155,7 +155,7 @@ KINDS = (  # adjectives and adverbs of an answer
     "certain sure clear helpful simultaneously"
 )
 
-POINTS = (  # forms of to be
+POINTS = (  # articles, possessives and quantifiers
     "a an the my our your his her its their each every any all both some none no"
 )
 

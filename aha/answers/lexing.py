@@ -108,7 +108,7 @@ _BETWEEN = (
     "set{ lfloor lceil langle | circ angle triangle and or"
 ).split()
 _CLOSE = (")", "]", "}", "set}", "|", "!", "%", "°", "'", "rfloor", "rceil", "rangle")
-_GOES_ON = frozenset("0123456789^_({")  # behind a letter that is no symbol alone
+_GOES_ON = frozenset("0123456789^_({")  # after a word that does not stand alone
 _OPENS_ARGUMENT = re.compile(r"\s*[(\[{_^\\]")
 _AND_OR = re.compile(r"[\s,;]*\b(and|or)\s+(\S.*)|(\S.*?)\s+(and|or)[\s,;]*")
 _ONE_SYMBOL = re.compile(r"-?[0-9][0-9.,]*|[A-Za-z]'?")
@@ -270,7 +270,7 @@ class _Lexer:
         if low in _PROSE and self._stands_alone:
             raise Unreadable(f"the word {text!r}")
         if text in FUNCTION_WORDS and known_unit(text) and not self._argument_follows and self._after_number():
-            return self._add("unit", text)  # 30 min, and not min(3, 5)
+            return self._add("unit", text)  # 30 min, not min(3, 5)
         if low in _WORDS or text in FUNCTION_WORDS:
             return self._add(*(("function", FUNCTION_WORDS[text]) if text in FUNCTION_WORDS else ("command", _WORDS[low])))
         speech = len(text) >= 3 and (self.blank or (self.hit and self.hit[-1].kind == "unit")) and re.search("[aeiouy]", low)
@@ -291,7 +291,7 @@ class _Lexer:
         return (
             measures(text)
             and last is not None
-            and (text != "K" or self.blank)  # thousands, or kelvins
+            and (text != "K" or self.blank)  # K after a blank is kelvins, else thousands
             and (last.kind in ("number", "unit", "scale") or before == "unit" or last.text in (")", "}"))
         )
 

@@ -128,7 +128,7 @@ def english(text: str) -> int | None:
     return total + section
 
 
-_ABROAD = {  # from two on; "one" is an article almost everywhere
+_ABROAD = {  # the numerals from two on, since "one" is an article in most languages
     "zwei drei vier fünf sechs sieben acht neun zehn elf zwölf dreizehn vierzehn fünfzehn sechzehn siebzehn achtzehn neunzehn zwanzig": 2,
     "deux trois quatre cinq six sept huit neuf dix onze douze treize quatorze quinze seize dix-sept dix-huit dix-neuf vingt": 2,
     "dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce quince dieciséis diecisiete dieciocho diecinueve veinte": 2,

@@ -233,7 +233,7 @@ class Operands(ABC):
         self.expect("}")
         self.in_bars = bars
         if not isinstance(inside, Call) or inside.name != "list" or all(is_call(item, "=") for item in inside.args):
-            return inside  # the braces around `p = 5, q = 2` are those of a colour
+            return inside  # braces around `p = 5, q = 2` belong to a colour command
         return Call("set", inside.args)
 
     def bars(self) -> Node:
@@ -264,7 +264,7 @@ class Operands(ABC):
             return Call(call, inside.args if call == "()" and isinstance(inside, Call) else (inside,))
         if name in _DECORATIONS:
             letters = self.raw()
-            if name in ("vec", "hat", "overrightarrow"):  # a vector is named by its letter, or by two points
+            if name in ("vec", "hat", "overrightarrow"):  # a vector is named by one letter or by two points
                 name = "vec" if len(letters) > 1 else ""
             return self.symbol(f"{name} {letters}".strip())
         if name in _NOT_OPERANDS or name in RELATIONS or name == "circ":

@@ -31,7 +31,7 @@ _LETTERS = re.compile(r"\(?[A-Z]\)?(?:(?:[\s,;&、，]|and|和)+\(?[A-Z]\)?)+\.?
 _BASED_PATTERN = re.compile(r"(-?[0-9A-F]*(?:[0-9][A-F]|[A-F][0-9])[0-9A-F]*)_\{?([0-9]{2})\}?\.?")
 _IMAGINARY = re.compile(r"(?<![A-Za-z\\])j(?![A-Za-z])")
 _GOES_ON = re.compile(r"(?:(?<![mM])\.\.|\.\.\.|…|\\[lc]?dots)[\s$.*)\]]*\Z")
-_PHANTOM = re.compile(r"\\[hv]?phantom(?![A-Za-z])\s*(?:\{[^{}]*\}|\\[A-Za-z]+|[^\s\\{}])")  # takes room and shows nothing
+_PHANTOM = re.compile(r"\\[hv]?phantom(?![A-Za-z])\s*(?:\{[^{}]*\}|\\[A-Za-z]+|[^\s\\{}])")  # blank space
 _STRUCK_PATTERN = re.compile(r"~~|\\(?:[hv]?phantom|[bx]?cancel|sout)(?![A-Za-z])")
 _SETS = re.compile(
     r"(?i)(?:the (?:set|solution) (?:of|is) )?(?:all|any|every)?\s*(real numbers?|reals|real values?(?: of \w)?|real \w|integers)"
@@ -63,7 +63,7 @@ class Reading:
     cleaned: str = ""
     node: Node | None = None
     words: str = ""
-    spelled: bool = False  # has letters that are no commands
+    spelled: bool = False  # True if it has letters outside commands
     clock: Clock | None = None
     exotic: bool = False
     why: str = ""

@@ -25,7 +25,7 @@ _CONTRAST = re.compile(  # "isn't 32 but 64"
 _NOT_AFTER = re.compile(rf"(?i)(?<=[0-9*$€}}]),\s(?:{languages.NOT_AFTER})\s{VALUE}(?:\s[^\W\d_]+)?(?=[.!]?\s*(?:\n|\Z))")
 _DIGIT = re.compile(r"(?![0-9])\d|(?<=\d)[٫٬](?=\d)")
 _AMOUNT = r"(?=\s?(?:€|EUR\b|[Ee]uros?\b|zł\b|₺|kr\b|₽))"
-_MAY_BE_MONEY = re.compile("[€₺₽ł]|(?<=[0-9])[\u202f\u00a0'’](?=[0-9]{3})")  # signs, and what sets thousands apart
+_MAY_BE_MONEY = re.compile("[€₺₽ł]|(?<=[0-9])[\u202f\u00a0'’](?=[0-9]{3})")  # currency signs and separators of thousands
 _POINTS = re.compile(rf"(?<![\d.,])([0-9]{{1,3}}(?:\.[0-9]{{3}})+)(?![\d.]){_AMOUNT}")
 _COMMA = re.compile(rf"(?<![\d.,])([0-9]{{1,3}}(?:\.[0-9]{{3}})+|[0-9]{{1,9}}),([0-9]{{2}}){_AMOUNT}")
 _AMOUNTS = re.compile(rf"[0-9]{_AMOUNT}")

@@ -68,9 +68,9 @@ def _turn(text: str) -> str:
 
 _BOX = re.compile(
     r"\\{1,2}(?:f?boxed|fbox|framebox)(?![A-Za-z])[ \t]*(?:\[[^\]{}]{0,20}\][ \t]*)?"
-    r"|(?<![A-Za-z\\])(?:b|\x08)?oxed[ \t]*(?=\{)"  # the backslash, or \b, lost on the way
+    r"|(?<![A-Za-z\\])(?:b|\x08)?oxed[ \t]*(?=\{)"  # the backslash or \b was lost
 )
-_AROUND = 8, 40  # characters before and after the "ox" of a box's name in which its name stands
+_AROUND = 8, 40  # characters around "ox" that hold the command of a box
 _BARE = re.compile(r"-?[0-9]+|[A-Za-z](?![A-Za-z])")  # the 2 of `\boxed 2`
 _BRACE = re.compile(r"\\[\\{}]|[{}]")  # an escaped brace is a letter
 _MENTION = re.compile(
@@ -107,7 +107,7 @@ def boxes(text: str) -> list[Box]:
             continue
         at = match.end()
         end = (closing.get(at) if closing is not None else closes(text, at)) if text[at : at + 1] == "{" else None
-        if end is None and closing is None:  # from now on each brace is looked at once only
+        if end is None and closing is None:  # from now on each brace is read only once
             closing = _closing(text)
         if end is not None:
             hit.append((text[at + 1 : end], match.start(), end + 1))
@@ -131,7 +131,7 @@ def closes(text: str, at: int) -> int | None:
     """Return the index of the brace that closes the one at `at`, or None."""
     near = text.find("}", at)
     if near >= 0 and text.find("{", at + 1, near) < 0 and text[near - 1] != "\\":
-        return near  # nothing nested, as in most boxes
+        return near  # not nested, as most boxes
     depth = 0
     for brace in _BRACE.finditer(text, at):
         depth += {"{": 1, "}": -1}.get(brace.group(), 0)
@@ -156,7 +156,7 @@ _KEY = re.compile(
     r"|jawaban(?:nya)?|jibu|đáp (?:án|số)|svar(?:et)?|răspuns(?:ul)?|απάντηση|vastaus|válasz)(?![^\W_])|答え|答案|正解|解答"
     r"|回答|정답|답변|답|答|উত্তর|उत्तर|الإجابة|الجواب|إجابة|ค(?:ำ|\u0e4d\u0e32)ตอบ|సమాధానం|பதில்|জবাব|जवाब|پاسخ|תשובה"
 )
-_CALLS = re.compile(  # what stands between the word and the claim
+_CALLS = re.compile(  # the text between the word and the claim
     r"[ \t]*(?:\*\*|__|[\"”])?[ \t]*"
     r"(?:(?:[^\W\d]+[ \t]*){0,2}(?:[:ঃ](?!(?<=[A-Z]:)[A-Z])|：)|=|[-–—](?=[ \t])|(?=\$|\\[(\[])|(?<=[Aa]ns)\.[ \t]*:?"
     r"|[^.\n:：=!?。]{0,60}?(?:(?<=\s)(?:is|are|was|be|equals|comes (?:out )?to|ist|lautet|sind|est|es|son|é|è|sono"
@@ -202,7 +202,7 @@ def _announcement(text: str, key: re.Match[str]) -> int | None:
     speech = calls.group().strip(" \t*_")
     if not speech and not key.group().isascii() and text[calls.end() : calls.end() + 1].isdigit():
         return calls.end()
-    if not speech:  # a heading, or a formula right behind the word
+    if not speech:  # a heading, or a formula directly after the word
         begins = text.rfind("\n", 0, key.start()) + 1
         heads = len(_WORDS.findall(text[begins : key.start()])) <= 2
         return calls.end() if heads else None

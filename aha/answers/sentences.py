@@ -166,7 +166,7 @@ def _with_digits(sentence: str) -> str:
     return f"{last.group()}{count_of(sentence[last.end() :])}" if last and not _FIGURES.search(sentence, last.end()) else sentence
 
 
-_FOREIGN = re.compile("[\u0590-\u0eff]")  # words of which only these are known
+_FOREIGN = re.compile("[\u0590-\u0eff]")  # scripts in which only the nouns below are known
 _FOREIGN_NOUNS = frozenset("है हैं টি টাকা ডলার रुपये डॉलर రూపాయలు డాలర్లు บาท คน ใบ ชิ้น กิโลเมตร ชั่วโมง นาที วัน دولار كم ساعة يوم".split())
 _BOLD_SIDE = re.compile(r"(?<=[=≈] )\*\*(?=\\?[$€£]?[0-9])")
 _SYMBOL = r"(?:(?<![A-Za-z])(?:[A-Za-z]|sin|cos|tan|log|ln|sqrt|pi)(?![A-Za-z]))"

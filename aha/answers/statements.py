@@ -19,9 +19,9 @@ from aha.answers.surroundings import DENIALS, around, without_style
 from aha.answers.symbols import INVISIBLE, ending
 
 LONGEST_STATEMENT = 2_000
-_NEAR = 200  # characters after a box that are looked at
-LAST = 20  # statements that are looked at, from the end
-UNREAD = " ¤ "  # what stands where a formula, a denied box or something struck out stood
+_NEAR = 200  # characters that are read after a box
+LAST = 20  # statements that are read, from the end
+UNREAD = " ¤ "  # replaces a formula, a denied box or struck-out text
 OPEN, CLOSE = r"[(\[<{\"'“”‘’«「*_ ]*", r"[)\]>}\"'“”‘’»」*_ ]*"
 
 _LETTER_NEXT = rf"(?=(?:[Oo]ptions? |[Cc]hoices? )?{OPEN}[A-Z]{{1,8}}(?![A-Za-z]))"
@@ -50,7 +50,7 @@ _CORRECT = re.compile(
 _OTHER_THAN_RIGHT = re.compile(  # the least plausible option is
     r"(?i)\b(?:least|worst|weakest|poorest|un(?:likely|true|acceptable)|improbable|implausible)\s(?:[a-z]+\s)?(?:options?|choices?|answers?|letters?)\b[^.\n]{0,30}\Z"
 )
-# How a sentence names the right option: its words are of these rows alone, but for the letter.
+# The words of a sentence that names the right option: except for the letter, it has no others.
 _CLAUSE_BEFORE = re.compile(r"(?i)\A.*(?:,\s(?:so|thus|hence|therefore)\s|(?:므로|니까|아서|어서|고)\s)", re.S)  # A and B contradict it, so
 _RIGHT_ROW = (
     r"richtige?[rs]?|korrekte?[rs]?|zutreffende?|bonne|correcte?|exacte?|juste|corr(?:ett|ect|et)[ao]s?|giust[ao]|esatt[ao]|cert[ao]|juiste|goede|poprawn[ay]"
@@ -62,7 +62,7 @@ _OPTION_ROW = (
     r"|pilihan(?:nya)?|opsi|huruf|svar(?:et)?|vastaus|vaihtoehto|răspuns(?:ul)?|odpověď|možnost|varianta|उत्तर|विकल्प|الجواب|الإجابة|الخيار|الحرف"
 )
 _IS_ROW = r"je|ist|lautet|est|es|è|é|is|to|jest|là|adalah|ialah|är|on|este|हैं?|هو|هي|[-–—:]"
-_SMALL_ROW = (  # articles, prepositions and what leads to a conclusion
+_SMALL_ROW = (  # articles, prepositions and words that lead to a conclusion
     r"die|der|das|also|daher|somit|folglich|damit|la|le|l['’]|il|lo|el|los|(?-i:[ao]s?|[AO]s?(?=\s[a-z]))|la|de|di|da|du|del|della|het|een|dus|donc|ainsi|alors|c['’]|ce|por|lo"
     r"|tanto|entonces|así|luego|portanto|logo|assim|quindi|pertanto|dunque|więc|zatem|итак|значит|поэтому|следовательно|таким|образом|öyleyse|yani|vậy|do|đó|nên"
     r"|jadi|maka|yang|så|alltså|siis|deci|isto|अतः|इसलिए|तो|إذن|إذًا|لذلك|لذا|ดังนั้น|endgültige|finale?|final|richtigerweise|này"
@@ -72,7 +72,7 @@ _SPEAKER_ROW = r"ich|je|yo|eu|io|ik|я|saya|tôi|jag"
 _OPTION_LETTER = rf"(?-i:{OPEN}([A-Z])(?![^\W_]){CLOSE}|{OPEN}([a-z]) ?\){CLOSE})"
 _IS_ABROAD = rf"(?:{_IS_ROW})(?![^\W_])"
 _CHOOSES_ABROAD = rf"(?:{_CHOOSES_ROW})(?![^\W_])"
-_CALLED_RIGHT = re.compile(  # Richtig ist D, la respuesta correcta es la opción D: every word of it is known
+_CALLED_RIGHT = re.compile(  # Richtig ist D, la respuesta correcta es la opción D: all their words are known
     rf"(?i)(?:^|(?<=[.!?。\n]))\W*(?P<words>(?:(?:{_SMALL_ROW}|{_OPTION_ROW}|{_RIGHT_ROW}|{_SPEAKER_ROW}|{_IS_ABROAD}"
     rf"|{_CHOOSES_ABROAD})(?:[\s,:]+|(?<=['’]))){{1,9}}?){_OPTION_LETTER}"
     r"(?=\s*(?P<last>है[।.]?|ครับ|ค่ะ)?\s*(?:[.।:(,;–—-]|(?<=[)\]])\s+\S|(?<=[)\]]\s)\S|\n|\Z))(?!\s*[,-]\s*[A-Z](?![^\W_]))"

@@ -64,7 +64,7 @@ _JOINED_PATTERN = re.compile(r"(?:\s|\\[,;:! ]|~)*\\text\s*\{\s*(?:or|and|not|bu
 _UNIT = re.compile(r"(?:\s|\\[,;:! ]|~)*\\(?:text|textrm|mbox|mathrm|textbf|rm)\s*\{([^{}]{0,60})\}(?:\s*\^\s*\{?[23]\}?)?")
 _CLOSES = re.compile(r"\$|\\[)\](\[]")
 _SEGMENT = re.compile(r"[^$\n]{1,120}?(?=\$|=|≈|\\(?:approx|simeq|equiv)(?![A-Za-z])|\\[)\]]|\\\\|\\end\b|\n|[,;.。](?:\s|$|\$|\\)|\Z)")
-_LETTER = re.compile(r"(?:\\(?:text|textbf|mathrm|mathbf)\s*\{)?\s*\(?[A-Z]\)?\.?\s*\}?")  # of an option
+_LETTER = re.compile(r"(?:\\(?:text|textbf|mathrm|mathbf)\s*\{)?\s*\(?[A-Z]\)?\.?\s*\}?")  # the letter of an option
 _CLOSERS = r"[\s$*)\]}\\]{0,8}?"
 _SCALED_PATTERN = re.compile(rf"(?i){_CLOSERS}[\s-]*({SCALE})\b")
 _MORE = re.compile(

@@ -10,7 +10,7 @@ import unicodedata
 
 from aha.answers.units import measures
 
-LONGEST = 20_000  # characters of an answer that are read, from its end: nobody's final answer is longer
+LONGEST = 20_000  # characters that are read at the end of an answer; no final answer is longer
 
 _PLAIN = str.maketrans(
     {

@@ -27,7 +27,7 @@ _PLAIN = re.compile(
     r"|(?P<mixed>[0-9]{1,30}(?= ?\\))? ?\\[dt]?frac\{(?P<above>-?[0-9]{1,30})\}\{(?P<below>[0-9]{1,30})\})\.?\$?"
 )
 _LONG_DECIMAL = re.compile(r"-?[0-9]{1,30}\.[0-9]{6,40}")
-PLACES = 5  # after the point; more may round a fraction
+PLACES = 5  # digits after the point; more may be a rounded fraction
 _SEPARATORS = re.compile(r"[^0-9]+")
 _NUMBER_FORM = re.compile(
     r"(?:[-+0-9A-Za-z()\[\],.^_/*=<> ]|\\[dt]?frac\{[^{}]{1,40}\}\{[^{}]{1,40}\}|\\(?:sqrt|text)\{[^{}]{1,40}\}|\\pi|\\circ){1,200}"
@@ -42,7 +42,7 @@ def plainly(gold: str, claim_text: str) -> bool | None:
         return True if sum(map(gold.count, "([")) == sum(map(gold.count, ")]")) else None
     gold_number = _plain_number(gold)
     if gold_number and isinstance(gold_number[0], int) and not gold_number[1] and _LONG_DECIMAL.fullmatch(claim_text):
-        return Fraction(claim_text) == gold_number[0]  # no rounding of a whole number
+        return Fraction(claim_text) == gold_number[0]  # a whole number is not rounded
     claim_number = _plain_number(claim_text) if gold_number is not None else None
     if gold_number is None or claim_number is None:
         return None
@@ -71,7 +71,7 @@ def _plain_number(text: str) -> tuple[Fraction | int, bool] | None:
     return -value if match["sign"] else value, match["percent"] is not None
 
 
-MANY_DIGITS = 2_000, 5_000  # digits, where eighty do not tell two numbers apart
+MANY_DIGITS = 2_000, 5_000  # digits, tried if eighty cannot tell two numbers apart
 
 
 def quick(reference: Latex | Number, answer: str, settings: Settings = DEFAULT) -> Grade | None:

@@ -42,8 +42,8 @@ _MINUTES = re.compile(r"[0-9]\s*(?:'|\^\s*\{?\s*\\prime)")
 def equivalent(gold: str, claim_text: str, settings: Settings) -> bool | str:
     """Return whether algebra finds the two equal, or the reason why the reference is beyond it."""
     if _TOWER.search(claim_text) and not _TOWER.search(gold):
-        return False  # a number beyond reach is no final answer
-    logging.getLogger("math_verify").setLevel(logging.CRITICAL)  # it complains of having no time limit, which is ours
+        return False  # a number too large to compute is not a final answer
+    logging.getLogger("math_verify").setLevel(logging.CRITICAL)  # it warns that it has no time limit; ours is outside
     from math_verify import verify
 
     if _MINUTES.search(claim_text) and not _MINUTES.search(gold):
@@ -65,7 +65,7 @@ def equivalent(gold: str, claim_text: str, settings: Settings) -> bool | str:
             strict=settings.strict,
             allow_set_relation_comp=settings.relations,
             timeout_seconds=None,
-            raise_on_error=True,  # what runs out of memory has not said "wrong"
+            raise_on_error=True,  # running out of memory is not a verdict
         )
     )
 

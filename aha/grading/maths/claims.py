@@ -96,7 +96,7 @@ def is_label(node: Node) -> bool:
     if not symbols(node) or is_call(node, "neg"):
         return False
     if is_call(node, "abs") and isinstance(node, Call) and isinstance(node.args[0], Sym) and node.args[0].name in "xyt":
-        return False  # |x| = 7 says two things of x
+        return False  # |x| = 7 has two solutions
     plain = ("*", "/", ":", "()", "+", "cup", "cap", "neg", "abs", "sin", "cos", "tan", "unit", "°", "list")
     for part in nodes(node):
         if isinstance(part, Num) or (isinstance(part, Call) and part.name not in plain and not part.name.startswith("apply:")):
@@ -192,7 +192,7 @@ def quantities(gold: Node, claim: Node, settings: Settings) -> bool | None:
     if isinstance(gold, Call) and isinstance(claim, Call) and gold.name == claim.name == ":":
         return _ratios(gold.args, claim.args, settings)
     if is_call(claim, ":") and not is_call(gold, "/", ":"):
-        return False  # a ratio is no number, unless one that is written as a fraction
+        return False  # a ratio is not a number, except where the reference is a fraction
     readings: list[tuple[Node, Node]] = [(gold, claim)]
     match gold, claim:
         case Call("%", (number,)), _ if not any(is_call(part, "%") for part in nodes(claim)):

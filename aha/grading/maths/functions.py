@@ -133,7 +133,7 @@ _PLAIN = "sin cos tan cot sec csc exp sinh cosh tanh coth erf".split()
 _INVERSE = "sin cos tan cot sec csc".split()
 
 ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {"+": operator.add, "*": operator.mul}
-WHOLE: dict[str, tuple[int, Callable[..., Value]]] = {  # functions of whole numbers, with how many they take (0: any)
+WHOLE: dict[str, tuple[int, Callable[..., Value]]] = {  # functions of whole numbers, with the number of their arguments (0: any)
     "!": (1, _factorial),
     "factorial": (1, _factorial),
     "binom": (2, _binomial),

@@ -17,10 +17,10 @@ from aha.grading.maths.functions import Beyond, Opaque, Undefined
 from aha.grading.maths.values import logs, rational, turns
 
 PRECISIONS = 320, 1_280, 5_120  # bits
-MOST_BITS = 40_000  # of an enclosure that a bound asks for
+MOST_BITS = 40_000  # bits of an enclosure that a bound may require
 MOST_SEEN = 6
 SAMPLES = 3  # places at which two expressions of π, e and logarithms are compared
-MOST_TURNS = 360  # the largest denominator of a part of π that an angle is tried as
+MOST_TURNS = 360  # the largest denominator tried for an angle as a fraction of π
 E, PI = Sym("e"), Sym("pi")
 FUNCTIONS = "sin cos tan cot sec csc exp sinh cosh tanh coth".split()
 INVERSE = {"arcsin": "sin", "arccos": "cos", "arctan": "tan"}
@@ -149,7 +149,7 @@ class Enclosure:
     ) -> None:
         self.bits, self.point, self.log_base, self.sample = bits, point, log_base, sample
         self.variables = set[str]()
-        self.seen = [] if seen is None else seen  # functions that are no more than themselves, with what they are of
+        self.seen = [] if seen is None else seen  # functions treated as variables, with their arguments
 
     def of(self, node: Node) -> Enclosed:
         """Return the enclosure of a node; raise Unproved, Undefined, Opaque or Beyond if it has none."""
@@ -257,7 +257,7 @@ class Enclosure:
         elif ball.contains(0) and not ball.is_zero():
             raise Unproved
         elif ball.imag.contains(0) and not ball.imag.is_zero() and not ball.real > 0:
-            raise Unproved  # on which side of the cut?
+            raise Unproved  # the side of the branch cut is unknown
         if ball.is_zero():
             return of
         root = ball.real.root(degree) if ball.imag.is_zero() and ball.real > 0 else (ball.log() / degree).exp()

@@ -11,7 +11,7 @@ from aha.grading.maths.scalars import equal
 from aha.grading.maths.sets import is_set, relations, same_spans, spans
 
 MOST_PAIRS = 900
-FULL = Call("set", (Sym("∅"),))  # a set with the empty set in it is not empty
+FULL = Call("set", (Sym("∅"),))  # the set that contains the empty set is not empty
 
 Verdict = bool | None
 

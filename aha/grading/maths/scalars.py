@@ -102,9 +102,9 @@ def same_value(first: Value, second: Value) -> bool | None:
         return bool(first == second)
     apart, size = abs(first - second), max(abs(first), abs(second))
     if size < tiny(15) and (zero or size > tiny(-ctx.dps)):
-        return False if size <= tiny(-ctx.dps) else None  # what is left of a cancellation is about as small as the last digit
+        return False if size <= tiny(-ctx.dps) else None  # the rest of a cancellation is about as small as the last digit
     if apart <= size * tiny(20):
-        return True if ctx.mag(size) < ctx.prec - 66 else None  # beyond, a difference of one is not seen
+        return True if ctx.mag(size) < ctx.prec - 66 else None  # in larger numbers a difference of one is lost
     return None if apart < size * tiny(ctx.dps * 5 // 8) else False
 
 

@@ -100,7 +100,7 @@ def _spans(node: Node) -> Spans | None:
 
 def _combination(node: Call) -> Spans | None:
     if node.name in ("and", "list", "or") and not all(_is_order(arg) or is_call(arg, "in", "=") for arg in node.args):
-        return None  # sets beside each other are several sets
+        return None  # sets side by side are several sets
     parts = [_spans(arg) for arg in node.args if not _membership(arg)]
     known_spans = [part for part in parts if part is not None]
     if len(known_spans) != len(parts) or not known_spans:
@@ -229,7 +229,7 @@ def relations(gold: Node, claim: Node, settings: Settings) -> bool | None:
     if alike and all(equal(first, second, settings) for first, second in zip(gold.args, claim.args, strict=True)):
         return True
     if claim.name == "=" and len(claim.args) > 2:
-        return False  # x = 7 = 11: a chain whose values differ says nothing true
+        return False  # x = 7 = 11: a chain whose values differ is false
     if len(gold.args) != 2 or len(claim.args) != 2:
         return None
     names = sorted(symbols(gold) | symbols(claim))

@@ -32,7 +32,7 @@ from aha.grading.maths.functions import (
     tiny,
 )
 
-MOST_BITS = 20_000  # of an exact number
+MOST_BITS = 20_000  # bits of an exact number
 MOST_WORK = 2_000_000  # bits handled in one evaluation
 
 
