@@ -1,4 +1,4 @@
-"""The positive grammar of a claim: a claim is paid only if what leads to it and what is said of it is understood.
+"""The positive grammar of a claim: a claim counts only if what leads to it and what is said of it is understood.
 
 `context` knows the words that take a claim away. This grammar works the other way round. Between a claim and the verb, the equality sign
 or the start of the clause that states it, only words known to leave it as it is may stand. The verb must be known; if the subject is a

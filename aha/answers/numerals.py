@@ -1,4 +1,4 @@
-"""Numbers in words: 三百二十五, 三分之二, 百分之十, 3.5万, and twenty-one."""
+"""Numerals in words, read as digits: 三百二十五, 三分之二, 百分之十, 3.5万, and twenty-one."""
 
 from __future__ import annotations
 

@@ -246,7 +246,7 @@ def _says_two_values(sentence: str) -> bool:
 
 
 def in_plain_words(sentence: str) -> str:
-    """Return the sentence without what only compares, explains or repeats its number; "" if it states two values or none."""
+    """Return the sentence without what only compares, explains or repeats its number; "" for two values or steps after the answer."""
     differs = _DIFFERS.search(sentence) if " than " in sentence else None
     if differs and not (
         _NO_SUBJECT.search(sentence[: differs.start()]) or _NO_OTHER_PATTERN.search(differs["other"]) or SAYS_MORE.search(differs["other"])

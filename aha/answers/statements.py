@@ -171,7 +171,7 @@ def _last_box(text: str) -> list[Statement]:
 
 
 def _speech(text: str) -> Iterator[Statement]:
-    """Yield the text after each announcement, up to the end of its line or of the next, and each clause that says "is correct"."""
+    """Yield the text after each announcement, from the same line or the next, and each clause that says "is correct"."""
     begins = [begins for _, begins in zip(range(LAST), (item for _, item in announcements(text)), strict=False)]
     for place in {
         *begins,

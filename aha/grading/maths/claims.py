@@ -173,7 +173,7 @@ def _product(first: Node, second: Node) -> Node | None:
 
 
 def quantities(gold: Node, claim: Node, settings: Settings) -> bool | None:
-    """Return whether two quantities are equal, or None. A unit or a percent sign may be left out; degrees and the base may not."""
+    """Return whether two quantities are equal, None if unknown. A unit or a percent sign may be left out; degrees and the base may not."""
     if is_call(gold, "compound") or is_call(claim, "compound"):
         return _compounds(gold, claim, settings)
     statement = claim

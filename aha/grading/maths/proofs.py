@@ -137,7 +137,7 @@ class Enclosed:
 
 
 class Enclosure:
-    """Enclosures of numbers at `bits` bits. With `sample`, rational numbers near π, e and logarithms of primes stand for them."""
+    """Enclosures of numbers at `bits` bits. With `sample`, the sample-th rational numbers near π, e and logs of primes stand for them."""
 
     def __init__(
         self,
