@@ -66,7 +66,7 @@ def without_check(text: str) -> str | None:
 
 
 def is_revoked(name: str, rest: str) -> bool:
-    """Return True if the text after a claim strikes it out, calls it wrong by name, corrects it in a note or takes it back abroad."""
+    """Return True if the text after a claim strikes it out, calls it wrong by name or, in any language, corrects or takes it back."""
     if len(rest) < 2:
         return False
     rest = rest[:_TOO_LONG]
