@@ -370,7 +370,7 @@ def _ends(text: str) -> int:
 
 
 def _single(text: str) -> bool:
-    """Whether no word in the text could begin another problem: looked for one by one, which is quick."""
+    """Return True if no word in the text could begin another problem; a search word by word is fast."""
     return not any(initial in text and any(map(text.__contains__, words)) for initial, words in _OTHER_PROBLEMS)
 
 

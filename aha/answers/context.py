@@ -248,11 +248,11 @@ def _is_plain(line: str) -> bool:
 
 @lru_cache(maxsize=2_000)
 def takes_away(classes: str) -> bool:
-    """Whether the classes of the words before a claim take it away."""
+    """Return True if the classes of the words before a claim take it away."""
     return not _SUSPECT_CLASSES.isdisjoint(classes) and _before.search(classes) is not None
 
 
-_SUSPECT_CLASSES = frozenset("dPBnhiqWHsgDGjzaA")  # one of these stands in whatever `_BEFORE` finds
+_SUSPECT_CLASSES = frozenset("dPBnhiqWHsgDGjzaA")  # each match of `_BEFORE` contains one of these
 
 
 class _Plain(dict[str, tuple[str, str, bool]]):

@@ -251,7 +251,7 @@ _SIGNED_PATTERN = re.compile(  # signatures, addresses and links
 
 
 _MAY_BE_SIGNED = re.compile(r"[~–@]|://|-(?=[A-Z\s])|(?m:^[ \t]*-)")
-_DUTY_WORDS = "must should need have has ought forgot left remain still yet".split()  # one of these stands in what `_OBLIGES` finds
+_DUTY_WORDS = "must should need have has ought forgot left remain still yet".split()  # each match of `_OBLIGES` contains one of these
 
 
 def upholds(rest: str, *, opens: bool) -> bool:

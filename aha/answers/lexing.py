@@ -186,7 +186,7 @@ class _Lexer:
         self.hit.append(Token(kind, text, self.blank))
 
     def _run(self, start: int, text: str) -> int:
-        """`1,234` is one number, `1,2` and (within brackets) `(312,123)` are several."""
+        """Read digits with commas and return the end: `1,234` is one number; `1,2` and, within brackets, `(312,123)` are several."""
         grouped = _THOUSANDS_FORM.fullmatch(text) and not text.startswith("0,")
         if grouped and start >= self.listed_until and (self.depth == 0 or self.spaced_commas):
             self._add("number", text.replace(",", ""))

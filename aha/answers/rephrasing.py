@@ -39,12 +39,12 @@ _TWICE = re.compile(r"(?i)\b([a-z]+(?:[- ][a-z]+)?) \(([0-9]{1,9})\)")  # four (
 _NO_CENTS = re.compile(r"(?<=[0-9])[.,](?:–|—|-{1,2})(?=\s|\Z)")  # 1500.–
 _IN_BRACKETS = re.compile(r" \([0-9]{1,9}\)")
 _MATRIX = re.compile(r"\\begin\{[bpvBV]?matrix\}.{1,2000}?\\end\{[bpvBV]?matrix\}", re.S)  # of several lines
-_FENCE = re.compile(r"(?m)^[ \t]*```[A-Za-z]*[ \t]*$")  # a block of no program: of TeX, of plain text
+_FENCE = re.compile(r"(?m)^[ \t]*```[A-Za-z]*[ \t]*$")  # a fence of code, TeX or plain text
 
 
 def in_one_form(text: str) -> str:
-    """Return the text with ASCII digits, money with a decimal point, and one value for "not 3 but 4"; only the end of the text, where a
-    claim may stand, is changed."""
+    """Return the text with ASCII digits, money with a decimal point, a matrix on one line, and one value for "not 3 but 4"; only the end of
+    the text, where a claim may stand, is changed."""
     return text[:-_LONGEST_END] + _in_one_form(text[-_LONGEST_END:])
 
 

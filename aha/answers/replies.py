@@ -28,8 +28,8 @@ _WORDS = re.compile(r"\w+")
 
 
 def answer_part(text: str) -> str:
-    """Return the reply after the thinking, within the last answer tags if there are any, up to the end of the turn; an empty string if
-    the thinking never ends."""
+    """Return the reply after the thinking, within the last answer tags if there are any, up to the end of the turn. Return the value of a
+    JSON object that is nothing but the answer, and an empty string if the thinking never ends."""
     if (
         ("<" in text and _TAG.search(text))
         or "THINK]" in text

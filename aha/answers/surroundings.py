@@ -169,7 +169,7 @@ def _looked_at(head: str) -> str | None:
 
 
 def _in_formula(head: str) -> bool:
-    """Whether what stands before a box is a formula that goes on into it."""
+    """Return True if the text before a box is a formula that continues into the box."""
     return not _FORMULA_END.search(head) and head.count("$") % 2 == 1 and not head.rstrip().endswith("$")
 
 

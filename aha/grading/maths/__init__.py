@@ -95,7 +95,7 @@ def _quick(
     gold = _read_reference(reference.value)
     if not gold.readable:
         return Abstained(f"the reference {_quote(reference.value)} cannot be read as mathematics: {gold.why}")
-    if (gold.node and is_degrees(gold.node)) or len(reply_claim.text) > LONGEST_CACHED_CLAIM:  # of degrees the whole answer may speak
+    if (gold.node and is_degrees(gold.node)) or len(reply_claim.text) > LONGEST_CACHED_CLAIM:  # the whole answer may mention degrees
         verdict_ = verdict(gold, reply_claim, answer, settings)
     else:
         verdict_ = compare(reference.value, reply_claim, settings)
@@ -111,8 +111,8 @@ def _comparison(reference: str, wording: Claim, settings: Settings) -> bool | No
     return verdict(_read_reference(reference), wording, "", settings)
 
 
-LONGEST_CACHED_CLAIM = 300  # characters of a claim whose comparison is kept
-_kept_comparison = lru_cache(maxsize=4_000)(_comparison)  # the replies of a group say the same few things
+LONGEST_CACHED_CLAIM = 300  # characters of a claim; comparisons of longer ones are not cached
+_kept_comparison = lru_cache(maxsize=4_000)(_comparison)  # the replies of a group repeat the same few claims
 
 
 def _number(reference: Number, answer: str, settings: Settings) -> Grade:
