@@ -123,7 +123,7 @@ def test_every_split_gives_the_gradient_of_the_models_own_loss(build: Callable[[
     rows = zip(batch.tokens_N.split(batch.length_R.tolist()), batch.trained_N.split(batch.length_R.tolist()), strict=True)
     for row, marks in rows:
         logits_TV = model(input_ids=row[None]).logits[0, :-1][marks[1:]]
-        (torch.nn.functional.cross_entropy(logits_TV, row[1:][marks[1:]], reduction="sum") / batch.M).backward()
+        (torch.nn.functional.cross_entropy(logits_TV, row[1:][marks[1:]].long(), reduction="sum") / batch.M).backward()
     want = {name: weight.grad for name, weight in model.named_parameters()}
     for micro_tokens in (1, 50, 10_000):
         got = gradient(learner(build(), micro_tokens, checkpointing=checkpointing), batch)
