@@ -127,8 +127,8 @@ def test_a_disk_that_fills_up_ends_the_run_with_one_line_and_it_goes_on_when_the
     goes_on(warm, even, root, expected)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("where", ["groups", pytest.param("checkpoints", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("where", ["groups", "checkpoints"])
 def test_a_directory_that_takes_no_writes_ends_the_run_with_one_line(
     where: str, warm: Warm, even: Path, expected: dict[str, bytes], tmp_path: Path, tell: Callable[[str], None]
 ) -> None:

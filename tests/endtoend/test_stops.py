@@ -178,7 +178,7 @@ def test_twenty_stops_of_every_other_stage_lose_no_step(stage: str, warm: Warm, 
     stops_of_a_stage(warm, recipe, tmp_path, 20, tell)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_stops_at_random_moments_are_prompt_and_change_no_bit(
     warm: Warm, even: Path, expected: dict[str, bytes], tmp_path: Path, tell: Callable[[str], None]
 ) -> None:

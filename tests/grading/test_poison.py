@@ -110,7 +110,7 @@ def test_there_are_more_than_26() -> None:
     assert len(POISON) == 36
 
 
-@pytest.mark.parametrize("gold", GOLDS, ids=lambda gold: gold.value)
+@pytest.mark.parametrize("gold", [GOLDS[0], pytest.param(GOLDS[1], marks=pytest.mark.long), GOLDS[2]], ids=lambda gold: gold.value)
 def test_no_poison_takes_longer_than_its_deadline_nor_holds_up_the_process_that_asks(graders: Graders, gold: Reference) -> None:
     with heartbeat() as (gaps, waits):
         times = {answer[:40]: taken(graders, gold, answer, waits) for answer in POISON}
@@ -121,13 +121,13 @@ def test_no_poison_takes_longer_than_its_deadline_nor_holds_up_the_process_that_
 
 def test_in_worker_threads_too(graders: Graders) -> None:
     with heartbeat() as (gaps, waits), ThreadPoolExecutor(2) as threads:
-        times = list(threads.map(lambda answer: taken(graders, GOLDS[0], answer, waits), POISON))
+        times = list(threads.map(lambda answer: taken(graders, GOLDS[0], answer, waits), POISON[::3]))
     print(f"two threads: slowest {max(times):.2f} s, widest gap {max(gaps):.3f} s")
     assert max(times) <= DEADLINE_S and max(gaps) <= GAP_S
 
 
 def test_the_next_answer_is_unaffected(graders: Graders) -> None:
-    for answer in POISON:
+    for answer in POISON[1::3]:
         graders.grade(GOLDS[0], answer)
         assert graders.grade(Latex("\\int_0^1 x^2\\,dx"), "\\boxed{\\frac13}") == Right()
 
