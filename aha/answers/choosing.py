@@ -127,8 +127,8 @@ def chosen(answer: str, options: Sequence[str] = (), count: int = 10, *, several
     for statement in statements(text):
         letter = reader.boxed(statement.text) if statement.boxed else reader.statement(statement.text, announced=True)
         if letter is not NONE:
-            return reader.has_no_rival(letter, text)
-    return reader.has_no_rival(reader.lacks_announcement(text), text)
+            return reader.check_rivals(letter, text)
+    return reader.check_rivals(reader.closing_letter(text), text)
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ class _Reader:
     several: bool
     options: tuple[str, ...] = ()
 
-    def has_no_rival(self, letter: str | Wrong, text: str) -> str | Wrong:
+    def check_rivals(self, letter: str | Wrong, text: str) -> str | Wrong:
         """Return the letter; SEVERAL if the last line goes on to another option's text, Wrong if it has that text before the letter."""
         line = bare(text.rstrip().rpartition("\n")[2]).rstrip(" .$*}_").casefold()
         beside = line.removesuffix(f"({letter.casefold()})").rstrip() if isinstance(letter, str) else line  # 14 (B)
@@ -166,8 +166,8 @@ class _Reader:
         """Return the letter that a box holds: alone, before its option's text or as `(option B)`, but never within a formula."""
         plain = bare(text).strip(" ~\n")
         plain = plain[1:-1] if plain[:1] == "{" and plain[-1:] == "}" else plain
-        if (name_of := self.name_of(plain)) is not NONE and not _LETTER_ALONE.fullmatch(plain):
-            return name_of
+        if (option_letter := self.letter_of(plain)) is not NONE and not _LETTER_ALONE.fullmatch(plain):
+            return option_letter
         opening, after = self._opening(plain)
         if opening and self._adds(opening, after):
             return SEVERAL
@@ -200,8 +200,8 @@ class _Reader:
     def statement(self, text: str, *, announced: bool) -> str | Wrong:
         """Return the letter of a statement: anywhere among words if it is announced, else only at the start or as "option C", "(C)"."""
         whole = bare(CLOSER.sub("", text)).strip()
-        if (name_of := self.name_of(whole)) is not NONE and not _LETTER_ALONE.fullmatch(whole):
-            return name_of
+        if (option_letter := self.letter_of(whole)) is not NONE and not _LETTER_ALONE.fullmatch(whole):
+            return option_letter
         text = bare(_FORMULA.sub(self._readable, text)).strip()
         if but := _BUT.search(text):
             positive = but[3].lower() in ("right", "correct", "true")
@@ -212,10 +212,10 @@ class _Reader:
             return SEVERAL if doubt.group().strip().lower() == "one of" else NONE
         text = _DENIAL_OF_OPTION.sub("", _FILLER.sub("", text, count=1))
         if self.several:
-            return self._has_several(text)
+            return self._letter_set(text)
         for part in (text, _SENTENCE.split(text, maxsplit=1)[0]):
-            if (name_of := self.name_of(part)) is not NONE and not _LETTER_ALONE.fullmatch(part.strip()):
-                return self.beside(name_of, text[len(part) :]) if isinstance(name_of, str) else name_of
+            if (option_letter := self.letter_of(part)) is not NONE and not _LETTER_ALONE.fullmatch(part.strip()):
+                return self.beside(option_letter, text[len(part) :]) if isinstance(option_letter, str) else option_letter
         opening, rest = self._opening(text)
         if opening and _INSTEAD_OF.match(rest):
             return opening
@@ -235,9 +235,9 @@ class _Reader:
         if _ONE_LETTER.fullmatch(formula.group()) or (self.several and self._set(inner) is not NONE):
             return formula.group()
         marker = _MARKER.match(inner)
-        if self.name_of(inner) is not NONE or re.fullmatch(r"(?i:option|choice) [(]?[A-Z][)]?[.]?", inner):
+        if self.letter_of(inner) is not NONE or re.fullmatch(r"(?i:option|choice) [(]?[A-Z][)]?[.]?", inner):
             return f" {inner} "
-        own_letter = marker and self.name_of(_MARKS.sub("", inner[marker.end() :], count=1)) == (marker[1] or marker[2]).upper()
+        own_letter = marker and self.letter_of(_MARKS.sub("", inner[marker.end() :], count=1)) == (marker[1] or marker[2]).upper()
         return f" {inner} " if own_letter else UNREAD
 
     def _opening(self, text: str) -> tuple[str, str]:
@@ -284,10 +284,10 @@ class _Reader:
         ]
         return len({place[1] for place in places} & {*self.letters}) > 1
 
-    def _has_several(self, text: str) -> str | Wrong:
+    def _letter_set(self, text: str) -> str | Wrong:
         """Return the letters at the start of a statement, within its first sentence, unless more than "are right" is said of them."""
         for correction in INSTEAD.finditer(text):
-            return self._has_several(text[correction.end() :])
+            return self._letter_set(text[correction.end() :])
         text = _NOT_THESE_PATTERN.sub("", text)
         sentence, clause = (
             _SENTENCE.split(text, maxsplit=1)[0],
@@ -304,7 +304,7 @@ class _Reader:
         judgement = verb is not None and not _RIGHT_TOO.match(rest, verb.end())
         return not (judgement or _DENIED_PATTERN.match(rest) or _DENIED_AFTER.match(rest) or _HEDGED_PATTERN.search(rest))
 
-    def name_of(self, text: str) -> str | Wrong:
+    def letter_of(self, text: str) -> str | Wrong:
         """Return the letter of the option with this text; Wrong if several options share the text, NONE if no option has it."""
         for texts, key in zip(self.texts, _keys(text) if self.texts and len(text) <= self.longest else (), strict=False):
             if hits := texts.get(key):
@@ -326,14 +326,14 @@ class _Reader:
         next_match = _ANOTHER_PATTERN.match(rest)
         adds = next_match and next_match[1] in self.letters and next_match[1] != letter and not self._article(rest, next_match.end(1))
         if next_match and adds and not _JUDGED_PATTERN.match(rest, next_match.end()):
-            return SEVERAL if self.name_of(rest.strip(" .:,-–—)]")) != letter else letter
+            return SEVERAL if self.letter_of(rest.strip(" .:,-–—)]")) != letter else letter
         if any(also != letter and also in self.letters for also in _ALSO.findall(rest)):
             return SEVERAL
         text = rest.strip(" .:,-–—)]=\"'”").lstrip() if rest == spelling else ""
         with_sign = rest.strip(" .:,–—)]=\"'”")
         for part in (text, _SENTENCE.split(text, maxsplit=1)[0], with_sign) if text else ():
-            if (name_of := self.name_of(part)) not in (NONE, letter) and isinstance(name_of, str):
-                return Wrong(f"letter {letter} beside the text of option {name_of}")
+            if (option_letter := self.letter_of(part)) not in (NONE, letter) and isinstance(option_letter, str):
+                return Wrong(f"letter {letter} beside the text of option {option_letter}")
         return letter
 
     def among(self, text: str, pattern: re.Pattern[str]) -> str | Wrong:
@@ -348,7 +348,7 @@ class _Reader:
             return SEVERAL
         return NONE if not letters or _NEGATED_PATTERN.search(text) else letters.pop()
 
-    def lacks_announcement(self, text: str) -> str | Wrong:
+    def closing_letter(self, text: str) -> str | Wrong:
         """Return the letter of a reply that announces nothing, from its last line or else its first."""
         lines = [line for line in text.strip().splitlines() if line.strip(" $\\[]")]
         if len({match[1] for line in lines if (match := _MARKED_LINE.match(bare(line)))} & {*self.letters}) > 1 and not self.several:

@@ -144,7 +144,7 @@ def claim(text: str, how: How = "auto") -> Claim:
     if how == "auto" and (plain := _at_once(text)) is not None:
         return plain
     text = in_one_form(text)
-    hit = _mark(text, how) or (_leads_to(text) if how == "auto" else None)
+    hit = _mark(text, how) or (_closing_formula(text) if how == "auto" else None)
     if hit is None:
         denied = how in ("box", "line") or _NOT_IT_PATTERN.search(text) or ("=" in text and stance(text, text.rfind("=")) == "denied")
         first = _ANSWER_FIRST.match(text) if not denied and how == "auto" else None
@@ -152,8 +152,8 @@ def claim(text: str, how: How = "auto") -> Claim:
             return Claim(first["value"], marked=True)
         said_last = None if denied else without_check(text)
         return Claim("" if said_last is None else without_style(said_last.strip()), marked=False)
-    wording, ends = hit
-    return _correction(wording, _looked_at(text[ends:])) if ends < len(text) else wording
+    claim, ends = hit
+    return _correction(claim, _looked_at(text[ends:])) if ends < len(text) else claim
 
 
 def _looked_at(rest: str) -> str:
@@ -211,15 +211,15 @@ def _mark(text: str, how: How) -> tuple[Claim, int] | None:
     return (Claim("", marked=True), len(text)) if after_boxes and how == "auto" else None
 
 
-def last_line(wording: Claim) -> str | None:
+def last_line(claim: Claim) -> str | None:
     """Return the last line of a reply without a marked claim if it stands alone below a finished sentence, or None."""
-    above, _, line = wording.text.rstrip().rpartition("\n")
-    if wording.marked or not above or not 0 < len(line) <= _LONGEST_LINE or not _ENDED_PATTERN.search(above.rstrip()):
+    above, _, line = claim.text.rstrip().rpartition("\n")
+    if claim.marked or not above or not 0 < len(line) <= _LONGEST_LINE or not _ENDED_PATTERN.search(above.rstrip()):
         return None
     return without_style(line.strip())
 
 
-def _leads_to(text: str) -> tuple[Claim, int] | None:
+def _closing_formula(text: str) -> tuple[Claim, int] | None:
     """Return the formula that the last sentence states as a whole, after "so we get" or "the result is", and its index, or None."""
     text = text.rstrip()
     if hit := _LEADS.search(text, max(0, len(text) - _USUALLY)):
@@ -251,21 +251,21 @@ def _stated_whole(text: str, last: re.Match[str]) -> bool:
     return abroad == "stated" or (abroad == "English" and (leads(wording) == "states" or _CLEARLY.match(wording) is not None))
 
 
-def _correction(wording: Claim, rest: str) -> Claim:
+def _correction(claim: Claim, rest: str) -> Claim:
     """Return the claim, or if the text after it takes it back, the claim made instead (empty if there is none)."""
-    rest = without_formal_check(rest) if wording.boxes else _EMPHASIS.sub("", rest)
+    rest = without_formal_check(rest) if claim.boxes else _EMPHASIS.sub("", rest)
     if (len(rest) < 4 and "?" not in rest) or not (may_take_back(rest) or "nswer" in rest or "esult" in rest or len(rest) < _SHORT_REST):
-        return wording
+        return claim
     if corrections := list(_CORRECTION.finditer(rest)):
         said_last = corrections[-1]
         return Claim((said_last["said"] or said_last["bare"]).strip(), marked=True)
     if (instead := correction(rest)) is not None:
         return Claim(instead, marked=True)
-    if is_revoked(wording.text, rest):
+    if is_revoked(claim.text, rest):
         return Claim("", marked=True)
-    if denied_after(rest, wording.text if wording.boxes == 1 else None) if wording.boxes else taken_back(rest):
+    if denied_after(rest, claim.text if claim.boxes == 1 else None) if claim.boxes else taken_back(rest):
         return Claim("", marked=True)
-    return wording
+    return claim
 
 
 # --- boxes ------------------------------------------------------------------------------------------------------------

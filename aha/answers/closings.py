@@ -171,7 +171,7 @@ def _all_words() -> list[_Words]:
 
 
 @lru_cache(maxsize=10_000)
-def _is_known(word: str) -> str:
+def _word_classes(word: str) -> str:
     """Return the word's class in each language, a blank where it has none, followed by "e" if English has the word, else a blank."""
     low = word.lower().replace("’", "'")
     in_english = low in languages.ENGLISH or (len(low) > 1 and low.isascii() and kinds(low) not in "wsdgLxv")
@@ -206,7 +206,7 @@ def _plain_statement(sentence: str) -> tuple[str, str] | Literal["English", "aga
     sentence = _SUM.sub(_without_true_sum, _FORMULA.sub(" Q ", sentence.replace("**", "").replace("__", "").strip()))
     tokens = list(_TOKEN.finditer(_COMMAND.sub(" ", sentence[-_LONGEST:])))
     least = 3 if "\\" in sentence or "^" in sentence else 2  # letters of a word; formulas have shorter names
-    words = [_is_known(word) for token in tokens if (word := token["word"]) and (len(word) >= least or _is_verb(sentence, token))]
+    words = [_word_classes(word) for token in tokens if (word := token["word"]) and (len(word) >= least or _is_verb(sentence, token))]
     best, places = 0, list[int]()
     for place in range(len(LANGUAGES)):
         score = sum(letters[place] != " " for letters in words)
@@ -232,7 +232,7 @@ def _row(tokens: list[re.Match[str]], place: int, *, apart: bool) -> str:
     letters = list[str]()
     for token in tokens:
         if word := token["word"]:
-            entry = _is_known(word)[place].strip()
+            entry = _word_classes(word)[place].strip()
             if entry in ("H", "G", "E") and apart and letters and word[0].isupper():
                 entry = ""
             letters.append(entry or ("W" if word[0].isupper() or word[0].lower() == word[0].upper() else "w"))

@@ -9,7 +9,7 @@ import re
 from functools import lru_cache
 from typing import Literal
 
-from aha.answers.grammar import kind_of, kinds, leads, leads_by, upholds
+from aha.answers.grammar import kind_of, kinds, leads, leads_of_kinds, upholds
 from aha.answers.languages import ONLY_ENGLISH
 
 _CLASSES = {
@@ -241,7 +241,7 @@ def _is_plain(line: str) -> bool:
     if ONLY_ENGLISH.isdisjoint(words) and words[:1] != ["The"]:
         return False
     looks = [_PLAIN[word] for word in words]
-    if takes_away("".join([look[0] for look in looks])) or leads_by("".join([look[1] for look in looks])) != "states":
+    if takes_away("".join([look[0] for look in looks])) or leads_of_kinds("".join([look[1] for look in looks])) != "states":
         return False
     return not any(look[2] for look in looks) or not _is_attempt(line)
 

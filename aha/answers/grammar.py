@@ -203,11 +203,11 @@ _STATES = re.compile(r"[biu=y:q][^.;]*$")
 def leads(sentence: str, *, counts: bool = False) -> str:
     """Return how a sentence leads to the claim after it: "states" by a verb or a sign, "opens" without one so far, "" if it is not
     understood. `counts` is True if a noun follows the claim."""
-    return "" if _DOUBTED_IN_HAN.search(sentence) else leads_by(kinds(sentence), counts=counts)
+    return "" if _DOUBTED_IN_HAN.search(sentence) else leads_of_kinds(kinds(sentence), counts=counts)
 
 
 @lru_cache(maxsize=2_000)
-def leads_by(row: str, *, counts: bool = False) -> str:
+def leads_of_kinds(row: str, *, counts: bool = False) -> str:
     """Return the same as `leads`, given the kinds of the sentence's words."""
     if not _GOVERNED_PATTERN.search(row) and not (counts and _GIVEN_PATTERN.search(row)):
         return ""
