@@ -36,6 +36,8 @@ def parse_json(text: str | bytes, most: int = MOST_MEMORY, *, number: Callable[[
     try:
         value = _decode(letters, number, digits)
     except json.JSONDecodeError as error:
+        if not letters.strip():
+            raise NotJson("empty, where JSON is needed") from None
         raise NotJson(f"not JSON at character {error.pos + 1:,} ({error.msg})") from None
     except RecursionError:
         raise NotJson(f"JSON nested deeper than {DEEPEST} levels") from None

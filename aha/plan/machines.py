@@ -63,6 +63,8 @@ def machine(name: str) -> Machine:
         return gpus(8)
     if match := CLUSTER.fullmatch(name.replace(" ", "").replace(",", ", ")):
         return gpus(int(match[1]) * int(match[2]), int(match[2]))
+    if name.startswith("cluster("):
+        raise BadInput(f"{name}: a cluster to plan for is written cluster(nodes=64, gpus=8), with 1 or more of each")
     raise BadInput(f"{name}: there is no such machine; there are {', '.join(SIZES)}, node, and cluster(nodes=64, gpus=8)")
 
 

@@ -48,6 +48,7 @@ def test_without_a_recipe_there_is_the_table_and_the_papers_run(aha: Aha) -> Non
         (("plan", "r1-zero", "--model", ""), "needs a model to know how large it is"),
         (("show", "r1-zero", "--fit", "cpu"), "needs a model to know how large it is"),
         (("plan", "zero", "--hardware", "abacus"), "abacus: there is no such machine"),
+        (("plan", "zero", "--hardware", "cluster(nodes=0)"), "with 1 or more of each"),
         (("plan", "r1-zero", "--model", "some/where"), "its config.json is not here"),
         (("run", "zero", "--log", "abacus"), "invalid choice"),
         (("export", "nowhere"), "no manifest.json in it"),
