@@ -51,7 +51,7 @@ def test_whatever_comes_is_an_object_or_refused_in_one_line(data: bytes) -> None
         (b'{"a": ' + b"9" * 4_000 + b"}", "a number of 4,000 digits"),
         (b'{"a": 1} {"b": 2}', "not JSON"),
         (b"\xff\xfe", "not UTF-8"),
-        (b"", "not JSON"),
+        (b"", "empty, where JSON is needed"),
         (b"[1]", "not a JSON object"),
     ],
 )
