@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from argparse import SUPPRESS, ArgumentParser
+from argparse import SUPPRESS, Action, ArgumentParser
 from collections.abc import Sequence
 from contextlib import suppress
-from importlib import metadata
 from typing import NoReturn
 
 from aha.commands.catalog import COMMANDS
@@ -33,6 +32,20 @@ EXTRAS = {
 } | dict.fromkeys(("nltk", "punkt", "langdetect"), "ifeval")
 ABOUT = "Trains a language model to reason the way DeepSeek-R1 was trained."
 SETTINGS = "Any setting can follow as --path value, for example --loss.kl 0.01 --questions 32; `aha show RECIPE` lists them."
+
+
+class VersionAction(Action):
+    """The flag `--version`. The version is looked up only when it is asked for, since that takes as long as a command's own work."""
+
+    def __call__(self, parser: ArgumentParser, *_: object) -> NoReturn:
+        from importlib import metadata
+
+        try:
+            version = metadata.version("aha")
+        except metadata.PackageNotFoundError:
+            version = "from a folder, not installed"
+        print(f"aha {version}")
+        parser.exit()
 
 
 class Parser(ArgumentParser):
@@ -171,7 +184,7 @@ def _refuse_rest(parser: ArgumentParser, word: str, command: str) -> None:
 def build_parser() -> ArgumentParser:
     """Return the parser of every command with its flags; settings by their path are read apart."""
     parser = TopParser("aha", description=ABOUT, allow_abbrev=False)
-    parser.add_argument("--version", action="version", version=f"aha {_version()}")
+    parser.add_argument("--version", action=VersionAction, nargs=0, help="print the version and leave")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
     for name, command in COMMANDS.items():
         epilog = SETTINGS if command.settings else None
@@ -179,10 +192,3 @@ def build_parser() -> ArgumentParser:
         command.flags(subparser)
         subparser.add_argument("--json", action="store_true", default=SUPPRESS, help="print JSON on stdout, for programs")
     return parser
-
-
-def _version() -> str:
-    try:
-        return metadata.version("aha")
-    except metadata.PackageNotFoundError:
-        return "from a folder, not installed"

@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from aha.lazy import lazy_pattern
 from aha.types import Language
 
 # The ten words whose rise the paper plots (nature C.2), and their Chinese counterparts. "不对" is not among them: it only rejects,
@@ -24,7 +25,7 @@ _FREQUENT_ZH = """不对 所以 得到 使用 因为 因此 如果 那么 然后
 首先 其次 最后 或者 而且 什么 怎么 为什么 多少 知道 思考 考虑 问题 答案 回答 数字 计算 结果 等于 方程 函数 代码 语言 根据 需要
 应该 已经 一个 一下 正确 之间"""
 
-_NOT_PROSE = re.compile(
+_NOT_PROSE = lazy_pattern(
     r"""```.*?(?:```|\Z)                                  # fenced code, closed or not
       | `[^`\n]+`                                         # code in a line
       | \$\$.*?(?:\$\$|\Z)                                # a displayed formula
@@ -39,18 +40,18 @@ _NOT_PROSE = re.compile(
 )
 
 # A quote: text between quotation marks in one line, too short to think in. Apostrophes and inch signs are not quotation marks.
-_QUOTATION = re.compile(
+_QUOTATION = lazy_pattern(
     r"""“[^“”\n]{1,200}”|「[^「」\n]{1,200}」|『[^『』\n]{1,200}』|«[^«»\n]{1,200}»|(?<![A-Za-z0-9])"(?=\S)[^"\n]{0,199}[^"\s]"(?![A-Za-z0-9])"""
 )
 
 _HAN = "[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
 _LATIN = "[A-Za-z\u00c0-\u024f]"
 _CHINESE_WORDS = "|".join(sorted({*REFLECTION_ZH, *_FREQUENT_ZH.split()}, key=lambda word: (-len(word), word)))
-_ZH_WORD = re.compile(rf"{_CHINESE_WORDS}|{_HAN}(?:(?!{_CHINESE_WORDS}){_HAN})?")
-_EN_WORD = re.compile(rf"(?<![\w']){_LATIN}+(?:['’-]{_LATIN}+)*|(?<={_HAN}){_LATIN}+")
-_OTHER_WORD = re.compile(rf"(?:(?!{_HAN}|{_LATIN})[^\W\d_])+")
+_ZH_WORD = lazy_pattern(rf"{_CHINESE_WORDS}|{_HAN}(?:(?!{_CHINESE_WORDS}){_HAN})?")
+_EN_WORD = lazy_pattern(rf"(?<![\w']){_LATIN}+(?:['’-]{_LATIN}+)*|(?<={_HAN}){_LATIN}+")
+_OTHER_WORD = lazy_pattern(rf"(?:(?!{_HAN}|{_LATIN})[^\W\d_])+")
 _LONE_WORDS = frozenset("aAI")  # any other single letter is a variable
-_REFLECTION = re.compile(rf"(?<!{_LATIN})(?:{'|'.join(REFLECTION_EN)})(?!{_LATIN})|{'|'.join(REFLECTION_ZH)}", re.IGNORECASE)
+_REFLECTION = lazy_pattern(rf"(?<!{_LATIN})(?:{'|'.join(REFLECTION_EN)})(?!{_LATIN})|{'|'.join(REFLECTION_ZH)}", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ def reflects(text: str) -> bool:
 
 # --- pieces -----------------------------------------------------------------------------------------------------------
 
-_PIECE = re.compile(rf"{_HAN}|\d+|(?:(?!{_HAN})[^\W\d_])+|[^\w\s]|_")
+_PIECE = lazy_pattern(rf"{_HAN}|\d+|(?:(?!{_HAN})[^\W\d_])+|[^\w\s]|_")
 
 
 def pieces(text: str, symbols: bool = True) -> list[str]:

@@ -36,7 +36,7 @@ MAY_CATCH_ALL = (
     "aha.commands",
     "aha.grading.sandbox",
     "aha.grading.pool",
-    "aha.backends.checkpoint.reading",
+    "aha.backends.checkpoint",
     "aha.backends.rendering.worker",
     "aha.rewards.own",
 )

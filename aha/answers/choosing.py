@@ -18,23 +18,24 @@ from aha.answers.numbers import rational
 from aha.answers.replies import boxes, is_mention
 from aha.answers.statements import CLOSE, INSTEAD, OPEN, TAKEN_BACK_ABROAD, UNREAD, readable, stands, statements
 from aha.answers.symbols import bare, ending, fold
+from aha.lazy import lazy_pattern
 from aha.types import Wrong
 
 SEVERAL = Wrong("several options")
 NONE = Wrong("no option is named")
 
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_MARKER = re.compile(
+_MARKER = lazy_pattern(
     rf"{OPEN}(?:([A-Z])|([a-z])(?=[)\]>}}\"'”’]*\s*[)\]>}}\"'.:]|{CLOSE}\W*$)){CLOSE}(?![A-Za-z0-9+#^_\\])(?!['’][a-z])(?!\s*(?:[=<≤≥≠∩∪]|\\(?:[gl]eq?|[gl]t|neq?|cap|cup|in|subset|setminus|times|cdot)\b))"
 )
-_FORMULA = re.compile(r"\\\(.{1,400}?\\\)|\\\[.{1,400}?\\\]|\$\$[^$]{1,400}\$\$|\$[^$\n]{1,400}\$", re.S)
-_ONE_LETTER = re.compile(r"[\s$\\()\[\]{}.:*]*(?:(?:text|textbf|mathrm|mathbf|boxed|bf)\b[\s{(\[*]*)*[A-Za-z][\s)}\]$\\.:*]*")
+_FORMULA = lazy_pattern(r"\\\(.{1,400}?\\\)|\\\[.{1,400}?\\\]|\$\$[^$]{1,400}\$\$|\$[^$\n]{1,400}\$", re.S)
+_ONE_LETTER = lazy_pattern(r"[\s$\\()\[\]{}.:*]*(?:(?:text|textbf|mathrm|mathbf|boxed|bf)\b[\s{(\[*]*)*[A-Za-z][\s)}\]$\\.:*]*")
 
-_BUT = re.compile(
+_BUT = lazy_pattern(
     r"(?i)\b(all|every(?:thing| option)?|none|nothing)\b[^.\n]{0,30}?\b(?:except|but|other than|besides)\b\s*(?:for\s+)?(?:option\s+)?"
     rf"{OPEN}(?-i:([A-Z]))\b{CLOSE}\s*(?:is|are|was|were)\s+(?:all\s+)?(wrong|incorrect|false|right|correct|true)\b"
 )
-_FILLER = re.compile(
+_FILLER = lazy_pattern(
     r"(?i)^(?:[\s,:：\"“”'‘>#*→⇒➡️]+|-\s(?!\s*[\d.$\\])|(?:so|thus|hence|therefore|clearly|definitely|simply|indeed|then|probably|likely"
     r"|most likely|it is|it's|"
     r"it must be|that is|the|correct|right|final|best|answer|options?|choice|letter|is|are|be|i think|i believe|i would say|antwort"
@@ -44,76 +45,78 @@ _LINK = (
     r"(?:\s*(?:[,;、/&|~+?∨∧]|\\(?:lor|vee|land|wedge|cup)\b|-+>|→|[-–—](?!\s*[a-z])|\b(?:and|or|nor|then|und|oder|et|ou|y|o|e|to)\b|或者?|和|与|及|または|と"
     r"|또는|와|과)\s*)+"
 )
-_SAID_OF_IT_PATTERN = re.compile(
+_SAID_OF_IT_PATTERN = lazy_pattern(
     r"\s*(?:is|was|has|can|does|looks|seems|fits|matches|satisfies|explains|covers)\b"
 )  # C is what most people answer, mistakenly
-_FAILS = re.compile(
+_FAILS = lazy_pattern(
     r"(?i)\b(?:but|fails?|exclude[ds]?|discard\w*|eliminat\w*|rules?|ruled|reject\w*|contradict\w*|violat\w*|impossible"
     r"|too|only some|some of|partly)\b"
 )
-_SPELLED_PATTERN = re.compile(r"(?i)\b(?:starts?|begins?|ends?|contains?|rhymes)\s(?:with|in|on)?\s?(?:the\s|an?\s)?(?:letter\s)?\W*\Z")
-_ANOTHER_PATTERN = re.compile(
+_SPELLED_PATTERN = lazy_pattern(r"(?i)\b(?:starts?|begins?|ends?|contains?|rhymes)\s(?:with|in|on)?\s?(?:the\s|an?\s)?(?:letter\s)?\W*\Z")
+_ANOTHER_PATTERN = lazy_pattern(
     rf"(?i)^[)\].]*\s*(?:\(?{_LINK}(?:(?:maybe|possibly|perhaps|also|even|either|option|choice|the)\b\s*|选项)?|(?<=\s))"
     rf"{OPEN}(?-i:([A-Z])){CLOSE}(?![A-Za-z0-9'’])"
 )
 _MORE = rf"(?:\s*(?:,|、|\band\b|\bor\b|&|和|与)\s*)+{OPEN}(?-i:[A-Z]){CLOSE}(?![A-Za-z0-9])"
-_JUDGED_PATTERN = re.compile(  # these letters get a judgement other than "also right"
+_JUDGED_PATTERN = lazy_pattern(  # these letters get a judgement other than "also right"
     rf"(?i)(?:{_MORE}){{0,9}}\s*(?:(?:each|all|both)\s+)?(?:(?:is|are|was|were|being|seems?|looks?)\b"
     r"(?!\s+(?:also\s+|equally\s+|both\s+|all\s+)?(?:correct|right|possible|true|valid|plausible|acceptable|fine|good|strong|likely|defensible)\b)"
     r"|(?:does|do|has|have|had|would|can|could|cannot|needs?|fails?|gives?|requires?|contradicts?|violates?|ignores?|says|describes?|refers?|means|leads)\b"
     r"|[:：]\s*\S|都?错|都?不)"
 )
-_DENIED_PATTERN = re.compile(
+_DENIED_PATTERN = lazy_pattern(
     r"(?i)^[)\].\s]*(?:,?\s*which\s+)?(?:is|was|选项|项|是|ist|est|es)?\s*(?:also\s+)?(?:not\b|n['’]t\b"
     r"|(?:the )?least\b|unlikely\b|hardly\b|far from\b|değil|niet\b|नहीं|ไม่|❌|✗|✘|🚫|❎|wrong\b|incorrect[aoe]?s?\b|false\b|fals[ao]\b"
     r"|falsch\b|nicht\b|faux\b|fausse\b|errad[ao]\b|errat[ao]\b|sbagliat[ao]\b|неверен|неверн|неправил"
     r"|błędn|niepoprawn|yanlış|salah\b|onjuist|fout\b|错|不)"
 )
-_DENIED_AFTER = re.compile(
+_DENIED_AFTER = lazy_pattern(
     r"(?i)[)\].\s]*(?:이|가|는|은|は|が)?\s*(?:(?:正解|正答|答え|答|正しく|정답|답)(?:이|가)?\s*)?(?:아닙|아니|では?(?:あり|ない|な[いく])|じゃ|(?:is|was)\s+(?:too|impossible)\b)"
 )
-_DOUBTED_PATTERN = re.compile(r"(?i)\s*(?:nicht|not|never|anything but|i (?:doubt|do not|don['’]t)|one of)\b")
-_HEDGED_PATTERN = re.compile(
+_DOUBTED_PATTERN = lazy_pattern(r"(?i)\s*(?:nicht|not|never|anything but|i (?:doubt|do not|don['’]t)|one of)\b")
+_HEDGED_PATTERN = lazy_pattern(
     r"(?i)\bor (?:maybe|perhaps|possibly|it (?:could|might))\b|\bbut (?:it )?(?:might|may|could)(?: also)? be\b"
     r"|\bif \w+ is\b|\binstead of\s*\Z"
 )
-_ALSO = re.compile(
+_ALSO = lazy_pattern(
     r"(?-i:\b([A-Z]))\b\s*(?:is|are|could be|may be|might be|would be)\s+(?:also|equally|both)\s+(?:correct|right|possible|true|valid)",
     re.I,
 )
-_NEGATED_PATTERN = re.compile(
+_NEGATED_PATTERN = lazy_pattern(
     r"(?i)\b(?:(?:incorrect|fals[aoe]|errad[ao]|errat[ao]|errón|sbagliat|faux|неверн|неверен|неправильн|falsch|onjuist|yanlış|błędn|mistak)\w*|not|never|neither|nor|cannot|wrong|incorrect|false|none|except|doubt|disagree|nicht|kein|pas"
     r"|anything but|mistake|mistakenly|wrongly|tempting|trap|no (?:es|son)|n['’]est|ne|non è|não)\b|n['’]t\b|不|非|错"
     r"|아니|아닙|ありません|では?ない|じゃない"
 )
-_GOES_ON_TO = re.compile(r"(?:\b(?:or|oder|ou)\b|\bbut (?:it is|it's|rather|actually)\b|,)[\s$(]*(?:[a-z]\s*=\s*)?(?:\\text\s*)?\Z")
-_OF_A_LETTER = re.compile(r"(?<![^\W\d_])(?<!['’])(?![oyeu]\s)[a-z]\s?\([A-Z]\)")
-_LONE = re.compile(r"(?<![A-Za-z0-9'’\\_^{°])(?<![0-9°] )([A-Z])(?![A-Za-z0-9'’_^])(?!\s*[=<>+*/^≤≥])")
-_LISTED_PATTERN = re.compile(r"(?<!\S)[(\[]?([A-Z])[)\].:](?=\s)")
-_POINTED_PATTERN = re.compile(
+_GOES_ON_TO = lazy_pattern(r"(?:\b(?:or|oder|ou)\b|\bbut (?:it is|it's|rather|actually)\b|,)[\s$(]*(?:[a-z]\s*=\s*)?(?:\\text\s*)?\Z")
+_OF_A_LETTER = lazy_pattern(r"(?<![^\W\d_])(?<!['’])(?![oyeu]\s)[a-z]\s?\([A-Z]\)")
+_LONE = lazy_pattern(r"(?<![A-Za-z0-9'’\\_^{°])(?<![0-9°] )([A-Z])(?![A-Za-z0-9'’_^])(?!\s*[=<>+*/^≤≥])")
+_LISTED_PATTERN = lazy_pattern(r"(?<!\S)[(\[]?([A-Z])[)\].:](?=\s)")
+_POINTED_PATTERN = lazy_pattern(
     r"(?i)(?:\b(?:option|choice|letter|opci[óo]n)s?|选项?)\s*[(\[]?(?-i:([A-Z]))(?![A-Za-z0-9'’])|(?<![A-Za-z])[(\[](?-i:([A-Z]))[)\]]"
 )
-_WORD_AFTER = re.compile(r"\s+(?!(?:or|and|is|nor|are|because|since|as|but|then|was|being|instead|rather|not|over|only|too|also)\b)[a-z]")
-_SENTENCE = re.compile(r"[.;。；\n]\s|\n|。")
-_STOP = re.compile(r"[.!?](?:\s|$)|\n")
-_OTHERS_PATTERN = re.compile(r"\b(?:[Oo]ptions?|[Cc]hoices?|others?|[B-HJ]|[AI](?= (?:is|was|would|does|has|and|or)\b))\b")
-_MARKED_LINE = re.compile(r"\s*(?:[-*>]\s*)?[(\[]?([A-Z])(?:[)\].:]|\s*$)")
-_PRIMED_PATTERN = re.compile(r"[A-Za-z]['’]")
-_LETTER_ALONE = re.compile(r"\(?[A-Z]\)?[.:]?")
-_INSTEAD_OF = re.compile(r"(?i)\s*(?:,\s*|,?\s*(?:and|but)\s+)not\b|\s*,?\s*(?:instead of|rather than)\b")
-_EQUATIONS = re.compile(r"\b[a-z](?:_\{?\w+\}?)?\s*=\s*\(?[A-J]\)?\s*[,;]\s*[a-z](?:_\{?\w+\}?)?\s*=")  # x_1 = (D), x_2 = 0.25
-_DENIAL_OF_OPTION = re.compile(r"(?<=[A-J)\]]),? (?:(?:and |but )?not|instead of|rather than) (?:option |choice )?\([A-J]\)[ .\w]{0,40}\Z")
-_NOT_THESE_PATTERN = re.compile(r"(?i)(?<=[\w)\]])[,\s]+(?:(?:and |but )?not|instead of|rather than)\s.*", re.S)
-_RETRACTED_PATTERN = re.compile(
+_WORD_AFTER = lazy_pattern(r"\s+(?!(?:or|and|is|nor|are|because|since|as|but|then|was|being|instead|rather|not|over|only|too|also)\b)[a-z]")
+_SENTENCE = lazy_pattern(r"[.;。；\n]\s|\n|。")
+_STOP = lazy_pattern(r"[.!?](?:\s|$)|\n")
+_OTHERS_PATTERN = lazy_pattern(r"\b(?:[Oo]ptions?|[Cc]hoices?|others?|[B-HJ]|[AI](?= (?:is|was|would|does|has|and|or)\b))\b")
+_MARKED_LINE = lazy_pattern(r"\s*(?:[-*>]\s*)?[(\[]?([A-Z])(?:[)\].:]|\s*$)")
+_PRIMED_PATTERN = lazy_pattern(r"[A-Za-z]['’]")
+_LETTER_ALONE = lazy_pattern(r"\(?[A-Z]\)?[.:]?")
+_INSTEAD_OF = lazy_pattern(r"(?i)\s*(?:,\s*|,?\s*(?:and|but)\s+)not\b|\s*,?\s*(?:instead of|rather than)\b")
+_EQUATIONS = lazy_pattern(r"\b[a-z](?:_\{?\w+\}?)?\s*=\s*\(?[A-J]\)?\s*[,;]\s*[a-z](?:_\{?\w+\}?)?\s*=")  # x_1 = (D), x_2 = 0.25
+_DENIAL_OF_OPTION = lazy_pattern(
+    r"(?<=[A-J)\]]),? (?:(?:and |but )?not|instead of|rather than) (?:option |choice )?\([A-J]\)[ .\w]{0,40}\Z"
+)
+_NOT_THESE_PATTERN = lazy_pattern(r"(?i)(?<=[\w)\]])[,\s]+(?:(?:and |but )?not|instead of|rather than)\s.*", re.S)
+_RETRACTED_PATTERN = lazy_pattern(
     r"(?i)(?:[.!?;,\n—–]\s*)(?:(?:actually|wait|no|correction|sorry|oops|hmm|on second thoughts?|rather|scratch that|but)\b"
     r"[,.:!\s—–-]{0,9}){1,5}"
     r"(?:it(?:'s|’s| is| should be| must be)|the (?:\w+ )?answer (?:is|should be|must be)|i meant?|make (?:it|that))\b[:\s]{0,9}"
 )
-_OPTION_I = re.compile(r"\bI(?= is\b)")  # the option, not the pronoun
-_MARKS = re.compile(r"[\s()\]}.:,~*\"'”’–—]*")
-_RIGHT_TOO = re.compile(r"(?i)\s*(?:also |all |both |the |only )*(?:correct|right|true|valid|answers?)\b")
-_BOX_OPTION = re.compile(r"(?i)[^()]{0,80}\((?:option|choice|answer)\s+(?-i:([A-Z]))\)")
-_SETS = re.compile(r"(?i)(?:[\s,;、/&.()\[\]{}:*\"'“”]|\band\b|\bund\b|\bet\b|\boptions?\b|\bonly\b|和|与|及|と|와|과|选项?)*")
+_OPTION_I = lazy_pattern(r"\bI(?= is\b)")  # the option, not the pronoun
+_MARKS = lazy_pattern(r"[\s()\]}.:,~*\"'”’–—]*")
+_RIGHT_TOO = lazy_pattern(r"(?i)\s*(?:also |all |both |the |only )*(?:correct|right|true|valid|answers?)\b")
+_BOX_OPTION = lazy_pattern(r"(?i)[^()]{0,80}\((?:option|choice|answer)\s+(?-i:([A-Z]))\)")
+_SETS = lazy_pattern(r"(?i)(?:[\s,;、/&.()\[\]{}:*\"'“”]|\band\b|\bund\b|\bet\b|\boptions?\b|\bonly\b|和|与|及|と|와|과|选项?)*")
 
 
 def chosen(answer: str, options: Sequence[str] = (), count: int = 10, *, several: bool = False) -> str | Wrong:

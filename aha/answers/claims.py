@@ -23,6 +23,7 @@ from aha.answers.rephrasing import in_one_form
 from aha.answers.replies import announcements, answer_part, boxed, boxes, is_mention, names_box
 from aha.answers.surroundings import DENIALS, around, attachment, before, without_style
 from aha.answers.units import known_unit
+from aha.lazy import lazy_pattern
 
 __all__ = ["Claim", "How", "boxed", "claim"]
 
@@ -33,11 +34,11 @@ SHORT = 30  # characters; a reply this short is nothing but its claim
 _USUALLY = 400  # characters at the end that hold the closing statement
 LONGEST_HEAD = 300  # characters before an announcement that may hold its condition
 _ROOM = 80  # characters before a box that tell its meaning
-_NEXT_PROBLEM = re.compile(r"(?:Question|Problem|Exercise|Q|Human|User|Instruction|Input|Passage)[ \t]*[0-9]{0,3}[*\s]*:")
+_NEXT_PROBLEM = lazy_pattern(r"(?:Question|Problem|Exercise|Q|Human|User|Instruction|Input|Passage)[ \t]*[0-9]{0,3}[*\s]*:")
 _OTHER_PROBLEMS = [(words[0].strip()[0], words) for words in (
     ("Question", "\nQ"), ("Problem", "Passage"), ("Instruction", "Input"), ("Human:",), ("User:",), ("Exercise",)
 )]  # fmt: skip
-_STARTS = re.compile(r"(?:\n[#*\s]*|[.!\s])\Z")
+_STARTS = lazy_pattern(r"(?:\n[#*\s]*|[.!\s])\Z")
 
 _PART = (
     r"(?:for\s+)?(?:(?:part|case|question)\s*)?\((?:[a-h]|[ivx]{1,4}|[1-9])\)\s*:?"
@@ -48,22 +49,22 @@ _NOUN = (
     r"(?!(?:wait|no|actually|sorry|rather|hence|thus|therefore|because|since|although|is|are|was|were|be|not|so|we"
     r"|then|but|than|to|if|as|it|that|which|gives?|get)\b)[A-Za-z]{2,20}"
 )
-JOINT = re.compile(
+JOINT = lazy_pattern(
     rf"(?i)(?:[\s$]*(?:{_NOUN}(?:\s+{_NOUN}){{0,2}}?)(?=[\s$,;，；]))?"
     r"(?:\s|[$,;&、，；]|\\[()\[\],;:! ]|\\q?quad\b|\\(?:text|textrm|mbox|mathrm)\s*\{|\}|\b(?:and|or|respectively)\b"
     rf"|[和或与及]|\+{{2,}}|{_PART}|{_NAME})*"
 )
-_OR = re.compile(r"[}\s$)]\s*(?:\bor\b|或)\s*[\s$(\\]*f?box|\\text\{\s*or\s*\}")
-_OR_ABROAD = re.compile(r"(?<=[\s$)}%0-9])\s(?:o|ou|oder|или|або|veya|lub|atau|hoặc|nebo|sau|eller)\s(?=[-$\\(0-9A-Za-z\u4e00-\u9fff])")
-CLOSER = re.compile(
+_OR = lazy_pattern(r"[}\s$)]\s*(?:\bor\b|或)\s*[\s$(\\]*f?box|\\text\{\s*or\s*\}")
+_OR_ABROAD = lazy_pattern(r"(?<=[\s$)}%0-9])\s(?:o|ou|oder|или|або|veya|lub|atau|hoặc|nebo|sau|eller)\s(?=[-$\\(0-9A-Za-z\u4e00-\u9fff])")
+CLOSER = lazy_pattern(
     r"(?i)(?:(?<=[.!?。])\s+(?:i hope|hope (?:this|it)|let me know|a common mistake)|,\s*as (?:it|was|were|asked|required))\b.*\Z"
 )
-NOT_THAT_WORDS = re.compile(
+NOT_THAT_WORDS = lazy_pattern(
     r"(?i)\s*(?:,\s*)?\b(?:(?:and|but) not|instead of|rather than)\s+\S(?s:.*)\Z"
     r"|,\s*not\s+(?!(?:only|just|even|sure|certain|exactly|necessarily|quite|really|[a-z]+ing|if|when|unless|the)\b)\S(?s:.*)\Z"
 )
-_COPULA = re.compile(r"(?:です|である|だ|입니다|이다|[ \t](?:है|हैं|হল|হলো|হবে|অবশ্যই)|ครับ|ค่ะ|となります|になります)[。.।]?\Z|।\Z")
-_LEADS = re.compile(
+_COPULA = lazy_pattern(r"(?:です|である|だ|입니다|이다|[ \t](?:है|हैं|হল|হলো|হবে|অবশ্যই)|ครับ|ค่ะ|となります|になります)[。.।]?\Z|।\Z")
+_LEADS = lazy_pattern(
     r"(?i)(?:^|[.!?。\n]\s*)(?:(?:so|thus|hence|therefore|then|finally|in the end|altogether|in total)\b,?\s*)?"
     r"(?:we (?:get|obtain|have|find)|(?:the|our) (?:final )?(?:result|value|solution|total) is|it is|it['’]s|(?:this"
     r"|that) gives)\s+(?!(?:now |then )?(?:clear|evident|obvious|easy|plain|known|given|enough|possible|impossible)\b)"
@@ -82,43 +83,43 @@ _BEHIND = (  # words that may follow the formula a sentence states
     rf"|,\s(?:which is )?(?:attained|achieved|reached|obtained) (?:at|when|for|by) {_FORMULA}"
     rf"|,?\sfor (?:every|all|each|any) (?:[a-z]+ ){{0,2}}{_FORMULA}"
 )
-_LAST_FORMULA = re.compile(
+_LAST_FORMULA = lazy_pattern(
     rf"(?P<formula>(?:{_FORMULA}(?:, {_FORMULA}){{0,4}},? (?P<joint>or|and) )?(?P<last>{_FORMULA}))(?P<behind>{_BEHIND})?\s*[.!。]?\Z", re.S
 )
-_FORMULA_ALONE = re.compile(
+_FORMULA_ALONE = lazy_pattern(
     r"(?i)\W*(?:(?:so|thus|hence|therefore|then|finally|consequently|also|donc|damit ist|somit ist|daher ist)\b,?)?\W*"
 )
-_CLEARLY = re.compile(
+_CLEARLY = lazy_pattern(
     r"(?i)\A\W*(?:(?:so|thus|hence|therefore),? )?(?:it (?:is|becomes) (?:now |then )?(?:clear|evident|obvious|easy to see|plain)"
     r"|it follows"
     r"|we (?:now )?(?:see|conclude|find|know|deduce)|this (?:shows|means|implies)) that\s*\Z"
 )
-_OF_A_PART = re.compile(
+_OF_A_PART = lazy_pattern(
     r"(?i)\b(?:divisors?|multiples?|factors?|powers?|functions?|members?|elements?|subsets?|half|third|quarter|parts?|digits?|residues?|neighbou?rs?"
     r"|approximations?|estimates?|bounds?|multiplicity|order) (?:of|for|to)\W*\Z"
     r"|\b(?:divided|divisible|multiplied|shift(?:ed)?|increased|decreased|reduced|replaced|index|exponent) (?:[a-z]+ )?by\W*\Z"
     r"|\bfor (?:some|infinitely many|certain|almost (?:all|every)|at (?:least|most) [a-z]+)\W*\Z"
 )
-_LAST_SENTENCE = re.compile(r"[^.!?\n]+\Z")
+_LAST_SENTENCE = lazy_pattern(r"[^.!?\n]+\Z")
 _LONGEST_MATRIX = 2_000
-_ENDS_IN_BOX = re.compile(
+_ENDS_IN_BOX = lazy_pattern(
     r"\\boxed\{((?:[^{}\\]|\\[dt]?frac\{[^{}\\]{1,40}\}\{[^{}\\]{1,40}\}|\\(?:sqrt|text|mathrm|textbf)\{[^{}\\]{1,40}\}"
     r"|\\(?:pi|circ|cdot|infty)(?![A-Za-z])|\\[,;!%$ ]){1,80})\}"
     r"\s?[.,]?(?:\$|\\\)|\s{0,9}\\\])?(?:(?<=[$)\]}]) (?P<unit>[a-z]{2,12}(?: [a-z]{2,12})?))?\.?\s*\Z"
 )
 _LONGEST_LINE = 200
-_ENDED_PATTERN = re.compile(r"[^\W\d_][.!。！]\Z|[$)}][.!。！]\Z|\|\Z")
-_NOT_IT_PATTERN = re.compile(r"(?i)\b(?:answer|result) (?:(?:is|was) not|(?:is|was)n['’]t|cannot|can['’]t) ")
-_ANSWER_FIRST = re.compile(r"\W*?(?P<value>[$€£]?-?[0-9][0-9.,]*)\s+[—–]\s+(?P<why>[A-Z][^\n0-9]{10,300})\Z")
-_EMPHASIS = re.compile(r"(?i)(?<=[.!])\s*no,? (?:really|seriously)[.!]*\s*\Z")
+_ENDED_PATTERN = lazy_pattern(r"[^\W\d_][.!。！]\Z|[$)}][.!。！]\Z|\|\Z")
+_NOT_IT_PATTERN = lazy_pattern(r"(?i)\b(?:answer|result) (?:(?:is|was) not|(?:is|was)n['’]t|cannot|can['’]t) ")
+_ANSWER_FIRST = lazy_pattern(r"\W*?(?P<value>[$€£]?-?[0-9][0-9.,]*)\s+[—–]\s+(?P<why>[A-Z][^\n0-9]{10,300})\Z")
+_EMPHASIS = lazy_pattern(r"(?i)(?<=[.!])\s*no,? (?:really|seriously)[.!]*\s*\Z")
 _LONGEST_JOINT = 120
 _MOST_BOXES = 60  # joined into one list
 _LAST_WORDS = 500  # characters at the end of a long reply
 _SHORT_REST = 200  # characters; a rest this short is always searched for another claim
-SAYS_MORE = re.compile(r"(?i)[,;、，；&]|\b(?:and|or)\b|[和或与及]|\+\+")
+SAYS_MORE = lazy_pattern(r"(?i)[,;、，；&]|\b(?:and|or)\b|[和或与及]|\+\+")
 
 _TURN = r"(?:that(?:'s| is| was) (?:wrong|incorrect|not (?:right|correct)|a mistake)|i was wrong|scratch that|never ?mind|i disagree)"
-_CORRECTION = re.compile(
+_CORRECTION = lazy_pattern(
     rf"(?i)(?:^\s|[.!?;\n—–]|\.\.\.)[ \t*]*(?:(?:actually|wait|no|correction|sorry|oops|hmm+|on second thoughts?|rather"
     rf"|{_TURN})\b[,.:;!\s—–]*)+"
     r"(?:(?:it(?:'s| is| should be| must be)|(?:that|this) should be|(?:should|must) be|i meant?|make (?:that|it)"
@@ -161,7 +162,7 @@ def _looked_at(rest: str) -> str:
     return rest if len(rest) <= LONGEST else f"{rest[: LONGEST - _LAST_WORDS]}\n\n{rest[-_LAST_WORDS:]}"
 
 
-_LAST_LINE = re.compile(r"(?:\A|\n)(?:[ \t]*A:[ \t]*|####[ \t]*)(?P<said>\$?-?[0-9][0-9.,]*(?<![.,]))\s*\Z")
+_LAST_LINE = lazy_pattern(r"(?:\A|\n)(?:[ \t]*A:[ \t]*|####[ \t]*)(?P<said>\$?-?[0-9][0-9.,]*(?<![.,]))\s*\Z")
 _ENDING = 60  # characters of a last line that is only a number
 
 
@@ -358,7 +359,7 @@ def first_line(text: str) -> str:
     return line
 
 
-_NEXT_KEY = re.compile(r',\s*"[A-Za-z_]{1,30}"\s*:.*', re.S)  # the next key of a JSON object
+_NEXT_KEY = lazy_pattern(r',\s*"[A-Za-z_]{1,30}"\s*:.*', re.S)  # the next key of a JSON object
 
 
 def _ends(text: str) -> int:

@@ -14,15 +14,18 @@ from aha.answers.grammar import doubted_in_han, kinds
 from aha.answers.languages import LANGUAGES, Language
 from aha.answers.rephrasing import VALUE
 from aha.answers.units import known_unit
+from aha.lazy import lazy_pattern
 
-_CHECK = re.compile(rf"(?is)\n[ \t]*(?:[(]|\*\*|#{{1,4}} ?)?(?:{languages.CHECKS})(?:\*\*)?[ \t]*[:：](?:\*\*)?(?P<result>.*)\Z")
-_FAILS = re.compile(rf"(?i)\b(?:{languages.FAILS})\b|n['’]t\b|{languages.FAILS_IN_PART}")
-_REMARK = re.compile(r"(?i)\s*\(?(?:\*+)?a (?:common|typical|frequent) (?:mistake|error|slip) (?:is|would be) to [^.\n]{1,120}[.]?\)?\s*\Z")
-_SMILES = re.compile("[\\s\u2600-\u2604\u2606-\u2712\u2714-\u274b\u2753-\u27bf\ufe0f\U0001f300-\U0001faff]+\\Z")
-_CROSS = re.compile(r"[\s*_$)}\]]*[.。]?\s*(?:❌|✗|✘|🚫|❎)")
-_TAKES_BACK = re.compile(f"(?i){languages.TAKES_BACK}")
-_ERRATUM = re.compile(rf"(?i)(?:\n|^)[ \t]*(?:[*_#]{{1,4}})?(?:{languages.ERRATA})[*_]{{0,3}}[ \t]*[:：]")
-UNDECIDED_WORDS = re.compile(  # the end of a reply that leaves the choice open
+_CHECK = lazy_pattern(rf"(?is)\n[ \t]*(?:[(]|\*\*|#{{1,4}} ?)?(?:{languages.CHECKS})(?:\*\*)?[ \t]*[:：](?:\*\*)?(?P<result>.*)\Z")
+_FAILS = lazy_pattern(rf"(?i)\b(?:{languages.FAILS})\b|n['’]t\b|{languages.FAILS_IN_PART}")
+_REMARK = lazy_pattern(
+    r"(?i)\s*\(?(?:\*+)?a (?:common|typical|frequent) (?:mistake|error|slip) (?:is|would be) to [^.\n]{1,120}[.]?\)?\s*\Z"
+)
+_SMILES = lazy_pattern("[\\s\u2600-\u2604\u2606-\u2712\u2714-\u274b\u2753-\u27bf\ufe0f\U0001f300-\U0001faff]+\\Z")
+_CROSS = lazy_pattern(r"[\s*_$)}\]]*[.。]?\s*(?:❌|✗|✘|🚫|❎)")
+_TAKES_BACK = lazy_pattern(f"(?i){languages.TAKES_BACK}")
+_ERRATUM = lazy_pattern(rf"(?i)(?:\n|^)[ \t]*(?:[*_#]{{1,4}})?(?:{languages.ERRATA})[*_]{{0,3}}[ \t]*[:：]")
+UNDECIDED_WORDS = lazy_pattern(  # the end of a reply that leaves the choice open
     r"(?i)\b(?:(?:are|were|is) not (?:told|said|given|known|stated) (?:which|whether)|(?:cannot|can['’]t"
     r"|could not) (?:tell|say|know) (?:which|whether)"
     r"|(?:depends on|unclear|not clear) which (?:case|of)|we are not told|(?:would )?need (?:more|further) (?:data|information|details))"
@@ -30,28 +33,28 @@ UNDECIDED_WORDS = re.compile(  # the end of a reply that leaves the choice open
     r"|(?:无法|無法|不能|难以|難以)(?:确定|確定|判断|決定|决定)|不(?:确定|確定|知道)|拿不准"
     r"|(?:わから|分から|決められ|判断でき)(?:ない|ません)|모르겠|확실하지 않"
 )
-_LETTER = re.compile(r"[^\W\d_]")
-_CORRECTED_PATTERN = re.compile(
+_LETTER = lazy_pattern(r"[^\W\d_]")
+_CORRECTED_PATTERN = lazy_pattern(
     rf"(?i)(?:[.,;!?\n—–-]|\.\.\.)\s*(?:{languages.CORRECTS})\b(?:[\s,.:;!…—–]+(?:{languages.CORRECTS})\b)*(?P<text>[^.!?\n]{{0,60}})"
 )
-_INSTEAD = re.compile(rf"(?i)[\s,.:;!…—–]*(?:(?:{languages.IS})\s+)?(?P<value>{VALUE})\W*\Z")
-_CLOSES_AFTER = re.compile(
+_INSTEAD = lazy_pattern(rf"(?i)[\s,.:;!…—–]*(?:(?:{languages.IS})\s+)?(?P<value>{VALUE})\W*\Z")
+_CLOSES_AFTER = lazy_pattern(
     r"\n[ \t]*\n\s*(?=(?:[*_]{1,2})?(?:So|Thus|Hence|Therefore|In total|Altogether|Also|Insgesamt|Donc|Ainsi|Así que)\b)"
 )
-_SUPPOSED_PATTERN = re.compile(
+_SUPPOSED_PATTERN = lazy_pattern(
     r"(?i)\b(?:(?:in|under) (?:that|this|which|such an?|these|those) (?:cases?|scenario|assumptions?"
     r"|conditions?|circumstances)|if so|otherwise)\b"
     r"[^.\n]*\bwould\b[^.\n]*\Z"
 )
-_JUDGED_BY_NAME = re.compile(
+_JUDGED_BY_NAME = lazy_pattern(
     r"(?i)[$*\s)]*(?:is|was|must be|cannot be|can['’]t be) (?:\w+ly )?(?:wrong|incorrect|false|too|impossible|not|right\?)"
     r"(?! .{0,40}\bbecause of)"
 )
 _TOO_LONG, _NEAR = 4_000, 300  # characters after a claim
-_OF_A_NAME = re.compile(r"[\w.,]")
-_STOPS = re.compile(r"[.!?\n。]")
-_CLOSERS = re.compile(r"^[$*) ]+")
-_WORD_BEFORE = re.compile(r"[^\W\d_]{2} \Z")
+_OF_A_NAME = lazy_pattern(r"[\w.,]")
+_STOPS = lazy_pattern(r"[.!?\n。]")
+_CLOSERS = lazy_pattern(r"^[$*) ]+")
+_WORD_BEFORE = lazy_pattern(r"[^\W\d_]{2} \Z")
 
 
 def without_check(text: str) -> str | None:
@@ -110,10 +113,10 @@ _CLASSES = {  # the letter of each row of a language
     "ends": "E",
 }
 _COUNT = r"(?:R?\\?[$€£₹₺₽]\s?)?-?[0-9](?:[0-9.,]*[0-9])?(?:\s?(?:€|₽|₺|zł\b|kr\b|\\?%))?"
-_TOKEN = re.compile(
+_TOKEN = lazy_pattern(
     rf"(?P<count>{_COUNT})|(?P<word>(?:[^\W\d_]|[\u0300-\u036f\u064b-\u065f\u0900-\u0963\u0971-\u0dff])+['’]?)|(?P<mark>\S)"
 )
-_SUM = re.compile(r"(?<![\w.,])((?:[0-9.]+\s?[-+−–*×·:÷/]\s?){1,4}[0-9.]+)\s?=\s?(?=[*\\$€£]{0,4}([0-9][0-9.]*))")
+_SUM = lazy_pattern(r"(?<![\w.,])((?:[0-9.]+\s?[-+−–*×·:÷/]\s?){1,4}[0-9.]+)\s?=\s?(?=[*\\$€£]{0,4}([0-9][0-9.]*))")
 _W = "[wWN]"  # a name or a noun
 _OF = rf"(?:P+D*{_W}{{1,2}})"
 _LEAD = rf"(?:[LJP,]|S(?=P)|D?N:|PD?{_W}(?=[,HSG])|PS)*"
@@ -123,26 +126,26 @@ _KNOWN_FORM = rf"(?:S+|S?D*P*NP*(?:D*{_W}|{_OF}|JD*{_W}){{0,3}})"
 _NOUN = {"verb first": "[wWNP]{0,2}", "apart": "(?:[wP]?[WN]|[wN])?"}
 _TAIL = rf"(?:,?P+[DPS]*{_W}{{0,2}}|[LS]|D{_W})*[EH]{{0,2}}[.!]?"
 _ROWS = {
-    order: re.compile(
+    order: lazy_pattern(
         rf"{_LEAD}(?:{_ANYONE_FORM}?[PLS,]*H+(?:[LPSE]|DP|P+D*{_W}|N(?=v))*|H+[LPS]*{_BEHIND}[LPSD]*|{_KNOWN_FORM}[LPS,]*[GH]+[LP:]*(?:D*N?)|G+[LP]*{_KNOWN_FORM}?[LPD:]*"
         rf"|G+(?:[LPS]|PD*{_W})*|D?P*NP*:|(?:D*[WN])?=|D+N?)v{noun}{_TAIL}"
     )
     for order, noun in _NOUN.items()
-} | {"verb last": re.compile(rf"{_LEAD}[wWSNDP]{{0,4}}[LP,]*v[wWN]{{0,2}}[PL]*(?:{_W}P*)?[HG]+[.!]?|{_LEAD}D?P*NP*:?v{_W}?[.!]?")}
-_LOOSELY = re.compile(  # any subject and a verb of having; a word of conclusion, or a quantity and a colon, before the number
+} | {"verb last": lazy_pattern(rf"{_LEAD}[wWSNDP]{{0,4}}[LP,]*v[wWN]{{0,2}}[PL]*(?:{_W}P*)?[HG]+[.!]?|{_LEAD}D?P*NP*:?v{_W}?[.!]?")}
+_LOOSELY = lazy_pattern(  # any subject and a verb of having; a word of conclusion, or a quantity and a colon, before the number
     rf"[^v]*H[LPSED]*[wWN]?[LPSED]*v[^vJ:;]*|.*L[LPS,:]*v(?:[wWN]{{1,3}}{_TAIL}|[.!]?)|[LJPS,]*L[^v:;X]{{0,40}}v[wWN]{{0,3}}{_TAIL}|D?W{{1,2}}G[LPSD]*[wW]?v[wWN]{{0,2}}{_TAIL}|(?:.*[,،])?D?N[PwW]?v[wWN]{{0,2}}[.!]?|[^v:]*N+:v[wWNP]{{0,3}}[.!]?|[^v]*,G[LPD:]*v[.!]?"
 )
-_STATES_AGE = re.compile(rf"{_LEAD}{_ANYONE_FORM}GP*v[wWN]E[.!]?")  # Anna ist 8 Jahre alt
+_STATES_AGE = lazy_pattern(rf"{_LEAD}{_ANYONE_FORM}GP*v[wWN]E[.!]?")  # Anna ist 8 Jahre alt
 _ABROAD = "\u00c0-\u024f\u0370-\u04ff\u0590-\u06ff\u0900-\u097f\u1e00-\u1eff"  # letters and marks that English does not have
-_UNMARKED_NAME = re.compile(rf"\s*(?:\*\*)?(?P<noun>[a-z]*[{_ABROAD}][a-z{_ABROAD}]*)(?:\s[a-z{_ABROAD}]+)?(?:\*\*)?\s*[.!]?\s*")
-_JAPANESE = re.compile(
+_UNMARKED_NAME = lazy_pattern(rf"\s*(?:\*\*)?(?P<noun>[a-z]*[{_ABROAD}][a-z{_ABROAD}]*)(?:\s[a-z{_ABROAD}]+)?(?:\*\*)?\s*[.!]?\s*")
+_JAPANESE = lazy_pattern(
     rf"(?:[^0-9。\n]{{0,12}}[、,は])?(?:{languages.JAPANESE_LEADS})\s?(?P<count>{_COUNT})\s?(?P<noun>[{languages.JAPANESE_COUNTS}]{{0,3}})"
     rf"(?:{languages.JAPANESE_ENDS})[。.]?\s*\Z"
 )
-_THAI = re.compile(
+_THAI = lazy_pattern(
     rf"\s*[\u0e00-\u0e7f ]{{0,40}}?(?:{languages.THAI_LEADS})\s?(?P<count>{_COUNT})(?P<noun>\s?[\u0e00-\u0e7f]{{0,12}})[.]?\s*\Z"
 )
-_THAI_AGAINST = re.compile(languages.THAI_AGAINST)
+_THAI_AGAINST = lazy_pattern(languages.THAI_AGAINST)
 
 
 class _Words:
@@ -187,11 +190,11 @@ def _is_verb(sentence: str, letter: re.Match[str]) -> bool:
     )
 
 
-_CLAUSE = re.compile(r"(?:.*[,;:](?=P?[LJ]))?")  # up to the last clause that begins with a conclusion
-_NAMED_PATTERN = re.compile(rf"(?i)(?:{languages.NAMELY})[\s:,*$]*7\s*\Z")
-_PHRASES = [(re.compile(phrase), word) for phrase, word in languages.PHRASES]
-_FORMULA = re.compile(r"(?<!\\)\$[^$\n]{1,200}(?<!\\)\$(?![0-9])|\\\([^\n]{1,200}?\\\)|\\\[[^$]{1,300}?\\\]")
-_LAST_FORMULA = re.compile(r"(?P<formula>\$[^$\n]{1,200}\$|\\\([^\n]{1,200}?\\\))\s*[.]?\s*\Z")
+_CLAUSE = lazy_pattern(r"(?:.*[,;:](?=P?[LJ]))?")  # up to the last clause that begins with a conclusion
+_NAMED_PATTERN = lazy_pattern(rf"(?i)(?:{languages.NAMELY})[\s:,*$]*7\s*\Z")
+_PHRASES = [(lazy_pattern(phrase), word) for phrase, word in languages.PHRASES]
+_FORMULA = lazy_pattern(r"(?<!\\)\$[^$\n]{1,200}(?<!\\)\$(?![0-9])|\\\([^\n]{1,200}?\\\)|\\\[[^$]{1,300}?\\\]")
+_LAST_FORMULA = lazy_pattern(r"(?P<formula>\$[^$\n]{1,200}\$|\\\([^\n]{1,200}?\\\))\s*[.]?\s*\Z")
 _LONGEST = 400
 
 
@@ -261,7 +264,7 @@ def _without_true_sum(match: re.Match[str]) -> str:
     return "" if value == Fraction(match[2].rstrip(".")) else match.group()
 
 
-_DECIMAL_COMMA = re.compile(r"(?<![0-9.,])([0-9]{1,9}),([0-9]{1,2}|[0-9]{4,9})(?![0-9.,])")  # 2,5; three digits may be thousands
+_DECIMAL_COMMA = lazy_pattern(r"(?<![0-9.,])([0-9]{1,9}),([0-9]{1,2}|[0-9]{4,9})(?![0-9.,])")  # 2,5; three digits may be thousands
 
 
 def plain_count(sentence: str, *, marked: bool) -> str | None:
@@ -292,9 +295,9 @@ def _count_and_noun(sentence: str) -> tuple[str, str] | None:
     return None if any(language.letter(word) in ("X", "J") for language in _all_words() for word in words) else (match["count"], "")
 
 
-_HAN = re.compile("[\u3040-\u9fff\uac00-\ud7af]")
-_CORRECTS = re.compile(rf"(?i)\A\W*(?:(?:{languages.CORRECTS})\b[\s,.:;!…—–]*)+")
-_COMMAND = re.compile(r"\\[A-Za-z]+")
+_HAN = lazy_pattern("[\u3040-\u9fff\uac00-\ud7af]")
+_CORRECTS = lazy_pattern(rf"(?i)\A\W*(?:(?:{languages.CORRECTS})\b[\s,.:;!…—–]*)+")
+_COMMAND = lazy_pattern(r"\\[A-Za-z]+")
 
 
 def other_language(
@@ -339,8 +342,8 @@ def is_denied(text: str, start: int, end: int | None = None, *, boxed: bool = Fa
     return denied_before(text, start, end) if abroad == "English" else abroad == "unclear"
 
 
-_FORMULAS = re.compile(r"\s*(?:(?:\$[^$\n]{1,200}\$|\\\([^\n]{1,200}?\\\)|[-+*/=·×÷0-9()])[.,\s✓✔✅]*)+")
-_CHECK_AFTER = re.compile(rf"(?i)\s*[.$*)\\]*\s*\n\s*[*_]{{0,2}}(?:{languages.CHECKS})[*_]{{0,2}}\s?[:：][*_]{{0,2}}(?P<result>[^\n]*)\Z")
+_FORMULAS = lazy_pattern(r"\s*(?:(?:\$[^$\n]{1,200}\$|\\\([^\n]{1,200}?\\\)|[-+*/=·×÷0-9()])[.,\s✓✔✅]*)+")
+_CHECK_AFTER = lazy_pattern(rf"(?i)\s*[.$*)\\]*\s*\n\s*[*_]{{0,2}}(?:{languages.CHECKS})[*_]{{0,2}}\s?[:：][*_]{{0,2}}(?P<result>[^\n]*)\Z")
 
 
 def without_formal_check(rest: str) -> str:

@@ -11,6 +11,7 @@ from typing import Literal
 
 from aha.answers.grammar import kind_of, kinds, leads, leads_of_kinds, upholds
 from aha.answers.languages import ONLY_ENGLISH
+from aha.lazy import lazy_pattern
 
 _CLASSES = {
     "n": "not never no nor neither none nothing nobody cannot hardly scarcely barely differs differ fails fail",  # denies
@@ -65,7 +66,7 @@ _CLASSES = {
     "X": "extraneous",  # not extraneous means right
 }
 _CLASS = {word: letter for letter, words in _CLASSES.items() for word in words.split()}
-TOKEN = re.compile(
+TOKEN = lazy_pattern(
     r"\n\s*\n|\$\$[^$]{1,300}\$\$|\$[^$\n]{1,300}\$|\\\(.{1,300}?\\\)|\\\[.{1,300}?\\\]|[A-Za-z]+(?:['’][a-z]+)?|-?[0-9]+(?:[.,/:][0-9]+)*"
     r"|\\[A-Za-z]+|[.,;:?!=()—–]|不是?|≠",
     re.S,
@@ -99,25 +100,25 @@ _LATER = (
     r"[.?!]k(?!o|v[v,&]*b(?:n|w?j))[^.?!]*[vj]",  # but that
     r"[.?!,][kt]?[,e]{0,2}(?:[pa]|f(?!&))[^.?!v,]{0,4}(?:ne?w?y|j(?!o)|n?D|ns(?=[p.]))",  # this is wrong
 )
-_ENDS = re.compile(r".*(?:[.?!](?:\$|\)|\*\*|[\"”])?\s|\n\s*\n|。|(?:\$\$|[.?!]\$|\\\]|\\end\{[a-z]{5,8}\*?\})\s?(?=[A-Z]))", re.S)
-_STOPS = re.compile(r"[.!?。](?:\s|$)|\n")
+_ENDS = lazy_pattern(r".*(?:[.?!](?:\$|\)|\*\*|[\"”])?\s|\n\s*\n|。|(?:\$\$|[.?!]\$|\\\]|\\end\{[a-z]{5,8}\*?\})\s?(?=[A-Z]))", re.S)
+_STOPS = lazy_pattern(r"[.!?。](?:\s|$)|\n")
 _ROOM, LONGEST = 300, 1_500  # characters that are read before a claim and after it
-_ANNOUNCES = re.compile(
+_ANNOUNCES = lazy_pattern(
     r"\W*(?:(?:[Ss]o|[Tt]hus|[Hh]ence|[Tt]herefore),? )?(?:[Tt]he|[Oo]ur|[Mm]y)? ?(?:[Ff]inal |[Cc]orrect )?[Aa]nswer(?: is)?\W*"
 )
-_ANNOUNCED_PLAINLY = re.compile(r"(?:(?:So|Thus|Hence|Therefore),? )?[Tt]he (?:final |correct )?answer is")
-_SHORT = re.compile(r"[\W_]*(?:A|(?:[Ff]inal )?[Aa]nswer)[\W_]*")
-_CLOSES = re.compile(r"(?:[\s$})\]*_]|\\[)\],;!. ])*")
-_ANOTHER_PATTERN = re.compile(  # "the answer is 8", "it must be 8", "edit: 8"
+_ANNOUNCED_PLAINLY = lazy_pattern(r"(?:(?:So|Thus|Hence|Therefore),? )?[Tt]he (?:final |correct )?answer is")
+_SHORT = lazy_pattern(r"[\W_]*(?:A|(?:[Ff]inal )?[Aa]nswer)[\W_]*")
+_CLOSES = lazy_pattern(r"(?:[\s$})\]*_]|\\[)\],;!. ])*")
+_ANOTHER_PATTERN = lazy_pattern(  # "the answer is 8", "it must be 8", "edit: 8"
     r"(?i)(?:\banswer\b\s*[:=]|\b(?:answer|result)\b(?: \w+)?\s*(?:is|was|should be|must be|equals)"
     r"|\bit (?:is|must be|should be|equals)"
     r"|(?:^|[.!?]\s+)(?!check|verif|proof|expla|note|because|step|case|method)[A-Za-z]+(?: [a-z]+){0,2}:)\s*"
     r"(\$[^$\n]{1,80}\$|\\\(.{1,80}?\\\)|-?[0-9][0-9.,/]*)(?!\s*[-+*/=^])"
 )
-_MAY_BE_ANOTHER = re.compile(r":\s*(?:\$|\\\(|-?[0-9])|[Aa]nswer|ANSWER|[Rr]esult|RESULT|[Ii][Tt] (?:is|must|should|equals)")
-_SENTENCES = re.compile(r"(?<=[.!?])\s+|\n+")
-_FIGURES = re.compile(r"(?<![A-Za-z_^{\d.])[0-9]+(?:\.[0-9]+)?")
-_CONCLUDES = re.compile(  # ", thus 3690 seconds"
+_MAY_BE_ANOTHER = lazy_pattern(r":\s*(?:\$|\\\(|-?[0-9])|[Aa]nswer|ANSWER|[Rr]esult|RESULT|[Ii][Tt] (?:is|must|should|equals)")
+_SENTENCES = lazy_pattern(r"(?<=[.!?])\s+|\n+")
+_FIGURES = lazy_pattern(r"(?<![A-Za-z_^{\d.])[0-9]+(?:\.[0-9]+)?")
+_CONCLUDES = lazy_pattern(  # ", thus 3690 seconds"
     r"(?i)(?:\A|[,.;:(!?—]\s*|\band )(?:so|thus|hence|therefore|then|altogether|in (?:all|total)|giving|making|leaving|it (?:is|was)"
     r"|(?:we|you|i|one) (?:gets?|obtains?|have|has|finds?|are left with)|(?:and|but) (?:that|this|it) (?:is|makes)"
     r"|(?:the )?(?:final|total|whole)\b|(?:which|that|this) (?:makes|gives|leaves|yields|means)"
@@ -126,20 +127,20 @@ _CONCLUDES = re.compile(  # ", thus 3690 seconds"
     r"(?:(?<![A-Za-z_^{\d.])\\?\$?(?P<figure>[0-9]+(?:\.[0-9]+)?)|\$(?P<formula>(?:[^$A-Za-z]|\\[a-z]+){1,40})\$)"
     r"(?!\s?[-+*/=^\\])[$°%]?(?:\s+[a-z]+){0,3}(?:[.!?,]|\s*\Z)"
 )
-_CHECKS = re.compile(
+_CHECKS = lazy_pattern(
     r"(?i)\b(?:check\w*|verif\w+|indeed|note|notice|example|instance|cases?|alternatively|another|proof|prove\w*|step|since|because|means|if"
     r"|when|we could)\b|\$[^$\d\\\s,]*[A-Za-z]"
 )
-_THOUSANDS = re.compile(r"(?<=\d),(?:\\!)?(?=\d{3})")
+_THOUSANDS = lazy_pattern(r"(?<=\d),(?:\\!)?(?=\d{3})")
 _LOOKED_AT = 1_000
-_COUNTERFACTUAL = re.compile(
+_COUNTERFACTUAL = lazy_pattern(
     r"(?i)\b(?:should|could|might) have been\b[^.,;]*\Z"
     r"|\bwould(?:n['’]t)? have (?:\w+ly )?(?:\w+ed|been|\w+[aeo]wn|got|made|had|cost|paid|sold|bought|spent"
     r"|lost|won)\b[^.,;]*\Z"
     r"|(?i:\bso much for\W*\Z)"
 )
 _ATTEMPT = "estimate|guess|count|calculation|computation|attempt|approximation|tally|try|impression|method|approach|reading|thought|hunch"
-_HEDGED_PATTERN = re.compile(  # a first or wrong attempt, before its result
+_HEDGED_PATTERN = lazy_pattern(  # a first or wrong attempt, before its result
     r"(?i)\b(?:naive|hasty|careless|sloppy|tempting|apparent|superficial|misguided|fallacious|mistaken|simplistic|knee-jerk|ostensible)\b[^,;:.]*\Z"
     rf"|\b(?:first|initial|quick|rough|crude|early|preliminary|tentative|provisional|ballpark|lucky)\s(?:\w+\s)?(?:{_ATTEMPT})\b[^,;:.]*\Z"
     r"|\b(?:at|on) (?:a |the )?first (?:glance|sight|look|reading|thought|try)\b[^;:.]*\Z"
@@ -147,12 +148,12 @@ _HEDGED_PATTERN = re.compile(  # a first or wrong attempt, before its result
     r"(?:answer|total|sum|value|result|count|number|solution|figure|price|cost|amount)s?\s"
     r"(?:is|was|gives|comes|yields|equals|makes)\b[^,;:.]*\Z"
 )
-_HELD_PATTERN = re.compile(  # a belief of others
+_HELD_PATTERN = lazy_pattern(  # a belief of others
     r"(?i)\b(?<!i )(?<!we )(?:think|thought|believe|claim|claimed|say|said|argue|insist|suspect|swear|assume"
     r"|bet|dream|fear|boast|guess)(?:s|d|ed|es)?\s(?:that\s)?"
     r"(?:[\w'’]+\s){1,4}(?:is|are|has|have|had|was|were|gets?|equals|needs)\b[^,;:.]*\Z"
 )
-_NOT_DONE = re.compile(  # hoped to earn, grade this as, such as
+_NOT_DONE = lazy_pattern(  # hoped to earn, grade this as, such as
     r"(?i)\b(?:hop|want|wish|plann?|expect|intend|aim|tr[yi]|attempt|fail|refus|promis|pretend|threaten)(?:es?|s|ed|ing)?\sto(?:\s[a-z]+){1,3}\W*\Z"
     r"|\b(?:grad(?:e|ing)|treat|mark|score|rate|accept)\s(?:this|me|my)\b[^;]*\Z|\b(?:reference|gold|ground[- ]truth)\s(?:answer"
     r"|solution|label)\b[^;]*\Z"
@@ -172,24 +173,24 @@ _ATTEMPTS = frozenset(  # each match of the four patterns contains one of these 
     believed claim claims claimed say says said argue argues argued insist insists insisted suspect suspects suspected swear swears
     assume assumes assumed""".split()
 )
-_UNDONE_BEHIND = re.compile(  # or the value is only an example
+_UNDONE_BEHIND = lazy_pattern(  # or the value is only an example
     r"(?i)\s*,?\s*(?:for|say, for) (?:instance|example)\b"
     r"|\s*(?:[a-z]+\s+){0,2}(?:short|shy) of\b|\s*(?:for|with|in|under|by) (?:the|an?) (?:\w+ ){0,2}(?:wrong|incorrect|false|mistaken)\b"
 )
-_LITERALLY = re.compile(r"(?i)\b(?:writes?|wrote|picks?|picked|puts?|answers|answered|chooses?|chose|marks?|marked|enters?|entered)\W*\Z")
-_COULD = re.compile(r"\bcould(?= [a-z]+\W*\Z)")
-_SEGMENTS = re.compile(r"(?<=frac)\{[A-Z]{2,3}(?=\})|(?<=\})\{[A-Z]{2,3}(?=\})")
-_COMMENTS = re.compile(  # comments on mathematics, not on the answer
+_LITERALLY = lazy_pattern(r"(?i)\b(?:writes?|wrote|picks?|picked|puts?|answers|answered|chooses?|chose|marks?|marked|enters?|entered)\W*\Z")
+_COULD = lazy_pattern(r"\bcould(?= [a-z]+\W*\Z)")
+_SEGMENTS = lazy_pattern(r"(?<=frac)\{[A-Z]{2,3}(?=\})|(?<=\})\{[A-Z]{2,3}(?=\})")
+_COMMENTS = lazy_pattern(  # comments on mathematics, not on the answer
     r"[\s.,$)\\\]]*\(?(?:Alternatively|In general|To see that|To see why|Equality (?:is|holds|occurs)"
     r"|An? (?:alternate|alternative) (?:way|solution|method)"
     r"|In the above calculations|If this algebra|Either point is|The graph)"
 )
-_NOTHING_OVER = re.compile(
+_NOTHING_OVER = lazy_pattern(
     r"(?i),\s(?:and |with )?(?:no (?:remainder|rest|change|leftovers?)(?: (?:left|over|remains?))?|so nothing(?: at all)?)(?=[.!]?\s*\Z)"
 )
-_WORD = re.compile(r"[A-Za-z]{2}")
-_WORDS = re.compile(r"[a-z]+(?:['’][a-z]+)?")
-_before, _after, _later = (re.compile("|".join(patterns)) for patterns in (_BEFORE, _AFTER, _LATER))
+_WORD = lazy_pattern(r"[A-Za-z]{2}")
+_WORDS = lazy_pattern(r"[a-z]+(?:['’][a-z]+)?")
+_before, _after, _later = (lazy_pattern("|".join(patterns)) for patterns in (_BEFORE, _AFTER, _LATER))
 _SUSPECT = frozenset(word for word, letter in _CLASS.items() if letter in "nhHiqukxsgDjzldQPBOGK") | {"precisely", "exactly"}
 
 
@@ -272,8 +273,8 @@ class _Plain(dict[str, tuple[str, str, bool]]):
 
 _PLAIN = _Plain()
 _KEPT_WORDS, _LONGEST_KEPT_WORDS = 5_000, 20
-_CLOSED_PATTERN = re.compile(r"(?<!\\)\$(?!\$)(?:(?!\\text|\\mbox)[^$\n]){1,100}\$|\\\((?:(?!\\text|\\mbox|\\\))[^\n]){1,100}\\\)")
-_BRACES = re.compile(r"[$\\{}]")
+_CLOSED_PATTERN = lazy_pattern(r"(?<!\\)\$(?!\$)(?:(?!\\text|\\mbox)[^$\n]){1,100}\$|\\\((?:(?!\\text|\\mbox|\\\))[^\n]){1,100}\\\)")
+_BRACES = lazy_pattern(r"[$\\{}]")
 
 
 def _stance(text: str, start: int, end: int | None, head: str) -> Literal["stated", "denied", "unclear"]:

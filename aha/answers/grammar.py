@@ -13,8 +13,9 @@ from functools import lru_cache
 from aha.answers import lexicon
 from aha.answers.lexicon import SCALES
 from aha.answers.symbols import VALUES
+from aha.lazy import lazy_pattern
 
-_TOKEN = re.compile(
+_TOKEN = lazy_pattern(
     r"\n\s*\n|[A-Za-z\u00c0-\u024f]+(?:['’][a-z]+)?|-?[0-9]+(?:[.,/:][0-9]+)*|\\[A-Za-z]+|[.,;:?!=()—–→⇒≈≡∴]|[\u0370-\u04ff]+"
     r"|[\u3040-\u9fff\uac00-\ud7af]+"
 )
@@ -51,24 +52,24 @@ _COMMANDS = {
     "therefore": "t",
     "because": "c",
 }
-_TAKES_AWAY = re.compile(r"(?:over|under|mis|dis|non|un|im|ir|pseudo|mal|anti|counter)[a-z]{3}")
-_STATED_PATTERN = re.compile(
+_TAKES_AWAY = lazy_pattern(r"(?:over|under|mis|dis|non|un|im|ir|pseudo|mal|anti|counter)[a-z]{3}")
+_STATED_PATTERN = lazy_pattern(
     r".*(?:剩下|留下|[合总共]计|[读看买卖做走跑吃写种画是为為はがを有得即共于은는이가을를총需要约剩余花付用了达成值选選择答解案え답]|所以|因此|따라서|모두)\Z",
     re.S,
 )
-_UPHELD = re.compile(
+_UPHELD = lazy_pattern(
     r"(?:で(?:す|ある|あり)|だ|とな|にな|입니다|이다|이며|이고|가|이|개|명|원|[个個元只人本条名天年月日米斤次枝支岁块张台辆把件箱页朵棵道种])"
     r"(?!.*(?:不|非|错|誤|違|틀|아니|아닙|없|ない))"
 )
 
 
-_DOUBTED_IN_HAN = re.compile(
+_DOUBTED_IN_HAN = lazy_pattern(
     r"(?:有人|认为|以为|想|打算|希望|计划|准备|误|错|假设|如果|若|可能|也许|并非|未必|誤|間違|もし|かも|思|만약|틀)[^,，。、]*\Z"
 )
-_AGAINST_IN_HAN = re.compile(
+_AGAINST_IN_HAN = lazy_pattern(
     r"(?:天真|草率|粗略|初步|不是|不等于|不为|并不|没有|不能|不會|不会|少于|多于|大于|小于|超过|不足|至少|至多|最多|最少|大约|约为|接近|除了|以上|以下|未満|ではな|じゃな|約|아니|않|못|이하|이상|미만|초과|약)[^,，。、]*\Z"
 )
-_DENIED_IN_HAN = re.compile(
+_DENIED_IN_HAN = lazy_pattern(
     r"[^。.\n]{0,12}(?:错|误|誤|間違|不正|不对|不成立|ではな|でな|ではあり|じゃな|とは限|より(?:大|小|多|少)|以[上下]|未満"
     r"|틀|아니|아닙|ません|ない|지 않|보다|이상|이하|미만|초과|정도|쯤)"
 )
@@ -145,19 +146,19 @@ def plain_forms(word: str) -> list[str]:
     return hit
 
 
-_MATHS = re.compile(
+_MATHS = lazy_pattern(
     r"(?<!\\)(\$\$?)(?:(?!\1).)*(\1|\Z)|\\\[.*?(\\\]|\Z)|\\\(.*?(\\\)|\Z)"
     r"|\\begin\{(align|equation|gather|eqnarray|aligned|split|array)\*?\}.*?(\\end\{\5\*?\}|\Z)",
     re.S,
 )
-_SPOKEN_PATTERN = re.compile(r"(?<![\\A-Za-z{^_])[A-Za-z]{2,},?\s+[A-Za-z]{2,}")
-_EQUATES = re.compile(
+_SPOKEN_PATTERN = lazy_pattern(r"(?<![\\A-Za-z{^_])[A-Za-z]{2,},?\s+[A-Za-z]{2,}")
+_EQUATES = lazy_pattern(
     r"(?:[=≈≡→⇒:&]|\\(?:approx|equiv|in|to|implies|iff|sim|simeq|cong|[rR]ightarrow|long[rR]ightarrow|Longrightarrow))[\s&\\,;:({$]*\Z"
 )
-_FRACTION = re.compile(
+_FRACTION = lazy_pattern(
     r"\\[dt]?frac\{\\(?:text|mathrm)\s*\{[^{}]*\}\}\s*\{\\(?:text|mathrm)\s*\{[^{}]*\}\}"
 )  # a fraction of words: favourable over all cases
-_IN_TEXT = re.compile(r"\\(?:text\w*|mbox|mathrm)\s*\{([^{}]*)\}?")
+_IN_TEXT = lazy_pattern(r"\\(?:text\w*|mbox|mathrm)\s*\{([^{}]*)\}?")
 
 
 def kinds(text: str) -> str:
@@ -181,10 +182,10 @@ def _show(hit: re.Match[str]) -> str:
 
 _W = "[wsdgLx]"  # any unknown word
 _LIGHT = "[ljnaopfveq]*"
-_GOVERNED_PATTERN = re.compile(rf"(?:(?:^|[=:;.tbiuyTMc&,Ov])|[biuy][^,;:.tTchM=&dgLx]*q|eal|qe[na]l|[biuy]e[wsj]{{0,2}}[na]l){_LIGHT}$")
-_GIVEN_PATTERN = re.compile(r"[biuy]e?[ws]{1,2}$")  # takes the lion 12 minutes
-_CLAUSE = re.compile(r".*(?:[.;]|[,:&]t)", re.S)
-_BEFORE = re.compile(
+_GOVERNED_PATTERN = lazy_pattern(rf"(?:(?:^|[=:;.tbiuyTMc&,Ov])|[biuy][^,;:.tTchM=&dgLx]*q|eal|qe[na]l|[biuy]e[wsj]{{0,2}}[na]l){_LIGHT}$")
+_GIVEN_PATTERN = lazy_pattern(r"[biuy]e?[ws]{1,2}$")  # takes the lion 12 minutes
+_CLAUSE = lazy_pattern(r".*(?:[.;]|[,:&]t)", re.S)
+_BEFORE = lazy_pattern(
     rf"(?:^|[.;:])[^v=biuy]*{_W}[^v=biuy]*,{_LIGHT}$"  # in one reader's view, it
     rf"|(?:[Mfpjt,]|^){_W}v=$|{_W}{_W}v=$"  # a student would proclaim x =
     rf"|(?<!l){_W}[jn]{{0,2}}a(?=[biu=vM]|$)"  # the naive count is
@@ -194,10 +195,10 @@ _BEFORE = re.compile(
     rf"|(?:^|[.;,])e?[jn]*(?!s:){_W}[^biuylqvna:]*:[^:]*$|{_W}[jn]{{0,2}}a:{_LIGHT}$"  # gut feeling:
     rf"|f[Mj]*L[buy]{_LIGHT}=?$"  # I carelessly get
 )
-_SOLVED_PATTERN = re.compile(
+_SOLVED_PATTERN = lazy_pattern(
     rf"(?:^|[,;:.tTc])(?!j*b[^,;:.]*oy|t?,?b[^,;:.]*y|[^,;:.tTc]*f)[^,;:.tTc]*{_W}[^,;:.tTc]*(?<![iu])y{_LIGHT}=?$"
 )  # a hasty solver gets
-_STATES = re.compile(r"[biu=y:q][^.;]*$")
+_STATES = lazy_pattern(r"[biu=y:q][^.;]*$")
 
 
 def leads(sentence: str, *, counts: bool = False) -> str:
@@ -218,18 +219,18 @@ def leads_of_kinds(row: str, *, counts: bool = False) -> str:
     return "states" if _STATES.search(row) else "opens"
 
 
-_OPENS = re.compile(r"[wsnajb]{0,3}(?:$|[.;:,&tchloqO=v]|[iu]|pi)|[wnaj]*[eT]")  # what may follow a claim that begins its clause
-_PREDICATE = re.compile(
+_OPENS = lazy_pattern(r"[wsnajb]{0,3}(?:$|[.;:,&tchloqO=v]|[iu]|pi)|[wnaj]*[eT]")  # what may follow a claim that begins its clause
+_PREDICATE = lazy_pattern(
     rf"[wsnajb]{{0,3}}i[jt]*(?:o|e?(?:j*f|(?!j+{_W}[na]))j*(?:{_W}|M))|[wnj]*s[epTwdgLxMf]|[xdgLy]|[wsnj]{{0,2}}(?:M(?!ib)|b(?![.,;lqo]|$|[iu]))|[wnj]*[wx][eTp]"
 )
-_NOT_SAID_PATTERN = re.compile(
+_NOT_SAID_PATTERN = lazy_pattern(
     rf"^[jt]*L|^[wsn]{{0,2}}&j*[byusdgx]|^[^.]*,(?:[&tj]*[gLd]|h[jM]*{_W})"  # it naively; , ignoring; , which overlooks
     rf"|(?:[.;][t&,j]*(?:[pT][an]?|e?j*a)|^[^.]*,[t&]*[hT])[jMt,]*(?:[sdxLg](?!,)|M+j*w)"  # this overlooks
     rf"|[.;][t&,j]*[pT][jMt,]*[by](?![^.;]*v)"  # this leaves out
     rf"|^[^.]*\.,*(?:{_W}{{1,2}}(?:[.,:;]|$)|{_W}[pT])"  # Nope.
     rf"|[.;,][&t,j]*f[jMoue]*[xd]"  # I overlooked
 )
-_OBLIGES = re.compile(
+_OBLIGES = lazy_pattern(
     r"(?i)\b(?:we|i|you)\s+(?:(?:now|also|still|then|therefore|thus)\s+)*(?:need to|must|have to|should|ought to|forgot|left out)\b"
     r"(?![^.\n]{0,25}(?:check|verif|show|prove|know|find|make sure))"
     r"|\b(?:one|we|you|i)\s+(?:(?:still|then|now|also)\s+)*(?:has|have|needs?)\s+(?:(?:still|then|now|also)\s+)*to\s+(?:be\s+)?"
@@ -244,13 +245,13 @@ def doubted_in_han(before: str, rest: str) -> bool:
     return bool(_DOUBTED_IN_HAN.search(before) or _DENIED_IN_HAN.match(rest) or _AGAINST_IN_HAN.search(before))
 
 
-_SIGNED_PATTERN = re.compile(  # signatures, addresses and links
+_SIGNED_PATTERN = lazy_pattern(  # signatures, addresses and links
     r"(?m)(?:^[ \t]*-|(?:^[ \t]*|[.\s])(?:~|-(?=[A-Z])|–|-\s(?=\w+$)))\s?[\w.]{1,40}(?: [\w.]{1,40}){0,2}(?: ?\([^()\n]{0,60}\))?"
     r"[ \t]{0,9}(?=[~-]|$)|https?://\S+|(?<![\w.])[\w.]{1,40}@[\w.]{1,40}(?:, \w{1,20})?"
 )
 
 
-_MAY_BE_SIGNED = re.compile(r"[~–@]|://|-(?=[A-Z\s])|(?m:^[ \t]*-)")
+_MAY_BE_SIGNED = lazy_pattern(r"[~–@]|://|-(?=[A-Z\s])|(?m:^[ \t]*-)")
 _DUTY_WORDS = "must should need have has ought forgot left remain still yet".split()  # each match of `_OBLIGES` contains one of these
 
 

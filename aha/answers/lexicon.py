@@ -6,7 +6,7 @@ Verbs are listed in their plain form; regular forms are recognized by their endi
 
 from __future__ import annotations
 
-import re
+from aha.lazy import lazy_pattern
 
 SCALES = {
     "hundred": 100,
@@ -60,7 +60,7 @@ SUSPECT = frozenset(
         "minstens hoogstens bijna тысяч тысячи тыс миллион миллионов млн млрд не менее более почти около"
     ).split()
 )
-SAYS_MORE = re.compile(
+SAYS_MORE = lazy_pattern(
     rf"(?i)\b(?:{'|'.join(sorted(SUSPECT))}|to(?=[\s$\\(*]*(?:[-−]?[0-9]|(?:one|two|three|four|five|six|ten|twelve|a hundred)\b))"
     r"|or|too [a-z]+|times (?:one|two|three|ten|[0-9])|(?:any|every)thing but|and (?:above"
     rf"|up|below|an? (?:half|third|quarter)))\b|n['’]t\b|"

@@ -9,6 +9,7 @@ from aha.answers.formulas import Exotic, Unreadable
 from aha.answers.lexicon import PARTS, SAYS_MORE, SCALES, SUSPECT
 from aha.answers.numerals import chinese, in_digits
 from aha.answers.units import LETTER_UNITS, known_unit, measures
+from aha.lazy import lazy_pattern
 
 MOST_TOKENS = 400
 
@@ -27,10 +28,10 @@ FUNCTION_WORDS = {
     "sgn": "sgn",
 }
 
-_NO_NOUN = re.compile(r"(?i)\b(?:times\s+[a-z]|per mille|(?:any|every)thing but)")
-_RANGE = re.compile(r"(?<=[0-9])--(?=[0-9])")
-_DATE = re.compile(r"(?<![0-9])(?:[0-9]{4}([-/.])[0-9]{1,2}\1[0-9]{1,2}|[0-9]{1,2}([-/.])[0-9]{1,2}\2[0-9]{4})(?![0-9])")
-_TOKEN = re.compile(
+_NO_NOUN = lazy_pattern(r"(?i)\b(?:times\s+[a-z]|per mille|(?:any|every)thing but)")
+_RANGE = lazy_pattern(r"(?<=[0-9])--(?=[0-9])")
+_DATE = lazy_pattern(r"(?<![0-9])(?:[0-9]{4}([-/.])[0-9]{1,2}\1[0-9]{1,2}|[0-9]{1,2}([-/.])[0-9]{1,2}\2[0-9]{4})(?![0-9])")
+_TOKEN = lazy_pattern(
     r"""(?P<blank>\s+)
     |\\(?:text|textrm|mbox|textbf|textit|textnormal|textsf|textup|mathrm|mathbf|mathit|mathsf|operatorname\*?|bold|boldsymbol|bm)\s*\{(?P<text>[^{}]{0,300})\}
     |\\(?P<command>[A-Za-z]+|[{}|\\])
@@ -101,7 +102,7 @@ _HAN = {
     "比": ("sign", ":"),
 }
 _MYRIADS = {"十": "10", "百": "100", "千": "1000", "万": "10000", "亿": "100000000"}
-_JOINED_PATTERN = re.compile(r"[\s,;.]*(and|or|且|或|和|及)?[\s,;.]*")
+_JOINED_PATTERN = lazy_pattern(r"[\s,;.]*(and|or|且|或|和|及)?[\s,;.]*")
 _EXOTIC = "int iint oint sum prod lim partial nabla bmod pmod ldots forall exists Rightarrow implies iff".split()
 _BETWEEN = (
     "frac binom sqrt * / : cup cap setminus pm mp row begin end choose le ge ne < > approx in notin equiv cong sim mid to "
@@ -109,10 +110,10 @@ _BETWEEN = (
 ).split()
 _CLOSE = (")", "]", "}", "set}", "|", "!", "%", "°", "'", "rfloor", "rceil", "rangle")
 _GOES_ON = frozenset("0123456789^_({")  # after a word that does not stand alone
-_OPENS_ARGUMENT = re.compile(r"\s*[(\[{_^\\]")
-_AND_OR = re.compile(r"[\s,;]*\b(and|or)\s+(\S.*)|(\S.*?)\s+(and|or)[\s,;]*")
-_ONE_SYMBOL = re.compile(r"-?[0-9][0-9.,]*|[A-Za-z]'?")
-_THOUSANDS_FORM = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
+_OPENS_ARGUMENT = lazy_pattern(r"\s*[(\[{_^\\]")
+_AND_OR = lazy_pattern(r"[\s,;]*\b(and|or)\s+(\S.*)|(\S.*?)\s+(and|or)[\s,;]*")
+_ONE_SYMBOL = lazy_pattern(r"-?[0-9][0-9.,]*|[A-Za-z]'?")
+_THOUSANDS_FORM = lazy_pattern(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
 
 
 @dataclass(frozen=True, slots=True)

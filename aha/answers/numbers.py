@@ -5,13 +5,13 @@ one side only is read both ways: 25% equals 25 (as answers to "what percentage?"
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from fractions import Fraction
 
 from aha.answers.formulas import Call, Node, Num, Sym, is_call, nodes, symbols
+from aha.lazy import lazy_pattern
 
-_PLAIN = re.compile(
+_PLAIN = lazy_pattern(
     r"(?:\\?[$€£¥])?\s*([-+]?)\s*(?:\\?[$€£¥])?([0-9]{1,3}(?:,[0-9]{3}){1,40}|[0-9]{1,400})(\.[0-9]{1,400})?(?:\s?/\s?([0-9]{1,400}))?(\s?\\?%)?"
 )
 

@@ -6,26 +6,27 @@ import re
 from fractions import Fraction
 
 from aha.answers.lexicon import PARTS
+from aha.lazy import lazy_pattern
 
 _DIGITS = {letter: value for value, letter in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2, "壹": 1, "贰": 2, "叁": 3}
 _UNITS = {"十": 10, "百": 100, "千": 1000}
 _MYRIADS = {"万": 10**4, "亿": 10**8}
-_CHINESE = re.compile(r"[零〇一二两三四五六七八九十百千万亿点分之负又壹贰叁]{1,40}")
-_TWICE = re.compile(
+_CHINESE = lazy_pattern(r"[零〇一二两三四五六七八九十百千万亿点分之负又壹贰叁]{1,40}")
+_TWICE = lazy_pattern(
     r"(?i)([a-z -]{3,60}?)\s*\(([0-9]{1,12})\)|([0-9]{1,12})\s*\(([a-z -]{3,60})\)"
     r"|([a-z -]{3,60}?), (?:i\.e\.|that is|namely),? ([0-9]{1,12})\.?"
 )  # twelve (12)
-_MINUS = re.compile(r"^负\s*(?=[0-9])")
-_COUNTED_PATTERN = re.compile(r"([0-9]{1,20}(?:\.[0-9]{1,20})?)\s*([万亿])")
+_MINUS = lazy_pattern(r"^负\s*(?=[0-9])")
+_COUNTED_PATTERN = lazy_pattern(r"([0-9]{1,20}(?:\.[0-9]{1,20})?)\s*([万亿])")
 
-_PARTED_PATTERN = re.compile(rf"(?i)([a-z]+)[ -]({'|'.join(PARTS)}|quarter)s?")
+_PARTED_PATTERN = lazy_pattern(rf"(?i)([a-z]+)[ -]({'|'.join(PARTS)}|quarter)s?")
 _ONES_FORM = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
 ).split()
 _TENS = "_ _ twenty thirty forty fifty sixty seventy eighty ninety".split()
 _ENGLISH = {word: value for value, word in enumerate(_ONES_FORM)} | {word: 10 * ten for ten, word in enumerate(_TENS) if word != "_"}
 _NUMERAL = "|".join((*_ENGLISH, "hundred", "thousand", "million", "billion"))
-_RUN = re.compile(rf"(?i)(?<![\w-])(?:{'|'.join(_ENGLISH)})(?:(?:[ -]|(?:(?<=hundred)|(?<=thousand)) and )(?:{_NUMERAL}))*(?![\w-])")
+_RUN = lazy_pattern(rf"(?i)(?<![\w-])(?:{'|'.join(_ENGLISH)})(?:(?:[ -]|(?:(?<=hundred)|(?<=thousand)) and )(?:{_NUMERAL}))*(?![\w-])")
 _SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9}
 
 
@@ -148,7 +149,7 @@ _NUMERALS_ABROAD = {word: place for words, first in _ABROAD.items() for place, w
     "dertig": 30, "тридцать": 30, "сорок": 40, "пятьдесят": 50, "шестьдесят": 60, "sechzig": 60, "siebzig": 70, "achtzig": 80,
     "neunzig": 90, "sesenta": 60, "setenta": 70, "ochenta": 80, "noventa": 90, "oitenta": 80, "sessenta": 60, "veertig": 40, "vijftig": 50,
 }  # fmt: skip
-_WORD = re.compile(r"(?<![\w-])[^\W\d_]+(?:-[^\W\d_]+)?(?![\w-])")
+_WORD = lazy_pattern(r"(?<![\w-])[^\W\d_]+(?:-[^\W\d_]+)?(?![\w-])")
 _JOINTS = (" y ", " e ", " et ", " ")
 
 
@@ -168,7 +169,7 @@ def _tens_and_units(first: int, last: int) -> int | None:
     return low + high if 0 < low < 10 and high >= 20 and high % 10 == 0 else None
 
 
-_COUNTED_HAN = re.compile(r"(?<=[了有是为共剩下得])([二两三四五六七八九十百千万]{1,8})(?=[支个只本条枝块张名人元朵棵道种件把辆台箱页米])")
+_COUNTED_HAN = lazy_pattern(r"(?<=[了有是为共剩下得])([二两三四五六七八九十百千万]{1,8})(?=[支个只本条枝块张名人元朵棵道种件把辆台箱页米])")
 
 
 def counted_abroad(text: str) -> str:

@@ -11,38 +11,39 @@ from aha.answers.numerals import english, in_digits
 from aha.answers.parsing import parse
 from aha.answers.replies import closes
 from aha.answers.symbols import bare, clean, fold
+from aha.lazy import lazy_pattern
 
 LONGEST_CLAIM = 1_000
 
-_MAY_BE_WORDS = re.compile(r"(?<![A-Za-z\\])[A-Za-z]|[\u3400-\u9fff\uff00-\uffef]|\\(?:text|math|mbox|operatorname)")
-_CLOCK = re.compile(r"([0-9]{1,2})\s*(?::\s*([0-5][0-9]))?(?:\s*:\s*([0-5][0-9]))?\s*([apAP])\.?\s?[mM]\b\.?")
-_WRAPPED_PATTERN = re.compile(
+_MAY_BE_WORDS = lazy_pattern(r"(?<![A-Za-z\\])[A-Za-z]|[\u3400-\u9fff\uff00-\uffef]|\\(?:text|math|mbox|operatorname)")
+_CLOCK = lazy_pattern(r"([0-9]{1,2})\s*(?::\s*([0-5][0-9]))?(?:\s*:\s*([0-5][0-9]))?\s*([apAP])\.?\s?[mM]\b\.?")
+_WRAPPED_PATTERN = lazy_pattern(
     r"\\(?:text(?:bf|it|rm|sf|normal|up)?|math(?:rm|bf|it|sf)|mbox|operatorname)\s*\{[^{}]*[A-Za-z\u3400-\u9fff][^{}]*\}"
 )
-_WORDS = re.compile(r"[A-Za-z\u3400-\u9fff][A-Za-z\u3400-\u9fff\s,.;:'’\"!?()\-，。；：、！？（）“”]*")
+_WORDS = lazy_pattern(r"[A-Za-z\u3400-\u9fff][A-Za-z\u3400-\u9fff\s,.;:'’\"!?()\-，。；：、！？（）“”]*")
 _NAMES = ("pi", "infinity", "infty", "inf", "oo", "ln", "sin", "cos", "tan", "log", "exp")
-_BOX_OF_TEXT = re.compile(r"\\(?:text\w{0,6}|math(?:rm|bf|it|sf)|mbox|bold|boldsymbol|bm)\s*\{")
-_BOLD_ENDS = re.compile(r"\A\s*\*{2,3}(?=\S)|(?<=\S)\*{2,3}[.。]?\s*\Z")
-_CHOSEN = re.compile(r"([CP])\(([0-9]{1,6}), ?([0-9]{1,6})\)|([0-9]{1,6}) ?C ?([0-9]{1,6})")
-_SPACED_UNIT = re.compile(r"[0-9] ?[A-Za-z]+ [0-9]")
-_CONDITION = re.compile(r"\b(?:where|for all|for any|for every|for each)\b")
-_CAPITAL = re.compile("[A-Z]")
-_LETTERS = re.compile(r"\(?[A-Z]\)?(?:(?:[\s,;&、，]|and|和)+\(?[A-Z]\)?)+\.?")
-_BASED_PATTERN = re.compile(r"(-?[0-9A-F]*(?:[0-9][A-F]|[A-F][0-9])[0-9A-F]*)_\{?([0-9]{2})\}?\.?")
-_IMAGINARY = re.compile(r"(?<![A-Za-z\\])j(?![A-Za-z])")
-_GOES_ON = re.compile(r"(?:(?<![mM])\.\.|\.\.\.|…|\\[lc]?dots)[\s$.*)\]]*\Z")
-_PHANTOM = re.compile(r"\\[hv]?phantom(?![A-Za-z])\s*(?:\{[^{}]*\}|\\[A-Za-z]+|[^\s\\{}])")  # blank space
-_STRUCK_PATTERN = re.compile(r"~~|\\(?:[hv]?phantom|[bx]?cancel|sout)(?![A-Za-z])")
-_SETS = re.compile(
+_BOX_OF_TEXT = lazy_pattern(r"\\(?:text\w{0,6}|math(?:rm|bf|it|sf)|mbox|bold|boldsymbol|bm)\s*\{")
+_BOLD_ENDS = lazy_pattern(r"\A\s*\*{2,3}(?=\S)|(?<=\S)\*{2,3}[.。]?\s*\Z")
+_CHOSEN = lazy_pattern(r"([CP])\(([0-9]{1,6}), ?([0-9]{1,6})\)|([0-9]{1,6}) ?C ?([0-9]{1,6})")
+_SPACED_UNIT = lazy_pattern(r"[0-9] ?[A-Za-z]+ [0-9]")
+_CONDITION = lazy_pattern(r"\b(?:where|for all|for any|for every|for each)\b")
+_CAPITAL = lazy_pattern("[A-Z]")
+_LETTERS = lazy_pattern(r"\(?[A-Z]\)?(?:(?:[\s,;&、，]|and|和)+\(?[A-Z]\)?)+\.?")
+_BASED_PATTERN = lazy_pattern(r"(-?[0-9A-F]*(?:[0-9][A-F]|[A-F][0-9])[0-9A-F]*)_\{?([0-9]{2})\}?\.?")
+_IMAGINARY = lazy_pattern(r"(?<![A-Za-z\\])j(?![A-Za-z])")
+_GOES_ON = lazy_pattern(r"(?:(?<![mM])\.\.|\.\.\.|…|\\[lc]?dots)[\s$.*)\]]*\Z")
+_PHANTOM = lazy_pattern(r"\\[hv]?phantom(?![A-Za-z])\s*(?:\{[^{}]*\}|\\[A-Za-z]+|[^\s\\{}])")  # blank space
+_STRUCK_PATTERN = lazy_pattern(r"~~|\\(?:[hv]?phantom|[bx]?cancel|sout)(?![A-Za-z])")
+_SETS = lazy_pattern(
     r"(?i)(?:the (?:set|solution) (?:of|is) )?(?:all|any|every)?\s*(real numbers?|reals|real values?(?: of \w)?|real \w|integers)"
     r"(?:\s*,?\s*(?:except(?: for)?|other than|excluding|but)\s+(?:\w\s*=\s*)?([^A-Za-z]+(?: and [^A-Za-z]+)*|[^A-Za-z]*\\[a-z]+[^A-Z]*))?"
 )
-_NO_SOLUTION = re.compile(r"(?i)(?:there (?:is|are) )?no (?:real |integer |such )?solutions?(?: exists?)?")
+_NO_SOLUTION = lazy_pattern(r"(?i)(?:there (?:is|are) )?no (?:real |integer |such )?solutions?(?: exists?)?")
 _NOTHING_WORDS = ("no solution", "no solutions", "no real solution", "no real solutions", "empty", "empty set", "无解", "空集")
-_LETTER = re.compile(r"\(?([A-Z])(?:\)|[.:])(?:\s|$)|\(?([A-Z])\)?\.?$")
-_I_ALONE = re.compile(r"(?<![A-Za-z])i(?![A-Za-z])")
-_RUNS = re.compile("[A-Za-z]+|[\u3400-\u9fff]+")
-_SPEECH, _SIGNS = re.compile("[A-Za-z\u3400-\u9fff]{2}"), re.compile(r"[=+*/^<>_\\|{}]")
+_LETTER = lazy_pattern(r"\(?([A-Z])(?:\)|[.:])(?:\s|$)|\(?([A-Z])\)?\.?$")
+_I_ALONE = lazy_pattern(r"(?<![A-Za-z])i(?![A-Za-z])")
+_RUNS = lazy_pattern("[A-Za-z]+|[\u3400-\u9fff]+")
+_SPEECH, _SIGNS = lazy_pattern("[A-Za-z\u3400-\u9fff]{2}"), lazy_pattern(r"[=+*/^<>_\\|{}]")
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def read(text: str) -> Reading:
     return replace(tree, node=node, phrase=_phrase(text) if figures else "")
 
 
-_BASE_IN_WORDS = re.compile(r"(?<=[0-9])_\s*\{?\s*\\(?:text|mathrm|mbox|rm)\w*\s*\{\s*([a-z]{3,9})\s*\}\s*\}?")
+_BASE_IN_WORDS = lazy_pattern(r"(?<=[0-9])_\s*\{?\s*\\(?:text|mathrm|mbox|rm)\w*\s*\{\s*([a-z]{3,9})\s*\}\s*\}?")
 
 
 def _in_figures(match: re.Match[str]) -> str:

@@ -13,33 +13,34 @@ from aha.answers.grammar import kinds
 from aha.answers.lexicon import SAYS_MORE
 from aha.answers.numerals import count_of, english
 from aha.answers.units import known_unit
+from aha.lazy import lazy_pattern
 
 VALUE = r"[*$\\(]{0,3}-?[0-9][0-9.,/]*[0-9]?[*$\\)%°€]{0,3}"
-_ANY_LETTER = re.compile(r"[^\W\d_]")
+_ANY_LETTER = lazy_pattern(r"[^\W\d_]")
 _CLOSE_TO_THE_END, _LONGEST_END = 300, 4_000  # characters
-_CONTRAST = re.compile(  # "isn't 32 but 64"
+_CONTRAST = lazy_pattern(  # "isn't 32 but 64"
     "(?i)"
     + "|".join(rf"{no}({verb}){negation} {VALUE}(?: [a-z]+)?,? {but}(?={VALUE})" for no, verb, negation, but in languages.CONTRASTS)
     + rf"|不(是){VALUE}[，,]?而是(?={VALUE})"
 )
-_NOT_AFTER = re.compile(rf"(?i)(?<=[0-9*$€}}]),\s(?:{languages.NOT_AFTER})\s{VALUE}(?:\s[^\W\d_]+)?(?=[.!]?\s*(?:\n|\Z))")
-_DIGIT = re.compile(r"(?![0-9])\d|(?<=\d)[٫٬](?=\d)")
+_NOT_AFTER = lazy_pattern(rf"(?i)(?<=[0-9*$€}}]),\s(?:{languages.NOT_AFTER})\s{VALUE}(?:\s[^\W\d_]+)?(?=[.!]?\s*(?:\n|\Z))")
+_DIGIT = lazy_pattern(r"(?![0-9])\d|(?<=\d)[٫٬](?=\d)")
 _AMOUNT = r"(?=\s?(?:€|EUR\b|[Ee]uros?\b|zł\b|₺|kr\b|₽))"
-_MAY_BE_MONEY = re.compile("[€₺₽ł]|(?<=[0-9])[\u202f\u00a0'’](?=[0-9]{3})")  # currency signs and separators of thousands
-_POINTS = re.compile(rf"(?<![\d.,])([0-9]{{1,3}}(?:\.[0-9]{{3}})+)(?![\d.]){_AMOUNT}")
-_COMMA = re.compile(rf"(?<![\d.,])([0-9]{{1,3}}(?:\.[0-9]{{3}})+|[0-9]{{1,9}}),([0-9]{{2}}){_AMOUNT}")
-_AMOUNTS = re.compile(rf"[0-9]{_AMOUNT}")
-_SET_APART = re.compile("[\u202f\u00a0'’](?<=[0-9].)(?=[0-9]{3}(?![0-9]))")
-_BLANK_APART = re.compile(rf" (?<=[0-9] )(?=[0-9]{{3}}(?: [0-9]{{3}})*(?![0-9]){_AMOUNT})")
-_PREFIXED_PATTERN = re.compile(r"(?:Rp|R\$) ?([0-9]{1,3}(?:\.[0-9]{3})+)(?:,([0-9]{2}))?(?![0-9])")
+_MAY_BE_MONEY = lazy_pattern("[€₺₽ł]|(?<=[0-9])[\u202f\u00a0'’](?=[0-9]{3})")  # currency signs and separators of thousands
+_POINTS = lazy_pattern(rf"(?<![\d.,])([0-9]{{1,3}}(?:\.[0-9]{{3}})+)(?![\d.]){_AMOUNT}")
+_COMMA = lazy_pattern(rf"(?<![\d.,])([0-9]{{1,3}}(?:\.[0-9]{{3}})+|[0-9]{{1,9}}),([0-9]{{2}}){_AMOUNT}")
+_AMOUNTS = lazy_pattern(rf"[0-9]{_AMOUNT}")
+_SET_APART = lazy_pattern("[\u202f\u00a0'’](?<=[0-9].)(?=[0-9]{3}(?![0-9]))")
+_BLANK_APART = lazy_pattern(rf" (?<=[0-9] )(?=[0-9]{{3}}(?: [0-9]{{3}})*(?![0-9]){_AMOUNT})")
+_PREFIXED_PATTERN = lazy_pattern(r"(?:Rp|R\$) ?([0-9]{1,3}(?:\.[0-9]{3})+)(?:,([0-9]{2}))?(?![0-9])")
 _SAYS_BUT = ("sondern", "mais", "sino", "而是", " ma ", "mas ", " а ")
 
 
-_TWICE = re.compile(r"(?i)\b([a-z]+(?:[- ][a-z]+)?) \(([0-9]{1,9})\)")  # four (4)
-_NO_CENTS = re.compile(r"(?<=[0-9])[.,](?:–|—|-{1,2})(?=\s|\Z)")  # 1500.–
-_IN_BRACKETS = re.compile(r" \([0-9]{1,9}\)")
-_MATRIX = re.compile(r"\\begin\{[bpvBV]?matrix\}.{1,2000}?\\end\{[bpvBV]?matrix\}", re.S)  # of several lines
-_FENCE = re.compile(r"(?m)^[ \t]*```[A-Za-z]*[ \t]*$")  # a fence of code, TeX or plain text
+_TWICE = lazy_pattern(r"(?i)\b([a-z]+(?:[- ][a-z]+)?) \(([0-9]{1,9})\)")  # four (4)
+_NO_CENTS = lazy_pattern(r"(?<=[0-9])[.,](?:–|—|-{1,2})(?=\s|\Z)")  # 1500.–
+_IN_BRACKETS = lazy_pattern(r" \([0-9]{1,9}\)")
+_MATRIX = lazy_pattern(r"\\begin\{[bpvBV]?matrix\}.{1,2000}?\\end\{[bpvBV]?matrix\}", re.S)  # of several lines
+_FENCE = lazy_pattern(r"(?m)^[ \t]*```[A-Za-z]*[ \t]*$")  # a fence of code, TeX or plain text
 
 
 def in_one_form(text: str) -> str:
@@ -98,97 +99,97 @@ def _with_points(text: str) -> str:
 _NOUNS = r"(?:(?!than\b|to\b)[a-z][a-z-]*)"
 _NAMED_FORM = r"(?:(?:the|a|an|his|her|their|its|my|your)\s)?[A-Za-z][a-z'’-]*(?:\s(?!than|that|as)[a-z'’-]+){0,2}"
 _COUNT = r"(?:[$€£]?[0-9][0-9.,]*(?:\s?(?:°|%|[a-z]{1,12}))?)"
-_DIFFERS = re.compile(  # 21 more boys than girls, 2 years older than Al
+_DIFFERS = lazy_pattern(  # 21 more boys than girls, 2 years older than Al
     rf"(?P<count>{_COUNT})\*{{0,2}}\s(?:(?:more|fewer|less)(?P<noun>\s{_NOUNS}(?:\s{_NOUNS})?)|(?!never|other|rather|over|under|after|further)[a-z]+er"
     rf"|further)\sthan\s(?P<other>{_NAMED_FORM})(?=[.!]?\s*\Z)"
 )
-_LACKS = re.compile(rf"({_COUNT})\*{{0,2}}\smore(\s{_NOUNS})?\sto\s(?!be\b)[a-z]+(?:\s[a-z]+){{1,4}}(?=[.!]?\s*\Z)")
-_ASIDE = re.compile(
+_LACKS = lazy_pattern(rf"({_COUNT})\*{{0,2}}\smore(\s{_NOUNS})?\sto\s(?!be\b)[a-z]+(?:\s[a-z]+){{1,4}}(?=[.!]?\s*\Z)")
+_ASIDE = lazy_pattern(
     r"(?i)\A\W*(?:so,? )?(?:not (?:counting|including)|excluding)\s[^,.;:0-9$]{1,40},\s(?=(?:there|he|she|they|we|it|the)\b)"
 )
-_TO_GO = re.compile(
+_TO_GO = lazy_pattern(
     r"(?<=[a-z])\sto\s(?:go|spare|walk|drive|travel|read|do|fill|finish|sell|pay|make|cover|run|climb|save|spend)(?=[.!]?\W*\Z)"
 )
-_ENDS_WITH = re.compile(
+_ENDS_WITH = lazy_pattern(
     r"(?i)\b(?:(?:starts?|started|begins?|began) (?:out )?with|(?:adds?|added) up to|(?:ends?|winds?) up with"
     r"|(?:is|are) left with|lands? on|ends? (?:up )?at"
     r"|finish(?:es)? (?:with|on))(?=[\s*$]+[0-9$])"
 )
-_SPARE = re.compile(
+_SPARE = lazy_pattern(
     r"(?i),?\s(?:and|with)\s(?:no|none|nothing)(?:\s[a-z]+){0,3}\s(?:(?:is|are|was|were)\s)?(?:left(?:\sover)?|remaining|over)(?=[.!]?\s*\Z)"
     r"|,\si\.e\.,?\s(?:half\s)?(?:an?|one|two|three)\s[a-z]+(?:\sand\s(?:an?|three)\s[a-z]+)?(?=[.!]?\s*\Z)"
     r"|\s\((?:that is|i\.e\.),?[^()\n]{1,40}\)(?=[.!]?\s*\Z)"
 )
-_NEGATIVE = re.compile(r"(?i)(\b(?:is|was|are|be|reads?|reaches|equals|to|of|at)\s|[:=]\s*)(?:minus|negative)\s(?=[$\d])")
-_NO_OTHER_PATTERN = re.compile(
+_NEGATIVE = lazy_pattern(r"(?i)(\b(?:is|was|are|be|reads?|reaches|equals|to|of|at)\s|[:=]\s*)(?:minus|negative)\s(?=[$\d])")
+_NO_OTHER_PATTERN = lazy_pattern(
     r"(?i)\b(?:half|twice|that|those|what|all|each|any|double|both|expected|needed|before|usual|possible|allowed|least|most|number|answer)\b"
 )
-_NO_SUBJECT = re.compile(r"(?i)\b(?:answer|result|value|total|number|it|solution|might|may|could|would|should|if|perhaps|maybe)\b")
-_MEASURED_PATTERN = re.compile(
+_NO_SUBJECT = lazy_pattern(r"(?i)\b(?:answer|result|value|total|number|it|solution|might|may|could|would|should|if|perhaps|maybe)\b")
+_MEASURED_PATTERN = lazy_pattern(
     r"(?:Final|Total|New|Resulting) (?!guess|estimate|hunch|idea|try)[a-z]+: (?=-?[0-9][0-9.,]*\s?([a-z]{1,12}|[°%]))"
 )
-_TOTALS = re.compile(r"(?i)\bno total,?(?= (?:s[ãa]o|há|temos))")
-_REALS = re.compile(r"(?i)\A\s*(?:all|the) real (?:numbers|values)[^.;$]{0,40}?,?\s(?:i\.e\.|that is|namely),?\s(?=\$)")
+_TOTALS = lazy_pattern(r"(?i)\bno total,?(?= (?:s[ãa]o|há|temos))")
+_REALS = lazy_pattern(r"(?i)\A\s*(?:all|the) real (?:numbers|values)[^.;$]{0,40}?,?\s(?:i\.e\.|that is|namely),?\s(?=\$)")
 
-_IS_MINE = re.compile(
+_IS_MINE = lazy_pattern(
     r"(?i),?\s(?:and\s)?(?:that|this|it|which)(?:['’]s|\sis)\s(?:my|the|our)\s(?:final\s|correct\s)?(?:answer|result)(?=[.!]?\s*\Z)"
 )
-_OF_THOSE_PATTERN = re.compile(r"(?<=[0-9*])\sof\s(?:those|them|these)(?=[.!]?\s*\Z)")
-_SOUGHT_PATTERN = re.compile(  # what we need to report is
+_OF_THOSE_PATTERN = lazy_pattern(r"(?<=[0-9*])\sof\s(?:those|them|these)(?=[.!]?\s*\Z)")
+_SOUGHT_PATTERN = lazy_pattern(  # what we need to report is
     r"(?i)\b(?:what\s(?:we|i)\s(?:need|want|have)(?:\sto\s[a-z]+)?|what\s(?:is|was)\s(?:asked|wanted|sought)(?:\sfor)?"
     r"|(?:the\s)?(?:number|value|figure|quantity|amount)\s(?:that\s)?(?:we|i)(?:['’]re|\sare|\swere)?\s(?:want|need|seek|looking\sfor|asked\sfor|after))"
     r"\sis(?=[\s*$]+[-0-9$])"
 )
-_THAT_IS = re.compile(r"(?i)(?<=\S\s)\b(?:that is to say|in other words|or equivalently)\b,?|\bi\.e\.,?")
+_THAT_IS = lazy_pattern(r"(?i)(?<=\S\s)\b(?:that is to say|in other words|or equivalently)\b,?|\bi\.e\.,?")
 _LEAD = (
     r"(?:(?:So|Thus|Hence|Therefore|Then|Altogether|Overall|Finally|Consequently|In\s(?:all|total|the end)|All in all|At the end"
     r"|It follows that"
     r"|(?:We|I)\s(?:therefore\s|thus\s)?(?:conclude|see|find)\sthat),?\s)?"
 )
 _FIGURE = r"(?:[$€£]?[0-9][0-9,]*(?:\.[0-9]+)?)"
-_SUBJECT = re.compile(rf"(?s)\W{{0,3}}{_LEAD}\*{{0,2}}(?P<count>{_FIGURE})(?P<said>\s[a-z][^0-9$?;:=()]{{3,100}}?)[.!]?\s*")
-_HAVE_TO = re.compile(r"\b(?:have|has|need|needs) to\b")
-_SUBJECT_ROW = re.compile(  # guests stayed, clips were sold, marbles are in
+_SUBJECT = lazy_pattern(rf"(?s)\W{{0,3}}{_LEAD}\*{{0,2}}(?P<count>{_FIGURE})(?P<said>\s[a-z][^0-9$?;:=()]{{3,100}}?)[.!]?\s*")
+_HAVE_TO = lazy_pattern(r"\b(?:have|has|need|needs) to\b")
+_SUBJECT_ROW = lazy_pattern(  # guests stayed, clips were sold, marbles are in
     r"(?:[wsnja]{1,3}|b(?=[wsnjat]{0,3}M?[jt]*i))[wsnja]{0,2}M?[jt]*(?:i[jt]*(?:[bduq]|l)|i[jt]+$|[bdy]|u(?!$))"
 )
-_AT_FIRST = re.compile(
+_AT_FIRST = lazy_pattern(
     r"(?i)\b(?:first|initially|originally|yesterday|before|earlier|previously|once|already|supposed|meant|only|should|must|ought|too)\b"
 )
-_HARMLESS = re.compile(r"(?i)\b(?:over the|until (?:the|midnight|noon|then|[A-Z][a-z]+day)|in all)\b")
-_INTRODUCES = re.compile(  # Dividing 35 by 7, every child gets
+_HARMLESS = lazy_pattern(r"(?i)\b(?:over the|until (?:the|midnight|noon|then|[A-Z][a-z]+day)|in all)\b")
+_INTRODUCES = lazy_pattern(  # Dividing 35 by 7, every child gets
     r"\W{0,3}(?:[A-Z][a-z]{2,}ing|After|Since|Because|Given|As|From|Out of|Of)\b(?P<why>[^,.;:?]{2,120}),\s(?P<rest>[A-Za-z0-9][^,;:?]*)"
 )
-_FIGURES = re.compile(r"(?<![A-Za-z_^{\d.,])[$€£]?[0-9][0-9,]*(?:\.[0-9]+)?")
-_LABEL_FIRST = re.compile(  # **Total cost: $160** — made up of
+_FIGURES = lazy_pattern(r"(?<![A-Za-z_^{\d.,])[$€£]?[0-9][0-9,]*(?:\.[0-9]+)?")
+_LABEL_FIRST = lazy_pattern(  # **Total cost: $160** — made up of
     rf"\W{{0,3}}\*\*(?P<label>[A-Z][A-Za-z]+(?:\s[a-z]+){{0,3}}):\s(?P<count>\\?{_FIGURE}(?:\s[a-z]{{1,12}}){{0,2}})\*\*\s+[—–]\s(?P<rest>[^?]{{3,200}})"
 )
 
-_TO = re.compile(r"\bto\b")
-_RESULTS = re.compile(  # Subtracting 6 from 20 leaves her with 14 cups
+_TO = lazy_pattern(r"\bto\b")
+_RESULTS = lazy_pattern(  # Subtracting 6 from 20 leaves her with 14 cups
     r"\W{0,3}(?!Rounding|Guessing|Estimating|Approximating|Mis|Forgetting|Ignoring|Neglecting|Assuming|Supposing|Trying|Testing|Pretending|Imagining)"
     r"[A-Z][a-z]{2,}ing\b(?P<why>[^.;:?]{2,120}?)\s(?:leaves|gives|yields|makes|brings|produces|comes to|results in)\s"
     rf"(?:(?:us|her|him|them|me|you)\s)?(?:with\s|to\s|a total of\s"
     rf"|exactly\s)*(?P<said>\*{{0,2}}{_FIGURE}\*{{0,2}}(?:\s[a-z]+){{0,4}}[.!]?\s*)"
 )
-_LABELLED_TOTAL = re.compile(
+_LABELLED_TOTAL = lazy_pattern(
     rf"\W{{0,3}}(?:(?:Final|Grand|Overall|Combined)\s(?:tally|total|sum|count|score|amount|cost|price|result)|Total|Result|Sum)\*{{0,2}}:\*{{0,2}}\s(?P<said>{_FIGURE}(?:\s[a-z]+){{0,3}}[.!]?\s*)"
 )
-_WITHOUT_IT_PATTERN = re.compile(r"\A\W{0,3}Without (?:them|it|these|those|him|her),?\s")
+_WITHOUT_IT_PATTERN = lazy_pattern(r"\A\W{0,3}Without (?:them|it|these|those|him|her),?\s")
 
-_SO = re.compile(r"(?s).*\b(?:so|thus|hence|therefore|which means|meaning)(?: that)?,?\s(?=[0-9*])")
-_IS_SOUGHT = re.compile(  # 65 is the sum we were after
+_SO = lazy_pattern(r"(?s).*\b(?:so|thus|hence|therefore|which means|meaning)(?: that)?,?\s(?=[0-9*])")
+_IS_SOUGHT = lazy_pattern(  # 65 is the sum we were after
     rf"\*{{0,2}}(?P<said>{_FIGURE})\*{{0,2}}\sis\s(?:the|our)\s(?:number|sum|total|value|amount|answer|result|figure|count)"
     r"(?:\sof\sthe\s[a-z]+(?:\s[a-z]+){0,3}|\s(?:that\s)?(?:we|i)\s(?:were|are|was|am|want|wanted|need|needed|seek|sought)(?:\s(?:after|asked|looking|seeking))?(?:\sfor)?)?[.!]?\s*"
 )
-_IN_A_MONTH = re.compile(
+_IN_A_MONTH = lazy_pattern(
     r"\s(?:in|during|by|since|for) (?:January|February|March|April|May|June|July|August|September|October|November|December)(?=[.!]?\s*\Z)"
 )
-_OVER_ALL_PATTERN = re.compile(r"\bover (?=(?:the|all|these|those|both|his|her|their)\s)")
-_OF_THE_ANSWER = re.compile(r"\W{0,3}[A-Z][a-z]+ing the (?:answer|result|solution)\b[^.;]*\b(?:gives|yields|leaves|is)\b")
-_ON_DAYS = re.compile(r"\son [A-Z][a-z]+ and [A-Z][a-z]+(?: combined| together)?(?=[.!]?\s*\Z)")
+_OVER_ALL_PATTERN = lazy_pattern(r"\bover (?=(?:the|all|these|those|both|his|her|their)\s)")
+_OF_THE_ANSWER = lazy_pattern(r"\W{0,3}[A-Z][a-z]+ing the (?:answer|result|solution)\b[^.;]*\b(?:gives|yields|leaves|is)\b")
+_ON_DAYS = lazy_pattern(r"\son [A-Z][a-z]+ and [A-Z][a-z]+(?: combined| together)?(?=[.!]?\s*\Z)")
 
-_OF_THE = re.compile(rf"(?P<count>{_FIGURE})\sof\sthe(?:\s{_FIGURE})?(?=\s[a-z]+\s[a-z])")
-_AND_HAS = re.compile(r"(?i),?\sand\s(?:still\s|then\s)?(?:has|have|is|are|was|were|gets?|keeps?|will)\b(?P<rest>[^0-9$;?]*)\Z")
+_OF_THE = lazy_pattern(rf"(?P<count>{_FIGURE})\sof\sthe(?:\s{_FIGURE})?(?=\s[a-z]+\s[a-z])")
+_AND_HAS = lazy_pattern(r"(?i),?\sand\s(?:still\s|then\s)?(?:has|have|is|are|was|were|gets?|keeps?|will)\b(?P<rest>[^0-9$;?]*)\Z")
 
 
 def _stated_result(sentence: str) -> str | None:
@@ -232,7 +233,7 @@ def _after_introduction(sentence: str) -> str:
     return sentence if suspect(why, gerunds=False) or SAYS_MORE.search(why) else hit["rest"]
 
 
-_TWO_VALUES = re.compile(
+_TWO_VALUES = lazy_pattern(
     rf"(?P<first>{_FIGURE})(?P<unit>(?:\s[a-z]+)?),?\sthat is,?\s\W{{0,3}}(?P<second>{_FIGURE})(?P<second_unit>(?:\s[a-z]+)?)[.!]?\s*\Z"
 )
 

@@ -8,23 +8,25 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-_THOUGHT = re.compile(
+from aha.lazy import lazy_pattern
+
+_THOUGHT = lazy_pattern(
     r"(?i)<\s*(?P<ends>/?)\s*(?:think|thinking|thought|thoughts|reasoning|reflection|scratchpad)\s*>|\[(?P<ended>/?)THINK\]|◁(?P<over>/?)think▷"
     r"|<\|(?P<shut>begin|end)_of_thought\|>"
 )
-_TAG = re.compile(r"<(?:[|｜/]|\s*[a-zA-Z])")
-_BARE_ANALYSIS = re.compile(r"\s*analysis(?=[A-Z]|\s*\n|\s+[A-Z]|:|$)")
-_SOLUTION = re.compile(r"<\|(?:begin|end)_of_solution\|>")
-_TURN = re.compile(
+_TAG = lazy_pattern(r"<(?:[|｜/]|\s*[a-zA-Z])")
+_BARE_ANALYSIS = lazy_pattern(r"\s*analysis(?=[A-Z]|\s*\n|\s+[A-Z]|:|$)")
+_SOLUTION = lazy_pattern(r"<\|(?:begin|end)_of_solution\|>")
+_TURN = lazy_pattern(
     r"<\|(?:im_start|im_end|im_sep|endoftext|end_of_text|begin_of_text|eot_id|eom_id|end|return|user|assistant|system|start)\|>"
     r"|</s>|<eos>|<pad>|<end_of_turn>|<start_of_turn>|\[/?INST\]|<｜(?:end▁of▁sentence|User|Assistant)｜>"
 )
-_TAGGED_PATTERN = re.compile(r"<(?:final_)?answer>(.*?)</(?:final_)?answer>|\[ANSWER\](.*?)\[/ANSWER\]", re.S)
-_ONE_KEY = re.compile(
+_TAGGED_PATTERN = lazy_pattern(r"<(?:final_)?answer>(.*?)</(?:final_)?answer>|\[ANSWER\](.*?)\[/ANSWER\]", re.S)
+_ONE_KEY = lazy_pattern(
     r'\s*\{"(?:final_?)?(?:answer|choice|result|option|output|solution)":\s*(?P<quote>"?)(?P<value>[^"{}\[\],]{1,200})(?P=quote)\s*\}\s*'
 )
 FINAL, BARE_FINAL, CHANNEL = "<|channel|>final<|message|>", "assistantfinal", "<|channel|>"
-_WORDS = re.compile(r"\w+")
+_WORDS = lazy_pattern(r"\w+")
 
 
 def answer_part(text: str) -> str:
@@ -66,14 +68,14 @@ def _turn(text: str) -> str:
     return text[: end.start()] if end else text
 
 
-_BOX = re.compile(
+_BOX = lazy_pattern(
     r"\\{1,2}(?:f?boxed|fbox|framebox)(?![A-Za-z])[ \t]*(?:\[[^\]{}]{0,20}\][ \t]*)?"
     r"|(?<![A-Za-z\\])(?:b|\x08)?oxed[ \t]*(?=\{)"  # the backslash or \b was lost
 )
 _AROUND = 8, 40  # characters around "ox" that hold the command of a box
-_BARE = re.compile(r"-?[0-9]+|[A-Za-z](?![A-Za-z])")  # the 2 of `\boxed 2`
-_BRACE = re.compile(r"\\[\\{}]|[{}]")  # an escaped brace is a letter
-_MENTION = re.compile(
+_BARE = lazy_pattern(r"-?[0-9]+|[A-Za-z](?![A-Za-z])")  # the 2 of `\boxed 2`
+_BRACE = lazy_pattern(r"\\[\\{}]|[{}]")  # an escaped brace is a letter
+_MENTION = lazy_pattern(
     r"(?i)(?:\s|\\[,;:! ]|~|\$|\\quad)*(?:(?:\\(?:text|textbf|mathrm|mathbf)\s*\{)?\s*(?:\.\.\.|…|\\[lc]?dots|_+|\?"
     r"|(?:the |your |my |final |numerical |correct )*(?:answer|result|solution)(?: here)?)?\s*\}?)(?:\s|\\[,;:! ]|~|\$)*"
 )
@@ -151,12 +153,12 @@ def _closing(text: str) -> dict[int, int]:
     return closing
 
 
-_KEY = re.compile(
+_KEY = lazy_pattern(
     r"(?i)(?<![^\W_])(?:answers?|ans(?=[.:])|antwort(?:en)?|lösung|r[ée]ponse|respuesta|resposta|risposta|antwoord|odpowied[źz]|ответ|відповідь|cevap|yanıt"
     r"|jawaban(?:nya)?|jibu|đáp (?:án|số)|svar(?:et)?|răspuns(?:ul)?|απάντηση|vastaus|válasz)(?![^\W_])|答え|答案|正解|解答"
     r"|回答|정답|답변|답|答|উত্তর|उत्तर|الإجابة|الجواب|إجابة|ค(?:ำ|\u0e4d\u0e32)ตอบ|సమాధానం|பதில்|জবাব|जवाब|پاسخ|תשובה"
 )
-_CALLS = re.compile(  # the text between the word and the claim
+_CALLS = lazy_pattern(  # the text between the word and the claim
     r"[ \t]*(?:\*\*|__|[\"”])?[ \t]*"
     r"(?:(?:[^\W\d]+[ \t]*){0,2}(?:[:ঃ](?!(?<=[A-Z]:)[A-Z])|：)|=|[-–—](?=[ \t])|(?=\$|\\[(\[])|(?<=[Aa]ns)\.[ \t]*:?"
     r"|[^.\n:：=!?。]{0,60}?(?:(?<=\s)(?:is|are|was|be|equals|comes (?:out )?to|ist|lautet|sind|est|es|son|é|è|sono"
@@ -165,16 +167,16 @@ _CALLS = re.compile(  # the text between the word and the claim
     r"|(?<=cevap|ответ|álasz)[ \t]+(?=[-−]?[0-9]|[A-Z](?![^\W_]))|(?<=powiedź)[ \t]+to(?![^\W_])|[ \t]*(?=\*{0,2}[ \t]*\n))"
     r"[ \t]*(?:\*\*|__|[\"”])?[ \t]*(?:(?:that|then|thus|therefore|donc|also|daher|quindi)\b[ \t]*)?[:：]?[ \t]*"
 )
-_NOTHING_SAID_PATTERN = re.compile(  # "the answer is correct" announces nothing
+_NOTHING_SAID_PATTERN = lazy_pattern(  # "the answer is correct" announces nothing
     r"(?i)(?:correct|right|clear|helpful|reasonable|consistent|valid|verified|complete|obtained|based|as|what|given|found|of|in|boxed)\b"
 )
-_DENIED_PATTERN = re.compile(
+_DENIED_PATTERN = lazy_pattern(
     r"(?i)\b(?:not|never|cannot|no|nicht|pas|nie|niet|não|non|bukan|si|không|değil)\b|n't\b|[不非]|не |ليس|नहीं|ไม่|కాదు|নয়|নয়"
 )
-_TURNED_PATTERN = re.compile(r"(?:ist|lautet) die (?:\w+ )?\Z")
-_WRONG = re.compile(r"(?i)(?:wrong|incorrect|false|previous|earlier|other|falsche?|错误|不正确)[ \t]*$")
-_NOT_EQUAL = re.compile(r"(?:\bnot|n['’]t|\\neq?|≠)[\s$]*(?:\\text\w*\s*\{)?\s*\Z")
-_SHORT = re.compile(r"[ \t]*A:[ \t]*(?=\S)")
+_TURNED_PATTERN = lazy_pattern(r"(?:ist|lautet) die (?:\w+ )?\Z")
+_WRONG = lazy_pattern(r"(?i)(?:wrong|incorrect|false|previous|earlier|other|falsche?|错误|不正确)[ \t]*$")
+_NOT_EQUAL = lazy_pattern(r"(?:\bnot|n['’]t|\\neq?|≠)[\s$]*(?:\\text\w*\s*\{)?\s*\Z")
+_SHORT = lazy_pattern(r"[ \t]*A:[ \t]*(?=\S)")
 
 
 def announcements(text: str) -> Iterator[tuple[int, int]]:

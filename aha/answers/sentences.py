@@ -17,65 +17,66 @@ from aha.answers.lexicon import OF_MONEY, PARTS, SAYS_MORE, SCALES, SUSPECT
 from aha.answers.numerals import count_of, counted_abroad, in_digits
 from aha.answers.rephrasing import in_plain_words
 from aha.answers.units import known_unit, measures
+from aha.lazy import lazy_pattern
 
 LONGEST = 600
-_SENTENCE = re.compile(
+_SENTENCE = lazy_pattern(
     r"(?<![ap]\.m)(?<!\b[A-Za-z])[.。!?](?=\s+[A-Z\u00c0-\u00de\u0100-\u0180\u0400-\u042f\u0590-\u0eff\u4e00-\u9fff*\\$(]|\s*$)|[。।]|\n+"
 )
-_HOWEVER = re.compile(r"(?i)\s*[*_]{0,2}(?:however|but|yet|aber|mais|pero|mas|però|но|maar|ale)\b")
-_CLOSING = re.compile(r"(?i)(?:i hope|hope (?:this|it)|let me know|note that|this is (?:the|our)|thank)")
-_SPAN = re.compile(r"(?<!\\)\$\$[^$]{1,400}\$\$|(?<!\\)\$[^$\n]{1,400}(?<!\\)\$|\\\(.{1,400}?\\\)|\\\[.{1,400}?\\\]", re.S)
-_NEW_CLAUSE = re.compile(
+_HOWEVER = lazy_pattern(r"(?i)\s*[*_]{0,2}(?:however|but|yet|aber|mais|pero|mas|però|но|maar|ale)\b")
+_CLOSING = lazy_pattern(r"(?i)(?:i hope|hope (?:this|it)|let me know|note that|this is (?:the|our)|thank)")
+_SPAN = lazy_pattern(r"(?<!\\)\$\$[^$]{1,400}\$\$|(?<!\\)\$[^$\n]{1,400}(?<!\\)\$|\\\(.{1,400}?\\\)|\\\[.{1,400}?\\\]", re.S)
+_NEW_CLAUSE = lazy_pattern(
     r"(?i)(?:[,;]?\s*\b(?:so|thus|therefore|hence|then|which (?:is|gives|means|makes|equals|comes to)|that is|i\.e\."
     r"|giving|making|leaving|meaning"
     r"|making (?:it|that)|for a total of)\b|[;；:：]|，|所以|因此|故|即)"
 )
-_EXPLAINS = re.compile(
+_EXPLAINS = lazy_pattern(
     r"(?i)[,(]?\s*\b(?:since|because|as|where|when|if|given|using|by|for|with|that|which|whose|from|after"
     r"|as needed)\b|[,(]\s*(?:but |and )?not\b|,\s*(?:in|all|al)\b|，"
 )
-_TEXT = re.compile(r"\\(?:text|textbf|textrm|mathrm|mbox)\s*\{([^{}]*)\}")
-_PRICE_PAIR = re.compile(r"\$[0-9][0-9.,]*\s*(?:[-+−–*×=]|(?:[a-z]+\s+){1,4})?\s*\$[0-9]")
-_CALCULATOR = re.compile(r"<<[^<>\n]{0,80}>>|`?\\f?boxed\s*(?:\{\s*\})?`?")
-_ASKS = re.compile(r"(?i)\b(?:what|how|who|find|compute|calculate|evaluate|determine|solve|guess|if|whether)\b")
-_PRICES = re.compile(r"(?<!\\)\$(?=[0-9])")
-_DENIED_START = re.compile(r"(?i)\W*(?:not|never|nicht|pas|non|nunca|não|niet|inte|nie|не|(?:any|every)thing but)\b")
-_SPACES = re.compile(r"[ \t]+")
-_TIMES = re.compile(r"(?<=[0-9]) x (?=[0-9])")
-_FIGURES = re.compile(r"[0-9$\\½¼¾⅓⅔√π∞₀-₉]")
-_DIGITS = re.compile(r"[0-9\\½¼¾⅓⅔√π∞]")
-_LIST_PHRASE = re.compile(r"(?i)\b(?:one|some|any|either|all|each) of (?:the following|these)\b")
-_IF_IF = re.compile(r"(?i)\bif\b[^.\n]*\bif\b")
-_AND = re.compile(r"(?i)\b(?:and|und|et|y|oder|ou|o|или|або|veya|lub|atau|hoặc|nebo|sau|eller)\b|[或和]|または|또는")
-_UNFINISHED_PATTERN = re.compile(r"(?i)\b(?:not|but|than|least|most|except|never|minus|negative|to)\W*\Z")
-_IT_IS = re.compile(r"(?i)\bit(?:['’]s| is)\b")
-_IS_ANSWER = re.compile(r"(?i)is (?:the|our|my) (?:\w+ )?(?:answer|solution|result)\Z|is it\Z")
-_JUDGED_PATTERN = re.compile(
+_TEXT = lazy_pattern(r"\\(?:text|textbf|textrm|mathrm|mbox)\s*\{([^{}]*)\}")
+_PRICE_PAIR = lazy_pattern(r"\$[0-9][0-9.,]*\s*(?:[-+−–*×=]|(?:[a-z]+\s+){1,4})?\s*\$[0-9]")
+_CALCULATOR = lazy_pattern(r"<<[^<>\n]{0,80}>>|`?\\f?boxed\s*(?:\{\s*\})?`?")
+_ASKS = lazy_pattern(r"(?i)\b(?:what|how|who|find|compute|calculate|evaluate|determine|solve|guess|if|whether)\b")
+_PRICES = lazy_pattern(r"(?<!\\)\$(?=[0-9])")
+_DENIED_START = lazy_pattern(r"(?i)\W*(?:not|never|nicht|pas|non|nunca|não|niet|inte|nie|не|(?:any|every)thing but)\b")
+_SPACES = lazy_pattern(r"[ \t]+")
+_TIMES = lazy_pattern(r"(?<=[0-9]) x (?=[0-9])")
+_FIGURES = lazy_pattern(r"[0-9$\\½¼¾⅓⅔√π∞₀-₉]")
+_DIGITS = lazy_pattern(r"[0-9\\½¼¾⅓⅔√π∞]")
+_LIST_PHRASE = lazy_pattern(r"(?i)\b(?:one|some|any|either|all|each) of (?:the following|these)\b")
+_IF_IF = lazy_pattern(r"(?i)\bif\b[^.\n]*\bif\b")
+_AND = lazy_pattern(r"(?i)\b(?:and|und|et|y|oder|ou|o|или|або|veya|lub|atau|hoặc|nebo|sau|eller)\b|[或和]|または|또는")
+_UNFINISHED_PATTERN = lazy_pattern(r"(?i)\b(?:not|but|than|least|most|except|never|minus|negative|to)\W*\Z")
+_IT_IS = lazy_pattern(r"(?i)\bit(?:['’]s| is)\b")
+_IS_ANSWER = lazy_pattern(r"(?i)is (?:the|our|my) (?:\w+ )?(?:answer|solution|result)\Z|is it\Z")
+_JUDGED_PATTERN = lazy_pattern(
     r"(?i)(?:^|\s)(?:is|was|would|could|might|may|can|cannot|does|fails|seems|looks)\b|\bminus\b|\b(?:times|plus) \w"
 )
-_ORDINAL = re.compile(
+_ORDINAL = lazy_pattern(
     r"(?:st|nd|rd|th)\b(?! (?:day|week|month|year|hour|minute|floor|place|attempt|try|time)s?\b)|[MBk](?![A-Za-z/^·])"
 )  # 5th, 77M
-_RATE_OVER_TIME = re.compile(  # 45 dollars per hour for each of three hours; 52 of the loaves, the rest
+_RATE_OVER_TIME = lazy_pattern(  # 45 dollars per hour for each of three hours; 52 of the loaves, the rest
     r"(?i)\b(?:per|an?|each|every)\s[a-z]+\s(?:for|over|during)\s(?:an?|each|every|all|the|[0-9]|two|three|four|five|six|seven)\b"
     r"|\bthe (?:rest|others?|remainder)\b|\bof the (?:answer|result|solution)\b|\bonly (?:by|if|when|because)\b"
 )
-_TO_GRADER = re.compile(
+_TO_GRADER = lazy_pattern(
     r"(?i)\b(?:evaluator|grader|rubric|full (?:marks|credit)|maximum (?:score|reward))\b|\b(?:which|that|gives|is|equals|by|of|the)\W*\Z"
 )  # or it breaks off
-_SAID_OF_IT_PATTERN = re.compile(
+_SAID_OF_IT_PATTERN = lazy_pattern(
     r"(?:has|comes|does|works|appears|gives|seems|looks|fails|will|can|cannot|must|may|might|should|would|could|lies|leads|exceeds)\b"
 )
-_IN_CASE = re.compile(r"\W*(?:For|When|At|With|By|From|On|If|Where|Taking|Letting|Setting|Putting)\b\W*(?:[a-z]+\s){0,2}\W*")
-_OF_A_NUMBER = re.compile(r"(?i)\b(?:ends?|starts?|begins?|divisible|multiple)\b")
-_OF_A_UNIT = re.compile(r"of an? ([a-z]{1,12})")  # 2/3 of a minute
-_FURTHER = re.compile(r"(?i)(?<!or )(?<!and )\bmore\b(?! than)")
-_OPERATES = re.compile(
+_IN_CASE = lazy_pattern(r"\W*(?:For|When|At|With|By|From|On|If|Where|Taking|Letting|Setting|Putting)\b\W*(?:[a-z]+\s){0,2}\W*")
+_OF_A_NUMBER = lazy_pattern(r"(?i)\b(?:ends?|starts?|begins?|divisible|multiple)\b")
+_OF_A_UNIT = lazy_pattern(r"of an? ([a-z]{1,12})")  # 2/3 of a minute
+_FURTHER = lazy_pattern(r"(?i)(?<!or )(?<!and )\bmore\b(?! than)")
+_OPERATES = lazy_pattern(
     r"(?i)\b(?:half|third|quarter|fifth|tenth|root|square|cube|twice|double|triple|percent|multiple|divisor|element|member|neighbour|bound|power|factor|negative|divisible|number|sum|product|difference|ratio"
     r"|average|mean|reciprocal|opposite|logarithm)\s+(?:of\s+)?\W*\Z"
 )
-_FIRMLY = re.compile(r"(?i)[,(]?\s*(?:since|because|given|not|but|and)\b")
-_PARENTHESIS = re.compile(r"\((?![^()]*(?:\bor\b|[0-9]|\$|\bnot\b))[^()]*\)")
+_FIRMLY = lazy_pattern(r"(?i)[,(]?\s*(?:since|because|given|not|but|and)\b")
+_PARENTHESIS = lazy_pattern(r"\((?![^()]*(?:\bor\b|[0-9]|\$|\bnot\b))[^()]*\)")
 _ADMITS = frozenset(
     (
         "is are was were be been being equals equal equaled has have had having gets get got gives give gave makes "
@@ -93,23 +94,23 @@ _ADMITS = frozenset(
         "solution value result length sum product number"
     ).split()
 )
-_VERB = re.compile(
+_VERB = lazy_pattern(
     r"(?i)\b(?:is|are|was|were|be|equals?|has|have|had|makes?|made|gives?|gave|costs?|gets?|got|takes?|needs?|leaves?|left|earns?|pays?|paid|contain|hold|weigh|total|measure|equal|it['’]s)\b|="
 )
-_DENIED_HEAD = re.compile(r"(?i)(?:\bnot|n['’]t|\bnever|\\neq?|≠)[^\w]*(?:\w+[^\w]+){0,2}\Z")
-_FORMULA = re.compile(r"\$[^$]+\$")
-_MONEY, _OF_VERBS = re.compile(r"[$\\* ]{0,6}[$¤€£](?=[0-9])"), ("b", "u", "y", "s", "d", "g")
-_HAN_ADMITS = re.compile(
+_DENIED_HEAD = lazy_pattern(r"(?i)(?:\bnot|n['’]t|\bnever|\\neq?|≠)[^\w]*(?:\w+[^\w]+){0,2}\Z")
+_FORMULA = lazy_pattern(r"\$[^$]+\$")
+_MONEY, _OF_VERBS = lazy_pattern(r"[$\\* ]{0,6}[$¤€£](?=[0-9])"), ("b", "u", "y", "s", "d", "g")
+_HAN_ADMITS = lazy_pattern(
     r"(?:全部で|合計で?|[合总]计|剩下|留下|[读看买卖做走跑吃写种画是为はがも有共得于需要约剩余花付用了成达值:：]|\A)\s*\Z"
 )
-_LABELS = re.compile(r"(?:第\s*|[没沒][^，。,]{0,6})\Z")
-_SPEAKS = re.compile(r"[^\W\d_]{2}|=")
-_IN_OR_AFTER = re.compile(r"(?i)\b(?:in|with|with probability|after)\s*\Z")
-_MEASURE = re.compile(r"\s*\\?(?:text\{)?\s*([A-Za-z]+|[%°])")
-_VERB_FORM = re.compile(r"\b[a-z]+(?:s|ed)\b")
-_WORDS = re.compile(r"[^\W\d_]+(?:['’][a-z]+)?")
-_LEADS_TO = re.compile(r"(?i)\bto\s*(?:\w+\s*)?\W*\Z")
-_HAN = re.compile("[\u3400-\u9fff]")
+_LABELS = lazy_pattern(r"(?:第\s*|[没沒][^，。,]{0,6})\Z")
+_SPEAKS = lazy_pattern(r"[^\W\d_]{2}|=")
+_IN_OR_AFTER = lazy_pattern(r"(?i)\b(?:in|with|with probability|after)\s*\Z")
+_MEASURE = lazy_pattern(r"\s*\\?(?:text\{)?\s*([A-Za-z]+|[%°])")
+_VERB_FORM = lazy_pattern(r"\b[a-z]+(?:s|ed)\b")
+_WORDS = lazy_pattern(r"[^\W\d_]+(?:['’][a-z]+)?")
+_LEADS_TO = lazy_pattern(r"(?i)\bto\s*(?:\w+\s*)?\W*\Z")
+_HAN = lazy_pattern("[\u3400-\u9fff]")
 
 
 @dataclass(frozen=True)
@@ -150,8 +151,8 @@ def claimed_formula(text: str, *, marked: bool, boxed: bool = False) -> str | No
     return None
 
 
-_IN_BRACKETS = re.compile(r" \(([0-9]{1,9})\)")
-_CONCLUDES = re.compile(r"(?i).*\b(?:so|thus|hence|therefore|altogether|in total|in all|which (?:leaves|makes|gives|means))\b", re.S)
+_IN_BRACKETS = lazy_pattern(r" \(([0-9]{1,9})\)")
+_CONCLUDES = lazy_pattern(r"(?i).*\b(?:so|thus|hence|therefore|altogether|in total|in all|which (?:leaves|makes|gives|means))\b", re.S)
 
 
 def _with_digits(sentence: str) -> str:
@@ -166,16 +167,16 @@ def _with_digits(sentence: str) -> str:
     return f"{last.group()}{count_of(sentence[last.end() :])}" if last and not _FIGURES.search(sentence, last.end()) else sentence
 
 
-_FOREIGN = re.compile("[\u0590-\u0eff]")  # scripts in which only the nouns below are known
+_FOREIGN = lazy_pattern("[\u0590-\u0eff]")  # scripts in which only the nouns below are known
 _FOREIGN_NOUNS = frozenset("है हैं টি টাকা ডলার रुपये डॉलर రూపాయలు డాలర్లు บาท คน ใบ ชิ้น กิโลเมตร ชั่วโมง นาที วัน دولار كم ساعة يوم".split())
-_BOLD_SIDE = re.compile(r"(?<=[=≈] )\*\*(?=\\?[$€£]?[0-9])")
+_BOLD_SIDE = lazy_pattern(r"(?<=[=≈] )\*\*(?=\\?[$€£]?[0-9])")
 _SYMBOL = r"(?:(?<![A-Za-z])(?:[A-Za-z]|sin|cos|tan|log|ln|sqrt|pi)(?![A-Za-z]))"
-_SIDE = re.compile(
+_SIDE = lazy_pattern(
     rf"(?:(?:So|Thus|Hence|Therefore|Then|Donc|Ainsi|Also|Daher|Somit|Entonces|Luego|Quindi|Portanto),?\s)?(?:(?:the\s)?(?:[A-Za-z]{{2,}}\s){{0,4}}?(?:(?:sin|cos|tan)\s?[0-9]+°|[A-Z]{{1,3}}(?:[:/][A-Z]{{1,3}}){{0,2}}|[a-z](?:\([^()]{{1,9}}\))?)\s?="
     rf"|(?:The|the|Its)\s(?:[A-Za-z]{{2,}}\s){{1,5}}(?:is|equals|is at|lies at)(?:\s(?:therefore|thus|then))?)\s"
     rf"(?P<side>(?:[^A-Za-z=\n]|{_SYMBOL}){{3,80}})"
 )
-_OF_ANGLE = re.compile(r"(?:sin|cos|tan)\s?[0-9]+°")
+_OF_ANGLE = lazy_pattern(r"(?:sin|cos|tan)\s?[0-9]+°")
 
 
 def closing_side(text: str) -> str | None:
@@ -263,9 +264,9 @@ def _claim_of(sentence: str, *, marked: bool, boxed: bool) -> str | None:
     return _with_noun(last.text, after)
 
 
-_GOES_ON_IN_A_FORMULA = re.compile(r"\$?\s*(?:,|;|\b(?:and|or)\b)\s*\$\s*[A-Za-z\\]")  # $1$, $ all real numbers $
-_JOINS = re.compile(r"\s*(?:,|,?\s*(?:and|und|et|y|e))\s*")
-_LISTS_VALUES = re.compile(r"(?i)\b(?:are|sind|sont|son)\b[\s*]*\Z")
+_GOES_ON_IN_A_FORMULA = lazy_pattern(r"\$?\s*(?:,|;|\b(?:and|or)\b)\s*\$\s*[A-Za-z\\]")  # $1$, $ all real numbers $
+_JOINS = lazy_pattern(r"\s*(?:,|,?\s*(?:and|und|et|y|e))\s*")
+_LISTS_VALUES = lazy_pattern(r"(?i)\b(?:are|sind|sont|son)\b[\s*]*\Z")
 
 
 def _join(sentence: str, pieces: list[_Piece]) -> list[_Piece]:
@@ -380,7 +381,7 @@ def _wordy(span: str) -> bool:
     return re.search(r"(?:(?<![\\A-Za-z{])[A-Za-z]{2,}[ ,.]+){3}", span) is not None
 
 
-_TUPLE = re.compile(
+_TUPLE = lazy_pattern(
     r"(?<![0-9A-Za-z)*/^√π+−-])(?<![*/+−-] )(?:\([A-Za-zθφ], ?[A-Za-zθφ](?:, ?[A-Za-z])?\)\s*=\s*)?"
     r"\((?:[-−]?[0-9][0-9/.√π]*|[-−]?[0-9]*[√π][0-9π]*(?:/[0-9]+)?)"
     r"(?:, (?:[-−]?[0-9][0-9/.√π]*|[-−]?[0-9]*[√π][0-9π]*(?:/[0-9]+)?)){1,3}\)"
@@ -390,6 +391,6 @@ _ATOM = (
     r"(){}\[\]^_|!%°²³√π∞½¼¾⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞₀₁₂₃₄₅₆₇₈₉¢€£¥¤$])"
 )
 _OPERATOR = r"(?:[-+*/=<>≤≥≠≈±×·÷–−~:—]|\\?%)"
-_PLAIN = re.compile(
+_PLAIN = lazy_pattern(
     rf"(?:(?<![A-Za-z])[A-Za-z](?:_\{{?\w+\}}?)?\s*=\s*)?(?:[-+−–±<>≤≥≠≈]\s?)*{_ATOM}(?:\s?{_OPERATOR}\s?|{_ATOM}|(?<=[0-9)}}])[A-Za-z](?![A-Za-z])|\s(?=[0-9]+\s*/))*"
 )

@@ -17,6 +17,7 @@ from aha.answers.context import denied_after
 from aha.answers.replies import Box, announcements, boxes, is_mention
 from aha.answers.surroundings import DENIALS, around, without_style
 from aha.answers.symbols import INVISIBLE, ending
+from aha.lazy import lazy_pattern
 
 LONGEST_STATEMENT = 2_000
 _NEAR = 200  # characters that are read after a box
@@ -25,7 +26,7 @@ UNREAD = " ¤ "  # replaces a formula, a denied box or struck-out text
 OPEN, CLOSE = r"[(\[<{\"'“”‘’«「*_ ]*", r"[)\]>}\"'“”‘’»」*_ ]*"
 
 _LETTER_NEXT = rf"(?=(?:[Oo]ptions? |[Cc]hoices? )?{OPEN}[A-Z]{{1,8}}(?![A-Za-z]))"
-_CHOOSES = re.compile(
+_CHOOSES = lazy_pattern(
     r"(?i)\b(?:choose|chose|pick|select|go with|going with|opt for|i(?:'d| would) say|leav(?:es|ing)(?: only)?)\b"
     r"|(?<!wrong )(?<!incorrect )\b(?:options?|choices?|letter)\b(?:[^.\n:=]{0,40}?\bis\b\s*:?|(?:\shere|\snow)?\s*[:=])"
     r"|\b(?:only|best|correct|right|true) (?:statement|claim|conclusion|one|sentence|candidate|possibility"
@@ -38,7 +39,7 @@ _CHOOSES = re.compile(
     rf"|\b(?:final )?(?:choice|answer)\s*-\s|\bit(?:'s|’s| is| must be"
     rf"| should be)\s+(?-i:{_LETTER_NEXT})"
 )
-_CORRECT = re.compile(
+_CORRECT = lazy_pattern(
     r"(?i)(?:^|(?<=[.!?;。\n]))([^.!?;。\n]{0,160}?)(?:\b(?:is|was|must be|has to be)\s+(?:therefore\s+|thus\s+|clearly\s+)?(?:(?:the|my"
     r"|our)\s+)?"
     r"(?:only\s+)?(?:(?:final |correct |right |best )?answer|correct|right|best|true)\b(?!\s(?:most|many|some|that|which|people"
@@ -47,11 +48,13 @@ _CORRECT = re.compile(
     r"|(?:^|(?<=[.!?;。,\n]))([^.!?;。,\n]{0,60}?)(?<!不)(?:是正确|正确(?!选项|答案)|が正解|が正しい|이 정답|가 정답)"
     rf"|(?:^|(?<=[.!?;\n]))[^.!?;\n]{{0,80}}?\bist ((?-i:(?:Option |Antwort )?{OPEN}[A-Z]{CLOSE})) ?(?:richtig|korrekt)\b"
 )
-_OTHER_THAN_RIGHT = re.compile(  # the least plausible option is
+_OTHER_THAN_RIGHT = lazy_pattern(  # the least plausible option is
     r"(?i)\b(?:least|worst|weakest|poorest|un(?:likely|true|acceptable)|improbable|implausible)\s(?:[a-z]+\s)?(?:options?|choices?|answers?|letters?)\b[^.\n]{0,30}\Z"
 )
 # The words of a sentence that names the right option: except for the letter, it has no others.
-_CLAUSE_BEFORE = re.compile(r"(?i)\A.*(?:,\s(?:so|thus|hence|therefore)\s|(?:므로|니까|아서|어서|고)\s)", re.S)  # A and B contradict it, so
+_CLAUSE_BEFORE = lazy_pattern(
+    r"(?i)\A.*(?:,\s(?:so|thus|hence|therefore)\s|(?:므로|니까|아서|어서|고)\s)", re.S
+)  # A and B contradict it, so
 _RIGHT_ROW = (
     r"richtige?[rs]?|korrekte?[rs]?|zutreffende?|bonne|correcte?|exacte?|juste|corr(?:ett|ect|et)[ao]s?|giust[ao]|esatt[ao]|cert[ao]|juiste|goede|poprawn[ay]"
     r"|właściw[ay]|prawidłow[ay]|верн\w{2}|правильн\w{2}|doğru|đúng|benar|tepat|betul|rätta?|riktiga?|korrekta|oikea|corect[aă]?|správn[áéý]|सही|الصحيح[ةه]?|ถูกต้อง"
@@ -72,31 +75,31 @@ _SPEAKER_ROW = r"ich|je|yo|eu|io|ik|я|saya|tôi|jag"
 _OPTION_LETTER = rf"(?-i:{OPEN}([A-Z])(?![^\W_]){CLOSE}|{OPEN}([a-z]) ?\){CLOSE})"
 _IS_ABROAD = rf"(?:{_IS_ROW})(?![^\W_])"
 _CHOOSES_ABROAD = rf"(?:{_CHOOSES_ROW})(?![^\W_])"
-_CALLED_RIGHT = re.compile(  # Richtig ist D, la respuesta correcta es la opción D: all their words are known
+_CALLED_RIGHT = lazy_pattern(  # Richtig ist D, la respuesta correcta es la opción D: all their words are known
     rf"(?i)(?:^|(?<=[.!?。\n]))\W*(?P<words>(?:(?:{_SMALL_ROW}|{_OPTION_ROW}|{_RIGHT_ROW}|{_SPEAKER_ROW}|{_IS_ABROAD}"
     rf"|{_CHOOSES_ABROAD})(?:[\s,:]+|(?<=['’]))){{1,9}}?){_OPTION_LETTER}"
     r"(?=\s*(?P<last>है[।.]?|ครับ|ค่ะ)?\s*(?:[.।:(,;–—-]|(?<=[)\]])\s+\S|(?<=[)\]]\s)\S|\n|\Z))(?!\s*[,-]\s*[A-Z](?![^\W_]))"
 )
-_NAMES_OPTION = re.compile(rf"(?i)(?<![^\W_])(?:{_OPTION_ROW}|{_RIGHT_ROW})(?![^\W_])")
-_IS_SO = re.compile(rf"(?i)(?<![^\W_])(?:{_IS_ABROAD})|:")
-_IS_CHOSEN = re.compile(rf"(?i)(?<![^\W_]){_CHOOSES_ABROAD}")
-TAKEN_BACK_ABROAD = re.compile(rf"(?i)[.!?,;—–]\s*(?:{languages.CORRECTS})|{languages.TAKES_BACK}")
-INSTEAD = re.compile(
+_NAMES_OPTION = lazy_pattern(rf"(?i)(?<![^\W_])(?:{_OPTION_ROW}|{_RIGHT_ROW})(?![^\W_])")
+_IS_SO = lazy_pattern(rf"(?i)(?<![^\W_])(?:{_IS_ABROAD})|:")
+_IS_CHOSEN = lazy_pattern(rf"(?i)(?<![^\W_]){_CHOOSES_ABROAD}")
+TAKEN_BACK_ABROAD = lazy_pattern(rf"(?i)[.!?,;—–]\s*(?:{languages.CORRECTS})|{languages.TAKES_BACK}")
+INSTEAD = lazy_pattern(
     r"(?i)(?:[.!?;,\n—–]\s*)(?:(?:actually|wait|no|correction|sorry|oops|hmm|on second thoughts?|rather|scratch that)\b[,.:!\s—–-]*)+"
     rf"(?:(?:it(?:'s|’s| is| should be| must be)|the (?:\w+ )?answer (?:is|should be|must be)|i meant?|make (?:it|that))\b"
     rf"[:\s]*)?(?-i:{_LETTER_NEXT})"
 )
-_BETWEEN_BOXES = re.compile(r"(?i)[\s,;$、，；/|&.~]*(?:\\quad|\\text\{\s*(?:or|and|then)\s*\}|\b(?:or|and|then)\b|或者?|和)?[\s,$]*")
-_ENDED_PATTERN = re.compile(r"[.!?;:。]|\n|\b(?:so|thus|hence|therefore|but|not|because|since|then)\b")
-_BOX_FIRST = re.compile(r"[$*(\[{\\\s]*f?boxed")
-_CROSSED_PATTERN = re.compile(r"\\(?:[xb]?cancel|sout|lnot|neq?|phantom)(?![A-Za-z])|~~")
-_CUT_SHORT = re.compile(r"(?i)(\b(?:not|never|anything but|neither|nor|except|instead of|rather than|other than)|n['’]t)[ \t:]*\n\s*")
-_STRUCK_PATTERN = re.compile(r"~~[^~\n]{0,400}~~|\\(?:[bx]?cancel|sout|st|h?phantom|vphantom)\s*\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}")
-_TIED_PATTERN = re.compile(r"(?<=[)}])~(?=\\[a-z])")  # \\textbf{(A)}~\\text{red}
-_BOX_IN_BOX = re.compile(r"\\boxed\{(\\boxed\{[^{}]{0,200}\})\}")
-_STRUCK_LETTER = re.compile(r"(?m)^([\s*_#>]*)~~\(?[A-Z]\)?~~,?[ \t]+(?=\(?[A-Z]\)?\W*$)")  # ~~B~~ C
-_STYLE = re.compile(r"\\(?:text(?:bf|it|rm|sf)?|math(?:rm|bf|it|sf)|mbox|operatorname)\s*\{([^{}]{0,2000})\}")
-_LAYOUT = re.compile(
+_BETWEEN_BOXES = lazy_pattern(r"(?i)[\s,;$、，；/|&.~]*(?:\\quad|\\text\{\s*(?:or|and|then)\s*\}|\b(?:or|and|then)\b|或者?|和)?[\s,$]*")
+_ENDED_PATTERN = lazy_pattern(r"[.!?;:。]|\n|\b(?:so|thus|hence|therefore|but|not|because|since|then)\b")
+_BOX_FIRST = lazy_pattern(r"[$*(\[{\\\s]*f?boxed")
+_CROSSED_PATTERN = lazy_pattern(r"\\(?:[xb]?cancel|sout|lnot|neq?|phantom)(?![A-Za-z])|~~")
+_CUT_SHORT = lazy_pattern(r"(?i)(\b(?:not|never|anything but|neither|nor|except|instead of|rather than|other than)|n['’]t)[ \t:]*\n\s*")
+_STRUCK_PATTERN = lazy_pattern(r"~~[^~\n]{0,400}~~|\\(?:[bx]?cancel|sout|st|h?phantom|vphantom)\s*\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}")
+_TIED_PATTERN = lazy_pattern(r"(?<=[)}])~(?=\\[a-z])")  # \\textbf{(A)}~\\text{red}
+_BOX_IN_BOX = lazy_pattern(r"\\boxed\{(\\boxed\{[^{}]{0,200}\})\}")
+_STRUCK_LETTER = lazy_pattern(r"(?m)^([\s*_#>]*)~~\(?[A-Z]\)?~~,?[ \t]+(?=\(?[A-Z]\)?\W*$)")  # ~~B~~ C
+_STYLE = lazy_pattern(r"\\(?:text(?:bf|it|rm|sf)?|math(?:rm|bf|it|sf)|mbox|operatorname)\s*\{([^{}]{0,2000})\}")
+_LAYOUT = lazy_pattern(
     r"\\(?:textcolor|colorbox|color)\s*\{[^{}]{0,30}\}|\\(?:begin|end)\s*\{[a-z]{1,12}\*?\}(?:\{[a-z|]{0,4}\})?|\\bbox\s*\[[^\]]{0,60}\]"
     r"|\\(?:underline|emph|texttt|boldsymbol|bm|large|Large|LARGE|huge|Huge|small|displaystyle|q?quad|checkmark)(?![A-Za-z])"
 )
@@ -200,7 +203,7 @@ Chain = Callable[[str], str | None]
 
 # --- chains of benchmarks (the answer part of a reply goes in; `None` scores as wrong) ---------------------------------
 
-_GPQA = re.compile(r"(?i)Answer[ \t]*:[ \t]*\$?([A-D])\$?")
+_GPQA = lazy_pattern(r"(?i)Answer[ \t]*:[ \t]*\$?([A-D])\$?")
 
 _MARKS = ("**", "$\\boxed{", "}$", "\\$", "$\\text{", "$", "\\mathrm{", "\\{", "\\text", "\\(", "\\mathbf{", "{", "\\boxed")
 _WORDS = (
@@ -210,12 +213,12 @@ _WORDS = (
     *(r"Respuesta\s*:", r"Risposta\s*:", r"答え\s*:", r"答え\s*：", r"回答\s*:", r"回答\s*：", r"解答\s*:", r"Jawaban\s*:", r"Réponse\s*:"),
     *(r"Resposta\s*:", r"Jibu\s*:", r"Idahun\s*:", r"Ìdáhùn\s*:", r"Idáhùn\s*:", r"Àmọ̀nà\s*:", r"Àdáhùn\s*:", r"Ànúgọ\s*:", r"Àṣàyàn\s*:"),
 )
-_MMLU = tuple(re.compile(rf"(?i){word}[ \t]*([A-D]|[أ-د]|[অ]|[ব]|[ড]|[ঢ]|[Ａ]|[Ｂ]|[Ｃ]|[Ｄ])") for word in _WORDS)
+_MMLU = tuple(lazy_pattern(rf"(?i){word}[ \t]*([A-D]|[أ-د]|[অ]|[ব]|[ড]|[ঢ]|[Ａ]|[Ｂ]|[Ｃ]|[Ｄ])") for word in _WORDS)
 _LATIN = str.maketrans("أبجدঅবডঢＡＢＣＤ", "ABCDABCDABCD")
 
-_PRO_SAID_PATTERN = re.compile(r"answer is \(?([A-J])\)?")
-_PRO_ANSWER = re.compile(r"(?=[aA]nswer:\s*([A-J]))")
-_PRO_LONE = re.compile(r"\b[A-J]\b")
+_PRO_SAID_PATTERN = lazy_pattern(r"answer is \(?([A-J])\)?")
+_PRO_ANSWER = lazy_pattern(r"(?=[aA]nswer:\s*([A-J]))")
+_PRO_LONE = lazy_pattern(r"\b[A-J]\b")
 
 
 def gpqa(text: str) -> str | None:

@@ -10,20 +10,21 @@ from dataclasses import dataclass
 from aha.answers.lexicon import SCALE
 from aha.answers.replies import Box, boxes, closes
 from aha.answers.units import measures
+from aha.lazy import lazy_pattern
 
 _ROOM = 80
 
-_BLANKS = re.compile(
+_BLANKS = lazy_pattern(
     r"(?:\s|\\[,;:! ]|~|[{*_`\"“”'‘]|&|\\(?:left|right|displaystyle|textstyle|large|Large|LARGE|huge|Huge|bf|rm|bm"
     r"|boldsymbol|mathbf|textbf|text|mbox"
     r"|color\{[^{}]{0,20}\}|textcolor\{[^{}]{0,20}\}|underline|quad|qquad)(?![A-Za-z]))+\Z"
 )
-_OPENS = re.compile(r"(?:\$|\\[(\[])\Z")
-_COMMAND = re.compile(r"\\([A-Za-z]+)\Z")
-_WORD = re.compile(r"([A-Za-z'’]+)\Z")
-_TEXT_BEFORE = re.compile(r"\\(?:text\w{0,6}|mbox|mathrm)\s*\{([^{}]*)\}\Z")
-_QUOTED_PATTERN = re.compile(r"(?:(?:^|\n)[ \t]*|<[/A-Za-z][^<>\n]{0,20}|=)>\Z")
-_BULLET = re.compile(r"(?:^|\n)[ \t]*[-*•][ \t]+\Z")
+_OPENS = lazy_pattern(r"(?:\$|\\[(\[])\Z")
+_COMMAND = lazy_pattern(r"\\([A-Za-z]+)\Z")
+_WORD = lazy_pattern(r"([A-Za-z'’]+)\Z")
+_TEXT_BEFORE = lazy_pattern(r"\\(?:text\w{0,6}|mbox|mathrm)\s*\{([^{}]*)\}\Z")
+_QUOTED_PATTERN = lazy_pattern(r"(?:(?:^|\n)[ \t]*|<[/A-Za-z][^<>\n]{0,20}|=)>\Z")
+_BULLET = lazy_pattern(r"(?:^|\n)[ \t]*[-*•][ \t]+\Z")
 _ACCEPTS = frozenset(
     "approx in to rightarrow longrightarrow Rightarrow Longrightarrow implies iff therefore because equiv cong simeq "
     "doteq colon quad qquad "
@@ -32,54 +33,54 @@ _ACCEPTS = frozenset(
 _BOUNDS = frozenset("le leq leqslant leqq ge geq geqslant geqq lt gt ne neq ll gg nless ngtr".split())
 _OPERATIONS = frozenset("plus times over twice double half thrice triple than except unlike".split())
 _SUSPECT = _OPERATIONS | frozenset("not never nicht than minus negative least most above below under up to between".split())
-_DENIES = re.compile(r"(?i)(?:\bnot|n['’]t|\bnever|\bnicht|不是|不等于|\bthan|≠)\s*(?:\$|\\[(\[])?\s*\Z")
-_BOUNDED_PATTERN = re.compile(
+_DENIES = lazy_pattern(r"(?i)(?:\bnot|n['’]t|\bnever|\bnicht|不是|不等于|\bthan|≠)\s*(?:\$|\\[(\[])?\s*\Z")
+_BOUNDED_PATTERN = lazy_pattern(
     r"(?i)(?:(?:\b(?:is|are|be|was|equals)|[:=]|^|\n)\s*(?:strictly |also )?(?:at (?:least|most)|(?:more|less|fewer"
     r"|greater|larger|smaller) than"
     r"|above|below|over|under|up to|between)|大于|小于|至少|至多|超过)\s*(?:\$|\\[(\[])?\s*\Z"
 )
-_LAST_SIDE = re.compile(
+_LAST_SIDE = lazy_pattern(
     r".*(?:=|≈|\\(?:approx|in|equiv|[rR]ightarrow|implies|to)(?![A-Za-z])|\$|\\[(\[]|&|\\\\|\n|:\s|,\s|;|\\end\{\w+\}|[A-Za-z]{3}\s)", re.S
 )
-ATTACHMENTS = re.compile(r"_(?:\{[^{}\n]{1,20}\}|[0-9]{1,2})|\^\s*\{?\s*\\circ\s*\}?(?:\s*[CF]\b)?|°[CF]?|[ \t]?\\?%")
-_ENDS = re.compile(
+ATTACHMENTS = lazy_pattern(r"_(?:\{[^{}\n]{1,20}\}|[0-9]{1,2})|\^\s*\{?\s*\\circ\s*\}?(?:\s*[CF]\b)?|°[CF]?|[ \t]?\\?%")
+_ENDS = lazy_pattern(
     r"(?:\s|\\[,;:! ]|~)*(?:\Z|\$|\\[)\]]|(?:=|≈|\\(?:equiv|approx|cong)(?![A-Za-z]))(?!\s*-?[0-9.,]+\s*(?:[$.,;]|\\"
     r"[)\]]|\Z))|[.,;:](?![0-9])|[&}\])*`\"”'’<。，；）？?]|\\\\|\\end\b|\\q?quad\b|\\tag\b|\\(?:checkmark|blacksquare|square|Box|qed)\b|\n"
     r"|\(?\\[pb]?mod(?![A-Za-z]))"
 )
-_IN_TEXT = re.compile(r"\\(?:mathrm|text|textrm|mbox|operatorname|rm)\s*\{[^{}]{0,60}\}")
-_UNITS = re.compile(
+_IN_TEXT = lazy_pattern(r"\\(?:mathrm|text|textrm|mbox|operatorname|rm)\s*\{[^{}]{0,60}\}")
+_UNITS = lazy_pattern(
     r"(?:\s|\\[,;:! ]|~|[{}\[\]()/.,·]|\\(?:cdot|mu|Omega|AA|circ|degree|prime|frac)(?![A-Za-z])|\^|-?[0-9]|°|[A-Za-zµμΩÅ])*"
 )
-_GOES_ON = re.compile(
+_GOES_ON = lazy_pattern(
     r"[ \t]+(?:[=+*/^<>≤≥≠±×·÷]|[-–−](?=\s?[0-9\\(])|\\(?:cdot|times|div|pm|leq?|geq?|neq?|approx|sqrt|pi|to|sim)(?![A-Za-z]))"
 )
-_QUICK_END = re.compile(r"[.,]?(?:\$|\\[)\]])?[.,]?(?:\s*\Z|\s+\[asy\])")
-_MULTIPLE = re.compile(r"(?:^|[\s$(\[:,])[-−]?[0-9]+\s?[a-cknt-z]\s*=\Z")  # 2x =
-_NAMES_A_MULTIPLE = re.compile(  # the distance is 2c =, AC = 5x =, sin 2x =
+_QUICK_END = lazy_pattern(r"[.,]?(?:\$|\\[)\]])?[.,]?(?:\s*\Z|\s+\[asy\])")
+_MULTIPLE = lazy_pattern(r"(?:^|[\s$(\[:,])[-−]?[0-9]+\s?[a-cknt-z]\s*=\Z")  # 2x =
+_NAMES_A_MULTIPLE = lazy_pattern(  # the distance is 2c =, AC = 5x =, sin 2x =
     r"(?:[=+−-]|\b(?:is|are|was|measures?|equals)|(?<!\b[Ww]e )\b(?:had|has)|\\[a-z]{2,6})[\s$(]*[-−]?[0-9]+\s?[a-z]\s*=\Z"
 )
-_NUMBER_ONLY = re.compile(r"(?:^|\n)\s*[0-9]+\Z")
-_JOINED_PATTERN = re.compile(r"(?:\s|\\[,;:! ]|~)*\\text\s*\{\s*(?:or|and|not|but)\b")
-_UNIT = re.compile(r"(?:\s|\\[,;:! ]|~)*\\(?:text|textrm|mbox|mathrm|textbf|rm)\s*\{([^{}]{0,60})\}(?:\s*\^\s*\{?[23]\}?)?")
-_CLOSES = re.compile(r"\$|\\[)\](\[]")
-_SEGMENT = re.compile(r"[^$\n]{1,120}?(?=\$|=|≈|\\(?:approx|simeq|equiv)(?![A-Za-z])|\\[)\]]|\\\\|\\end\b|\n|[,;.。](?:\s|$|\$|\\)|\Z)")
-_LETTER = re.compile(r"(?:\\(?:text|textbf|mathrm|mathbf)\s*\{)?\s*\(?[A-Z]\)?\.?\s*\}?")  # the letter of an option
+_NUMBER_ONLY = lazy_pattern(r"(?:^|\n)\s*[0-9]+\Z")
+_JOINED_PATTERN = lazy_pattern(r"(?:\s|\\[,;:! ]|~)*\\text\s*\{\s*(?:or|and|not|but)\b")
+_UNIT = lazy_pattern(r"(?:\s|\\[,;:! ]|~)*\\(?:text|textrm|mbox|mathrm|textbf|rm)\s*\{([^{}]{0,60})\}(?:\s*\^\s*\{?[23]\}?)?")
+_CLOSES = lazy_pattern(r"\$|\\[)\](\[]")
+_SEGMENT = lazy_pattern(r"[^$\n]{1,120}?(?=\$|=|≈|\\(?:approx|simeq|equiv)(?![A-Za-z])|\\[)\]]|\\\\|\\end\b|\n|[,;.。](?:\s|$|\$|\\)|\Z)")
+_LETTER = lazy_pattern(r"(?:\\(?:text|textbf|mathrm|mathbf)\s*\{)?\s*\(?[A-Z]\)?\.?\s*\}?")  # the letter of an option
 _CLOSERS = r"[\s$*)\]}\\]{0,8}?"
-_SCALED_PATTERN = re.compile(rf"(?i){_CLOSERS}[\s-]*({SCALE})\b")
-_MORE = re.compile(
+_SCALED_PATTERN = lazy_pattern(rf"(?i){_CLOSERS}[\s-]*({SCALE})\b")
+_MORE = lazy_pattern(
     rf"(?i){_CLOSERS}\s*,?\s*\(?\b(or (?:more|less|fewer|above|below|greater|larger|smaller|higher|lower)|and (?:above"
     rf"|below|up))\b|[\s$]*\+[\s$.]*$"
 )
-_OTHERWISE = re.compile(
+_OTHERWISE = lazy_pattern(
     rf"(?i){_CLOSERS}\s*,?\s*\(?\bor\b\s+(?:maybe |possibly |perhaps |just )?(?![^\n]{{0,8}}f?box)(\$[^$\n]{{1,60}}\$"
     rf"|\\\([^$\n]{{1,60}}\\\)|-?[0-9][0-9.,/]*)"
 )
-_UNIT_WORDS = re.compile(r"(?<!\\)\b[A-Za-zµμΩÅ]+")
-_UNEQUAL = re.compile(r"(?:^|\s)!=\Z")
-_APPLICATION = re.compile(r"[A-Za-z0-9}]\(\Z")
-_DASH = re.compile(r"[A-Za-z:*]\s+[-–]\s+\Z")
-_FORMULA_END = re.compile(r"(?:\\text\w*\{[^{}]*\}|\\\))[\s&]*\Z")
+_UNIT_WORDS = lazy_pattern(r"(?<!\\)\b[A-Za-zµμΩÅ]+")
+_UNEQUAL = lazy_pattern(r"(?:^|\s)!=\Z")
+_APPLICATION = lazy_pattern(r"[A-Za-z0-9}]\(\Z")
+_DASH = lazy_pattern(r"[A-Za-z:*]\s+[-–]\s+\Z")
+_FORMULA_END = lazy_pattern(r"(?:\\text\w*\{[^{}]*\}|\\\))[\s&]*\Z")
 
 
 @dataclass(frozen=True)
@@ -219,19 +220,19 @@ def _after(text: str, end: int, *, inside: bool) -> tuple[str, int]:
     return "", end
 
 
-_INFIX = re.compile(r",|\\(?:over|choose)(?![a-z])")
-_STYLED_PATTERN = re.compile(
+_INFIX = lazy_pattern(r",|\\(?:over|choose)(?![a-z])")
+_STYLED_PATTERN = lazy_pattern(
     r"\\(?:textcolor|colorbox|color)\s*\{[^{}]{0,30}\}|\\bbox\s*\[[^\]]{0,60}\]"
     r"|\\(?:begin|end)\s*\{(?:align|aligned|gather|gathered|equation|split)\*?\}|\\(?:underline|emph|texttt|mathtt|boldsymbol|bm|mathit|large|Large|LARGE|huge|Huge|small|displaystyle)(?![A-Za-z])\s*"
 )
 _BLANK = r"\s|(?<!~)~|\\[,;:! ]|\\(?:q?quad|checkmark|blacksquare|square|Box|qed)(?![A-Za-z])"
-_EDGES = re.compile(rf"\A(?:{_BLANK})+|(?:{_BLANK})+\Z")
-_ONE_CELL = re.compile(r"\\begin\{array\}\{[a-z|]{1,4}\}([^&\\]*(?:\\(?!\\|end)[^&\\]*)*)\\end\{array\}")
+_EDGES = lazy_pattern(rf"\A(?:{_BLANK})+|(?:{_BLANK})+\Z")
+_ONE_CELL = lazy_pattern(r"\\begin\{array\}\{[a-z|]{1,4}\}([^&\\]*(?:\\(?!\\|end)[^&\\]*)*)\\end\{array\}")
 _IS = r"(?:\s+is(?![\w'’])|\s*[:=])"
-_LABEL = re.compile(
+_LABEL = lazy_pattern(
     rf"(?i)\A\s*(?:\\text\w{{0,2}}\s*\{{\s*(?:(?:the )?(?:final )?answer(?: is)?\s*[:=]?)\s*\}}|(?:the )?(?:final )?answer{_IS})\s*"
 )
-_LABELLED_PATTERN = re.compile(r"(?i)\A\s*(\\text\w{0,2}\s*\{)\s*(?:the )?(?:final )?answer(?:\s+is(?![\w'’])|\s*[:=])\s*(?=[^\s}])")
+_LABELLED_PATTERN = lazy_pattern(r"(?i)\A\s*(\\text\w{0,2}\s*\{)\s*(?:the )?(?:final )?answer(?:\s+is(?![\w'’])|\s*[:=])\s*(?=[^\s}])")
 
 
 def without_style(text: str) -> str:

@@ -9,6 +9,7 @@ import re
 import unicodedata
 
 from aha.answers.units import measures
+from aha.lazy import lazy_pattern
 
 LONGEST = 20_000  # characters that are read at the end of an answer; no final answer is longer
 
@@ -32,7 +33,7 @@ _PLAIN = str.maketrans(
         "\u202f": " ",
     }
 )
-_BLANKS = re.compile(r"\s{20,}")
+_BLANKS = lazy_pattern(r"\s{20,}")
 _COMMANDS = {r"\times": "*", r"\cdot": "*", r"\div": "/", r"\left": "", r"\right": ""}
 
 
@@ -55,22 +56,22 @@ def arithmetic(text: str) -> str:
     return text
 
 
-INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]")
+INVISIBLE = lazy_pattern("[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]")
 
-_WRAPPER = re.compile(r"\\(?:text(?:bf|it|rm|sf)?|math(?:rm|bf|it|sf)|mbox|operatorname)\s*\{([^{}]{0,2000})\}")
-_MARKUP = re.compile(r"\*\*|__|`|\\[()\[\]]|(?<!\\)\$|\\left(?![a-z])|\\right(?![a-z])|\\[,;!:]")
+_WRAPPER = lazy_pattern(r"\\(?:text(?:bf|it|rm|sf)?|math(?:rm|bf|it|sf)|mbox|operatorname)\s*\{([^{}]{0,2000})\}")
+_MARKUP = lazy_pattern(r"\*\*|__|`|\\[()\[\]]|(?<!\\)\$|\\left(?![a-z])|\\right(?![a-z])|\\[,;!:]")
 _APART = dict.fromkeys((*range(0x2010, 0x2016), 0x2212), "-")  # hyphens, dashes, the minus sign
-_KEPT_PATTERN = re.compile(r"(?<=[0-9])[.:/](?=[0-9])|(?<![\w.])-(?= ?\.?[0-9])|(?<!\w)\.(?=[0-9])|[#%&@+<>=^|~$€£¥°]")
-_THOUSANDS = re.compile(r"(?<![0-9.,])([0-9]{1,3}(?:,[0-9]{3})+)(?![0-9,])")
-_ARTICLES = re.compile(r"\b(?:a|an|the)\b")
-_HAN_BLANK = re.compile(r"(?<=[\u3400-\u9fff]) | (?=[\u3400-\u9fff])")
+_KEPT_PATTERN = lazy_pattern(r"(?<=[0-9])[.:/](?=[0-9])|(?<![\w.])-(?= ?\.?[0-9])|(?<!\w)\.(?=[0-9])|[#%&@+<>=^|~$€£¥°]")
+_THOUSANDS = lazy_pattern(r"(?<![0-9.,])([0-9]{1,3}(?:,[0-9]{3})+)(?![0-9,])")
+_ARTICLES = lazy_pattern(r"\b(?:a|an|the)\b")
+_HAN_BLANK = lazy_pattern(r"(?<=[\u3400-\u9fff]) | (?=[\u3400-\u9fff])")
 
 _ONES_FORM = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
 )
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
 VALUES = {word: value for value, word in enumerate(_ONES_FORM.split())} | {word: 10 * (i + 2) for i, word in enumerate(_TENS.split())}
-_NUMERAL = re.compile(rf"\b(?:(?:{_TENS.replace(' ', '|')}) (?:{'|'.join(_ONES_FORM.split()[1:10])})|{'|'.join(VALUES)})\b")
+_NUMERAL = lazy_pattern(rf"\b(?:(?:{_TENS.replace(' ', '|')}) (?:{'|'.join(_ONES_FORM.split()[1:10])})|{'|'.join(VALUES)})\b")
 
 
 def bare(text: str) -> str:
@@ -81,7 +82,7 @@ def bare(text: str) -> str:
     return _MARKUP.sub("", text)
 
 
-_ESCAPED_PATTERN = re.compile(r"\\+\$")
+_ESCAPED_PATTERN = lazy_pattern(r"\\+\$")
 
 
 def fold(text: str, *, articles: bool = False) -> str:
@@ -132,8 +133,8 @@ _TABLE = str.maketrans(
     | _FORMULA_BLANKS
 )
 _UP, _DOWN = str.maketrans(_RAISED_WORDS, _LEVEL), str.maketrans(_LOWERED_WORDS, _LEVEL)
-_UPS, _DOWNS = re.compile(f"[{re.escape(_RAISED_WORDS)}]+"), re.compile(f"[{re.escape(_LOWERED_WORDS)}]+")
-_ROOT = re.compile(r"([∛∜√]) ?(?:\(([^()√]{1,200})\)|\{([^{}√]{1,200})\}|([0-9]+(?:\.[0-9]+)?|\\?[A-Za-z]+))")
+_UPS, _DOWNS = lazy_pattern(f"[{re.escape(_RAISED_WORDS)}]+"), lazy_pattern(f"[{re.escape(_LOWERED_WORDS)}]+")
+_ROOT = lazy_pattern(r"([∛∜√]) ?(?:\(([^()√]{1,200})\)|\{([^{}√]{1,200})\}|([0-9]+(?:\.[0-9]+)?|\\?[A-Za-z]+))")
 _INDEX = {"√": "", "∛": "[3]", "∜": "[4]"}
 
 
@@ -152,53 +153,53 @@ _BLANKED_TABLE = str.maketrans(_FORMULA_BLANKS)
 _BARE_ROOTS = str.maketrans({sign: f"\\sqrt{index}" for sign, index in _INDEX.items()})
 
 
-_DOUBLED_PATTERN = re.compile(
+_DOUBLED_PATTERN = lazy_pattern(
     r"(?<!\\)\\\\(?=(?:boxed|[dt]?frac|sqrt|left|right|text|mathrm|mathbf|pi|infty|cdot|times|cup|cap|pm|le|ge|leq|geq|ne|neq|in|begin|end|quad|circ"
     r"|sin|cos|tan|log|ln|theta|alpha|binom|[(){}\[\]%])(?![a-z]))"
 )
-_GROUPED_PATTERN = re.compile(r"(?<=[0-9])(?: ?\{ ?, ?\}|,?\\!|\\,|\\ |~)\s*(?=[0-9]{3}(?![0-9]))")
-_OVER = re.compile(r"\{([^{}]{1,100}?)\\over(?![a-z])([^{}]{1,100})\}")  # plain TeX
-_BOLD = re.compile(r"(?<![0-9A-Za-z)*])\*\*([^*\n]{1,200})\*\*(?!\*)")
-_STYLE = re.compile(
+_GROUPED_PATTERN = lazy_pattern(r"(?<=[0-9])(?: ?\{ ?, ?\}|,?\\!|\\,|\\ |~)\s*(?=[0-9]{3}(?![0-9]))")
+_OVER = lazy_pattern(r"\{([^{}]{1,100}?)\\over(?![a-z])([^{}]{1,100})\}")  # plain TeX
+_BOLD = lazy_pattern(r"(?<![0-9A-Za-z)*])\*\*([^*\n]{1,200})\*\*(?!\*)")
+_STYLE = lazy_pattern(
     r"\\(?:textcolor|colorbox|color)\s*\{[^{}]{0,30}\}|\\bbox\s*\[[^\]]{0,60}\]"
     r"|\\(?:large|Large|LARGE|huge|Huge|small|tiny|normalsize|scriptstyle|sf|tt|boldmath|mathstrut|ensuremath|mathop|mathord|middle)(?![A-Za-z])"
     r"|\\(?:begin|end)\s*\{(?:aligned|align\*?|gathered|equation\*?|split)\}"
 )
-_TEXTS = re.compile(r"\\(?:texttt|textsc|textmd|emph|underline|mathtt)(?=\s*\{)")
-_NESTED_PATTERN = re.compile(r"\\text\w{0,6}\s*\{\s*\\text\w{0,6}\s*\{([^{}]{0,300})\}\s*\}")
-_CHECKED_PATTERN = re.compile(
+_TEXTS = lazy_pattern(r"\\(?:texttt|textsc|textmd|emph|underline|mathtt)(?=\s*\{)")
+_NESTED_PATTERN = lazy_pattern(r"\\text\w{0,6}\s*\{\s*\\text\w{0,6}\s*\{([^{}]{0,300})\}\s*\}")
+_CHECKED_PATTERN = lazy_pattern(
     r"(?:\s|\\[,;:! ]|\\q?quad|~|\\(?:checkmark|blacksquare|square|Box|qed)(?![A-Za-z])|[\u2713\u2714\u2705\u220e\u25a0])+\Z"
 )
-_BRACED_PATTERN = re.compile(r"(?<![A-Za-z])\{\s*(\\(?:log|ln|lg|sin|cos|tan)|\\(?:mathrm|text)\{[CAP]\}|[A-Za-z])\s*\}(?=\s*_)")
-_BRACED_LOG = re.compile(r"\{\s*(\\log\s*_\s*(?:\{[^{}]{1,20}\}|[0-9a-z]))\s*\}")
-_TIMES_TEN = re.compile(r"(?<=[0-9])\s*[xX]\s*(?=10\s*\^)")
-_DOTTED_PATTERN = re.compile(r"([0-9]{0,30})\.([0-9]{0,30}?)\\dot\s*\{?([0-9])\}?(?:([0-9]{0,20})\\dot\s*\{?([0-9])\}?)?")
-_BRACKETED_PATTERN = re.compile(r"(?<![0-9A-Za-z])([0-9]{1,30})\.([0-9]{0,30})\(([0-9]{1,30})\)(?![0-9A-Za-z^])")
-_GOES_ON = re.compile(r"([0-9]{1,30})\.([0-9]{0,12}?)([0-9]{1,12}?)\3{2,12}(?:\.\.\.|\\[lc]?dots(?![A-Za-z]))(?=[\s}]*\Z)")
-_THOUSANDS_OF_MONEY = re.compile(r"(?<=¤)\s*([0-9][0-9.,]*)\s*([kKMB]|bn|mn)\b")
+_BRACED_PATTERN = lazy_pattern(r"(?<![A-Za-z])\{\s*(\\(?:log|ln|lg|sin|cos|tan)|\\(?:mathrm|text)\{[CAP]\}|[A-Za-z])\s*\}(?=\s*_)")
+_BRACED_LOG = lazy_pattern(r"\{\s*(\\log\s*_\s*(?:\{[^{}]{1,20}\}|[0-9a-z]))\s*\}")
+_TIMES_TEN = lazy_pattern(r"(?<=[0-9])\s*[xX]\s*(?=10\s*\^)")
+_DOTTED_PATTERN = lazy_pattern(r"([0-9]{0,30})\.([0-9]{0,30}?)\\dot\s*\{?([0-9])\}?(?:([0-9]{0,20})\\dot\s*\{?([0-9])\}?)?")
+_BRACKETED_PATTERN = lazy_pattern(r"(?<![0-9A-Za-z])([0-9]{1,30})\.([0-9]{0,30})\(([0-9]{1,30})\)(?![0-9A-Za-z^])")
+_GOES_ON = lazy_pattern(r"([0-9]{1,30})\.([0-9]{0,12}?)([0-9]{1,12}?)\3{2,12}(?:\.\.\.|\\[lc]?dots(?![A-Za-z]))(?=[\s}]*\Z)")
+_THOUSANDS_OF_MONEY = lazy_pattern(r"(?<=¤)\s*([0-9][0-9.,]*)\s*([kKMB]|bn|mn)\b")
 _MONEY = {"k": "thousand", "K": "thousand", "M": "million", "mn": "million", "B": "billion", "bn": "billion"}
-_REPEATING_PATTERN = re.compile(r"([0-9]{0,30})\.([0-9]{0,30})(?:\\(?:overline|bar)\s*\{([0-9]{1,30})\}|\\dot\s*\{([0-9]{2,30})\})")
-_RATE = re.compile(
+_REPEATING_PATTERN = lazy_pattern(r"([0-9]{0,30})\.([0-9]{0,30})(?:\\(?:overline|bar)\s*\{([0-9]{1,30})\}|\\dot\s*\{([0-9]{2,30})\})")
+_RATE = lazy_pattern(
     r"([0-9}]\s*)\\frac\s*\{\s*(?:\\(?:text|mathrm)\{)?\s*([A-Za-z]{1,4})\s*\}{1,2}\s*\{\s*(?:\\(?:text|mathrm)\{)?\s*([A-Za-z]{1,4})\s*\}{1,2}"
 )
-_MONEY_SIGN = re.compile(r"\\(?:text\w{0,2}|mathrm|mbox)\s*\{\s*(\\\$|[€£¥])\s*\}")
-_RAISED_UNIT = re.compile(r"(\\(?:text|textrm|mathrm|operatorname|mbox)\s*\{[^{}]{0,40}\^)\s*\{\s*(-?\s*[0-9])\s*\}")
-_CHOSEN = re.compile(
+_MONEY_SIGN = lazy_pattern(r"\\(?:text\w{0,2}|mathrm|mbox)\s*\{\s*(\\\$|[€£¥])\s*\}")
+_RAISED_UNIT = lazy_pattern(r"(\\(?:text|textrm|mathrm|operatorname|mbox)\s*\{[^{}]{0,40}\^)\s*\{\s*(-?\s*[0-9])\s*\}")
+_CHOSEN = lazy_pattern(
     r"(?<![A-Za-z0-9)}])(?:\{\s*\})?\s*[_^]\s*(?:\{\s*([0-9]{1,6})\s*\}|([0-9]))\s*(?:\\(?:mathrm|text|rm)\s*)?\{?\s*([CP])\s*\}?\s*_\s*"
     r"(?:\{\s*([0-9]{1,6})\s*\}|([0-9]))"
 )
-_MIXED_PATTERN = re.compile(r"(?<![0-9.,/^_])([0-9]{1,30})\s+([0-9]{1,30})\s*/\s*([0-9]{1,30})(?![0-9])")
-_SIZES = re.compile(
+_MIXED_PATTERN = lazy_pattern(r"(?<![0-9.,/^_])([0-9]{1,30})\s+([0-9]{1,30})\s*/\s*([0-9]{1,30})(?![0-9])")
+_SIZES = lazy_pattern(
     r"\\(?:left|right|[bB]igg?[lrm]?|displaystyle|textstyle|limits|nolimits|hfill|hline|strut|rm|bf|it|tag\{[^{}]{0,20}\})(?![a-zA-Z])|\\!|\\[()\[\]]"
 )
-_BLANK = re.compile(r"(?<!\\)\\[,;:> ]|\\q?quad|~|\\(?:hspace|vspace|phantom|hphantom)\*?\{[^{}]{0,20}\}")
-_PRICE = re.compile(r"\$(?=\s?\.?[0-9])(?![^$]{0,300}\$)")
-_MODULE = re.compile(r"\b(?:np|math)\.(?=[a-z])")
-_CIRCLED_SIGNS = re.compile(r"(\\textcircled\s*\{[^{}]{1,4}\})\s*(?=\\textcircled)")
-_TURNED_BRACKETS = re.compile(
+_BLANK = lazy_pattern(r"(?<!\\)\\[,;:> ]|\\q?quad|~|\\(?:hspace|vspace|phantom|hphantom)\*?\{[^{}]{0,20}\}")
+_PRICE = lazy_pattern(r"\$(?=\s?\.?[0-9])(?![^$]{0,300}\$)")
+_MODULE = lazy_pattern(r"\b(?:np|math)\.(?=[a-z])")
+_CIRCLED_SIGNS = lazy_pattern(r"(\\textcircled\s*\{[^{}]{1,4}\})\s*(?=\\textcircled)")
+_TURNED_BRACKETS = lazy_pattern(
     r"(?<![A-Za-z0-9}\\])([\[\]])\s*([^,;\[\]{}()]{1,30})\s*[,;]\s*([^,;\[\]{}()]{1,30})\s*([\[\]])(?![A-Za-z0-9{])"
 )
-_SIGN = re.compile(r"\\[A-Za-z]+|[0-9]+(?:\.[0-9]+)?|[^\s{}]")
+_SIGN = lazy_pattern(r"\\[A-Za-z]+|[0-9]+(?:\.[0-9]+)?|[^\s{}]")
 
 
 def clean(text: str) -> str:

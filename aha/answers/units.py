@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+
+from aha.lazy import lazy_pattern
 
 _TABLE = """
 length 1 metre metres 米
@@ -91,8 +92,8 @@ _SYMBOLS = {"n": -9, "μ": -6, "µ": -6, "mu": -6, "m": -3, "c": -2, "d": -1, "k
 _NAMES = {"nano": -9, "micro": -6, "milli": -3, "centi": -2, "deci": -1, "kilo": 3, "mega": 6, "giga": 9, "tera": 12, "pico": -12}
 
 KnownUnit = tuple[str, Fraction]
-_POWER = re.compile(r"\^\s*\{?\s*(-?)\s*([0-9])\s*\}?")
-_POWER_ALONE = re.compile(r"\^?(-?[0-9])")
+_POWER = lazy_pattern(r"\^\s*\{?\s*(-?)\s*([0-9])\s*\}?")
+_POWER_ALONE = lazy_pattern(r"\^?(-?[0-9])")
 
 
 def _rows(table: str) -> Iterator[tuple[str, KnownUnit]]:
@@ -123,7 +124,7 @@ _NO_UNITS = frozenset("pm dm cd pt pC nC cA Cal mal dal pal dl gal in am pl cl n
     "dl",
 }
 _POWERS = {"square": 2, "sq": 2, "sq.": 2, "squared": 2, "cubic": 3, "cu": 3, "cubed": 3, "平方": 2, "立方": 3}
-_PIECE = re.compile(r"平方|立方|[\u3400-\u9fff]+|sq\.|[A-Za-z¤€£₹%¢ΩµμÅ]+|/|\^?-?[0-9]|[^\s{}.()\[\]·*]")
+_PIECE = lazy_pattern(r"平方|立方|[\u3400-\u9fff]+|sq\.|[A-Za-z¤€£₹%¢ΩµμÅ]+|/|\^?-?[0-9]|[^\s{}.()\[\]·*]")
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,11 +22,11 @@ from torch import Tensor, nn
 from transformers import AutoTokenizer, PretrainedConfig, PreTrainedModel
 from transformers.utils import logging
 
+from aha.backends.checkpoint import errors_at
 from aha.backends.checkpoint.config import attention, causal_class, context_of, longrope_switch, read_config
 from aha.backends.checkpoint.folder import CONFIG, GENERATION, LARGEST_JSON, LARGEST_TOKENIZER, TINY, ModelFolder, model_folder
 from aha.backends.checkpoint.formats import gguf_tokenizer, quietly
 from aha.backends.checkpoint.loading import Loading
-from aha.backends.checkpoint.reading import errors_at
 from aha.backends.rendering import check_tokenizer, render_template, variables
 from aha.errors import BadInput
 from aha.protocols import Compute, DType, Weights

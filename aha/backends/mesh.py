@@ -27,8 +27,8 @@ from transformers import PreTrainedModel
 from transformers.core_model_loading import revert_weight_conversion
 from transformers.modeling_layers import GradientCheckpointingLayer
 
+from aha.backends.checkpoint import errors_at
 from aha.backends.checkpoint.folder import INDEX
-from aha.backends.checkpoint.reading import errors_at
 from aha.errors import BadInput
 
 T = TypeVar("T", bound="tuple[Tensor, ...] | Tensor")

@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib.util
 import mmap
 import os
-import re
 import socket
 import subprocess
 import sys
@@ -32,6 +31,7 @@ from aha.backends.checkpoint.formats import quietly
 from aha.backends.hf import load_tokenizer, pick_device, torch_dtype
 from aha.backends.vllm_worker import Frame, receive_frame, send_frame
 from aha.errors import BadInput, FailedBar, Stall
+from aha.lazy import lazy_pattern
 from aha.plain import one_line, plain
 from aha.protocols import Ask, Compute, DType, Sampling, Weights
 from aha.types import Completion
@@ -44,7 +44,7 @@ START_S = 900.0  # for imports, loading the weights, and the first measurement o
 STEP_S = 600.0  # the longest time between two signs of life
 ENDING_S = 10.0
 LAST_WORDS = 400
-NOISE = re.compile(r"^\s|^Traceback|^$|WARNING|INFO|Warning:|^\[W")  # lines of vLLM's output to ignore
+NOISE = lazy_pattern(r"^\s|^Traceback|^$|WARNING|INFO|Warning:|^\[W")  # lines of vLLM's output to ignore
 
 
 class VllmExit(Exception):

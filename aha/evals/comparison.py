@@ -9,15 +9,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from aha.errors import BadInput
 from aha.evals.intervals import NOISE, RESAMPLES, Interval, PairedComparison, bootstrap, compare_pairs
 from aha.evals.reading import read_sample_set
 from aha.evals.samples import GradedSample
+from aha.lazy import LazyModule
 from aha.rundir.record import samples_file
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = LazyModule("numpy")
 
 RIGHT = "pass@1"
 MOST_CATEGORIES = 12  # the most categories that are compared one by one

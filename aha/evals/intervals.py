@@ -10,19 +10,24 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from math import comb, exp, expm1, log, sqrt
 from statistics import fmean
-from typing import Final, Literal
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Final, Literal
 
 from aha.errors import BadInput
 from aha.grading.maths.votes import vote
+from aha.lazy import LazyModule
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Floats = npt.NDArray[np.float64]
+else:
+    np = LazyModule("numpy")
 
 RESAMPLES = 2_000
 BLOCK = 1_000_000  # numbers drawn at a time, so that fourteen thousand problems need no more memory than thirty
 Z = 1.959963984540054  # the z value of a normal distribution's middle 95 %
 Samples = Sequence[Sequence[float]]  # for each problem the values of its samples
-Floats = npt.NDArray[np.float64]
 PairedVerdict = Literal["better", "worse", "difference is noise"]
 NOISE: Final = "difference is noise"
 FLIPS = 10_000

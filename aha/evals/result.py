@@ -8,9 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import sqrt
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from aha.errors import BadInput
 from aha.evals.benchmark import STRICT_MEASURES, Benchmark
@@ -28,6 +26,12 @@ from aha.evals.intervals import (
     weighted_vote,
 )
 from aha.evals.samples import GradedSample, ProblemSamples, SampleSet, sample_set
+from aha.lazy import LazyModule
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = LazyModule("numpy")
 
 STEADY_SAMPLES = 8_000  # a score is steady enough when problems times k reach this: gives the published 64, 16 and 4
 FEWEST_K, MOST_K = 4, 64

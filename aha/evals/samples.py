@@ -23,6 +23,7 @@ from aha.codec import check_fields, decode, encode
 from aha.durable import Disk, append_journal, disk_errors, naming_file, read_document, read_journal, read_records, replace_file, seal
 from aha.errors import BadInput, DiskTrouble
 from aha.evals.benchmark import Benchmark, BenchmarkExample
+from aha.lazy import lazy_pattern
 from aha.redact import hide
 from aha.rundir.record import EXAMPLES, OLD_REPLIES, RESULT, SAMPLES, SETTINGS, sample_lines
 from aha.settings import differences
@@ -30,7 +31,7 @@ from aha.text import count_words
 from aha.types import Count, FinishReason, Reference, Reply, Right, Wrong
 
 LONGEST = 160
-_SENTENCE = re.compile(r"[^.!?。！？\n]+")
+_SENTENCE = lazy_pattern(r"[^.!?。！？\n]+")
 
 _I = r"\b(?:i|we)\b"
 _UNABLE = (
@@ -44,7 +45,7 @@ _TO_ANSWER = (
 )
 _NO_KNOWLEDGE = r"(?:enough|any|sufficient|access|the|reliable)\b[^.]*\b(?:information|data|knowledge|answer)"
 _QUESTION = r"(?:who|what|which|when|where|how|of the answer)"
-_ENGLISH = re.compile(
+_ENGLISH = lazy_pattern(
     "|".join(
         (
             rf"{_I}(?: really| simply| just| unfortunately| also)?{_UNABLE}(?: \w+){{0,4}}? {_TO_ANSWER}\b",
@@ -55,7 +56,7 @@ _ENGLISH = re.compile(
     ),
     re.IGNORECASE,
 )
-_CHINESE = re.compile(
+_CHINESE = lazy_pattern(
     r"(?:我|本人|作为[^，。]{0,20})[^。！？\n]{0,8}?(?:无法|不能|不可以|不便|没法|没办法|拒绝|不会)[^。！？\n]{0,8}?"
     r"(?:回答|提供|帮助|协助|满足|讨论|完成|给出|确定|继续|生成|创作|透露|评论|回应|告诉)"
     r"|(?:我|本人)(?:并|也|确实|真的)?不(?:知道|清楚|了解|确定)(?!.{0,6}(?:是否对|对不对))"

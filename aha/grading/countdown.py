@@ -14,12 +14,13 @@ from fractions import Fraction
 
 from aha.answers.claims import claim, own_part
 from aha.answers.symbols import LONGEST, arithmetic
+from aha.lazy import lazy_pattern
 from aha.types import Countdown, Grade, Right, Wrong
 
 MOST_TOKENS, DEEPEST, MOST_DIGITS = 64, 8, 12
 
-_DISPLAY = re.compile(r"\\[(\[](.*)\\[)\]]", re.S)
-_TOKEN = re.compile(r"[0-9]+(?:\.[0-9]+)?|\S")
+_DISPLAY = lazy_pattern(r"\\[(\[](.*)\\[)\]]", re.S)
+_TOKEN = lazy_pattern(r"[0-9]+(?:\.[0-9]+)?|\S")
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ Texts: the final claim equals one of the reference's texts, exactly or up to spe
 
 from __future__ import annotations
 
-import re
 import threading
 from types import TracebackType
 from typing import Literal
@@ -23,6 +22,7 @@ from aha.grading.maths import DEFAULT, Settings, quick, repeats
 from aha.grading.pool import DEADLINE_S, Counts, Pool
 from aha.grading.pool.nursery import forget_in_children
 from aha.grading.sandbox import Sandbox, Tier, open_sandbox
+from aha.lazy import lazy_pattern
 from aha.types import Abstained, Asserts, Calls, Choice, Countdown, Grade, Judged, Latex, Number, Open, Reference, Right, Stdio, Text, Wrong
 
 FEWEST = 10  # letters that an answer may name if the number of options is not known
@@ -38,11 +38,11 @@ def grade_choice(reference: Choice, answer: str) -> Grade:
 
 
 LONGEST_CLAIM = 2_000
-_TAIL = re.compile(  # text that may follow a claim without taking it back
+_TAIL = lazy_pattern(  # text that may follow a claim without taking it back
     r"(?i)(?:\.\s+i hope\b[^.\n]*\.?|\.\s+a common mistake is\b[^\n]*|,\s+as (?:was|is|it)\b[^.\n]*\.?"
     r"|[,\s]+(?:(?:and |but )?not)\s[^.\n]*\.?)\Z"
 )
-_SPACE = re.compile(r"\\(?:q?quad|boldsymbol|bm)(?![A-Za-z])")
+_SPACE = lazy_pattern(r"\\(?:q?quad|boldsymbol|bm)(?![A-Za-z])")
 
 
 def grade_text(reference: Text, answer: str) -> Grade:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Any, TypeVar, cast
 from aha.codec import encode
 from aha.durable import Disk, disk_errors, read_document, replace_file
 from aha.errors import BadInput
+from aha.lazy import lazy_pattern
 from aha.protocols import Stage
 from aha.redact import mask_setting
 from aha.rundir import Record
@@ -115,7 +115,7 @@ def _read_cache(path: Path | None) -> dict[str, list[int | str]]:
 
 
 S = TypeVar("S")
-FORM = re.compile(r"@([A-Za-z0-9][A-Za-z0-9_.-]*)(?:/(.+))?")
+FORM = lazy_pattern(r"@([A-Za-z0-9][A-Za-z0-9_.-]*)(?:/(.+))?")
 ROWS = "rows"
 
 

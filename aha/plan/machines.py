@@ -5,20 +5,20 @@ from __future__ import annotations
 
 import math
 import os
-import re
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from aha.errors import BadInput
+from aha.lazy import lazy_pattern
 from aha.plan.memory import WIDTH, ModelShape, Need
 
 GIB = 1 << 30
 USABLE_SHARE = 0.9  # of a device's memory, since allocators leave gaps
 CORE = 2.5e10  # float32 operations a second of a CPU core, if nobody has measured it
 SIZES = ("cpu", "24gb", "80gb", "8x80gb", "auto")
-CLUSTER = re.compile(r"cluster\(nodes=(\d+), *gpus=(\d+)\)")
+CLUSTER = lazy_pattern(r"cluster\(nodes=(\d+), *gpus=(\d+)\)")
 
 
 @dataclass(frozen=True)

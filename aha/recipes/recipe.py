@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, Literal, cast
 
 from aha.errors import BadInput
+from aha.lazy import lazy_pattern
 from aha.protocols import Compute, Problems, Stage
 from aha.settings import flatten, leaves, override, resolve
 from aha.types import Problem
 
 Demand = Literal["needed", "optional", "refused"]
-FOLDER = re.compile(r"\w[\w .-]{0,99}")  # runs/NAME, and a stage's folder in a store
+FOLDER = lazy_pattern(r"\w[\w .-]{0,99}")  # runs/NAME, and a stage's folder in a store
 DEFAULT = "default"
 YOURS = "user"
 CORRECTION = {"old": "recomputed", "loss.correction": "token-tis"}  # for log-probabilities that differ by more than rounding
@@ -163,7 +163,7 @@ def _factor(factor: float | None) -> str:
 
 
 NEEDS_MODEL, NEEDS_DATA = "(--model)", "(--data)"
-WAITS = re.compile(r"\(--([\w.-]+)\)")
+WAITS = lazy_pattern(r"\(--([\w.-]+)\)")
 
 
 def placeholder(path: str) -> str:

@@ -20,6 +20,7 @@ from typing import Any, TextIO, cast
 from urllib.parse import unquote
 
 from aha.errors import DiskTrouble
+from aha.lazy import lazy_pattern
 from aha.plain import one_line, plain
 
 HIDDEN = "[hidden]"
@@ -29,21 +30,21 @@ LARGEST_FILE = 65_536
 CLIP_LETTERS = 1_000_000
 TEXT_LOOK = 4096  # bytes among which a file that is not text has a zero
 
-SECRET_NAME = re.compile(r"(?i)secret|passw|api_?key|token(?!iz)|credential|(?:^|[_-])(?:key|auth|pass|pat|cookie|headers?)(?:[_-]|$)")
-PAIR = re.compile(r"""([\w.-]+)["']?[ \t]*[=: \t][ \t]*["']?([^\s"']+)""")  # of .env and of .netrc
-EXPORT = re.compile(r"(?m)^\s*export\s+")
-USERINFO = re.compile(r"""(?<=://)[^\s/@'"]+(?=@)""")
-FORMS = re.compile(
+SECRET_NAME = lazy_pattern(r"(?i)secret|passw|api_?key|token(?!iz)|credential|(?:^|[_-])(?:key|auth|pass|pat|cookie|headers?)(?:[_-]|$)")
+PAIR = lazy_pattern(r"""([\w.-]+)["']?[ \t]*[=: \t][ \t]*["']?([^\s"']+)""")  # of .env and of .netrc
+EXPORT = lazy_pattern(r"(?m)^\s*export\s+")
+USERINFO = lazy_pattern(r"""(?<=://)[^\s/@'"]+(?=@)""")
+FORMS = lazy_pattern(
     r"""(?<=://)[^\s/@'"]+(?=@)"""
     r"|\b(?:sk|rk|pk)-[\w-]{16,}|\bhf_\w{16,}|\bgh[opsur]_\w{20,}|\bgithub_pat_\w{20,}|\bxox[abprs]-[\w-]{10,}|\bAKIA[0-9A-Z]{16}\b"
     r"|\bAIza[\w-]{30,}|(?<![\w-])eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}"
     r"""|(?i:(?<=bearer )|(?<=basic ))(?=[^\s"']*\d)[\w.~+/=-]{16,}"""
 )
-SECRET_ARGUMENT = re.compile(
+SECRET_ARGUMENT = lazy_pattern(
     r"""(?i)((?:api|access|secret|private)[_-]?key|passw(?:or)?d|secret|auth[_-]?token|authorization)(["']?\s*[:=]\s*)(["'])(.{4,}?)\3"""
 )
-FLAG = re.compile(r"(?i)^--?(?:\S*[._-])?(?:api-?_?key|password|secret|token)(=|$)")
-SETTING = re.compile(r"(?i)(?:^|[._-])(?:api_?key|password|secret|access_token|auth_token)$")
+FLAG = lazy_pattern(r"(?i)^--?(?:\S*[._-])?(?:api-?_?key|password|secret|token)(=|$)")
+SETTING = lazy_pattern(r"(?i)(?:^|[._-])(?:api_?key|password|secret|access_token|auth_token)$")
 
 
 class Secrets:

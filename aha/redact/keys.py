@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from aha.errors import BadInput
+from aha.lazy import lazy_pattern
 from aha.redact import learn
 
 ANY_HOST = "AHA_API_KEY"
@@ -24,7 +25,7 @@ VARIABLES = {  # host -> the variable that its own tools read
     "api.deepseek.com": "DEEPSEEK_API_KEY",
     "openrouter.ai": "OPENROUTER_API_KEY",
 }
-_ADDRESS = re.compile(r"https?://[^\s,;'\"<>]+", re.IGNORECASE)
+_ADDRESS = lazy_pattern(r"https?://[^\s,;'\"<>]+", re.IGNORECASE)
 _hosts: set[str] | None = None  # the hosts that the running command names; None outside a command
 _receivers: set[str] = set()  # the hosts that AHA_API_KEY was sent to outside a command
 

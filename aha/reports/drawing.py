@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import math
 import os
-import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from aha.errors import BadInput
+from aha.lazy import lazy_pattern
 from aha.plain import one_line
 from aha.reports.charts import Chart, Series, Unit, format_value
 
@@ -33,8 +33,10 @@ LIGHT = {
     **dict(zip(CURVES, ("#c2410c", "#2563eb", "#0f766e", "#9333ea", "#ca8a04", "#64748b"), strict=True)),
 }
 
-_NUMBERED_ID = re.compile(r"(?:figure|patch|axes|matplotlib\.axis|[xy]tick|line2d|text|\w*Collection)_\d+")  # ids that occur in every chart
-_FONT = re.compile(r" font-family: [^;]*;|font: [^;]*;")
+_NUMBERED_ID = lazy_pattern(
+    r"(?:figure|patch|axes|matplotlib\.axis|[xy]tick|line2d|text|\w*Collection)_\d+"
+)  # ids that occur in every chart
+_FONT = lazy_pattern(r" font-family: [^;]*;|font: [^;]*;")
 LONGEST_LABEL = 80
 
 STYLE: dict[Any, Any] = {  # matplotlib declares a type for each key

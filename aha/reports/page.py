@@ -6,7 +6,6 @@ It shows the first "aha", and the same problem answered by base, middle and last
 from __future__ import annotations
 
 import hashlib
-import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from aha.codec import check_fields
 from aha.durable import Disk, naming_file, read_document, replace_file
 from aha.errors import BadInput
 from aha.grading import grade
+from aha.lazy import lazy_pattern
 from aha.reports.charts import Chart, Unit, charts, format_value
 from aha.reports.drawing import picture, svg
 from aha.rundir import Record
@@ -28,7 +28,7 @@ Kind = Literal["plain", "aha", "tag"]
 PLAN = {"predicted": dict[str, Any], "peak": int}
 MOST_NAMES = 1_000  # the most names of metrics; a run has some dozens
 PLAN_OF_A_STAGE = {"unit": str, "seconds": float | None, "parts": dict[str, int], "peak": int}
-_TAG = re.compile(r"</?(?:think|answer)>|<\|[\w-]+\|>")
+_TAG = lazy_pattern(r"</?(?:think|answer)>|<\|[\w-]+\|>")
 
 
 @dataclass(frozen=True)

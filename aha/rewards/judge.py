@@ -24,6 +24,7 @@ from unicodedata import category
 from aha.errors import BadInput, EndpointDown
 from aha.grading import grade
 from aha.json_text import NotJson, parse_json
+from aha.lazy import lazy_pattern
 from aha.protocols import Backend, Chat, ChatOptions, Sampling, is_endpoint
 from aha.redact import mask
 from aha.template import apart
@@ -66,9 +67,9 @@ VERDICTS = ("correct", "incorrect")
 INVISIBLE = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 LONGEST_REPLY = 100_000
-_FENCE = re.compile(r"```(?:json)?\s*(.*?)\s*```", re.DOTALL | re.IGNORECASE)
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_ESCAPE = re.compile(r'(\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))|\\|[\x00-\x1f]')
+_FENCE = lazy_pattern(r"```(?:json)?\s*(.*?)\s*```", re.DOTALL | re.IGNORECASE)
+_STRING = lazy_pattern(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_ESCAPE = lazy_pattern(r'(\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))|\\|[\x00-\x1f]')
 
 
 def words_of(reference: Reference) -> str | None:

@@ -32,12 +32,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from aha.errors import BadInput
 from aha.json_text import NotJson, parse_json
+from aha.lazy import lazy_pattern
 from aha.serving import Refusal
 
 Handlers = dict[Any, Callable[[Request, Exception], Awaitable[Response]]]
 
 LATER = (429, 503)
-_HOST = re.compile(r"([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?", re.IGNORECASE | re.ASCII)  # the values of Host that a client may send
+_HOST = lazy_pattern(r"([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?", re.IGNORECASE | re.ASCII)  # the values of Host that a client may send
 CLIENT_GONE_STATUS = 499  # nobody reads this status: the client has left
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from aha.errors import BadInput
+from aha.lazy import lazy_pattern
 from aha.protocols import Ask, Backend, Chat, ChatOptions, Engine, Sampling, Tokenizer
 from aha.sampling.rollouts import problem_tokens, read_reply, seed_for
 from aha.stages.assessors import RetryingChat, RetryPolicy
@@ -16,7 +16,7 @@ from aha.types import ChatReply, Conversation, Message, Open, Problem, Reply
 
 MOST_THOUGHTLESS = 8  # a teacher with no thought in this many replies shows none
 
-_GREETING = re.compile(
+_GREETING = lazy_pattern(
     r"(?i)\W*(?:(?:hello|hi|hey|good (?:morning|afternoon|evening|night)|thanks|thank you|bye|goodbye|ok)(?: there| so much| very much)?"
     r"|你好|您好|嗨|早上好|下午好|晚上好|晚安|谢谢(?:你|您)?|多谢|再见|好的)\W*"
 )

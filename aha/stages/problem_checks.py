@@ -5,7 +5,6 @@ The index of benchmarks, by name, and files that rows are compared with, so that
 from __future__ import annotations
 
 import hashlib
-import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -20,6 +19,7 @@ from aha.errors import BadInput, DiskTrouble
 from aha.evals.benchmark import Benchmark
 from aha.evals.benchmarks import BENCHMARKS, benchmark
 from aha.evals.loading import files_at_hand, raw_rows, raw_rows_of, select_examples
+from aha.lazy import lazy_pattern
 from aha.protocols import Problems, Tokenizer
 from aha.rewards import Accuracy, Judge, RewardPart, Rewards
 from aha.sampling.rollouts import problem_tokens
@@ -175,7 +175,7 @@ def row_lines(problems: Iterable[Problem]) -> list[str]:
     return lines
 
 
-SENTENCE, WORD = 6, re.compile(r"(?<![\\\w])[^\W\d_]{2,}")  # so many words, none of them a command of LaTeX
+SENTENCE, WORD = 6, lazy_pattern(r"(?<![\\\w])[^\W\d_]{2,}")  # so many words, none of them a command of LaTeX
 AT_HAND = "at-hand"  # every published benchmark with rows in the folder AHA_DATA
 MODEL_COLUMNS = frozenset({"model_outputs", "output", "outputs", "response", "responses", "prediction", "pred"})  # of benchmarks' rows
 CACHE = Path("~/.cache/aha/grams")

@@ -10,7 +10,6 @@ Columns are found by a dotted name or by a usual name in any case; an unread col
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from decimal import Decimal
 from typing import Literal
 
 from aha.json_text import NotJson, parse_json
+from aha.lazy import lazy_pattern
 from aha.tasks.golds import Bad, text_of
 from aha.tasks.reading import LONGEST_LINE
 from aha.template import END_THINK, THINK, apart
@@ -41,7 +41,7 @@ PROMPT_WORDS |= frozenset(
     {"options", "choices", "tools", "functions", "image", "images", "audio", "audios", "video", "videos", "table", "schema"}
 )
 PROMPT_WORDS |= frozenset({"persona", "knowledge", "hint", "facts", "examples", "fewshot", "kwargs", "messages", "conversations", "turns"})
-_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+_WORD = lazy_pattern(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 
 def at_path(fields: Mapping[str, object], name: str) -> object:

@@ -18,6 +18,7 @@ from decimal import Decimal
 from typing import Any
 
 from aha.json_text import PYTHON_DIGITS, NotJson, parse_json
+from aha.lazy import lazy_pattern
 from aha.tasks.reading import DataRow, RefusedRow
 from aha.types import Asserts, Calls, Code, Problem, Stdio
 
@@ -34,7 +35,7 @@ STDIO = f"Write a program that reads standard input and writes standard output. 
 FUNCTION = f"Write the whole function. {BLOCK}"
 STARTER = "Complete this starter code:"
 
-_DEFINITION = re.compile(r"^[ \t]*(?:async[ \t]+)?def[ \t]+(\w+)", re.MULTILINE)
+_DEFINITION = lazy_pattern(r"^[ \t]*(?:async[ \t]+)?def[ \t]+(\w+)", re.MULTILINE)
 _PLAIN_TEXT = {"PROTO", "FRAME", "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8", "MEMOIZE", "BINPUT", "LONG_BINPUT", "STOP"}
 
 Fields = Mapping[str, Any]

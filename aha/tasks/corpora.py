@@ -21,6 +21,7 @@ from aha.durable import open_file
 from aha.durable.reading import LARGEST, Unpacks, watch
 from aha.errors import BadInput
 from aha.json_text import parse_json
+from aha.lazy import lazy_pattern
 from aha.specimens import Specimen
 from aha.tasks.golds import KINDS, Bad, Kind, reference_of
 from aha.tasks.reading import DataRow, RefusedRow, rows_of
@@ -36,8 +37,8 @@ FLAGS: dict[str, Callable[[object], bool]] = {  # flags for comparing formulas, 
     "how": lambda value: value in ("auto", "box", "line", "number", "whole"),
 }
 
-_ANSWER_TAG = re.compile(r"<answer>(.*?)</answer>", re.S)
-_ONE_LETTER = re.compile(r"\s*\(?[A-J]\)?\.?\s*")
+_ANSWER_TAG = lazy_pattern(r"<answer>(.*?)</answer>", re.S)
+_ONE_LETTER = lazy_pattern(r"\s*\(?[A-J]\)?\.?\s*")
 
 
 @dataclass(frozen=True)

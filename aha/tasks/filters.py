@@ -18,6 +18,7 @@ from decimal import Decimal
 from typing import Literal, TypeVar
 
 from aha.errors import BadInput
+from aha.lazy import lazy_pattern
 from aha.text import language_share, ngrams, pieces, repeated_share
 from aha.types import Language
 
@@ -25,8 +26,8 @@ Measure = Callable[[str], int]
 
 REASONS = ("mixed language", "long paragraph", "code block", "repetition", "length")
 
-_FENCE = re.compile(r"(?m)^[ \t]*(?:```|~~~)|<(?:code|pre)\b|\\begin\{(?:lstlisting|verbatim|minted)\*?\}")
-_STATEMENT = re.compile(
+_FENCE = lazy_pattern(r"(?m)^[ \t]*(?:```|~~~)|<(?:code|pre)\b|\\begin\{(?:lstlisting|verbatim|minted)\*?\}")
+_STATEMENT = lazy_pattern(
     r"""[ \t]*(?:
         (?:def|class)\s+\w+.*: | (?:for|while|if|elif|with|try|except)\b.*: | else:
       | import\s+[\w.]+ | from\s+[\w.]+\s+import\s.* | (?:return|raise|yield|assert)\s.* | print\(.*\)

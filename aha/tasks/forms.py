@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Literal
 
 from aha.errors import BadInput
 from aha.json_text import NotJson, parse_json
+from aha.lazy import lazy_pattern
 from aha.tasks.chats import ABSENT, SYSTEM_FIELDS, at_path, blank, prompt_like, turns_of, usual, with_beside
 from aha.tasks.golds import LONGEST_TEXT, OPTIONS, Bad, Kind, reference_of, text_of, with_options
 from aha.tasks.reading import DataRow, RefusedRow
@@ -28,9 +28,9 @@ READ_BY: Mapping[type, tuple[str, ...]] = {  # columns of which a reference is m
     **dict.fromkeys((Stdio, Calls, Asserts), TESTS),
 }
 
-_MESSAGES = re.compile(r'\s*\[\s*\{\s*"(?:role|content)"')
-_HAN = re.compile(r"[\u3400-\u9fff]")
-_WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}")
+_MESSAGES = lazy_pattern(r'\s*\[\s*\{\s*"(?:role|content)"')
+_HAN = lazy_pattern(r"[\u3400-\u9fff]")
+_WORD = lazy_pattern(r"(?<![\\A-Za-z])[A-Za-z]{2,}")
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from aha.answers import LETTERS, gradable
 from aha.answers.claims import boxed
 from aha.answers.numbers import rational
 from aha.json_text import NotJson, parse_json
+from aha.lazy import lazy_pattern
 from aha.types import Asserts, Calls, Choice, Countdown, Judged, Latex, Number, Open, Reference, Stdio, Text
 
 Kind = Literal["auto", "number", "latex", "choice", "text", "countdown", "stdio", "calls", "asserts", "judged", "open"]
@@ -22,17 +23,17 @@ OPTIONS = ("options", "choices")
 LONGEST_TEXT, LONGEST_GOLD = 100_000, 2_000
 CODE_S = Stdio.seconds
 
-_UNSOUND = re.compile("[\0\ud800-\udfff]")
-_ASSERTION = re.compile(r"\bassert\s+(?:\(|not\s+|(?:math\.)?isclose\(|(?:set|sorted|list|tuple|round|abs)\()*\s*(\w+)\(")
-_ALONE = re.compile(
+_UNSOUND = lazy_pattern("[\0\ud800-\udfff]")
+_ASSERTION = lazy_pattern(r"\bassert\s+(?:\(|not\s+|(?:math\.)?isclose\(|(?:set|sorted|list|tuple|round|abs)\()*\s*(\w+)\(")
+_ALONE = lazy_pattern(
     r"\s*(?:\$\$([^$]+)\$\$|\$([^$]+)\$|\\\(((?:(?!\\\)).)+)\\\)|\\\[((?:(?!\\\]).)+)\\\])\s*", re.S
 )  # a text that is a single formula
-_LETTER = re.compile(r"\(?([A-Z])\)?[.)]?")
-_LETTERS = re.compile("[A-Z]{2,10}")  # AD, for a question with two right options
-_TEXTS = re.compile(r'\s*\["(?:[^"\\]|\\.)*"(?:\s*,\s*"(?:[^"\\]|\\.)*")*\]\s*', re.S)
-_NOTHING = re.compile(r"nan|None|null|N/?A|<NA>", re.I)  # texts that tables write for a missing value
-_SENTENCES = re.compile(r"\s(?:[a-z]{2,}|\d+)[.!?]\s+[A-Z][a-z]*,?\s+[a-z]")
-_SEPARATOR = re.compile(r"\s*(?:\band\b|[,;、/&和]|\s)\s*")
+_LETTER = lazy_pattern(r"\(?([A-Z])\)?[.)]?")
+_LETTERS = lazy_pattern("[A-Z]{2,10}")  # AD, for a question with two right options
+_TEXTS = lazy_pattern(r'\s*\["(?:[^"\\]|\\.)*"(?:\s*,\s*"(?:[^"\\]|\\.)*")*\]\s*', re.S)
+_NOTHING = lazy_pattern(r"nan|None|null|N/?A|<NA>", re.I)  # texts that tables write for a missing value
+_SENTENCES = lazy_pattern(r"\s(?:[a-z]{2,}|\d+)[.!?]\s+[A-Z][a-z]*,?\s+[a-z]")
+_SEPARATOR = lazy_pattern(r"\s*(?:\band\b|[,;、/&和]|\s)\s*")
 
 
 class Bad(Exception):

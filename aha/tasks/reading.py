@@ -10,15 +10,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from http.client import HTTPException
 from pathlib import Path
-from ssl import SSLError
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
 
 from aha.durable import open_plain, read_file, read_lines, unpack_file
 from aha.errors import BadInput
 from aha.json_text import NotJson, parse_json
+from aha.lazy import lazy_pattern
 from aha.tasks.tables import read_table, table_rows
 
 LONGEST_LINE = 4_000_000  # bytes
@@ -26,7 +23,7 @@ HUB_S = 5  # seconds that a hub has to answer
 FILES = (".jsonl", ".json", ".txt", ".csv", ".tsv", ".parquet", ".gz", ".zst")
 LARGEST_CARD = 4 << 20
 CARD_PATHS = ("data_files", "data_dir")
-HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(?:/[\w.-]+)?")
+HUB_NAME = lazy_pattern(r"[A-Za-z0-9][\w.-]*(?:/[\w.-]+)?")
 # errors that libraries raise over other people's data
 OF_LIBRARIES = (OSError, ValueError, RuntimeError, ImportError, LookupError, TypeError, AttributeError, ArithmeticError)
 LINES, TABLE = (".jsonl", ".jsonl.gz"), ".parquet"
@@ -35,8 +32,8 @@ CARD, LONGEST_CARD = "README.md", 1 << 20
 CELLS = {".csv": ",", ".tsv": "\t"}
 SAVE_FILES = ("dataset_dict.json", "state.json")  # files in a folder that the library `datasets` saved
 WHOLE = "train"  # the default split
-_CONFIGURATIONS = re.compile(r"(?:available configs|Available): \[([^\]]*)\]")  # as `datasets` writes them
-_SPLITS = re.compile(r"Unknown split .* Should be one of \[([^\]]*)\]")
+_CONFIGURATIONS = lazy_pattern(r"(?:available configs|Available): \[([^\]]*)\]")  # as `datasets` writes them
+_SPLITS = lazy_pattern(r"Unknown split .* Should be one of \[([^\]]*)\]")
 SPLITS = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("validation", "valid", "val", "dev"), "validation"),
@@ -331,6 +328,11 @@ def _hub(asked: bool) -> Iterator[None]:
 
 def _answers(address: str) -> bool:
     """Return True if a server answers at the address, even with an error; certificates are left to the library to check."""
+    from http.client import HTTPException
+    from ssl import SSLError
+    from urllib.error import HTTPError
+    from urllib.request import Request, urlopen
+
     try:
         urlopen(Request(address, method="HEAD"), timeout=HUB_S).close()
     except (OSError, HTTPException) as error:

@@ -10,12 +10,13 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from aha.lazy import lazy_pattern
 from aha.tasks.voice import WORDS
 from aha.text import language_share
 from aha.types import Calls, Countdown, Language, Number, Problem
 
 LEADS: dict[Language, str] = {"en": "I try", "zh": "我们试"}
-FIRST_WORDS = re.compile(r"\s*(?:I try|我们试)\s*")
+FIRST_WORDS = lazy_pattern(r"\s*(?:I try|我们试)\s*")
 SUMMARIES: dict[Language, str] = {
     "en": "I get {result}. The answer is \\boxed{ {answer}}",
     "zh": "所以我得到 {result}。答案是 \\boxed{ {answer}}",
@@ -23,9 +24,9 @@ SUMMARIES: dict[Language, str] = {
 MEANINGS = {word: name for name, words in WORDS.items() for word in words.values()}
 VERDICTS = ("yes", "no", "low", "high")
 
-_PIECE = re.compile(rf"\s*(\d+|[-+*/=()]|{'|'.join(sorted(MEANINGS, key=len, reverse=True))})(?![A-Za-z])")
-_WORD = re.compile(r"(?<![A-Za-z])(?:" + "|".join(sorted(MEANINGS, key=len, reverse=True)) + r")(?![A-Za-z])")
-_BOX = re.compile(r"\\boxed\{\s*(.*?)\s*\}")
+_PIECE = lazy_pattern(rf"\s*(\d+|[-+*/=()]|{'|'.join(sorted(MEANINGS, key=len, reverse=True))})(?![A-Za-z])")
+_WORD = lazy_pattern(r"(?<![A-Za-z])(?:" + "|".join(sorted(MEANINGS, key=len, reverse=True)) + r")(?![A-Za-z])")
+_BOX = lazy_pattern(r"\\boxed\{\s*(.*?)\s*\}")
 
 
 def rewrite(problem: Problem, thought: str, answer: str) -> tuple[str, str] | None:

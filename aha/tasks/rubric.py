@@ -5,20 +5,20 @@ No stage that trains may look here, or the preference models would have nothing 
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from statistics import fmean
 
+from aha.lazy import lazy_pattern
 from aha.tasks.general import GeneralPrompt, prompt_of
 from aha.text import count_words, language_share
 from aha.types import Language, Problem
 
 POINTS = {"answered": 4.0, "language": 2.0, "topic": 1.0, "length": 1.0, "polite": 1.0, "finished": 1.0}
 LONGEST: dict[Language, int] = {"en": 18, "zh": 14}  # words
-POLITE = re.compile(r"(?i)\b(?:please|thanks|thank|sorry|hello|hi)\b|请|谢谢|抱歉|你好|您")
-PERSONAL = re.compile(r"\b(?:I|you|me|my|your)\b|我|你|您")
-SENTENCE = re.compile(r"[^.!?。！？\n]+[.!?。！？]?")
-GOES_ALONG = re.compile(r"(?i)\byes\b|\bfirst wait\b|\bthen\b|\bI can help\b|(?<!不)可以|先等|然后|我能帮助")
+POLITE = lazy_pattern(r"(?i)\b(?:please|thanks|thank|sorry|hello|hi)\b|请|谢谢|抱歉|你好|您")
+PERSONAL = lazy_pattern(r"\b(?:I|you|me|my|your)\b|我|你|您")
+SENTENCE = lazy_pattern(r"[^.!?。！？\n]+[.!?。！？]?")
+GOES_ALONG = lazy_pattern(r"(?i)\byes\b|\bfirst wait\b|\bthen\b|\bI can help\b|(?<!不)可以|先等|然后|我能帮助")
 ENDS = (".", "!", "?", "。", "！", "？")
 
 

@@ -9,6 +9,7 @@ import random
 import re
 from dataclasses import dataclass, replace
 
+from aha.lazy import lazy_pattern
 from aha.tasks.countdown import OPERATIONS, Key, question
 from aha.types import Language
 
@@ -23,7 +24,7 @@ WORDS: dict[str, dict[Language, str]] = {
 }
 
 
-TAGS_PATTERN = re.compile(
+TAGS_PATTERN = lazy_pattern(
     r"User: (.*)\nAssistant: <think> ?(.*)</think>\n<answer> (.*)</answer>", re.DOTALL
 )  # the text that `finish` writes with tags
 

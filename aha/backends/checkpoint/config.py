@@ -8,9 +8,9 @@ from typing import Any, cast
 import transformers
 from transformers import CONFIG_MAPPING, MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig, PretrainedConfig, PreTrainedModel
 
+from aha.backends.checkpoint import errors_at
 from aha.backends.checkpoint.folder import ADAPTER, CONFIG, ModelFolder
 from aha.backends.checkpoint.formats import gguf_config, quietly
-from aha.backends.checkpoint.reading import errors_at
 from aha.errors import BadInput
 
 MOST_PARTS = 4_096  # layers or labels: a config makes a list of them before there is any weight to compare it with

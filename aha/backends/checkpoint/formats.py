@@ -26,8 +26,8 @@ from transformers.integrations.gguf.reader import read_gguf_metadata
 from transformers.utils import logging
 from transformers.utils.quantization_config import GgufConfig
 
+from aha.backends.checkpoint import errors_at
 from aha.backends.checkpoint.folder import CONFIG, ModelFolder
-from aha.backends.checkpoint.reading import errors_at
 from aha.errors import BadInput
 
 ModelClass = type[PreTrainedModel]

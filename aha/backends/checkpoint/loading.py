@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 from transformers import PretrainedConfig, PreTrainedModel
 
+from aha.backends.checkpoint import errors_at
 from aha.backends.checkpoint.folder import CONFIG, INDEX, WHOLE, ModelFolder
 from aha.backends.checkpoint.formats import LoadedModel, ModelClass, forget, gguf_model, prepare, quietly
-from aha.backends.checkpoint.reading import errors_at
 from aha.backends.checkpoint.weights import PLAIN, WeightFiles
 from aha.errors import BadInput
 

@@ -13,8 +13,8 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
+from aha.backends.checkpoint import errors_at
 from aha.backends.checkpoint.folder import INDEX, WHOLE, ModelFolder, shard_names, weight_map
-from aha.backends.checkpoint.reading import errors_at
 from aha.errors import BadInput
 from aha.json_text import parse_json
 

@@ -23,6 +23,7 @@ from openai import APIConnectionError, APIStatusError, APITimeoutError, AsyncOpe
 
 from aha.backends.openai.endpoint import Endpoint, TokenUsage
 from aha.json_text import NotJson, parse_json
+from aha.lazy import lazy_pattern
 from aha.protocols import ChatOptions
 from aha.redact import clip, hide
 from aha.template import apart
@@ -40,14 +41,14 @@ FINISH_REASONS: dict[str, FinishReason] = {  # the servers' names of them
 LATE = "no whole reply in time"
 MOST_TOKENS = 1 << 40  # more than any reply can cost
 BYTES_A_TOKEN = 4  # the estimate for a server that counts no tokens
-_NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?![\w.]*\w)")
-_ABOUT_TOKENS = re.compile(
+_NUMBER = lazy_pattern(r"(?<![\w.])\d[\d,]*(?![\w.]*\w)")
+_ABOUT_TOKENS = lazy_pattern(
     r"(?i)max_(?:completion_|new_|output_)?tokens|context (?:length|window|size)|tokens of context|maximum \w+ tokens"
 )
-_CONTEXT = re.compile(
+_CONTEXT = lazy_pattern(
     r"(?i)(?:context (?:length|window|size)|max_model_len)(?:\s+(?:is|of|=|limit)|\s*[=:(])*\s*(\d[\d,]*)|(\d[\d,]*) tokens of context"
 )
-_PROMPT = re.compile(
+_PROMPT = lazy_pattern(
     r"(?i)(?:prompt (?:contains|has|takes)(?: at least)?|messages take) (\d[\d,]*)|(\d[\d,]*) (?:input|prompt) tokens"
     r"|(\d[\d,]*) (?:tokens )?(?:in|from) the (?:messages|prompt)"
 )

@@ -15,9 +15,10 @@ from typing import Any, Literal
 
 from aha.errors import BadInput
 from aha.evals.files import read_rows
+from aha.lazy import lazy_pattern
 
 WEIGHT = 3
-_LABELS = (re.compile(r"\[\[([AB<>=]+)\]\]"), re.compile(r"\[([AB<>=]+)\]"))
+_LABELS = (lazy_pattern(r"\[\[([AB<>=]+)\]\]"), lazy_pattern(r"\[([AB<>=]+)\]"))
 _WINS: dict[str, tuple[float, ...]] = {  # the wins of A
     "A>>B": (1.0,) * WEIGHT,
     "A>B": (1.0,),
@@ -177,11 +178,11 @@ def _battle(question: str, row: Mapping[str, Any], baseline: str) -> Battle:
     return Battle(question, str(row["model_a"]), won_by_a)
 
 
-_CODE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
-_HEADER = re.compile(r"^#{1,6}\s", re.MULTILINE)
-_LIST = re.compile(r"^\s*(?:\d+\.|[-*+])\s", re.MULTILINE)
-_BOLD = re.compile(r"\*\*[^*\n]+\*\*|__[^_\n]+__")
-_PIECE = re.compile(r"\w+|[^\w\s]")
+_CODE = lazy_pattern(r"```.*?(?:```|\Z)", re.DOTALL)
+_HEADER = lazy_pattern(r"^#{1,6}\s", re.MULTILINE)
+_LIST = lazy_pattern(r"^\s*(?:\d+\.|[-*+])\s", re.MULTILINE)
+_BOLD = lazy_pattern(r"\*\*[^*\n]+\*\*|__[^_\n]+__")
+_PIECE = lazy_pattern(r"\w+|[^\w\s]")
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from functools import lru_cache, partial
 from random import Random
@@ -23,6 +22,7 @@ from aha.evals.benchmark import (
     pick_text,
     row_name,
 )
+from aha.lazy import lazy_pattern
 from aha.types import Choice, Reply
 
 SIMPLE = (
@@ -36,7 +36,7 @@ PRO = (
 LAST_LINE = "请先逐步思考，最后一行写成“答案：X”，X 为选项字母。"
 CHINESE = "以下是中国关于{category}考试的单项选择题，请选出其中的正确答案。{last_line}\n\n{question}\n{options}"
 ENCRYPTION_ADVICE = "it is still encrypted: unpack it with the password that stands beside the data set, and give the file gpqa_diamond.csv"
-_CIPHER = re.compile(r"[A-Za-z0-9+/_-]{40,}={0,2}")
+_CIPHER = lazy_pattern(r"[A-Za-z0-9+/_-]{40,}={0,2}")
 FOUR = (("choice0", "choice1", "choice2", "choice3"), ("A", "B", "C", "D"))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import asdict, replace
 from fractions import Fraction
 from functools import partial
@@ -10,6 +9,7 @@ from functools import partial
 from aha.evals.benchmark import Benchmark, BenchmarkExample, ProblemGenerator, ReplyGrade
 from aha.grading import grade
 from aha.grading.countdown import last_expression
+from aha.lazy import lazy_pattern
 from aha.protocols import Sampling
 from aha.sampling.rollouts import seed_for
 from aha.tasks.chain import ChainProblems
@@ -135,7 +135,7 @@ TINY_WORLD = replace(
 
 # --- word problems ------------------------------------------------------------------------------------------------------
 
-NUMBER = re.compile(r"-?\d+(?:,\d{3})*(?:\.\d+)?")
+NUMBER = lazy_pattern(r"-?\d+(?:,\d{3})*(?:\.\d+)?")
 SUFFIXES = {"": "", "-number": "Answer with a number alone.", "-steps": "Let's think step by step. End with the answer as a number."}
 
 

@@ -12,15 +12,16 @@ from aha.answers.claims import claim
 from aha.evals.benchmark import Benchmark, BenchmarkExample, Fields, ReplyGrade, Source, WrongColumns, by_model, pick, pick_text, row_name
 from aha.grading.instructions import check_install, ifeval_scores
 from aha.grading.instructions import judge as check_instructions
+from aha.lazy import lazy_pattern
 from aha.types import Judged, Language, Open, Reply, Right, Text, Wrong
 
 DROP_PROMPT = (
     "You will be asked to read a passage and answer a question.\n\n# Your Task\n\n---\n{passage}\n\n"
     'Think step by step, then write a line of the form "Answer: $ANSWER" at the end of your response.'
 )
-_ANSWER = re.compile(r"(?i)Answer\s*:\s*([^\n]+)")
-_ARTICLES = re.compile(r"\b(a|an|the)\b")
-_AROUND = re.compile(r"^[^\w.]+|\W+$")
+_ANSWER = lazy_pattern(r"(?i)Answer\s*:\s*([^\n]+)")
+_ARTICLES = lazy_pattern(r"\b(a|an|the)\b")
+_AROUND = lazy_pattern(r"^[^\w.]+|\W+$")
 _DASHES = "‐‑‒–—―−-"
 
 

@@ -16,6 +16,7 @@ from aha.evals.intervals import RESAMPLES, wilson
 from aha.evals.judged.judged_benchmark import JudgedSample, JudgePrompt, JudgeRun, JudgeVerdict
 from aha.evals.result import Result, result_of
 from aha.evals.samples import GradedSample, sample_set
+from aha.lazy import lazy_pattern
 from aha.protocols import Sampling
 from aha.template import apart
 from aha.types import Abstained, ChatReply, Conversation, Judged, Message, Right, Wrong
@@ -24,13 +25,13 @@ CORRECT, INCORRECT, NOT_ATTEMPTED = "CORRECT", "INCORRECT", "NOT_ATTEMPTED"
 LETTERS = {"A": CORRECT, "B": INCORRECT, "C": NOT_ATTEMPTED}
 USUAL = "The answer is " + "x" * 120
 _LABEL = r"\b(?:(?:the |my |final |overall )*(?:grade|answer|verdict|label|result|judge?ment|evaluation|choice|letter)(?: is)?[ :=]+)"
-_LINE = re.compile(rf"(?:{_LABEL})?(?:(?P<letter>[abc])\b[ :.,=–—-]*)?(?P<name>not[ _]attempted|incorrect|correct)?[ .!]*", re.IGNORECASE)
-_BEFORE = re.compile(rf"^\W*(?i:{_LABEL})?([ABC])(?=\W*$|\s*[:.,)\-–—\]*])")
-_AFTER_LABEL = re.compile(rf"(?i:{_LABEL})([ABC])\b")
-_AT_END = re.compile(r"(?<![A-Za-z0-9])([ABC])\W*$")
-_LETTER_LIST = re.compile(r"\b[ABC]\s*(?:/|\||,|\bor\b|\band\b)\s*[ABC]\b")
-_DRESS = re.compile(r"\\(?:boxed|text(?:bf)?)|[*`\"'“”{}\[\]()$#>]")
-_NAMED = re.compile(r"(?<![A-Za-z])(NOT[ _]ATTEMPTED|INCORRECT|CORRECT)(?![A-Za-z])")
+_LINE = lazy_pattern(rf"(?:{_LABEL})?(?:(?P<letter>[abc])\b[ :.,=–—-]*)?(?P<name>not[ _]attempted|incorrect|correct)?[ .!]*", re.IGNORECASE)
+_BEFORE = lazy_pattern(rf"^\W*(?i:{_LABEL})?([ABC])(?=\W*$|\s*[:.,)\-–—\]*])")
+_AFTER_LABEL = lazy_pattern(rf"(?i:{_LABEL})([ABC])\b")
+_AT_END = lazy_pattern(r"(?<![A-Za-z0-9])([ABC])\W*$")
+_LETTER_LIST = lazy_pattern(r"\b[ABC]\s*(?:/|\||,|\bor\b|\band\b)\s*[ABC]\b")
+_DRESS = lazy_pattern(r"\\(?:boxed|text(?:bf)?)|[*`\"'“”{}\[\]()$#>]")
+_NAMED = lazy_pattern(r"(?<![A-Za-z])(NOT[ _]ATTEMPTED|INCORRECT|CORRECT)(?![A-Za-z])")
 
 
 @dataclass(frozen=True)

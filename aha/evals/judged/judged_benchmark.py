@@ -20,6 +20,7 @@ from aha.evals.benchmark import Benchmark, BenchmarkExample, ReplyGrade
 from aha.evals.files import find_file, read_bytes, read_json
 from aha.evals.result import Result
 from aha.evals.samples import GradedSample, Key, grade_sample
+from aha.lazy import lazy_pattern
 from aha.protocols import Sampling
 from aha.types import ChatReply, Conversation, Message, Reply
 
@@ -58,7 +59,7 @@ ANSWER_PAIR = (
     "<|User Prompt|>\n{QUESTION}\n\n<|The Start of Assistant A's Answer|>\n{ANSWER_A}\n<|The End of Assistant A's Answer|>\n\n"
     "<|The Start of Assistant B's Answer|>\n{ANSWER_B}\n<|The End of Assistant B's Answer|>"
 )
-_TURN = re.compile(r"<\|im_start\|>(\w+)\n(.*?)<\|im_end\|>", re.DOTALL)
+_TURN = lazy_pattern(r"<\|im_start\|>(\w+)\n(.*?)<\|im_end\|>", re.DOTALL)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import ast
 import json
-import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -31,6 +30,7 @@ from aha.grading.code.guest import program
 from aha.grading.code.reading import sources
 from aha.grading.code.trials import Trial, Trials, can_judge, holds, shorten
 from aha.grading.sandbox.job import Job, Sandbox
+from aha.lazy import lazy_pattern
 from aha.types import Asserts
 
 UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
@@ -38,7 +38,7 @@ _PARSE_LOCK = Lock()
 
 IMPORT = ast.Import | ast.ImportFrom
 
-_CALL_NAME = re.compile(r"<\d+>")
+_CALL_NAME = lazy_pattern(r"<\d+>")
 
 
 @dataclass(frozen=True)

@@ -6,22 +6,23 @@ import re
 import textwrap
 from dataclasses import dataclass
 
+from aha.lazy import lazy_pattern
 from aha.types import Asserts, Code, Stdio
 
 FENCE = "```"
 LONGEST_CODE = 200_000
 
-_FENCE = re.compile(r"(?P<before>[^`~]*?)(?P<fence>`{3,}|~{3,})(?P<info>[^`]*)")
-_INFO_AFTER_WORDS = re.compile(r"\s*[\w+#.-]*\s*")
-_MARKER = re.compile(r"[ \t>]*(?:(?:[-*+]|\d{1,3}[.)])[ \t]+)?")
-_TAG = re.compile(r"[\w+#.-]+")
+_FENCE = lazy_pattern(r"(?P<before>[^`~]*?)(?P<fence>`{3,}|~{3,})(?P<info>[^`]*)")
+_INFO_AFTER_WORDS = lazy_pattern(r"\s*[\w+#.-]*\s*")
+_MARKER = lazy_pattern(r"[ \t>]*(?:(?:[-*+]|\d{1,3}[.)])[ \t]+)?")
+_TAG = lazy_pattern(r"[\w+#.-]+")
 _TAGS = {
     "python": ("python", "python3", "py", "py3", "python2", "pypy", "pypy3"),
     "cpp": ("cpp", "c++", "cc", "cxx", "c", "c++17", "cpp17", "c++20", "cpp20"),
 }
-_READS = re.compile(r"\b(?:input|stdin|fileinput|read|readline|open)\b|\b(?:cin|scanf|getline|getchar|fread|fgets)\b")
-_PRINTS = re.compile(r"\b(?:print|write|stdout|cout|printf|puts|putchar|fwrite)\b")
-_SAMPLE = re.compile(r"^[ \t]*(?:>>>|\$|In \[\d+\]:|C:\\)", re.MULTILINE)
+_READS = lazy_pattern(r"\b(?:input|stdin|fileinput|read|readline|open)\b|\b(?:cin|scanf|getline|getchar|fread|fgets)\b")
+_PRINTS = lazy_pattern(r"\b(?:print|write|stdout|cout|printf|puts|putchar|fwrite)\b")
+_SAMPLE = lazy_pattern(r"^[ \t]*(?:>>>|\$|In \[\d+\]:|C:\\)", re.MULTILINE)
 _USUAL = {
     "typing": "Any Callable DefaultDict Deque Dict FrozenSet Generator Generic Iterable Iterator List Literal NamedTuple Optional Sequence "
     "Set Tuple TypeVar Union",

@@ -4,7 +4,6 @@ Equal texts and plain numbers on both sides are compared without being parsed.""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from fractions import Fraction
 from functools import lru_cache
@@ -16,20 +15,21 @@ from aha.answers.symbols import LONGEST, spelled
 from aha.grading.maths.algebra import DEFAULT, Settings
 from aha.grading.maths.functions import digits
 from aha.grading.maths.verdicts import is_value, number_claim, verdict
+from aha.lazy import lazy_pattern
 from aha.types import Abstained, Grade, Latex, Number, Right, Wrong
 
 __all__ = ["DEFAULT", "Settings", "quick", "repeats", "slow"]
 
 
-_PLAIN = re.compile(
+_PLAIN = lazy_pattern(
     r"(?:\$|\\\$)?(?P<sign>-?)(?:(?P<whole>[0-9]{1,3}(?:(?:,|\{,\}|,?\\!)[0-9]{3})+|[0-9]{1,30})(?P<places>\.[0-9]{1,5})?(?P<percent>\\?%)?"
     r"|(?P<top>[0-9]{1,30})/(?P<under>[0-9]{1,30})"
     r"|(?P<mixed>[0-9]{1,30}(?= ?\\))? ?\\[dt]?frac\{(?P<above>-?[0-9]{1,30})\}\{(?P<below>[0-9]{1,30})\})\.?\$?"
 )
-_LONG_DECIMAL = re.compile(r"-?[0-9]{1,30}\.[0-9]{6,40}")
+_LONG_DECIMAL = lazy_pattern(r"-?[0-9]{1,30}\.[0-9]{6,40}")
 PLACES = 5  # digits after the point; more may be a rounded fraction
-_SEPARATORS = re.compile(r"[^0-9]+")
-_NUMBER_FORM = re.compile(
+_SEPARATORS = lazy_pattern(r"[^0-9]+")
+_NUMBER_FORM = lazy_pattern(
     r"(?:[-+0-9A-Za-z()\[\],.^_/*=<> ]|\\[dt]?frac\{[^{}]{1,40}\}\{[^{}]{1,40}\}|\\(?:sqrt|text)\{[^{}]{1,40}\}|\\pi|\\circ){1,200}"
 )
 

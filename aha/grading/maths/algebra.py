@@ -6,13 +6,13 @@ comparison; its defaults are what training uses."""
 from __future__ import annotations
 
 import logging
-import re
 from dataclasses import dataclass
 from typing import Any
 
 from aha.answers.claims import How
 from aha.answers.reading import read
 from aha.answers.symbols import clean
+from aha.lazy import lazy_pattern
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,10 @@ class Settings:
 DEFAULT = Settings()
 
 
-_TOWER = re.compile(r"\^\s*\{?\s*[0-9]{5,}|[0-9]{5,}\s*\)?\s*!|!\s*\)?\s*!|\^[^^]{0,30}\^[^^]{0,30}\^")
+_TOWER = lazy_pattern(r"\^\s*\{?\s*[0-9]{5,}|[0-9]{5,}\s*\)?\s*!|!\s*\)?\s*!|\^[^^]{0,30}\^[^^]{0,30}\^")
 
 DIGITS = 40
-_MINUTES = re.compile(r"[0-9]\s*(?:'|\^\s*\{?\s*\\prime)")
+_MINUTES = lazy_pattern(r"[0-9]\s*(?:'|\^\s*\{?\s*\\prime)")
 
 
 def equivalent(gold: str, claim_text: str, settings: Settings) -> bool | str:

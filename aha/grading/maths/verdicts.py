@@ -20,50 +20,51 @@ from aha.grading.maths.claims import wordy
 from aha.grading.maths.functions import Beyond, Opaque, Undefined
 from aha.grading.maths.same import are_same
 from aha.grading.maths.values import At
+from aha.lazy import lazy_pattern
 from aha.types import Wrong
 
 LONGEST_FORMULA = 300
-_DEGREES = re.compile(r"\\circ|°|\b[Dd]egrees?\b|[0-9]\s*度|度数")
-_DECIMAL_COMMA = re.compile(r"(?<![0-9.,])([0-9]+),([0-9]{1,2}|[0-9]{4,})(?![0-9,])")
-_SAYS = re.compile(
+_DEGREES = lazy_pattern(r"\\circ|°|\b[Dd]egrees?\b|[0-9]\s*度|度数")
+_DECIMAL_COMMA = lazy_pattern(r"(?<![0-9.,])([0-9]+),([0-9]{1,2}|[0-9]{4,})(?![0-9,])")
+_SAYS = lazy_pattern(
     r"(?i)([^.\n=]{0,120}?)\b(?:is|are|was|will be|must be|should be|equals|(?<!n['’]t )(?:falls|lands"
     r"|comes) on)\s+(?:an?\s+|the\s+)?([^.\n]{1,60}?)[.!]?"
 )
-_TIME = re.compile(r"(?i)\b(?:at|is|=)\s*[*$]*([0-9]{1,2}:[0-5][0-9](?:\s?[ap]\.?\s?m\b\.?)?)[*$]*[.!\s]*\Z")
-_RATIO_IS = re.compile(rf"(?i)\bratio\b[^.\n0-9]{{0,60}}\b(?:is|was)\s[*$]*({'[0-9]{1,12}(?: to [0-9]{1,12}){1,3}'})[*$]*[.!\s]*\Z")
-_YES_NO = re.compile(r"(?i)\s*[*_]{0,2}(yes|no)\b[*_]{0,2}[.,:!;—–-](?=[*_]{0,2}\s)")
-_YES_NO_LATER = re.compile(r"(?i)\b(?:no|yes|wait|actually|but|however|unless|not sure|maybe|perhaps|hmm|if)\b|\?")
-_FIRST = re.compile(r"(?<=[0-9)\]}$%°π∞\u3400-\u9fff])[.。]\s+(?=[A-Z])")
-_REVISES = re.compile(r"(?:Or|Maybe|Perhaps|Possibly|But|No|Actually|Wait|Hmm)\b")
-_DENIES = re.compile(r"(?i)\b(?:not|never|no|if|whether|or|wrong|incorrect|false|doubt|disagree)\b|n['’]t\\b")
-_DENIAL = re.compile(r"(?i)\b(?:and |but )?not\s+(?:\$[^$\n]{1,80}\$|-?[0-9][0-9.,/]*)\s*\)?\s*\.?\s*$")  # "5, not 11"
-_NUMBERS = re.compile(r"[0-9][0-9.,]*")
+_TIME = lazy_pattern(r"(?i)\b(?:at|is|=)\s*[*$]*([0-9]{1,2}:[0-5][0-9](?:\s?[ap]\.?\s?m\b\.?)?)[*$]*[.!\s]*\Z")
+_RATIO_IS = lazy_pattern(rf"(?i)\bratio\b[^.\n0-9]{{0,60}}\b(?:is|was)\s[*$]*({'[0-9]{1,12}(?: to [0-9]{1,12}){1,3}'})[*$]*[.!\s]*\Z")
+_YES_NO = lazy_pattern(r"(?i)\s*[*_]{0,2}(yes|no)\b[*_]{0,2}[.,:!;—–-](?=[*_]{0,2}\s)")
+_YES_NO_LATER = lazy_pattern(r"(?i)\b(?:no|yes|wait|actually|but|however|unless|not sure|maybe|perhaps|hmm|if)\b|\?")
+_FIRST = lazy_pattern(r"(?<=[0-9)\]}$%°π∞\u3400-\u9fff])[.。]\s+(?=[A-Z])")
+_REVISES = lazy_pattern(r"(?:Or|Maybe|Perhaps|Possibly|But|No|Actually|Wait|Hmm)\b")
+_DENIES = lazy_pattern(r"(?i)\b(?:not|never|no|if|whether|or|wrong|incorrect|false|doubt|disagree)\b|n['’]t\\b")
+_DENIAL = lazy_pattern(r"(?i)\b(?:and |but )?not\s+(?:\$[^$\n]{1,80}\$|-?[0-9][0-9.,/]*)\s*\)?\s*\.?\s*$")  # "5, not 11"
+_NUMBERS = lazy_pattern(r"[0-9][0-9.,]*")
 _AFTER_COMMA = {True: "[0-9]{2}", False: "[0-9]{1,2}|[0-9]{4,}"}  # three digits are thousands, one digit may be a list
-_BRACES = re.compile(r"[{}\s]")
-_LETTERS = re.compile(r"\(?[A-Za-z]{1,3}\)?\.?")
-_NEGATED_PATTERN = re.compile(
+_BRACES = lazy_pattern(r"[{}\s]")
+_LETTERS = lazy_pattern(r"\(?[A-Za-z]{1,3}\)?\.?")
+_NEGATED_PATTERN = lazy_pattern(
     r"\s*(?:\\(?:lnot|neg|neq?|not)(?![A-Za-z])|[≠¬]|(?i:not|non|nicht|nie|niet|pas|não|не)\s(?=[-$\\0-9]|[a-z](?:\([a-z]\))?\s*=))"
 )
-_SAID_OF_IT_PATTERN = re.compile(  # 26 comes close
+_SAID_OF_IT_PATTERN = lazy_pattern(  # 26 comes close
     r"\W*[0-9][0-9.,]*\s(?:has|comes|does|fails|seems|looks|appears|can|cannot|will|would|could|should|must|may|might)\b"
 )
-_ARROW = re.compile(r"\A(?:[=-]>|[→⇒])\s*")
-_LETTER_LABEL = re.compile(  # \mathbf{(B)} 2
+_ARROW = lazy_pattern(r"\A(?:[=-]>|[→⇒])\s*")
+_LETTER_LABEL = lazy_pattern(  # \mathbf{(B)} 2
     r"\s*\\(?:textbf|mathbf|text|mathrm)\s*\{\s*\([A-J]\)\s*\}(?:\\?\s|\\[,;:]|\\q?quad|~)*(?=[-+0-9$\\({])"
 )
 LONGEST_HEDGE, MOST_LINES = 60, 12
-_HEDGE = re.compile(
+_HEDGE = lazy_pattern(
     r"(?i)\W*(?:about|around|roughly|approximately|approx\.?|some|maybe|perhaps|probably|possibly)\s+"
     r"-?[$\\]*[0-9][0-9,]*(?:\s[^0-9]*)?\.?"
     r"|\W*[0-9][0-9,]*(?:\\ |\s|\\text\w*\{|\()*(?:about|roughly|approximately|approx\.?|or so|more or less)\W*"
 )
-_OTHER_SETS = re.compile(
+_OTHER_SETS = lazy_pattern(
     r"(?i)[,;]\s*(?:\\text\w*\s*\{\s*)?(?:the )?(?:empty set|all reals?\b|no solution|nothing|infinity)"
     r"|(?:\A|\b)(?:all reals?(?: numbers)?|the empty set|no solution|nothing)\s*[,;]"
 )
-_OF_24 = re.compile(r"([01][0-9]|2[0-3]) ?: ?([0-5][0-9])")
+_OF_24 = lazy_pattern(r"([01][0-9]|2[0-3]) ?: ?([0-5][0-9])")
 _LIMIT_CALLS = ("int", "iint", "oint", "sum", "prod", "lim")
-_RATIO = re.compile(r"((?:[0-9]{1,12}(?:\.[0-9]{1,12})?\s*to\s*){1,3}[0-9]{1,12}(?:\.[0-9]{1,12})?)")
+_RATIO = lazy_pattern(r"((?:[0-9]{1,12}(?:\.[0-9]{1,12})?\s*to\s*){1,3}[0-9]{1,12}(?:\.[0-9]{1,12})?)")
 _UNDONE = ("+", "*", "/", "^", "!", "binom", "root", "sum", "log", "sin", "cos", "tan", "gcd", "lcm", "max", "min")
 _STRUCTURES = (*LISTS, *BRACKETS, *RELATIONS, "set", "matrix", "row", "unit", "cup", "cap", "setminus", "such")
 

@@ -5,7 +5,6 @@ long enough to round another value. A claim without a value that can be written 
 
 from __future__ import annotations
 
-import re
 from fractions import Fraction
 
 from aha.answers.claims import Claim
@@ -19,11 +18,12 @@ from aha.grading.maths.claims import measured, statement
 from aha.grading.maths.functions import Beyond, Opaque, Undefined, Value, inexact, numbers
 from aha.grading.maths.scalars import sample
 from aha.grading.maths.values import At
+from aha.lazy import lazy_pattern
 
 DIGITS, POINTS = 40, 5
 LONGEST_TEXT = 500
 
-_BLANKS = re.compile(r"[\s{}$]+|\\[,;:! ]|\\(?:left|right)(?![a-z])")
+_BLANKS = lazy_pattern(r"[\s{}$]+|\\[,;:! ]|\\(?:left|right)(?![a-z])")
 
 
 def vote(claim: Claim | str, *, evaluated: bool = False) -> str:

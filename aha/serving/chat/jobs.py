@@ -5,19 +5,24 @@ The engine's thread posts the events of a job to a reader in an event loop or in
 
 from __future__ import annotations
 
-import asyncio
 import queue
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from aha.errors import AhaError
+from aha.lazy import LazyModule
 from aha.sampling.scheduler import FinishedRow, RowRequest, RowSettings, SampledToken, Scheduler, SchedulerLimits, Tokens, TopTokens
 from aha.serving import Refusal
 from aha.types import Completion
+
+if TYPE_CHECKING:
+    import asyncio
+else:  # `aha chat` waits for tokens in a thread
+    asyncio = LazyModule("asyncio")
 
 WAIT_S = 0.5
 PREFILL_TOKENS = 256  # prompt tokens read between two tokens of the batch, so that no reply waits long for another's prompt
