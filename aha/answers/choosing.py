@@ -45,9 +45,7 @@ _LINK = (
     r"(?:\s*(?:[,;、/&|~+?∨∧]|\\(?:lor|vee|land|wedge|cup)\b|-+>|→|[-–—](?!\s*[a-z])|\b(?:and|or|nor|then|und|oder|et|ou|y|o|e|to)\b|或者?|和|与|及|または|と"
     r"|또는|와|과)\s*)+"
 )
-_SAID_OF_IT_PATTERN = lazy_pattern(
-    r"\s*(?:is|was|has|can|does|looks|seems|fits|matches|satisfies|explains|covers)\b"
-)  # C is what most people answer, mistakenly
+_SAID_OF_IT_PATTERN = lazy_pattern(r"\s*(?:is|was|has|can|does|looks|seems|fits|matches|satisfies|explains|covers)\b")  # C is popular
 _FAILS = lazy_pattern(
     r"(?i)\b(?:but|fails?|exclude[ds]?|discard\w*|eliminat\w*|rules?|ruled|reject\w*|contradict\w*|violat\w*|impossible"
     r"|too|only some|some of|partly)\b"

@@ -91,11 +91,13 @@ def load() -> None:
 
     import aha.backends.local_backend  # noqa: F401
     from aha.cli import main
+    from aha.lazy import compile_patterns
     from aha.tasks.countdown import all_keys
     from tests.runs import draw_no_charts
 
     with redirect_stdout(io.StringIO()):
         main(["--help"])  # every command's module
+    compile_patterns()
     draw_no_charts(lambda module, name, value: setattr(importlib.import_module(module), name, value))
     for numbers in (3, 4):  # seconds of counting, for whoever reads the corpus
         all_keys(numbers)
