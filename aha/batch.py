@@ -102,6 +102,23 @@ class Batch:
         step = self.M if self.step_tokens is None else self.step_tokens
         return self._map(lambda name, tensor: tensor[where[name[-1]]], step_tokens=step)
 
+    def without_repeats(self) -> tuple[Self, Tensor | None]:
+        """Return the batch without rows that repeat an earlier one, token for token, and the place of each trained token among those kept;
+        None if no row repeats. `self` is on the CPU."""
+        starts, lengths = self.start_R.tolist(), self.length_R.tolist()
+        tokens, trained = self.tokens_N.numpy(), self.trained_N.numpy()
+        first: dict[tuple[bytes, bytes], int] = {}
+        kept, kept_row = list[int](), list[int]()
+        for row, (start, length) in enumerate(zip(starts, lengths, strict=True)):
+            part = slice(start, start + length)
+            kept_row.append(first.setdefault((tokens[part].tobytes(), trained[part].tobytes()), len(kept)))
+            if kept_row[-1] == len(kept):
+                kept.append(row)
+        if len(kept) == self.R:
+            return self, None
+        distinct = self.rows(kept)
+        return distinct, _spread(distinct.trained_start_R[torch.tensor(kept_row)], self.count_R)
+
     def to(self, device: torch.device | str) -> Self:
         """Return the batch on another device."""
         return self._map(lambda _, tensor: tensor.to(device))

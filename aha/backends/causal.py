@@ -125,16 +125,19 @@ class Causal:
     def logprobs(self, batch: Batch, *, accumulate: bool = False) -> tuple[Tensor, Tensor]:
         """Return the log-probability of each trained token, and the entropy where it was drawn. `batch` is on the CPU; `accumulate`: see
         `token_logprobs`."""
+        if self.routing is None:  # replies that agree to the token are read once, and their gradients are added up
+            kept, place_M = batch.without_repeats()
+            outputs = self._logprobs(kept, self._read(kept).hidden_MD, accumulate)
+            return outputs if place_M is None else (outputs[0][place_M], outputs[1][place_M])
         return self._logprobs(batch, self._read(batch).hidden_MD, accumulate)
 
     def tensors(self, batch: Batch, *, accumulate: bool, counts: Tensor | None = None) -> tuple[Tensor, ...]:
         """Return the inputs of a loss, with gradients; `accumulate` as in `logprobs`. With `counts` of the whole step, a third tensor is
         the term that this batch adds to the loss for the routing of its tokens."""
-        seen = self._read(batch)
-        outputs = self._logprobs(batch, seen.hidden_MD, accumulate)
         if self.routing is None or counts is None:
-            return outputs
-        return (*outputs, self.routing.term(seen.router_logits, seen.real_N, counts))
+            return self.logprobs(batch, accumulate=accumulate)
+        seen = self._read(batch)
+        return (*self._logprobs(batch, seen.hidden_MD, accumulate), self.routing.term(seen.router_logits, seen.real_N, counts))
 
     def expert_counts(self, batch: Batch) -> Tensor:
         """See `Routing.counts`."""

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from transformers import Qwen3MoeConfig, Qwen3MoeForCausalLM
 
+from aha.backends.causal import Causal
 from aha.backends.packing import PackLayout
 from aha.backends.shares import Division
 from aha.backends.torch_learner import TorchLearner
@@ -75,6 +76,27 @@ def test_long_replies_are_attended_in_blocks_and_recomputing_changes_nothing(
         _, blocks = gradient(learner(kind, **compute), batch(), shares_prompts=True)
         for name, grad in whole.items():
             torch.testing.assert_close(blocks[name], grad, rtol=1e-4, atol=1e-5 * max(1.0, grad.abs().max().item()), msg=name)
+
+
+@pytest.mark.parametrize("shares_prompts", [True, False])
+def test_replies_that_repeat_another_are_read_once_and_learned_each(shares_prompts: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    step = batch().rows([0, 1, 0, 2, 3, 4, 0, 5, 5, 6, 7, 8, 9])  # the first reply three times and the sixth twice
+    step = replace(step, weight_M=step.weight_M * torch.linspace(0.5, 1.5, step.M), step_tokens=None)
+    kept, place_M = step.without_repeats()
+    assert kept.R == 10 and place_M is not None and torch.equal(kept.tokens_N[kept.trained_N][place_M], step.tokens_N[step.trained_N])
+    assert batch().without_repeats()[1] is None
+    want, alone = gradient(learner(SHARES[0], 1), step, shares_prompts=False)  # a pass for each row
+    seen, read = list[int](), Causal._read
+
+    def count(model: Causal, rows: Any) -> Any:
+        seen.append(rows.R)
+        return read(model, rows)
+
+    monkeypatch.setattr(Causal, "_read", count)
+    loss, together = gradient(learner(SHARES[0]), step, shares_prompts=shares_prompts)
+    assert seen == [10] and loss == pytest.approx(want, rel=1e-5, abs=1e-7)
+    for name, grad in alone.items():
+        torch.testing.assert_close(together[name], grad, rtol=1e-4, atol=1e-5 * max(1.0, grad.abs().max().item()), msg=name)
 
 
 def test_what_is_shared_is_less_than_half_of_the_tokens() -> None:
