@@ -102,23 +102,6 @@ class Batch:
         step = self.M if self.step_tokens is None else self.step_tokens
         return self._map(lambda name, tensor: tensor[where[name[-1]]], step_tokens=step)
 
-    def without_repeats(self) -> tuple[Self, Tensor | None]:
-        """Return the batch without rows that repeat an earlier one, token for token, and the place of each trained token among those kept;
-        None if no row repeats. `self` is on the CPU."""
-        starts, lengths = self.start_R.tolist(), self.length_R.tolist()
-        tokens, trained = self.tokens_N.numpy(), self.trained_N.numpy()
-        first: dict[tuple[bytes, bytes], int] = {}
-        kept, kept_row = list[int](), list[int]()
-        for row, (start, length) in enumerate(zip(starts, lengths, strict=True)):
-            part = slice(start, start + length)
-            kept_row.append(first.setdefault((tokens[part].tobytes(), trained[part].tobytes()), len(kept)))
-            if kept_row[-1] == len(kept):
-                kept.append(row)
-        if len(kept) == self.R:
-            return self, None
-        distinct = self.rows(kept)
-        return distinct, _spread(distinct.trained_start_R[torch.tensor(kept_row)], self.count_R)
-
     def to(self, device: torch.device | str) -> Self:
         """Return the batch on another device."""
         return self._map(lambda _, tensor: tensor.to(device))
@@ -135,8 +118,9 @@ class Batch:
 @dataclass(frozen=True, eq=False)
 class PolicyBatch(Batch):
     """A batch with what each trained token's loss needs: its advantage and its log-probability as sampled, at the start of the
-    rollout, and under the reference (`None`: not computed). `group_R` is the group of each row. `shared_prompts`: a pass reads the prompt
-    of a group once for all its replies in that pass; it changes nothing beyond rounding."""
+    rollout, and under the reference (`None`: not computed). `group_R` is the group of each row. `shared_prompts`: a pass reads
+    once what a reply of a group shares with its longest one in that pass, the prompt and the words with which both begin; it changes
+    nothing beyond rounding."""
 
     advantage_M: Tensor
     behaviour_M: Tensor
@@ -159,13 +143,13 @@ class PolicyBatch(Batch):
         return all(first.setdefault(group, text) == text for group, text in zip(self.group_R.tolist(), texts, strict=True))
 
     def families(self, micro_tokens: int) -> tuple[list[list[int]], list[int]]:
-        """Return the rows that share one read of a prompt, longest first, and their tokens with the prompt counted once. Each list holds as
-        many rows of a group as fit in `micro_tokens`, or one longer row."""
-        prompts, lengths = self.prompt_R.tolist(), self.length_R.tolist()
+        """Return the rows that share one read of a beginning, longest first, and their tokens with what a row shares with the first of its
+        family counted once. Each list holds as many rows of a group as fit in `micro_tokens`, or one longer row."""
+        lengths, groups = self.length_R.tolist(), self.group_R.tolist()
         families, sizes, last = list[list[int]](), list[int](), dict[int, int]()
-        groups = self.group_R.tolist()
         for row in sorted(range(self.R), key=lambda row: (-lengths[row], row)):
-            number, own = last.get(groups[row]), lengths[row] - prompts[row]
+            number = last.get(groups[row])
+            own = lengths[row] if number is None else lengths[row] - self.shared_length(families[number][0], row)
             if number is not None and sizes[number] + own <= micro_tokens:
                 families[number].append(row)
                 sizes[number] += own
@@ -174,6 +158,16 @@ class PolicyBatch(Batch):
                 families.append([row])
                 sizes.append(lengths[row])
         return families, sizes
+
+    def shared_length(self, row: int, other: int) -> int:
+        """Return the number of tokens with which both rows begin."""
+        rows = [self.tokens_N[start : start + length].numpy() for start, length in (self._span(row), self._span(other))]
+        most = min(map(len, rows))
+        apart = np.flatnonzero(rows[0][:most] != rows[1][:most])
+        return int(apart[0]) if len(apart) else most
+
+    def _span(self, row: int) -> tuple[int, int]:
+        return int(self.start_R[row]), int(self.length_R[row])
 
     def split(self, minibatches: int, seed: int, aggregate: Aggregation) -> list[Self]:
         """Split into `minibatches` parts of random whole groups that differ by at most one group, each an optimizer step with own weights.

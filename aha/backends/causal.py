@@ -72,11 +72,14 @@ PROBE = ((2, 3, 5, 7, 11, 13), (17, 19, 23))
 
 class _Seen(NamedTuple):
     """The decoder's output on a batch: [M, D] where each trained token is predicted, the routers' logits of each layer [N, experts] (empty
-    without routing), and a mask of the N that are tokens and not padding."""
+    without routing), and a mask of the N that are tokens and not padding. If several rows share a predicted token, `hidden_MD` and
+    `targets` have it once, and `place_M` is its place there for each trained token."""
 
     hidden_MD: Tensor
     router_logits: Sequence[Tensor]
     real_N: Tensor
+    targets: Tensor | None = None
+    place_M: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -125,19 +128,16 @@ class Causal:
     def logprobs(self, batch: Batch, *, accumulate: bool = False) -> tuple[Tensor, Tensor]:
         """Return the log-probability of each trained token, and the entropy where it was drawn. `batch` is on the CPU; `accumulate`: see
         `token_logprobs`."""
-        if self.routing is None:  # replies that agree to the token are read once, and their gradients are added up
-            kept, place_M = batch.without_repeats()
-            outputs = self._logprobs(kept, self._read(kept).hidden_MD, accumulate)
-            return outputs if place_M is None else (outputs[0][place_M], outputs[1][place_M])
-        return self._logprobs(batch, self._read(batch).hidden_MD, accumulate)
+        return self._logprobs(batch, self._read(batch), accumulate)
 
     def tensors(self, batch: Batch, *, accumulate: bool, counts: Tensor | None = None) -> tuple[Tensor, ...]:
         """Return the inputs of a loss, with gradients; `accumulate` as in `logprobs`. With `counts` of the whole step, a third tensor is
         the term that this batch adds to the loss for the routing of its tokens."""
-        if self.routing is None or counts is None:
-            return self.logprobs(batch, accumulate=accumulate)
         seen = self._read(batch)
-        return (*self._logprobs(batch, seen.hidden_MD, accumulate), self.routing.term(seen.router_logits, seen.real_N, counts))
+        outputs = self._logprobs(batch, seen, accumulate)
+        if self.routing is None or counts is None:
+            return outputs
+        return (*outputs, self.routing.term(seen.router_logits, seen.real_N, counts))
 
     def expert_counts(self, batch: Batch) -> Tensor:
         """See `Routing.counts`."""
@@ -153,12 +153,13 @@ class Causal:
         """Return [M], the number of each trained token."""
         return self.logprobs(batch)[0]
 
-    def _logprobs(self, batch: Batch, hidden_MD: Tensor, accumulate: bool) -> tuple[Tensor, Tensor]:
-        hidden_MD = hidden_MD.to(self.dtype)
-        targets_M = batch.tokens_N[batch.trained_N].to(self.device, torch.long)
+    def _logprobs(self, batch: Batch, seen: _Seen, accumulate: bool) -> tuple[Tensor, Tensor]:
+        hidden_MD = seen.hidden_MD.to(self.dtype)
+        targets_M = (batch.tokens_N[batch.trained_N] if seen.targets is None else seen.targets).to(self.device, torch.long)
         softcap = None if self.softcap is None else self.softcap / self.scale  # cap(scale * z) = scale * (cap / scale)(z)
         temperature = batch.temperature / self.scale
-        return token_logprobs(hidden_MD, self.head.weight, self.head.bias, targets_M, temperature, softcap, accumulate=accumulate)
+        outputs = token_logprobs(hidden_MD, self.head.weight, self.head.bias, targets_M, temperature, softcap, accumulate=accumulate)
+        return outputs if seen.place_M is None else (outputs[0][seen.place_M], outputs[1][seen.place_M])
 
     def _read(self, batch: Batch) -> _Seen:
         check_lengths(batch, context_of(self.model.config))
@@ -184,21 +185,22 @@ class Causal:
         return _Seen(hidden_MD, getattr(read, "router_logits", None) or (), torch.ones_like(tokens_N, dtype=torch.bool))
 
     def _after_shared_prompts(self, batch: PolicyBatch) -> _Seen:
-        """Read a packed batch with each prompt once for the adjacent rows of its group; the prompt's end predicts the first token of each
-        reply."""
+        """Read a packed batch with the beginning that a row shares with the first of its group's adjacent rows once; a token that several
+        rows have in the same place is predicted once, too."""
         first_R = torch.ones(batch.R, dtype=torch.bool)
         first_R[1:] = batch.group_R[1:] != batch.group_R[:-1]
-        prompt_R, start_R = batch.prompt_R, batch.length_R.cumsum(0) - batch.length_R
-        kept_N = first_R[batch.row_N] | (batch.column_N >= prompt_R[batch.row_N])
-        place_N = kept_N.cumsum(0) - 1
+        base_R = first_R.nonzero().squeeze(1)[first_R.cumsum(0) - 1]  # the row whose beginning is read
+        shared_R = torch.tensor([0 if base == row else batch.shared_length(base, row) for row, base in enumerate(base_R.tolist())])
+        kept_N = batch.column_N >= shared_R[batch.row_N]
         before_M = batch.trained_N.nonzero().squeeze(1) - 1
-        base_M = start_R[first_R][first_R.cumsum(0) - 1][batch.row_M]  # the beginning of the row with the prompt
-        before_M = torch.where(kept_N[before_M], before_M, base_M + batch.column_M - 1)
-        prompts = torch.where(first_R, 0, prompt_R)
-        layout = PackLayout.of((batch.length_R - prompts).tolist(), self.device, prompts.tolist())
+        before_M = torch.where(kept_N[before_M], before_M, batch.start_R[base_R][batch.row_M] + batch.column_M - 1)
+        targets_M = batch.tokens_N[batch.trained_N].long()
+        pairs, place_M = torch.stack(((kept_N.cumsum(0) - 1)[before_M], targets_M)).unique(dim=1, return_inverse=True)
+        own_R = batch.length_R - shared_R
+        layout = PackLayout.of(own_R[own_R > 0].tolist(), self.device, shared_R[own_R > 0].tolist())
         with self._autocast():
             hidden_ND = packed_hidden(self.decoder, batch.tokens_N[kept_N].to(self.device, torch.long), layout)
-        return _Seen(hidden_ND.index_select(0, place_N[before_M].to(self.device)), (), kept_N[kept_N])
+        return _Seen(hidden_ND.index_select(0, pairs[0].to(self.device)), (), kept_N[kept_N], pairs[1], place_M.to(self.device))
 
     def hidden(self, tokens_RT: Tensor) -> Tensor:
         """Return [R, T, D] before the head. Padding is on the right: no position before it attends to it, so it needs no mask."""

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 from transformers import Qwen3MoeConfig, Qwen3MoeForCausalLM
 
-from aha.backends.causal import Causal
 from aha.backends.packing import PackLayout
 from aha.backends.shares import Division
 from aha.backends.torch_learner import TorchLearner
@@ -78,23 +77,21 @@ def test_long_replies_are_attended_in_blocks_and_recomputing_changes_nothing(
             torch.testing.assert_close(blocks[name], grad, rtol=1e-4, atol=1e-5 * max(1.0, grad.abs().max().item()), msg=name)
 
 
-@pytest.mark.parametrize("shares_prompts", [True, False])
-def test_replies_that_repeat_another_are_read_once_and_learned_each(shares_prompts: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    step = batch().rows([0, 1, 0, 2, 3, 4, 0, 5, 5, 6, 7, 8, 9])  # the first reply three times and the sixth twice
-    step = replace(step, weight_M=step.weight_M * torch.linspace(0.5, 1.5, step.M), step_tokens=None)
-    kept, place_M = step.without_repeats()
-    assert kept.R == 10 and place_M is not None and torch.equal(kept.tokens_N[kept.trained_N][place_M], step.tokens_N[step.trained_N])
-    assert batch().without_repeats()[1] is None
-    want, alone = gradient(learner(SHARES[0], 1), step, shares_prompts=False)  # a pass for each row
-    seen, read = list[int](), Causal._read
-
-    def count(model: Causal, rows: Any) -> Any:
-        seen.append(rows.R)
-        return read(model, rows)
-
-    monkeypatch.setattr(Causal, "_read", count)
-    loss, together = gradient(learner(SHARES[0]), step, shares_prompts=shares_prompts)
-    assert seen == [10] and loss == pytest.approx(want, rel=1e-5, abs=1e-7)
+@pytest.mark.parametrize("kind", SHARES[:4], ids=named)
+def test_what_replies_have_in_common_is_read_once_and_learned_for_each(kind: tuple[str, bool]) -> None:
+    """Replies of 6 to 9 tokens after a prompt of 12: one three times, one that another begins with, two that part at their third token."""
+    (judged,) = [_group(random.Random(3), 12, (9, 6, 9, 9, 7))]
+    rows = [completion.tokens for completion in judged.completions]
+    replies = [rows[0], rows[0][:6], rows[0], (*rows[0][:3], *rows[2][3:]), (*rows[0][:3], *rows[2][3:6], rows[4][6]), rows[0], rows[3]]
+    made = group([0.9, 0.1, 0.3, 0.7, 0.2, 0.8, 0.4], tuple(map(len, replies)), prompt=judged.prompt)
+    made = replace(made, completions=tuple(Completion(reply, (-2.0,) * len(reply), "stop", 0) for reply in replies))
+    step = collate([made], Advantages("mean_only"), 1.0, "penalise")
+    step = replace(step, weight_M=torch.linspace(0.5, 1.5, step.M))
+    families, sizes = step.families(1000)
+    assert sizes == [12 + 9 + (6 + 4 + 9)] and [step.shared_length(families[0][0], row) for row in range(7)] == [21, 18, 21, 15, 15, 21, 12]
+    loss, together = gradient(learner(kind), step, shares_prompts=True)
+    want, alone = gradient(learner(kind, 1), step, shares_prompts=False)
+    assert loss == pytest.approx(want, rel=1e-5, abs=1e-7)
     for name, grad in alone.items():
         torch.testing.assert_close(together[name], grad, rtol=1e-4, atol=1e-5 * max(1.0, grad.abs().max().item()), msg=name)
 
