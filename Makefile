@@ -6,11 +6,12 @@ BIN := .venv/bin
 SMALL := .venv/.small# what the demo needs
 READY := .venv/.ready# what the tests need
 VLLM := .vllm/.ready# an environment of its own
+PEERS := .bench/.ready# an environment with the peers that benches run beside
 PYTEST := OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(BIN)/python -m pytest
 
 unexport PYTHONDONTWRITEBYTECODE# the tests start hundreds of processes, each of which would compile the package anew
 
-.PHONY: help install demo vllm test check formatted linted typed typed-tests tested format long real bench clean
+.PHONY: help install demo vllm test check formatted linted typed typed-tests tested format long real bench-env bench clean
 
 help:
 	@echo "make demo    a base model discovers reasoning on this machine's CPU, in minutes: runs/demo"
@@ -20,8 +21,9 @@ help:
 	@echo "make long    the long counts: hundreds of kills, cuts and flipped bytes, a million claims"
 	@echo "make real    what a real pre-trained model does, SmolLM2-135M-Instruct: downloads 93 MB once"
 	@echo "make vllm    .vllm, an environment with vLLM for processors, for --engine vllm: 3 GB"
-	@echo "make bench   side by side with peers, where they are installed"
-	@echo "make clean   remove .venv, .vllm and caches; runs/ stays"
+	@echo "make bench-env  .bench, an environment with TRL and lm-evaluation-harness beside Aha"
+	@echo "make bench   side by side with peers; vLLM where AHA_VLLM names it. It fails at its end where a peer is missing"
+	@echo "make clean   remove .venv, .vllm, .bench and caches; runs/ stays"
 
 $(SMALL): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "$(PYTHON) is " + sys.version.split()[0] + ": Aha needs 3.11 or newer; say which with PYTHON=")'
@@ -77,9 +79,17 @@ long: $(READY) typed-tests
 real: $(READY)
 	$(PYTEST) -m "real and not long" --durations 0 -raP
 
-bench: $(READY)
-	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+$(PEERS): pyproject.toml constraints.txt
+	@test -x .bench/bin/python || $(PYTHON) -m venv .bench
+	.bench/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[report,test,bench]"
+	@touch $@
+
+bench-env: $(PEERS)
+
+bench: $(PEERS)
+	@failed=; for script in bench/*.py; do echo "== $$script"; .bench/bin/python "$$script" || failed="$$failed $$script"; done; \
+	if [ -n "$$failed" ]; then echo "no peer, or another result on the two sides:$$failed"; exit 1; fi
 
 clean:
-	rm -rf .venv .vllm .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .vllm .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find aha tests bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

@@ -106,8 +106,8 @@ def punkt_tab(root: Path) -> Path:
 def reference() -> Any:
     """lm-eval's own checker. SystemExit, with the reason, where it cannot be had."""
     if find_spec("lm_eval") is None or find_spec("immutabledict") is None:
-        print("skipped: lm-eval is not installed (pip install lm-eval immutabledict)")
-        raise SystemExit(0)
+        print("lm-eval is not installed: nothing to compare with (pip install lm-eval immutabledict)", file=sys.stderr)
+        raise SystemExit(2)
     import langdetect
     import nltk
 

@@ -111,15 +111,20 @@ def ours(task: str, rows: list[dict[str, Any]], replies: list[str]) -> list[Any]
 def main() -> int:
     """Prints how many verdicts of each set are equal; exit code 1 where one of IFEval's is not."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--lm-eval", metavar="PYTHON", help="the interpreter of an environment that has lm-eval")
+    parser.add_argument(
+        "--lm-eval",
+        metavar="PYTHON",
+        default=sys.executable,
+        help="the interpreter of an environment that has lm-eval; this one if none is named",
+    )
     parser.add_argument("--theirs", nargs=2, metavar=("FILE", "TASK"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.theirs:
         theirs(Path(arguments.theirs[0]), arguments.theirs[1])
         return 0
-    if "AHA_DATA" not in os.environ or arguments.lm_eval is None:
-        print("skipped: AHA_DATA has to name the folder of the data, and --lm-eval the interpreter of an environment with lm-eval")
-        return 0
+    if "AHA_DATA" not in os.environ or subprocess.run([arguments.lm_eval, "-c", "import lm_eval"], capture_output=True).returncode:
+        print("AHA_DATA has to name the folder of the data, and --lm-eval the interpreter of an environment with lm-eval", file=sys.stderr)
+        return 2
     from ifeval import drawn_at_random, punkt_tab  # type: ignore[import-not-found]  # the script beside this one
 
     code = 0

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -174,7 +175,7 @@ def base(folder: Path) -> str:
     return str(folder)
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--turns", type=int, default=2)
@@ -184,8 +185,8 @@ def main() -> None:
     try:
         import trl
     except ImportError:
-        print("trl is not installed: nothing to compare with (pip install trl)")
-        return
+        print("trl is not installed: nothing to compare with (pip install trl)", file=sys.stderr)
+        return 2
     logging.disable(logging.WARNING)
     torch.set_num_threads(chosen.threads)
     spent: dict[str, list[Spent]] = {f"trl {trl.__version__}": [], "ours": []}
@@ -200,7 +201,8 @@ def main() -> None:
         print(f"{way:12} {wall:9,.0f} tokens/s {cpu:9,.0f} tokens/cpu s  ({len(spent[way])} steps)")
     theirs_, ours_ = found.values()
     print(f"ours / trl: x{ours_[0] / theirs_[0]:.2f}, by cpu time x{ours_[1] / theirs_[1]:.2f}")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

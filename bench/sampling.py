@@ -1,19 +1,29 @@
-"""Tokens a second of our engine, by each of its kernels, beside Hugging Face's `generate` on the same model, prompts, samples and length.
+"""Tokens a second of our engine, by each of its kernels, beside Hugging Face's `generate` and vLLM on the same model, prompts, samples
+and length.
 
-    python bench/sampling.py [--threads 2] [--turns 3] [--rows 64] [--tokens 64] [--shapes tiny qwen2 smollm2] [--ends limit early]
-        [--ways generate plain modules straight]
+    [AHA_VLLM=ENVIRONMENT] python bench/sampling.py [--threads 2] [--turns 3] [--rows 64] [--tokens 64] [--shapes tiny qwen2 smollm2]
+        [--ends limit early] [--ways generate plain modules straight vllm]
 
 In turns: each way once, then each again. All draw from the whole distribution at temperature 1; ours also records log-probabilities. Shown
 are medians, by the clock and by the processor's time, which says more on a machine that is busy with other things, and the range of the
-turns' ratios by the processor's time.
+turns' ratios by the processor's time. vLLM runs in a process of its own, in float32, from the environment that AHA_VLLM names (`make
+vllm`), and only with `--ends limit`; its first greedy tokens have to be the model's, or the bench ends with exit code 1. Exit code 2 where
+vLLM is named and not there.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from statistics import median
 from typing import Any, cast
 
@@ -22,16 +32,11 @@ from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTra
 
 from aha.backends.bucket_decoder import Kernels
 from aha.backends.torch_engine import TorchEngine
+from aha.backends.vllm_worker import ENVIRONMENT, ON_A_CPU
 from aha.protocols import Ask, Compute, Sampling
+from aha.recipes.zero import SHAPE
 
-TINY = LlamaConfig(
-    vocab_size=1632,
-    hidden_size=96,
-    intermediate_size=256,
-    num_hidden_layers=4,
-    num_attention_heads=4,
-    max_position_embeddings=512,
-)
+TINY = LlamaConfig(vocab_size=1_632, **cast("dict[str, Any]", SHAPE))  # the model that ships with the package
 QWEN = Qwen2Config(
     vocab_size=151_936,
     hidden_size=128,
@@ -59,6 +64,7 @@ STOPS = {
 }  # ids that end a reply: each token one of about a hundred, so that rows finish at different times
 ENDS = ("limit", "early")  # all rows go on to the limit, or end early
 WAYS = ("generate", "plain", "modules", "straight")  # Hugging Face's, and our engine's kernels
+VLLM = "vllm"
 SAMPLES = 8
 
 
@@ -115,13 +121,58 @@ def theirs(model: PreTrainedModel, starts: list[tuple[int, ...]], tokens: int, s
     return sample
 
 
+class Vllm:
+    """vLLM in its own environment and process, with the same weights. SystemExit if it is not there, or if its greedy tokens differ."""
+
+    def __init__(self, model: PreTrainedModel, starts: list[tuple[int, ...]], tokens: int, threads: int) -> None:
+        python = Path(os.environ.get("AHA_VLLM", "nowhere")) / "bin" / "python"
+        if not python.exists():
+            print("vllm: AHA_VLLM names no environment with vLLM (make vllm makes one): nothing to compare with", file=sys.stderr)
+            raise SystemExit(2)
+        self._folder = tempfile.TemporaryDirectory()
+        model.save_pretrained(self._folder.name)
+        environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
+        environment |= ENVIRONMENT | ON_A_CPU | {"OMP_NUM_THREADS": str(threads)}
+        del environment["TORCHDYNAMO_DISABLE"]  # we shorten its start with that; here it may compile, which is faster
+        script = Path(__file__).parent / "peers" / "vllm_generate.py"
+        self._process = subprocess.Popen(
+            [python, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
+        )
+        rows = len(starts) * SAMPLES
+        context = max(map(len, starts)) + tokens
+        greedy = self._ask(
+            {"model": self._folder.name, "prompts": starts, "samples": SAMPLES, "tokens": tokens, "rows": rows, "context": context}
+        )["greedy"]
+        with torch.inference_mode():
+            ids = torch.tensor([starts[0]])
+            for token in greedy:
+                best = int(model(ids).logits[0, -1].argmax())
+                if token != best:
+                    raise SystemExit(
+                        f"vllm: greedy tokens {greedy} are not the model's, which are {[*ids[0, len(starts[0]) :].tolist(), best]} …"
+                    )
+                ids = torch.cat([ids, torch.tensor([[token]])], dim=1)
+
+    def _ask(self, line: object) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        print(json.dumps(line), file=self._process.stdin, flush=True)
+        answer = self._process.stdout.readline()
+        if not answer:
+            raise SystemExit(f"vllm: its process ended with exit code {self._process.wait()}")
+        return cast("dict[str, Any]", json.loads(answer))
+
+    def spend(self, turn: int) -> Spent:
+        return Spent(**self._ask(turn))
+
+
 def timed(sample: Callable[[int], int], turn: int) -> Spent:
     wall, cpu = time.perf_counter(), time.process_time()
     tokens = sample(turn)
     return Spent(tokens, time.perf_counter() - wall, time.process_time() - cpu)
 
 
-def compare(shape: str, end: str, rows: int, tokens: int, turns: int, ways: list[str]) -> None:
+def compare(shape: str, end: str, rows: int, tokens: int, turns: int, ways: list[str], threads: int) -> None:
     model = made(shape)
     vocabulary = model.config.vocab_size
     stops = (vocabulary - 1,) if end == "limit" else tuple(range(vocabulary - STOPS[shape], vocabulary))
@@ -129,15 +180,20 @@ def compare(shape: str, end: str, rows: int, tokens: int, turns: int, ways: list
     samplers = {
         way: theirs(model, starts, tokens, stops) if way == "generate" else ours(model, cast(Kernels, way), starts, tokens, stops)
         for way in ways
+        if way != VLLM
     }
     for sample in samplers.values():
         sample(0)
+    clocks: dict[str, Callable[[int], Spent]] = {way: partial(timed, sample) for way, sample in samplers.items()}
+    if VLLM in ways:
+        clocks[VLLM] = Vllm(model, starts, tokens, threads).spend
+        clocks[VLLM](0)
     spent: dict[str, list[Spent]] = {way: [] for way in ways}
     for turn in range(1, turns + 1):
-        for way, sample in samplers.items():
-            spent[way].append(timed(sample, turn))
+        for way, clock in clocks.items():
+            spent[way].append(clock(turn))
     for way in ways:
-        wall, cpu = (median(turn.tokens / getattr(turn, clock) for turn in spent[way]) for clock in ("wall_s", "cpu_s"))
+        wall, cpu = (median(turn.tokens / getattr(turn, seconds) for turn in spent[way]) for seconds in ("wall_s", "cpu_s"))
         ratios = [(own.tokens / own.cpu_s) / (base.tokens / base.cpu_s) for own, base in zip(spent[way], spent[ways[0]], strict=True)]
         print(
             f"{shape:7} {end:5} {way:8} {wall:8,.0f} tokens/s {cpu:8,.0f} tokens/cpu s, "
@@ -154,12 +210,13 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=64)
     parser.add_argument("--shapes", nargs="+", default=["tiny", "qwen2"], choices=list(STOPS))
     parser.add_argument("--ends", nargs="+", default=list(ENDS), choices=list(ENDS))
-    parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=list(WAYS))
+    parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=[*WAYS, VLLM])
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
     for shape in chosen.shapes:
         for end in chosen.ends:
-            compare(shape, end, chosen.rows, chosen.tokens, chosen.turns, chosen.ways)
+            ways = [way for way in chosen.ways if way != VLLM or end == "limit"]
+            compare(shape, end, chosen.rows, chosen.tokens, chosen.turns, ways, chosen.threads)
 
 
 if __name__ == "__main__":

@@ -239,8 +239,8 @@ def main() -> int:
     try:
         import trl
     except ImportError:
-        print("trl is not installed: nothing to compare with (pip install trl)")
-        return 0
+        print("trl is not installed: nothing to compare with (pip install trl)", file=sys.stderr)
+        return 2
     print(f"trl {trl.__version__}, torch {torch.__version__}; differences between ours and TRL's, and of two uneven halves from the whole")
     print(f"{'':42}{'loss':>10}{'gradient':>10}{'(largest)':>11}{'our halves':>12}{'TRL halves':>12}")
     for case in CASES:
