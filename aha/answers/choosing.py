@@ -218,7 +218,7 @@ class _Reader:
             if (option_letter := self.letter_of(part)) is not NONE and not _LETTER_ALONE.fullmatch(part.strip()):
                 return self.beside(option_letter, text[len(part) :]) if isinstance(option_letter, str) else option_letter
         opening, rest = self._opening(text)
-        if opening and _INSTEAD_OF.match(rest):
+        if opening and (_INSTEAD_OF.match(rest) or rest.strip(" .*") == f"({opening})"):
             return opening
         if opening and (self._adds(opening, rest) or _DENIED_PATTERN.match(rest)):
             return SEVERAL

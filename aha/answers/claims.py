@@ -19,9 +19,11 @@ from aha.answers.closings import (
 )
 from aha.answers.context import LONGEST, denied_after, may_take_back, stance, states_plainly, suspect, taken_back
 from aha.answers.grammar import leads, upholds
+from aha.answers.numbers import rational
 from aha.answers.rephrasing import in_one_form
-from aha.answers.replies import announcements, answer_part, boxed, boxes, is_mention, names_box
+from aha.answers.replies import announcements, answer_part, boxed, boxes, hashed, is_mention, names_box
 from aha.answers.surroundings import DENIALS, around, attachment, before, without_style
+from aha.answers.symbols import in_ascii_digits
 from aha.answers.units import known_unit
 from aha.lazy import lazy_pattern
 
@@ -112,6 +114,7 @@ _ENDED_PATTERN = lazy_pattern(r"[^\W\d_][.!。！]\Z|[$)}][.!。！]\Z|\|\Z")
 _NOT_IT_PATTERN = lazy_pattern(r"(?i)\b(?:answer|result) (?:(?:is|was) not|(?:is|was)n['’]t|cannot|can['’]t) ")
 _ANSWER_FIRST = lazy_pattern(r"\W*?(?P<value>[$€£]?-?[0-9][0-9.,]*)\s+[—–]\s+(?P<why>[A-Z][^\n0-9]{10,300})\Z")
 _EMPHASIS = lazy_pattern(r"(?i)(?<=[.!])\s*no,? (?:really|seriously)[.!]*\s*\Z")
+_ARROW = lazy_pattern(r"\A(?:[=-]>|[→⇒])\s*")
 _LONGEST_JOINT = 120
 _MOST_BOXES = 60  # joined into one list
 _LAST_WORDS = 500  # characters at the end of a long reply
@@ -152,7 +155,7 @@ def claim(text: str, how: How = "auto") -> Claim:
         if first and not (suspect(first["why"]) or "?" in first["why"]) and upholds(first["why"], opens=False):
             return Claim(first["value"], marked=True)
         said_last = None if denied else without_check(text)
-        return Claim("" if said_last is None else without_style(said_last.strip()), marked=False)
+        return Claim("" if said_last is None else without_style(_ARROW.sub("", said_last.strip())), marked=False)
     claim, ends = hit
     return _correction(claim, _looked_at(text[ends:])) if ends < len(text) else claim
 
@@ -192,6 +195,9 @@ def _mark(text: str, how: How) -> tuple[Claim, int] | None:
     after_boxes = 0
     if how in ("auto", "box") and "ox" in text:
         if box_claim := closing_boxes(text):
+            if how == "auto" and HASHES in text and (last := hashed(text)) is not None:
+                value, other = rational(box_claim[0].text), rational(last)
+                return box_claim if value is None or other is None or value.equals(other) else (Claim("", marked=True), len(text))
             return box_claim
         after_boxes = max((end for content, _, end in boxes(text) if not is_mention(content)), default=0)  # these boxes claim nothing
     hashes = text.rfind(HASHES, after_boxes) if how == "auto" else -1
@@ -377,7 +383,7 @@ def _single(text: str) -> bool:
 
 def own_part(text: str) -> str:
     """Return the answer part of a reply up to where it runs on into another problem, which it does only after a claim."""
-    text = answer_part(text)
+    text = in_ascii_digits(answer_part(text))
     if _single(text):
         return text
     for start in _NEXT_PROBLEM.finditer(text):

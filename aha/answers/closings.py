@@ -112,7 +112,7 @@ _CLASSES = {  # the letter of each row of a language
     "light": "P",
     "ends": "E",
 }
-_COUNT = r"(?:R?\\?[$€£₹₺₽]\s?)?-?[0-9](?:[0-9.,]*[0-9])?(?:\s?(?:€|₽|₺|zł\b|kr\b|\\?%))?"
+_COUNT = r"(?:R?\\?[$€£₹₺₽]\s?)?-?[0-9](?:[0-9.,]*[0-9])?(?:/[0-9]{1,9})?(?:\s?(?:€|₽|₺|zł\b|kr\b|\\?%))?"
 _TOKEN = lazy_pattern(
     rf"(?P<count>{_COUNT})|(?P<word>(?:[^\W\d_]|[\u0300-\u036f\u064b-\u065f\u0900-\u0963\u0971-\u0dff])+['’]?)|(?P<mark>\S)"
 )
@@ -123,7 +123,7 @@ _LEAD = rf"(?:[LJP,]|S(?=P)|D?N:|PD?{_W}(?=[,HSG])|PS)*"
 _ANYONE_FORM = rf"(?:D?S+|(?:D+{_W}{{1,3}}|{_W}{{1,2}}){_OF}?(?:JD?{_W}{{1,2}})?)"
 _BEHIND = rf"(?:D?S+|(?:D+{_W}{{1,3}}|[WN]{{1,2}}){_OF}?(?:JD?{_W}{{1,2}})?)"  # a verb
 _KNOWN_FORM = rf"(?:S+|S?D*P*NP*(?:D*{_W}|{_OF}|JD*{_W}){{0,3}})"
-_NOUN = {"verb first": "[wWNP]{0,2}", "apart": "(?:[wP]?[WN]|[wN])?"}
+_NOUN = {"verb first": "[wWNP]{0,2}", "no copula": "[wWNP]{0,2}", "apart": "(?:[wP]?[WN]|[wN])?"}
 _TAIL = rf"(?:,?P+[DPS]*{_W}{{0,2}}|[LS]|D{_W})*[EH]{{0,2}}[.!]?"
 _ROWS = {
     order: lazy_pattern(
@@ -134,18 +134,40 @@ _ROWS = {
 } | {"verb last": lazy_pattern(rf"{_LEAD}[wWSNDP]{{0,4}}[LP,]*v[wWN]{{0,2}}[PL]*(?:{_W}P*)?[HG]+[.!]?|{_LEAD}D?P*NP*:?v{_W}?[.!]?")}
 _LOOSELY = lazy_pattern(  # any subject and a verb of having; a word of conclusion, or a quantity and a colon, before the number
     rf"[^v]*H[LPSED]*[wWN]?[LPSED]*v[^vJ:;]*|.*L[LPS,:]*v(?:[wWN]{{1,3}}{_TAIL}|[.!]?)|[LJPS,]*L[^v:;X]{{0,40}}v[wWN]{{0,3}}{_TAIL}|D?W{{1,2}}G[LPSD]*[wW]?v[wWN]{{0,2}}{_TAIL}|(?:.*[,،])?D?N[PwW]?v[wWN]{{0,2}}[.!]?|[^v:]*N+:v[wWNP]{{0,3}}[.!]?|[^v]*,G[LPD:]*v[.!]?"
+    rf"|[LJP,]*PN[,:]?v[wWN]{{0,3}}[.!]?|[LJP,]*v[wWN]{{1,2}}(?:H+[PLS]*E*|G+[PL]*E+)[.!]?"  # in total 36 euros; 36 apples remain
 )
+_THERE_ARE = lazy_pattern(r"[LJ,]*(?:P+D*[wWN]){1,2}v[wWN]{1,2}[.!]?")  # В классе 36 учеников
 _STATES_AGE = lazy_pattern(rf"{_LEAD}{_ANYONE_FORM}GP*v[wWN]E[.!]?")  # Anna ist 8 Jahre alt
 _ABROAD = "\u00c0-\u024f\u0370-\u04ff\u0590-\u06ff\u0900-\u097f\u1e00-\u1eff"  # letters and marks that English does not have
 _UNMARKED_NAME = lazy_pattern(rf"\s*(?:\*\*)?(?P<noun>[a-z]*[{_ABROAD}][a-z{_ABROAD}]*)(?:\s[a-z{_ABROAD}]+)?(?:\*\*)?\s*[.!]?\s*")
+# Languages without blanks between words: the text before a number and after it.
+JAPANESE_LEADS = "全部で|合計で?|合わせて|残りは|したがって、?|よって、?|1日に?|二人で"
+JAPANESE_ENDS = (
+    "です|になります|となります|だ|である|(?:の[^0-9。の]{1,6})?(?:[をがは]?(?:持っています|持っている|払います|稼ぎます|もらいます|買えます|使います"
+    "|残ります|残っています|あります|います|必要です|かかります|食べます|売ります|作ります))"
+)
+JAPANESE_COUNTS = "ページドル円個人本枚冊匹台回歳分日時間つ"
+KOREAN_NOUN = r"[가-힣a-zA-Z]{0,4}(?:의 [가-힣]{1,5})?(?:을|를|이|가|은|는)?"
+KOREAN_ENDS = (
+    "있습니다|있어요|있다|남습니다|남았습니다|남는다|걸립니다|걸린다|법니다|벌었습니다|냅니다"
+    "|내야 합니다|지불합니다|갖게 됩니다|갖습니다|필요합니다|됩니다|된다"
+    "|샀습니다|팔았습니다|받습니다|가지고 있습니다"
+)
+KOREAN_AGAINST = (
+    "이상|이하|미만|초과|약 |대략|정도|쯤|않|아니|못|만약|만일|면 |절반|퍼센트|%"
+    "|보다|부족|모자|더 |덜 |거의|적어도|최대|최소|틀|잘못|아마|없"
+)
+THAI_LEADS = "เหลือ|มี|จ่าย|ต้องการ|ทั้งหมด|ใช้เวลา"
+THAI_AGAINST = "ไม่|อย่าง|ประมาณ|เกือบ|ถ้า|หาก|กว่า|ครึ่ง|ล้าน|พัน|หมื่น|แสน|ร้อย|เท่า|อาจ|คิดว่า|บอกว่า|สมมติ|เปอร์|ผิด|หรือ|และ|เกิน"
+
 _JAPANESE = lazy_pattern(
-    rf"(?:[^0-9。\n]{{0,12}}[、,は])?(?:{languages.JAPANESE_LEADS})\s?(?P<count>{_COUNT})\s?(?P<noun>[{languages.JAPANESE_COUNTS}]{{0,3}})"
-    rf"(?:{languages.JAPANESE_ENDS})[。.]?\s*\Z"
+    rf"(?:[^0-9。\n]{{0,12}}[、,は])?(?:{JAPANESE_LEADS})\s?(?P<count>{_COUNT})\s?(?P<noun>[{JAPANESE_COUNTS}]{{0,3}})"
+    rf"(?:{JAPANESE_ENDS})[。.]?\s*\Z"
 )
-_THAI = lazy_pattern(
-    rf"\s*[\u0e00-\u0e7f ]{{0,40}}?(?:{languages.THAI_LEADS})\s?(?P<count>{_COUNT})(?P<noun>\s?[\u0e00-\u0e7f]{{0,12}})[.]?\s*\Z"
-)
-_THAI_AGAINST = lazy_pattern(languages.THAI_AGAINST)
+_THAI = lazy_pattern(rf"\s*[\u0e00-\u0e7f ]{{0,40}}?(?:{THAI_LEADS})\s?(?P<count>{_COUNT})(?P<noun>\s?[\u0e00-\u0e7f]{{0,12}})[.]?\s*\Z")
+_KOREAN = lazy_pattern(rf"[^0-9.\n]{{0,30}}(?<!제)(?<!제 )(?P<count>{_COUNT})\s?(?P<noun>{KOREAN_NOUN})\s?(?:{KOREAN_ENDS})[.]?\s*\Z")
+_KOREAN_AGAINST = lazy_pattern(KOREAN_AGAINST)
+_THAI_AGAINST = lazy_pattern(THAI_AGAINST)
 
 
 class _Words:
@@ -153,9 +175,12 @@ class _Words:
 
     def __init__(self, language: Language) -> None:
         self.order, self.classes, self.stems = language.order, dict[str, str](), list[tuple[str, str]]()
+        self.endings = list[tuple[str, str]]()
         for row, letter in _CLASSES.items():
             for word in getattr(language, row).split():
-                if word.endswith("*"):
+                if word.startswith("*"):
+                    self.endings.append((word[1:], letter))
+                elif word.endswith("*"):
                     self.stems.append((word[:-1], letter))
                 else:
                     self.classes.setdefault(word, letter)
@@ -165,7 +190,9 @@ class _Words:
         entry = self.classes.get(word)
         if entry is None and word[0] in "فو":  # prefixes: "so" and "and"
             entry = self.classes.get(word[1:])
-        return entry if entry is not None else next((letter for stem, letter in self.stems if word.startswith(stem)), "")
+        if entry is None:
+            entry = next((letter for stem, letter in self.stems if word.startswith(stem)), None)
+        return entry or next((letter for ending, letter in self.endings if word.endswith(ending) and len(word) > len(ending) + 1), "")
 
 
 @lru_cache(maxsize=1)
@@ -196,6 +223,7 @@ _PHRASES = [(lazy_pattern(phrase), word) for phrase, word in languages.PHRASES]
 _FORMULA = lazy_pattern(r"(?<!\\)\$[^$\n]{1,200}(?<!\\)\$(?![0-9])|\\\([^\n]{1,200}?\\\)|\\\[[^$]{1,300}?\\\]")
 _LAST_FORMULA = lazy_pattern(r"(?P<formula>\$[^$\n]{1,200}\$|\\\([^\n]{1,200}?\\\))\s*[.]?\s*\Z")
 _LONGEST = 400
+VIETNAMESE, LONGEST_VIETNAMESE = list(LANGUAGES).index("Vietnamese"), 7  # its place, and the letters of its longest words
 
 
 def _plain_statement(sentence: str) -> tuple[str, str] | Literal["English", "against", "unclear"]:
@@ -209,13 +237,20 @@ def _plain_statement(sentence: str) -> tuple[str, str] | Literal["English", "aga
     sentence = _SUM.sub(_without_true_sum, _FORMULA.sub(" Q ", sentence.replace("**", "").replace("__", "").strip()))
     tokens = list(_TOKEN.finditer(_COMMAND.sub(" ", sentence[-_LONGEST:])))
     least = 3 if "\\" in sentence or "^" in sentence else 2  # letters of a word; formulas have shorter names
-    words = [_word_classes(word) for token in tokens if (word := token["word"]) and (len(word) >= least or _is_verb(sentence, token))]
+    words = [
+        _word_classes(word)
+        for token in tokens
+        if (word := token["word"]) and (len(word) >= least or not word.isascii() or _is_verb(sentence, token))
+    ]
     best, places = 0, list[int]()
     for place in range(len(LANGUAGES)):
         score = sum(letters[place] != " " for letters in words)
         best, places = (score, [place]) if score > best else (best, [*places, place] if score == best else places)
     if best <= sum(letters[-1] != " " for letters in words):
         return "English"
+    longest = max((len(token["word"]) for token in tokens if token["word"]), default=0)
+    if longest > LONGEST_VIETNAMESE and len(places) > 1:
+        places = [place for place in places if place != VIETNAMESE]
     orders = [language.order for language in LANGUAGES.values()]
     rows = [(_row(tokens, place, apart=orders[place] == "apart"), orders[place]) for place in places]
     if "?" in sentence or any("X" in row for row, _ in rows):
@@ -223,7 +258,9 @@ def _plain_statement(sentence: str) -> tuple[str, str] | Literal["English", "aga
     rows = [(row[_CLAUSE.match(row).end() :], order) for row, order in rows]  # type: ignore[union-attr]
     rows += [(last, order) for row, order in rows if (last := re.split("[:;]", row)[-1]) != row and ("H" in last or "G" in last)]
     if not any(
-        pattern.fullmatch(row) for row, order in rows for pattern in (_ROWS[order], _STATES_AGE, _LOOSELY)
+        pattern.fullmatch(row)
+        for row, order in rows
+        for pattern in (_ROWS[order], _STATES_AGE, _LOOSELY, *([_THERE_ARE] if order == "no copula" else []))
     ) and not _NAMED_PATTERN.search(sentence):
         return "unclear"
     place = max(place for place, token in enumerate(tokens) if token["count"])
@@ -270,14 +307,15 @@ _DECIMAL_COMMA = lazy_pattern(r"(?<![0-9.,])([0-9]{1,9}),([0-9]{1,2}|[0-9]{4,9})
 def plain_count(sentence: str, *, marked: bool) -> str | None:
     """Return the sentence as "The answer is …" if it is in another language and plainly says how many there are, as it is if it is
     English, and None if it says something else."""
-    if not sentence.isascii() and (match := _JAPANESE.match(sentence) or _THAI.match(sentence)):
-        statement: tuple[str, str] | str = "unclear" if _THAI_AGAINST.search(sentence) else (match["count"], match["noun"].strip())
+    if not sentence.isascii() and (match := _JAPANESE.match(sentence) or _KOREAN.match(sentence) or _THAI.match(sentence)):
+        against = _THAI_AGAINST.search(sentence) or _KOREAN_AGAINST.search(sentence)
+        statement: tuple[str, str] | str = "unclear" if against else (match["count"], match["noun"].strip())
     elif (formula := _LAST_FORMULA.search(sentence)) and not isinstance(_plain_statement(f"{sentence[: formula.start()]} 7."), str):
         return f"The answer is {formula['formula']}"
     else:
         statement = _plain_statement(sentence)
     if isinstance(statement, str):
-        statement = (_count_and_noun(sentence) if marked else None) or statement
+        statement = _count_and_noun(sentence, marked=marked) or statement
     if isinstance(statement, str):
         return sentence if statement == "English" else None
     count, noun = statement
@@ -285,13 +323,16 @@ def plain_count(sentence: str, *, marked: bool) -> str | None:
     return f"The answer is {count}{f' {noun}' if noun.isascii() and known_unit(noun) else ''}"
 
 
-def _count_and_noun(sentence: str) -> tuple[str, str] | None:
-    """Return the count before a noun with letters that English does not have, as after "Ответ:", or None."""
+def _count_and_noun(sentence: str, *, marked: bool) -> tuple[str, str] | None:
+    """Return the count before a noun with letters that English does not have, as after "Ответ:", or None. Unless the claim is `marked`, the
+    noun is a single word."""
     match = re.match(rf"\s*(?:\*\*)?(?P<count>{_COUNT})", sentence)
     noun = _UNMARKED_NAME.fullmatch(sentence, match.end()) if match else None
     if match is None or noun is None:
         return None
     words = noun.group().lower().strip(" *.!").split()
+    if not marked and len(words) > 1:
+        return None
     return None if any(language.letter(word) in ("X", "J") for language in _all_words() for word in words) else (match["count"], "")
 
 
@@ -323,7 +364,8 @@ def other_language(
     statement = _plain_statement(f"{before} 7{_CLOSERS.sub(' ', rest)}")
     if boxed and statement == "unclear":
         return "stated"
-    if (boxed or announced) and statement == "English" and not before.isascii() and not _HAN.search(before):
+    alone = announced and _ONE_WORD.fullmatch(before)
+    if (boxed or announced) and statement == "English" and (alone or not before.isascii()) and not _HAN.search(before):
         return "stated"
     return "English" if statement == "English" else "unclear" if isinstance(statement, str) else "stated"
 
@@ -342,6 +384,7 @@ def is_denied(text: str, start: int, end: int | None = None, *, boxed: bool = Fa
     return denied_before(text, start, end) if abroad == "English" else abroad == "unclear"
 
 
+_ONE_WORD = lazy_pattern(r"(?i)\W*(?!an)[^\W\d_]{2,}\s?[:：]?\W*")  # Vastaus:
 _FORMULAS = lazy_pattern(r"\s*(?:(?:\$[^$\n]{1,200}\$|\\\([^\n]{1,200}?\\\)|[-+*/=·×÷0-9()])[.,\s✓✔✅]*)+")
 _CHECK_AFTER = lazy_pattern(rf"(?i)\s*[.$*)\\]*\s*\n\s*[*_]{{0,2}}(?:{languages.CHECKS})[*_]{{0,2}}\s?[:：][*_]{{0,2}}(?P<result>[^\n]*)\Z")
 

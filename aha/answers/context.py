@@ -303,6 +303,7 @@ def _stance(text: str, start: int, end: int | None, head: str) -> Literal["state
 
 def _is_attempt(sentence: str) -> bool:
     """Return True if a sentence says what would be, what a first attempt gives, what others believe or what is hoped for."""
+    sentence = sentence.rpartition(" but ")[2]
     return any(pattern.search(sentence) for pattern in (_COUNTERFACTUAL, _HEDGED_PATTERN, _HELD_PATTERN, _NOT_DONE))
 
 

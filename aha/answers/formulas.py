@@ -5,9 +5,12 @@ Structures are calls too: `list` and `or`, `and` (one claim beside another), `pa
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+
+from aha.lazy import lazy_pattern
 
 
 class Unreadable(Exception):
@@ -89,3 +92,47 @@ def _with_sign(node: Node, upper: str) -> Node:
     if node.name in ("±", "∓"):
         return Call("+", args) if node.name == upper else Call("+", (*args[:-1], Call("neg", args[-1:])))
     return Call(node.name, args)
+
+
+# --- the formulas of a sentence ---------------------------------------------------------------------------------------
+
+SPAN = lazy_pattern(r"(?<!\\)\$\$[^$]{1,400}\$\$|(?<!\\)\$[^$\n]{1,400}(?<!\\)\$|\\\(.{1,400}?\\\)|\\\[.{1,400}?\\\]", re.S)
+_DIGITS = lazy_pattern(r"[0-9\\½¼¾⅓⅔√π∞]")
+_TUPLE = lazy_pattern(
+    r"(?<![0-9A-Za-z)*/^√π+−-])(?<![*/+−-] )(?:\([A-Za-zθφ], ?[A-Za-zθφ](?:, ?[A-Za-z])?\)\s*=\s*)?"
+    r"\((?:[-−]?[0-9][0-9/.√π]*|[-−]?[0-9]*[√π][0-9π]*(?:/[0-9]+)?)"
+    r"(?:, (?:[-−]?[0-9][0-9/.√π]*|[-−]?[0-9]*[√π][0-9π]*(?:/[0-9]+)?)){1,3}\)"
+)
+_ATOM = (
+    r"(?:\\(?!text)[A-Za-z]+(?:\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\})*|\\[$%,!;]|[$€£¥¤]?[0-9][0-9.,]*[0-9]|[0-9.]|["
+    r"(){}\[\]^_|!%°²³√π∞½¼¾⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞₀₁₂₃₄₅₆₇₈₉¢€£¥¤$])"
+)
+_OPERATOR = r"(?:[-+*/=<>≤≥≠≈±×·÷–−~:—]|\\?%)"
+_PLAIN_RUN = lazy_pattern(
+    rf"(?:(?<![A-Za-z])[A-Za-z](?:_\{{?\w+\}}?)?\s*=\s*)?(?:[-+−–±<>≤≥≠≈]\s?)*{_ATOM}(?:\s?{_OPERATOR}\s?|{_ATOM}|(?<=[0-9)}}])[A-Za-z](?![A-Za-z])|\s(?=[0-9]+\s*/))*"
+)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A formula or a run of figures in a sentence, with its place."""
+
+    start: int
+    end: int
+    text: str
+
+
+def pieces_of(sentence: str) -> list[Piece]:
+    """Return the formulas of a sentence and the runs of figures and signs between its words, in order."""
+    hit = [Piece(span.start(), span.end(), span.group()) for span in SPAN.finditer(sentence) if not _wordy(span.group())]
+    for group in _TUPLE.finditer(sentence):
+        if not any(group.start() < piece.end and piece.start < group.end() for piece in hit):
+            hit.append(Piece(group.start(), group.end(), group.group()))
+    for run in _PLAIN_RUN.finditer(sentence):
+        if not any(run.start() < piece.end and piece.start < run.end() for piece in hit) and _DIGITS.search(run.group()):
+            hit.append(Piece(run.start(), run.start() + len(run.group().rstrip(" ,.;:")), run.group().rstrip(" ,.;:")))
+    return sorted(hit, key=lambda piece: piece.start)
+
+
+def _wordy(span: str) -> bool:
+    return re.search(r"(?:(?<![\\A-Za-z{])[A-Za-z]{2,}[ ,.]+){3}", span) is not None

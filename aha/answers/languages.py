@@ -1,6 +1,6 @@
 """Words around a number in languages other than English, one table per language; `aha/answers/closings.py` reads sentences with them.
 
-A word belongs to the first row of its language that has it; `*` ends a stem. A word in no row counts as a name or a noun; it takes the
+A word belongs to the first row of its language that has it; `*` ends a stem or begins an ending. A word in no row counts as a name or a noun; it takes the
 number away if it governs it."""
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Language(NamedTuple):
     ends: str = ""  # the part of a verb that stands at the end
     joins: str = ""  # conjunctions such as and
     turns: str = ""  # conjunctions such as but
-    order: str = "verb first"  # or "verb last"; "apart": nouns begin with capitals, so that a small word behind one is a verb
+    order: str = "verb first"  # or "verb last"; "no copula": a place and a count are a sentence; "apart": nouns begin with capitals, so that a small word behind one is a verb
 
 
 LANGUAGES = {
@@ -40,7 +40,7 @@ LANGUAGES = {
         gives="beläuft belaufen vereinfacht ist sind beträgt betragen ergibt ergeben lautet macht machen liefert entspricht",
         names="antwort grenzwert option ergebnis lösung summe differenz produkt gesamtzahl zahl anzahl preis gesamtpreis kosten gesamtkosten betrag endbetrag"
         " gewinn rest fläche umfang länge breite höhe weg strecke entfernung alter gewicht dauer zeit geschwindigkeit durchschnitt wert"
-        " mittelwert wahrscheinlichkeit verhältnis gesamtbetrag gesamtsumme gehalt miete monatsrate rate restbetrag",
+        " mittelwert wahrscheinlichkeit verhältnis gesamtbetrag gesamtsumme gehalt miete monatsrate rate restbetrag anteil bruchteil",
         who="er sie es man wir ich das dies ihm ihr ihnen uns",
         points="der die das den dem des ein eine einen einem einer seine ihre sein seiner ihrer ihren jeder jede jedes jeden jedem alle beide",
         leads="also daher somit damit deshalb folglich demnach insgesamt zusammen schließlich dann nun jetzt so",
@@ -83,7 +83,7 @@ LANGUAGES = {
         " faltan falta gastó compró vendió",
         gives="fue fueron era es son da dan resulta vale valen equivale obtenemos obtiene asciende",
         names="respuesta total límite opción resultado solución suma diferencia producto número cantidad precio coste costo importe ganancia beneficio resto área"
-        " perímetro longitud anchura altura distancia edad peso duración tiempo velocidad media promedio valor probabilidad razón cociente volumen"
+        " perímetro longitud anchura altura distancia edad peso duración tiempo velocidad media promedio valor probabilidad razón cociente volumen fracción proporción"
         " ángulo",
         who="él ella ellos ellas yo le les me nos eso esto se lo",
         points="el la los las un una su sus cada mi mis este esta estos estas ambos",
@@ -103,7 +103,7 @@ LANGUAGES = {
         " fica ficam gastou comprou vendeu",
         gives="foi foram era é são dá dão resulta vale valem equivale obtemos totaliza",
         names="resposta total limite opção resultado solução soma diferença produto número quantidade preço custo valor lucro resto área perímetro comprimento largura"
-        " altura distância idade peso duração tempo velocidade média probabilidade razão quociente volume ângulo",
+        " altura distância idade peso duração tempo velocidade média probabilidade razão quociente volume ângulo fração proporção",
         who="ele ela eles elas eu nós lhe isso isto",
         points="o a os as um uma seu sua seus suas cada meu minha este esta esse essa ambos",
         leads="portanto logo então assim finalmente conclusão agora",
@@ -122,7 +122,7 @@ LANGUAGES = {
         " possiede ottiene occorrono",
         gives="è sono dà danno vale valgono fa fanno equivale otteniamo risulta ammonta ammontano",
         names="risposta limite opzione risultato soluzione somma differenza prodotto numero quantità prezzo costo importo guadagno resto area perimetro lunghezza"
-        " larghezza altezza distanza età peso durata tempo velocità media valore probabilità rapporto quoziente volume angolo totale",
+        " larghezza altezza distanza età peso durata tempo velocità media valore probabilità rapporto quoziente volume angolo totale frazione quota",
         who="lui lei loro egli essa io noi gli le ciò ci c' ne si questo",
         points="il la lo l' i gli le un un' uno una suo sua suoi sue ogni ciascun* mio mia questa questi entrambi",
         leads="quindi dunque perciò pertanto allora infine conclusione così ora",
@@ -140,7 +140,7 @@ LANGUAGES = {
         " moet moeten zijn worden duurt weegt houdt",
         gives="is zijn bedraagt geeft levert maakt",
         names="antwoord optie uitkomst resultaat oplossing som verschil product aantal prijs totaalprijs kosten bedrag winst rest oppervlakte omtrek lengte"
-        " breedte hoogte afstand leeftijd gewicht duur tijd snelheid gemiddelde waarde kans verhouding totaal",
+        " breedte hoogte afstand leeftijd gewicht duur tijd snelheid gemiddelde waarde kans verhouding totaal breuk aandeel",
         who="hij zij ze het er we wij ik dit dat men hem haar hen",
         points="de het een zijn haar hun elke elk ieder iedere beide alle",
         leads="dus daarom totaal uiteindelijk samen nu zo",
@@ -173,34 +173,36 @@ LANGUAGES = {
         " миллион* млн половин* полтор* трет* четверт* без или от свыше якобы сначала чем сколько ошибочн* неверн* неправильн* миллиард* млрд сот*"
         " дюжин* десятк* наивн* поспешн* кажущ* мнимы* предположи* предполож* предвар* первы* перва* первое грубы* оцен* вдвое втрое вчера"
         " раньше прежн* корень квадрат дума* говор* счита* сказа* утвержда* но до ли на",
-        has="всего имеет имеют осталось останется остаётся остается остались нужно потребуется понадобится заплатит платит заплатил заплатила заплатили стоит"
+        has="у всего имеет имеют осталось останется остаётся остается остались нужно потребуется понадобится заплатит платит заплатил заплатила заплатили стоит"
         " стоят получит получил получила получили есть купил купила продал продала съел съела потратил потратила сэкономил заработал заработала"
         " заработает должен должна проехал прошёл прошел весит длится было будет",
         gives="равен равна равно равны составляет составит получается получилось даёт дает это",
-        names="ответ предел вариант результат сумма разность произведение число количество цена стоимость прибыль остаток площадь периметр длина ширина высота"
+        names="доля ответ предел вариант результат сумма разность произведение число количество цена стоимость прибыль остаток площадь периметр длина ширина высота"
         " расстояние путь возраст вес время скорость среднее значение вероятность отношение частное объём объем угол",
         who="он она оно они мы я ему ей им нас него неё нее них это",
         points="его её ее их каждый каждая каждое каждому каждой все оба этот эта",
         leads="значит итак следовательно поэтому тогда итого таким образом наконец теперь",
-        light="у в во с со из за по к для о итоге ещё еще ровно только правильный верный общий общая общее искомое искомый искомая искомую день месяц год неделю час"
+        light="в во с со из за по к для о итоге ещё еще ровно только правильный верный общий общая общее искомое искомый искомая искомую день месяц год неделю час"
         " вместе сегодня равняется",
         joins="и",
         turns="но",
+        order="no copula",
     ),
     "Ukrainian": Language(
         against="не ні ніколи мінімум максимум близько майже приблизно більше менше якщо би б може можливо що раз рази відсот* тисяч* мільйон* половин*"
         " третин* чверт* без або від понад спочатку ніж скільки помилков* неправильн* хибн* наївн* поспішн* удаван* припус* припущ* перш* оцін* вдвічі"
         " каже дума* вважа* але до на",
-        has="всього має мають залишилося залишилось залишиться потрібно знадобиться заплатить платить коштує коштують отримає отримав отримала є купив купила",
+        has="у всього має мають залишилося залишилось залишиться потрібно знадобиться заплатить платить коштує коштують отримає отримав отримала є купив купила",
         gives="дорівнює становить це виходить",
         names="відповідь результат сума різниця добуток число кількість ціна вартість прибуток остача площа периметр довжина ширина висота відстань"
         " вік вага час швидкість значення ймовірність",
         who="він вона воно вони ми я йому їй їм нього неї них це",
         points="його її їх кожен кожна усі всі",
         leads="отже тому значить разом таким чином нарешті",
-        light="у в з із за по для ще рівно лише тільки правильна загальна день місяць рік тиждень годину",
+        light="в з із за по для ще рівно лише тільки правильна загальна день місяць рік тиждень годину",
         joins="і й та",
         turns="але",
+        order="no copula",
     ),
     "Polish": Language(
         against="nie nigdy co najmniej najwyżej około prawie jeśli jeżeli gdyby może więcej mniej razy raz tysi* milion* miliard* pół połow* trzeci* ćwierć"
@@ -210,11 +212,11 @@ LANGUAGES = {
         " otrzyma otrzymają dostanie dostaną kupi kupił kupiła sprzeda jest są musi waży",
         gives="wynosi wynoszą daje równa",
         names="odpowiedź wynik rozwiązanie suma różnica iloczyn liczba ilość cena koszt kwota zysk reszta pole obwód długość szerokość wysokość"
-        " odległość wiek waga czas prędkość średnia wartość prawdopodobieństwo",
+        " odległość wiek waga czas prędkość średnia wartość prawdopodobieństwo ułamek",
         who="on ona ono oni one my ja mu jej im jemu to",
         points="jego ich każdy każda każde wszystkie ten ta",
         leads="więc zatem czyli dlatego ostatecznie łącznie razem wtedy teraz a",
-        light="w we z ze za po dla u o sumie jeszcze dokładnie tylko prawidłowa poprawna całkowita dzień miesiąc rok tydzień godzinę się",
+        light="w we z ze za po dla u o sumie jeszcze dokładnie tylko prawidłowa poprawna całkowita całkowity całkowite łączny łączna łączne dzień miesiąc rok tydzień godzinę się",
         joins="i oraz",
         turns="ale",
     ),
@@ -246,13 +248,13 @@ LANGUAGES = {
     ),
     "Turkish": Language(
         against="değil en yaklaşık eğer belki kat milyon* bin binlerce yarım yarısı yüzde az fazla çok daha yok neredeyse saf* yanlış* hatalı* aceleci* ilk"
-        " görünürde sözde tahmin* sanı* düşün* söylü* diyor veya ya kadar ise olsaydı olabilir yüz düzine sanki dün önce ama",
-        has="kaldı kalır kalıyor var vardır öder ödedi ödeyecek gerekir gerekiyor kazanır kazanıyor kazandı aldı alır harcar harcadı sahiptir sahip ödemelidir",
+        " görünürde sözde tahmin* sanı* düşün* söylü* diyor veya ya kadar ise olsaydı olabilir yüz düzine sanki dün önce ama *maz *mez *mıyor *miyor *muyor *müyor *madı *medi",
+        has="olur olacak kaldı kalır kalıyor var vardır öder ödedi ödeyecek gerekir gerekiyor kazanır kazanıyor kazandı aldı alır harcar harcadı sahiptir sahip ödemelidir",
         gives="eder ediyor yapar",
         names="cevap yanıt sonuç toplam fark çarpım sayı fiyat tutar",
         who="o onlar biz ben ona",
         points="bir her bu",
-        leads="yani öyleyse böylece sonuçta dolayısıyla demek ki toplamda artık",
+        leads="yani öyleyse böylece sonuçta sonunda dolayısıyla demek ki toplamda artık",
         light="için ile geriye elinde toplam tam sadece şimdi günde ayda yılda haftada saatte doğru kalan",
         joins="ve",
         turns="ama",
@@ -302,17 +304,17 @@ LANGUAGES = {
     "Arabic": Language(
         against="لا ليس ليست لم لن غير أقل أكثر الأقل الأكثر حوالي تقريبا تقريباً إذا لو ربما نصف ثلث ربع ألف مليون مئة بالمئة أو خطأ خاطئ* ساذج* أولي* تقدير*"
         " ظاهر* يظن يعتقد يقول قد ضعف مرات دون لكن",
-        has="لديها لديه لديهم بقي يبقى يتبقى تبقى يدفع تدفع يحتاج تحتاج يكلف تكلف يربح تربح عنده عندها معه معها",
+        has="لدى يوجد توجد لديهما لديها لديه لديهم بقي يبقى يتبقى تبقى يدفع تدفع يحتاج تحتاج يكلف تكلف يربح تربح عنده عندها معه معها",
         gives="هو هي يساوي تساوي يبلغ تبلغ",
         names="الجواب الإجابة النتيجة المجموع الفرق العدد السعر التكلفة المساحة المسافة",
         who="هو هي هم هن نحن",
         points="كل جميع",
         leads="إذن لذا لذلك وبالتالي بالتالي فإن وهكذا",
-        light="من في إلى على مع إجمالي النهائي الصحيح فقط بالضبط الصحيحة النهائية",
+        light="معًا معا النهاية من في إلى على مع إجمالي النهائي الصحيح فقط بالضبط الصحيحة النهائية",
         joins="و",
     ),
     "Hindi": Language(
-        against="नहीं न कम अधिक ज़्यादा ज्यादा लगभग करीब क़रीब यदि अगर शायद आधा आधे हज़ार हजार लाख करोड़ सौ प्रतिशत या गलत ग़लत भोला पहला पहली अनुमान* अनुमानित लगता"
+        against="अधिकतम न्यूनतम नहीं न कम अधिक ज़्यादा ज्यादा लगभग करीब क़रीब यदि अगर शायद आधा आधे हज़ार हजार लाख करोड़ सौ प्रतिशत या गलत ग़लत भोला पहला पहली अनुमान* अनुमानित लगता"
         " कहता कहती सोचता सोचती मानता गुना दर्जन लेकिन कि",
         has="हैं है बचे बचेंगे बचते बचता बची होंगे होगा होते देगा देगी देता देती चाहिए",
         gives="",
@@ -333,12 +335,6 @@ ENGLISH = frozenset(  # a sentence with at least as many of these is English
 )
 ONLY_ENGLISH = ENGLISH - {word for language in LANGUAGES.values() for row in language[:-1] for word in row.split()}
 
-# Languages without blanks between words: the text before a number and after it.
-JAPANESE_LEADS, JAPANESE_ENDS = "全部で|合計で?|合わせて|残りは", "です|になります|となります|だ|である"
-JAPANESE_COUNTS = "ページ個人本枚円冊匹台回歳分日時間つ"
-THAI_LEADS = "เหลือ|มี|จ่าย|ต้องการ|ทั้งหมด|ใช้เวลา"
-THAI_AGAINST = "ไม่|อย่าง|ประมาณ|เกือบ|ถ้า|หาก|กว่า|ครึ่ง|ล้าน|พัน|หมื่น|แสน|ร้อย|เท่า|อาจ|คิดว่า|บอกว่า|สมมติ|เปอร์|ผิด|หรือ|และ|เกิน"
-
 PHRASES = (  # phrases with a word that has another meaning alone
     (r"(?i)\bzu (?:viele?|wenige?|hoch|niedrig|groß|klein|lang|kurz|teuer)\b", "mehr"),
     (r"(?i)\b(?:de|du) plus (?:haut|grand|petit|bas)\b", "de"),
@@ -346,6 +342,8 @@ PHRASES = (  # phrases with a word that has another meaning alone
     (r"(?i)\b(?:por (?:lo )?tanto|por consiguiente|por eso|por isso|así que|por lo que|de modo que|de manera que)\b", "entonces"),
     (r"(?i)\b(?:c['’]est pourquoi|ce qui fait que)\b", "donc"),
     (r"(?i)\bn(?:e |['’])([^\W\d_]+) qu(?:e |['’])", r"\1 "),  # ne … que means only
+    (r"(?i)\bna końcu\b", "ostatecznie"),
+    (r"(?i)\btill slut\b", "alltså"),
     (
         (
             r"(?i)\b(?:je (?:pense|crois) que|ich (?:denke|glaube|meine),?(?: dass)?|(?:yo )?(?:creo|pienso) que|(?:eu )?(?:acho|penso) que"

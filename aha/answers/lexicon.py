@@ -6,6 +6,7 @@ Verbs are listed in their plain form; regular forms are recognized by their endi
 
 from __future__ import annotations
 
+from aha.answers.languages import ENGLISH, LANGUAGES
 from aha.lazy import lazy_pattern
 
 SCALES = {
@@ -60,6 +61,12 @@ SUSPECT = frozenset(
         "minstens hoogstens bijna тысяч тысячи тыс миллион миллионов млн млрд не менее более почти около"
     ).split()
 )
+ENGLISH_TOO = (
+    "cent cents miles quart falls minus premier robo rond hana kali kama mara kira laut maar lusin tort mult fois tiers halve hier halb"
+)
+AGAINST = frozenset(  # words of at least four letters that take a number away, as in "36 lira fazla", and are no English words
+    word for language in LANGUAGES.values() for word in language.against.split() if len(word) >= 4 and "*" not in word
+).difference(ENGLISH_TOO.split(), ENGLISH)
 SAYS_MORE = lazy_pattern(
     rf"(?i)\b(?:{'|'.join(sorted(SUSPECT))}|to(?=[\s$\\(*]*(?:[-−]?[0-9]|(?:one|two|three|four|five|six|ten|twelve|a hundred)\b))"
     r"|or|too [a-z]+|times (?:one|two|three|ten|[0-9])|(?:any|every)thing but|and (?:above"

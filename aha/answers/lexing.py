@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from aha.answers.formulas import Exotic, Unreadable
-from aha.answers.lexicon import PARTS, SAYS_MORE, SCALES, SUSPECT
+from aha.answers.lexicon import AGAINST, PARTS, SAYS_MORE, SCALES, SUSPECT
 from aha.answers.numerals import chinese, in_digits
 from aha.answers.units import LETTER_UNITS, known_unit, measures
 from aha.lazy import lazy_pattern
@@ -146,7 +146,7 @@ class _Lexer:
     def __init__(self, text: str, letters: bool) -> None:
         self.text, self.hit, self.letters = text, list[Token](), letters
         self.blank, self._stands_alone, self.depth, self.listed_until = False, False, 0, 0
-        self._argument_follows = False
+        self._argument_follows = self._blank_follows = False
         self.spaced_commas = ", " in text
 
     def take(self, match: re.Match[str]) -> int:
@@ -154,6 +154,7 @@ class _Lexer:
         end = match.end()
         self._stands_alone = (self.blank or match.start() == 0) and self.text[end : end + 1] not in _GOES_ON
         self._argument_follows = _OPENS_ARGUMENT.match(self.text[end : end + 2]) is not None
+        self._blank_follows = self.text[end : end + 1] == " "
         if kind == "blank":
             self.blank = True
             return end
@@ -264,7 +265,7 @@ class _Lexer:
             return None
         if low in ("minus", "negative") and (low == "minus" or not self._after_operand()):
             return self._add("sign", "-")
-        if low in SUSPECT and len(low) > 1 and not (text.isupper() and len(text) < 4):
+        if (low in SUSPECT or text in AGAINST) and len(low) > 1 and not (text.isupper() and len(text) < 4):
             raise Unreadable(f"the word {text!r}")
         if self.letters and self._unit_follows(text):
             return self._add("unit", text)
@@ -279,7 +280,7 @@ class _Lexer:
             return self._add("unit", text)
         if self._after_operand() and speech:
             return self._add("unit", text)
-        if len(text) >= 4:
+        if len(text) >= 4 or (len(text) == 3 and text.istitle() and not self.hit and self._blank_follows):  # Hay 36
             return self._add("word", text)
         for letter in text:
             self._add("symbol", letter)
@@ -304,7 +305,7 @@ class _Lexer:
             for inner in tokens(numeral):
                 self._add(inner.kind, inner.text)
             return None
-        if "分之" in text:
+        if "分之" in text or (text[0] in "的の" and self._after_operand()):
             raise Unreadable(f"the words {text!r}")
         if text not in _HAN and SAYS_MORE.search(text):
             raise Unreadable(f"the words {text!r}")

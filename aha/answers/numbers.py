@@ -64,6 +64,8 @@ def bare_number(node: Node) -> NumberValue | None:
     while isinstance(node, Call) and node.name in ("unit", "°", "%", "()", "[]"):
         if node.name in ("()", "[]") and len(node.args) != 1:
             return None
+        if percent and node.name == "%":
+            return None  # 12%%
         percent = percent or node.name == "%" or node.args[1:] in ((Sym("percent"),), (Sym("pct"),))
         node = node.args[0]
     value = _bare(node)

@@ -20,13 +20,16 @@ _MINUS = lazy_pattern(r"^负\s*(?=[0-9])")
 _COUNTED_PATTERN = lazy_pattern(r"([0-9]{1,20}(?:\.[0-9]{1,20})?)\s*([万亿])")
 
 _PARTED_PATTERN = lazy_pattern(rf"(?i)([a-z]+)[ -]({'|'.join(PARTS)}|quarter)s?")
+_OVER = lazy_pattern(r"(?i)([a-z-]{3,20}|[0-9]{1,9}) over ([a-z-]{3,20}|[0-9]{1,9})")  # three over four
+_BELOW_ZERO = lazy_pattern(r"(?i)(?:negative|minus) (?=[a-z])")
 _ONES_FORM = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
 ).split()
 _TENS = "_ _ twenty thirty forty fifty sixty seventy eighty ninety".split()
 _ENGLISH = {word: value for value, word in enumerate(_ONES_FORM)} | {word: 10 * ten for ten, word in enumerate(_TENS) if word != "_"}
-_NUMERAL = "|".join((*_ENGLISH, "hundred", "thousand", "million", "billion"))
+_NUMERAL = "|".join((*_ENGLISH, "hundred", "thousand", "million", "billion", "dozen"))
 _RUN = lazy_pattern(rf"(?i)(?<![\w-])(?:{'|'.join(_ENGLISH)})(?:(?:[ -]|(?:(?<=hundred)|(?<=thousand)) and )(?:{_NUMERAL}))*(?![\w-])")
+_BELOW_THOUSAND = {"hundred": 100, "dozen": 12}
 _SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9}
 
 
@@ -48,7 +51,11 @@ def in_digits(text: str) -> str:
         whole = english(half[1]) if half[1] else 0
         return text if whole is None else f"\\frac{{{2 * whole + 1}}}{{2}}"
     if (parts := _PARTED_PATTERN.fullmatch(text)) and (top := english(parts[1])) is not None:
-        return f"\\frac{{{top}}}{{{PARTS[parts[2].lower()]}}}"
+        return f"\\frac{{{top}}}{{{PARTS.get(parts[2].lower(), 4)}}}"
+    if (over := _OVER.fullmatch(text)) and None not in (sides := [side if side.isdigit() else english(side) for side in over.groups()]):
+        return f"\\frac{{{sides[0]}}}{{{sides[1]}}}"
+    if (below := _BELOW_ZERO.match(text)) and (word := english(text[below.end() :])) is not None:
+        return f"-{word}"
     if (word := english(text)) is not None:
         return str(word)
     return text
@@ -120,8 +127,8 @@ def english(text: str) -> int | None:
     for word in words:
         if word in _ENGLISH:
             section += _ENGLISH[word]
-        elif word == "hundred":
-            section *= 100
+        elif word in _BELOW_THOUSAND:
+            section *= _BELOW_THOUSAND[word]
         elif word in _SCALES:
             total, section = total + section * _SCALES[word], 0
         elif word != "and":

@@ -153,6 +153,15 @@ def _closing(text: str) -> dict[int, int]:
     return closing
 
 
+_HASHED_PATTERN = lazy_pattern(r"####[ \t]*(?P<value>\S{0,30}[0-9]\S{0,30})[ \t]*(?:\n|\Z)")
+
+
+def hashed(text: str) -> str | None:
+    """Return what stands with a figure in the last line that is nothing but hashes and that, or None."""
+    lines = list(_HASHED_PATTERN.finditer(text))
+    return lines[-1]["value"] if lines else None
+
+
 _KEY = lazy_pattern(
     r"(?i)(?<![^\W_])(?:answers?|ans(?=[.:])|antwort(?:en)?|lösung|r[ée]ponse|respuesta|resposta|risposta|antwoord|odpowied[źz]|ответ|відповідь|cevap|yanıt"
     r"|jawaban(?:nya)?|jibu|đáp (?:án|số)|svar(?:et)?|răspuns(?:ul)?|απάντηση|vastaus|válasz)(?![^\W_])|答え|答案|正解|解答"

@@ -7,10 +7,10 @@ any number before it, and if a unit, a noun or "in all" follows, but no word tha
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from aha.answers.closings import is_supposed, plain_count
 from aha.answers.context import denied_after, denied_before, suspect
+from aha.answers.formulas import SPAN, Piece, pieces_of
 from aha.answers.grammar import kinds, plain_forms
 from aha.answers.languages import ONLY_ENGLISH
 from aha.answers.lexicon import OF_MONEY, PARTS, SAYS_MORE, SCALES, SUSPECT
@@ -25,7 +25,6 @@ _SENTENCE = lazy_pattern(
 )
 _HOWEVER = lazy_pattern(r"(?i)\s*[*_]{0,2}(?:however|but|yet|aber|mais|pero|mas|però|но|maar|ale)\b")
 _CLOSING = lazy_pattern(r"(?i)(?:i hope|hope (?:this|it)|let me know|note that|this is (?:the|our)|thank)")
-_SPAN = lazy_pattern(r"(?<!\\)\$\$[^$]{1,400}\$\$|(?<!\\)\$[^$\n]{1,400}(?<!\\)\$|\\\(.{1,400}?\\\)|\\\[.{1,400}?\\\]", re.S)
 _NEW_CLAUSE = lazy_pattern(
     r"(?i)(?:[,;]?\s*\b(?:so|thus|therefore|hence|then|which (?:is|gives|means|makes|equals|comes to)|that is|i\.e\."
     r"|giving|making|leaving|meaning"
@@ -44,7 +43,6 @@ _DENIED_START = lazy_pattern(r"(?i)\W*(?:not|never|nicht|pas|non|nunca|não|niet
 _SPACES = lazy_pattern(r"[ \t]+")
 _TIMES = lazy_pattern(r"(?<=[0-9]) x (?=[0-9])")
 _FIGURES = lazy_pattern(r"[0-9$\\½¼¾⅓⅔√π∞₀-₉]")
-_DIGITS = lazy_pattern(r"[0-9\\½¼¾⅓⅔√π∞]")
 _LIST_PHRASE = lazy_pattern(r"(?i)\b(?:one|some|any|either|all|each) of (?:the following|these)\b")
 _IF_IF = lazy_pattern(r"(?i)\bif\b[^.\n]*\bif\b")
 _AND = lazy_pattern(r"(?i)\b(?:and|und|et|y|oder|ou|o|или|або|veya|lub|atau|hoặc|nebo|sau|eller)\b|[或和]|または|또는")
@@ -70,6 +68,13 @@ _SAID_OF_IT_PATTERN = lazy_pattern(
 _IN_CASE = lazy_pattern(r"\W*(?:For|When|At|With|By|From|On|If|Where|Taking|Letting|Setting|Putting)\b\W*(?:[a-z]+\s){0,2}\W*")
 _OF_A_NUMBER = lazy_pattern(r"(?i)\b(?:ends?|starts?|begins?|divisible|multiple)\b")
 _OF_A_UNIT = lazy_pattern(r"of an? ([a-z]{1,12})")  # 2/3 of a minute
+_ABOUT = lazy_pattern(r"(?i)\b(?:about|around|roughly|approximately|approx\.?|circa)\s*\Z")  # no more than a guess at a whole number
+_WHOLE = lazy_pattern(r"[$¤€£\\]*[0-9][0-9,]*")
+_IN_MONTHS = lazy_pattern(
+    r"\b(?:in|during|for|over) (?:{0})(?:(?:, (?:{0}))*,? and (?:{0}))?\b".format(
+        "January|February|March|April|May|June|July|August|September|October|November|December"
+    )
+)
 _FURTHER = lazy_pattern(r"(?i)(?<!or )(?<!and )\bmore\b(?! than)")
 _OPERATES = lazy_pattern(
     r"(?i)\b(?:half|third|quarter|fifth|tenth|root|square|cube|twice|double|triple|percent|multiple|divisor|element|member|neighbour|bound|power|factor|negative|divisible|number|sum|product|difference|ratio"
@@ -101,7 +106,7 @@ _DENIED_HEAD = lazy_pattern(r"(?i)(?:\bnot|n['’]t|\bnever|\\neq?|≠)[^\w]*(?:
 _FORMULA = lazy_pattern(r"\$[^$]+\$")
 _MONEY, _OF_VERBS = lazy_pattern(r"[$\\* ]{0,6}[$¤€£](?=[0-9])"), ("b", "u", "y", "s", "d", "g")
 _HAN_ADMITS = lazy_pattern(
-    r"(?:全部で|合計で?|[合总]计|剩下|留下|[读看买卖做走跑吃写种画是为はがも有共得于需要约剩余花付用了成达值:：]|\A)\s*\Z"
+    r"(?:全部で|合計で?|[合总]计|剩下|留下|[读看买卖做走跑吃写种画赚挣收是为はがも有共得于需要约剩余花付用了成达值:：]|\A)\s*\Z"
 )
 _LABELS = lazy_pattern(r"(?:第\s*|[没沒][^，。,]{0,6})\Z")
 _SPEAKS = lazy_pattern(r"[^\W\d_]{2}|=")
@@ -111,13 +116,6 @@ _VERB_FORM = lazy_pattern(r"\b[a-z]+(?:s|ed)\b")
 _WORDS = lazy_pattern(r"[^\W\d_]+(?:['’][a-z]+)?")
 _LEADS_TO = lazy_pattern(r"(?i)\bto\s*(?:\w+\s*)?\W*\Z")
 _HAN = lazy_pattern("[\u3400-\u9fff]")
-
-
-@dataclass(frozen=True)
-class _Piece:
-    start: int
-    end: int
-    text: str
 
 
 def claimed_formula(text: str, *, marked: bool, boxed: bool = False) -> str | None:
@@ -145,10 +143,15 @@ def claimed_formula(text: str, *, marked: bool, boxed: bool = False) -> str | No
             if place and not marked and _UNFINISHED_PATTERN.search(sentences[place - 1]):
                 return None
             bare = not marked and place > 0 and not any(_SPEAKS.search(item) for item in sentences[place - 1 : place + 1])
-            return None if bare else _claim_of(_PARENTHESIS.sub(" ", sentence), marked=marked, boxed=boxed)
+            return None if bare else _claim_of(_PARENTHESIS.sub(_aside, sentence), marked=marked, boxed=boxed)
         if (SAYS_MORE.search(sentence) or _HOWEVER.match(sentence)) and not _CLOSING.match(sentence.strip()):
             return None
     return None
+
+
+def _aside(match: re.Match[str]) -> str:
+    """Return a blank for a remark in parentheses, or the remark itself if it may take the claim away, as "(wrong)" does."""
+    return match.group() if suspect(match.group(), gerunds=False) else " "
 
 
 _IN_BRACKETS = lazy_pattern(r" \(([0-9]{1,9})\)")
@@ -210,7 +213,7 @@ def _ending(text: str) -> str:
 def _sentences(text: str) -> list[str]:
     """Return the sentences of a text; a period within a formula does not end a sentence."""
     hit, is_open = list[str](), 0
-    spans = [span.span() for span in _SPAN.finditer(text)]
+    spans = [span.span() for span in SPAN.finditer(text)]
     for end in _SENTENCE.finditer(text):
         if not any(low < end.start() < high - 1 for low, high in spans):
             hit.append(text[is_open : end.start()])
@@ -219,7 +222,7 @@ def _sentences(text: str) -> list[str]:
 
 
 def _claim_of(sentence: str, *, marked: bool, boxed: bool) -> str | None:
-    pieces = _pieces(sentence)
+    pieces = pieces_of(sentence)
     clauses = [hit.end() for hit in _NEW_CLAUSE.finditer(sentence) if any(piece.start >= hit.end() for piece in pieces)]
     clauses = [end for end in clauses if not any(piece.start < end < piece.end for piece in pieces)]
     clauses += [hit.end() for hit in _IT_IS.finditer(sentence) if pieces and pieces[0].end <= hit.start() and pieces[-1].start >= hit.end()]
@@ -252,6 +255,8 @@ def _claim_of(sentence: str, *, marked: bool, boxed: bool) -> str | None:
         return None
     if not calculated and after and not _IS_ANSWER.match(after) and _of_a_case(before, after):
         return None
+    if _WHOLE.fullmatch(last.text) and _ABOUT.search(before):
+        return None
     measured = _MEASURE.match(after)
     if not calculated and not _admitted(
         before,
@@ -269,7 +274,7 @@ _JOINS = lazy_pattern(r"\s*(?:,|,?\s*(?:and|und|et|y|e))\s*")
 _LISTS_VALUES = lazy_pattern(r"(?i)\b(?:are|sind|sont|son)\b[\s*]*\Z")
 
 
-def _join(sentence: str, pieces: list[_Piece]) -> list[_Piece]:
+def _join(sentence: str, pieces: list[Piece]) -> list[Piece]:
     """Return the formulas with those at the end as one list if "are" leads to them and only commas and "and" stand between them."""
     first = len(pieces) - 1
     while first > 0 and _JOINS.fullmatch(sentence, pieces[first - 1].end, pieces[first].start):
@@ -281,10 +286,10 @@ def _join(sentence: str, pieces: list[_Piece]) -> list[_Piece]:
     ):
         return pieces
     values = ", ".join(piece.text.strip("$* ") for piece in pieces[first:])
-    return [*pieces[:first], _Piece(pieces[first].start, pieces[-1].end, values)]
+    return [*pieces[:first], Piece(pieces[first].start, pieces[-1].end, values)]
 
 
-def _explanation(sentence: str, pieces: list[_Piece]) -> int:
+def _explanation(sentence: str, pieces: list[Piece]) -> int:
     """Return the index where an explanation after the claim begins; words such as "that" begin none if a verb leads on to a formula."""
     for hit in _EXPLAINS.finditer(sentence, pieces[0].end):
         next_token = next((piece.start for piece in pieces if piece.start >= hit.end()), None)
@@ -306,7 +311,7 @@ def _leads_on(between: str) -> bool:
     )
 
 
-def _within(place: int, pieces: list[_Piece]) -> bool:
+def _within(place: int, pieces: list[Piece]) -> bool:
     return any(piece.start <= place < piece.end for piece in pieces)
 
 
@@ -338,10 +343,10 @@ def _with_noun(formula: str, after: str) -> str | None:
     while formula.startswith("**") or formula.endswith("**"):
         formula = formula.removeprefix("**").removesuffix("**").strip()
     formula = _BOLD_SIDE.sub("", formula).strip("`\"“”' ").lstrip("= ").rstrip(".,;:?。，")
-    after = _FURTHER.sub("", after).strip()
+    after = _IN_MONTHS.sub("", _FURTHER.sub("", after)).strip()
     if not after:
         return formula
-    if _ORDINAL.match(after) or (_FOREIGN.search(after) and after.strip(" ।") not in _FOREIGN_NOUNS):
+    if after[0] in "的の의" or _ORDINAL.match(after) or (_FOREIGN.search(after) and after.strip(" ।") not in _FOREIGN_NOUNS):
         return None
     if after[0] in ",，、;；" and in_digits(rest := after.strip(",，、;； ")) != rest:
         return None
@@ -363,34 +368,3 @@ def _with_noun(formula: str, after: str) -> str | None:
     if 0 < len(words) <= 3 and scale not in SCALES and all(measures(word) or word in ("square", "cubic", "per") for word in words):
         return f"{formula} {after}"
     return f"{formula} {words[0]}" if scale in SCALES or (words and known_unit(words[0])) else formula
-
-
-def _pieces(sentence: str) -> list[_Piece]:
-    """Return the formulas of a sentence and the runs of figures and signs between its words, in order."""
-    hit = [_Piece(span.start(), span.end(), span.group()) for span in _SPAN.finditer(sentence) if not _wordy(span.group())]
-    for group in _TUPLE.finditer(sentence):
-        if not any(group.start() < piece.end and piece.start < group.end() for piece in hit):
-            hit.append(_Piece(group.start(), group.end(), group.group()))
-    for run in _PLAIN.finditer(sentence):
-        if not any(run.start() < piece.end and piece.start < run.end() for piece in hit) and _DIGITS.search(run.group()):
-            hit.append(_Piece(run.start(), run.start() + len(run.group().rstrip(" ,.;:")), run.group().rstrip(" ,.;:")))
-    return sorted(hit, key=lambda piece: piece.start)
-
-
-def _wordy(span: str) -> bool:
-    return re.search(r"(?:(?<![\\A-Za-z{])[A-Za-z]{2,}[ ,.]+){3}", span) is not None
-
-
-_TUPLE = lazy_pattern(
-    r"(?<![0-9A-Za-z)*/^√π+−-])(?<![*/+−-] )(?:\([A-Za-zθφ], ?[A-Za-zθφ](?:, ?[A-Za-z])?\)\s*=\s*)?"
-    r"\((?:[-−]?[0-9][0-9/.√π]*|[-−]?[0-9]*[√π][0-9π]*(?:/[0-9]+)?)"
-    r"(?:, (?:[-−]?[0-9][0-9/.√π]*|[-−]?[0-9]*[√π][0-9π]*(?:/[0-9]+)?)){1,3}\)"
-)
-_ATOM = (
-    r"(?:\\(?!text)[A-Za-z]+(?:\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\})*|\\[$%,!;]|[$€£¥¤]?[0-9][0-9.,]*[0-9]|[0-9.]|["
-    r"(){}\[\]^_|!%°²³√π∞½¼¾⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞₀₁₂₃₄₅₆₇₈₉¢€£¥¤$])"
-)
-_OPERATOR = r"(?:[-+*/=<>≤≥≠≈±×·÷–−~:—]|\\?%)"
-_PLAIN = lazy_pattern(
-    rf"(?:(?<![A-Za-z])[A-Za-z](?:_\{{?\w+\}}?)?\s*=\s*)?(?:[-+−–±<>≤≥≠≈]\s?)*{_ATOM}(?:\s?{_OPERATOR}\s?|{_ATOM}|(?<=[0-9)}}])[A-Za-z](?![A-Za-z])|\s(?=[0-9]+\s*/))*"
-)

@@ -37,7 +37,7 @@ _CHOOSES = lazy_pattern(
     rf"|this) leaves(?: us with)?),?\s+(?:only\s+)?)(?=(?-i:{OPEN}[A-Z]{CLOSE})[.!]?\s*(?:\n|\Z))"
     rf"|(?<!不)(?<!不能)(?<!不应)选(?:择|项[:是为]|(?!项))|\b(?:right|correct) (?:options?|choices?|letters?) are\b:?"
     rf"|\b(?:final )?(?:choice|answer)\s*-\s|\bit(?:'s|’s| is| must be"
-    rf"| should be)\s+(?-i:{_LETTER_NEXT})"
+    rf"| should be| has to be| can only be)\s+(?-i:{_LETTER_NEXT})"
 )
 _CORRECT = lazy_pattern(
     r"(?i)(?:^|(?<=[.!?;。\n]))([^.!?;。\n]{0,160}?)(?:\b(?:is|was|must be|has to be)\s+(?:therefore\s+|thus\s+|clearly\s+)?(?:(?:the|my"
@@ -53,7 +53,9 @@ _OTHER_THAN_RIGHT = lazy_pattern(  # the least plausible option is
 )
 # The words of a sentence that names the right option: except for the letter, it has no others.
 _CLAUSE_BEFORE = lazy_pattern(
-    r"(?i)\A.*(?:,\s(?:so|thus|hence|therefore)\s|(?:므로|니까|아서|어서|고)\s)", re.S
+    r"(?i)\A.*(?:,\s(?:so|thus|hence|therefore)\s|\bbut\s"
+    r"|(?:므로|니까|아서|어서|고)\s)",
+    re.S,
 )  # A and B contradict it, so
 _RIGHT_ROW = (
     r"richtige?[rs]?|korrekte?[rs]?|zutreffende?|bonne|correcte?|exacte?|juste|corr(?:ett|ect|et)[ao]s?|giust[ao]|esatt[ao]|cert[ao]|juiste|goede|poprawn[ay]"

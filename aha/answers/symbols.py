@@ -33,6 +33,7 @@ _PLAIN = str.maketrans(
         "\u202f": " ",
     }
 )
+_DIGITS_ABROAD = lazy_pattern(r"(?![0-9])\d")
 _BLANKS = lazy_pattern(r"\s{20,}")
 _COMMANDS = {r"\times": "*", r"\cdot": "*", r"\div": "/", r"\left": "", r"\right": ""}
 
@@ -46,6 +47,11 @@ def ending(text: str) -> str:
     """Return the last `LONGEST` characters of a text, the only ones that are read, after long runs of blanks are shortened."""
     text = text if len(text) < 40 else _BLANKS.sub(lambda hit: "\n\n" if "\n" in hit.group() else "  ", text[-50 * LONGEST :])
     return text[-LONGEST:]
+
+
+def in_ascii_digits(text: str) -> str:
+    """Return the text with the decimal digits of other scripts and fonts, such as ١٢, १२ and 𝟏𝟐, as ASCII; its length is unchanged."""
+    return text if text.isascii() else _DIGITS_ABROAD.sub(lambda hit: str(unicodedata.digit(hit.group())), text)
 
 
 def arithmetic(text: str) -> str:
@@ -115,7 +121,7 @@ _NAMES = """π pi θ theta α alpha β beta γ gamma δ delta ε epsilon λ lamb
 ∅ emptyset ∖ setminus ∠ angle △ triangle
  ∥ parallel ⊥ perp ⌊ lfloor ⌋ rfloor ⌈ lceil ⌉ rceil ⟨ langle ⟩ rangle
 ∫ int ∑ sum ∏ prod ∂ partial ∇ nabla → to ⇒ Rightarrow ∀ forall ∃ exists ′ prime"""
-_LIKE = """、 , ； ; 。 . ｡ . ！ ! ＜ < ＞ > ｜ | ∣ | ∶ : ＾ ^ ’ ' ʹ ' “ " ” " ［ [ ］ ] 【 [ 】 ] ｛ \\{ ｝ \\} º ^{\\circ}
+_LIKE = """、 , ； ; 。 . ｡ . ！ ! ＜ < ＞ > ｜ | ∣ | ∶ : ＾ ^ ’ ' ʹ ' “ " ” " « " » " „ " ［ [ ］ ] 【 [ 】 ] ｛ \\{ ｝ \\} º ^{\\circ}
 ˚ ^{\\circ} ° ^{\\circ} ℃ ^{\\circ}C ℉ ^{\\circ}F
 ℝ \\mathbb{R} ℤ \\mathbb{Z} ℕ \\mathbb{N} ℚ \\mathbb{Q} ℂ \\mathbb{C} ⅈ i ⅇ e ℯ e 𝑖 i 𝑒 e 𝜋 \\pi ∨ \\lor ∧ \\land"""
 _FRACTIONS = "½ 1 2 ⅓ 1 3 ⅔ 2 3 ¼ 1 4 ¾ 3 4 ⅕ 1 5 ⅖ 2 5 ⅗ 3 5 ⅘ 4 5 ⅙ 1 6 ⅚ 5 6 ⅐ 1 7 ⅛ 1 8 ⅜ 3 8 ⅝ 5 8 ⅞ 7 8 ⅑ 1 9 ⅒ 1 10".split()
@@ -159,12 +165,20 @@ _DOUBLED_PATTERN = lazy_pattern(
 )
 _GROUPED_PATTERN = lazy_pattern(r"(?<=[0-9])(?: ?\{ ?, ?\}|,?\\!|\\,|\\ |~)\s*(?=[0-9]{3}(?![0-9]))")
 _OVER = lazy_pattern(r"\{([^{}]{1,100}?)\\over(?![a-z])([^{}]{1,100})\}")  # plain TeX
+_CENTS = lazy_pattern(r"(?<![0-9.,])(?=€|EUR|[0-9]+,[0-9]{2}\s?(?:€|EUR))((?:€|EUR)?\s?[0-9]{1,15}),([0-9]{2})(?![0-9,])")  # 12,50 €
+_CODE = lazy_pattern(r"\b(?:US\$?|USD|U\.S\.|EUR|GBP)\s?(?=[¤$]?[0-9])|\b(?:US|U\.S\.) (?=dollars?\b)")
+_EACH_DAY = lazy_pattern(r"(?<=[0-9])\s?/\s?(?=(?:day|week|month|year|hour|person|night|item)s?\b)")
+_SIGNS_OF_MONEY = {"E": "€", "G": "£", "U": "¤"}
+_ORDINAL = lazy_pattern(  # 12^{\text{th}}
+    r"(?<=[0-9])\s*(?:\^\s*)?(?P<brace>\{\s*)?\\(?:text\w{0,2}|mathrm|mbox)\s*\{\s*(?:th|st|nd|rd)\s*\}(?(brace)\s*\})"
+)
 _BOLD = lazy_pattern(r"(?<![0-9A-Za-z)*])\*\*([^*\n]{1,200})\*\*(?!\*)")
 _STYLE = lazy_pattern(
     r"\\(?:textcolor|colorbox|color)\s*\{[^{}]{0,30}\}|\\bbox\s*\[[^\]]{0,60}\]"
     r"|\\(?:large|Large|LARGE|huge|Huge|small|tiny|normalsize|scriptstyle|sf|tt|boldmath|mathstrut|ensuremath|mathop|mathord|middle)(?![A-Za-z])"
     r"|\\(?:begin|end)\s*\{(?:aligned|align\*?|gathered|equation\*?|split)\}"
 )
+_ALIGNS = lazy_pattern(r"&\s*(?=[=<>]|\\[lg]eq?(?![a-z]))")
 _TEXTS = lazy_pattern(r"\\(?:texttt|textsc|textmd|emph|underline|mathtt)(?=\s*\{)")
 _NESTED_PATTERN = lazy_pattern(r"\\text\w{0,6}\s*\{\s*\\text\w{0,6}\s*\{([^{}]{0,300})\}\s*\}")
 _CHECKED_PATTERN = lazy_pattern(
@@ -211,11 +225,13 @@ def clean(text: str) -> str:
         text = _TEXTS.sub(r"\\text", text)
         while "\\text" in text and _NESTED_PATTERN.search(text):
             text = _NESTED_PATTERN.sub(r"\\text{\1}", text)
+    text = _ALIGNS.sub("", text) if "&" in text else text
     if "_" in text and ("C" in text or "P" in text):
         text = _CHOSEN.sub(_chosen, text)
     if "{" in text and "_" in text:
         text = _BRACED_LOG.sub(r"\1", _BRACED_PATTERN.sub(r"\1", text))
     if "\\" in text:
+        text = _ORDINAL.sub("", text) if "{th" in text or "{st" in text or "{nd" in text or "{rd" in text else text
         text = _OVER.sub(r"\\frac{\1}{\2}", _DOUBLED_PATTERN.sub(r"\\", text)) if "\\\\" in text or "\\over" in text else text
         text = _RATE.sub(lambda hit: f"{hit[1]}\\text{{ {hit[2]}/{hit[3]}}}" if measures(hit[2]) and measures(hit[3]) else hit[0], text)
         text = _MONEY_SIGN.sub(r"\1", text)
@@ -229,6 +245,8 @@ def clean(text: str) -> str:
     if "\\" in text or "$" in text or "~" in text:
         text = text.replace("\\%", "%").replace("\\#", "#").replace("\\_", "_").replace("\\&", "&").replace("$", " ")
         text = _CIRCLED_SIGNS.sub(r"\1,", _BLANK.sub(" ", _REPEATING_PATTERN.sub(_repeat, _SIZES.sub("", text))))
+    text = _CODE.sub(_sign_of, _CENTS.sub(r"\1.\2", text)) if "US" in text or "EUR" in text or "€" in text or "GBP" in text else text
+    text = _EACH_DAY.sub(" per ", text) if "/" in text else text
     text = text.replace("per cent", "percent") if "per cent" in text else text
     text = _MIXED_PATTERN.sub(r"(\1+\2/\3)", text) if "/" in text else text
     if "¤" in text:
@@ -240,6 +258,11 @@ def clean(text: str) -> str:
             _repeat, _GOES_ON.sub(_repeat, _DOTTED_PATTERN.sub(_repeated_dots, text) if "\\dot" in text else text)
         )
     return (_MODULE.sub("", text) if "." in text else text).strip()
+
+
+def _sign_of(code: re.Match[str]) -> str:
+    """Return the sign of a currency for its code before a figure; nothing before a sign or the word."""
+    return _SIGNS_OF_MONEY[code.group()[0]] if code.string[code.end() : code.end() + 1].isdigit() else ""
 
 
 def _with_round_brackets(text: str) -> str:

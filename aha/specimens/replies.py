@@ -74,6 +74,7 @@ The final answer is $\boxed{§}$
 **\boxed{§}**
 **Answer:** \boxed{§}
 #### \boxed{§}
+\boxed{§}⏎#### §
 ### Final Answer⏎⏎$$\boxed{§}$$
 <answer>\boxed{§}</answer>
 <answer>$\boxed{§}$</answer>

@@ -147,6 +147,8 @@ Answer: §, ¶
 The answer is §, ¶.
 The answers are ¶, §.
 #### §, ¶
+§ (wrong)
+§ (this is incorrect)
 """,
     needs={"one"},
 ) + templates(
@@ -255,6 +257,9 @@ The answer is $§ = ¶$.
 \boxed{§ = ¶}
 \boxed{¶ = §}
 \boxed{x = ¶ = §}
+\boxed{§}⏎#### ¶
+\boxed{¶}⏎#### §
+#### §⏎So \boxed{¶}.
 """,
     MATHS,
     needs={"number"},

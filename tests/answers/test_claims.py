@@ -40,7 +40,10 @@ def test_boxes_know_where_they_stand() -> None:
 
 
 CLAIMS = {
-    "\\boxed{7} #### 8": Claim("7", marked=True, boxes=1),
+    "\\boxed{7} #### 7.0": Claim("7", marked=True, boxes=1),
+    "\\boxed{7} #### 8": Claim("", marked=True),
+    "#### 8\n\\boxed{7}": Claim("", marked=True),
+    "#### Step 8\n\\boxed{7}": Claim("7", marked=True, boxes=1),
     "1 + 1\n#### 2\nbye": Claim("2", marked=True),
     "#### 1\n#### 2": Claim("2", marked=True),
     "#### Step 2\n1 + 1\nAnswer: 2": Claim("2", marked=True),

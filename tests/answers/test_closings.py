@@ -320,3 +320,53 @@ def test_what_stands_beside_a_claim_and_changes_nothing(reply: str) -> None:
 )
 def test_what_stands_beside_a_claim_and_takes_it_away(reply: str) -> None:
     assert not isinstance(grade(Number("17"), reply), Right)
+
+
+IN_ALL = (  # § in sentences without a verb, with a place and a count, or with the count as subject, and neighbours that take it away
+    "En total § euros.|In totale § euro.|In totaal 1.§ euro|Hay § estudiantes.|В классе § учеников.|Вместе у них § книг.|В итоге у Тома § карточек."
+    "|§ яблок|Na końcu Tom ma § kart.|Całkowity koszt wynosi § zł.|Sonunda Tom’un § kartı olur.|Ada § siswa.|Till slut har Tom § kort."
+    "|因此她每天赚§美元。|二人で§冊の本を持っています。|よって、1日に§ドル稼ぎます。|したがって、§人になります。|결국 톰은 카드 §장을 갖게 됩니다."
+    "|둘이 합쳐 §권의 책이 있습니다.|§분이 걸립니다.|그러므로 하루에 §달러를 법니다.|في النهاية لدى توم § بطاقة.|يوجد § طالبًا.|Vastaus: § euroa"
+    "|Antwort: § Äpfel bleiben übrig.|also ist der Anteil §/7|Natalia sold § clips altogether in April and May.|It takes § days."
+)
+NOT_IN_ALL = (
+    "§ lira ödemez.|§ lira fazla.|§的一半|§の半分|§의 절반|अधिकतम § छात्र हैं।|Sınıfta en fazla § öğrenci vardır.|학생은 §명 이하입니다."
+    "|§달러가 있다면 살 수 있습니다.|生徒は§人以下です。|Вместе у них не § книг.|В классе почти § учеников.|It takes about § days.|She has roughly § apples."
+    "|§ (wrong)|approximately §.0|≈ §|§%%"
+)
+
+
+def test_a_count_without_a_verb_is_read_in_many_languages() -> None:
+    numbers = {"In totaal 1.§ euro": "1036", "also ist der Anteil §/7": "36/7"}
+    sentences = IN_ALL.split("|")
+    missed = [
+        item for item in sentences if grade(Number(numbers.get(item, "36")), item.replace("§", "036" if "1.§" in item else "36")) != Right()
+    ]
+    assert not missed
+    assert not [item for item in NOT_IN_ALL.split("|") if grade(Number("36"), item.replace("§", "36")) == Right()]
+
+
+@pytest.mark.parametrize(
+    ("gold", "reply"),
+    [
+        ("24", "two dozen"),
+        ("3/4", "three quarters"),
+        ("3/4", "three over four"),
+        ("-4", "negative four"),
+        ("72", "٧٢"),
+        ("72", "७२"),
+        ("72", "𝟕𝟐"),
+        ("100", "USD 100"),
+        ("100", "100 US dollars"),
+        ("100", "€100,00"),
+        ("12.5", "La risposta è 12,5"),
+        ("12", "\\begin{align*}x&=12\\end{align*}"),
+        ("12", "→ 12"),
+        ("12", "«12»"),
+        ("12", "12^{\\text{th}}"),
+        ("18", "$18.00/day"),
+        ("96", "My first guess was 72 but the correct answer is 96."),
+    ],
+)
+def test_numbers_are_read_in_other_scripts_words_and_currencies(gold: str, reply: str) -> None:
+    assert grade(Number(gold), reply) == grade(Latex(gold), reply) == Right()

@@ -121,7 +121,7 @@ def _number(reference: Number, answer: str, settings: Settings) -> Grade:
     gold = rational(reference.value)
     if gold is None:
         raise ValueError(f"reference {reference.value!r} is not a number: problems are checked when they are loaded")
-    match number_claim(claim(answer, settings.how)):
+    match number_claim(claim(answer, settings.how), decimal=gold.exact.denominator > 1):
         case Wrong() as wrong:
             return wrong
         case NumberValue() as value:

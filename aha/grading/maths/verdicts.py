@@ -48,15 +48,14 @@ _NEGATED_PATTERN = lazy_pattern(
 _SAID_OF_IT_PATTERN = lazy_pattern(  # 26 comes close
     r"\W*[0-9][0-9.,]*\s(?:has|comes|does|fails|seems|looks|appears|can|cannot|will|would|could|should|must|may|might)\b"
 )
-_ARROW = lazy_pattern(r"\A(?:[=-]>|[→⇒])\s*")
 _LETTER_LABEL = lazy_pattern(  # \mathbf{(B)} 2
     r"\s*\\(?:textbf|mathbf|text|mathrm)\s*\{\s*\([A-J]\)\s*\}(?:\\?\s|\\[,;:]|\\q?quad|~)*(?=[-+0-9$\\({])"
 )
 LONGEST_HEDGE, MOST_LINES = 60, 12
 _HEDGE = lazy_pattern(
-    r"(?i)\W*(?:about|around|roughly|approximately|approx\.?|some|maybe|perhaps|probably|possibly)\s+"
-    r"-?[$\\]*[0-9][0-9,]*(?:\s[^0-9]*)?\.?"
-    r"|\W*[0-9][0-9,]*(?:\\ |\s|\\text\w*\{|\()*(?:about|roughly|approximately|approx\.?|or so|more or less)\W*"
+    r"(?i)\W*(?:(?:about|around|roughly|approximately|approx\.?|some|maybe|perhaps|probably|possibly)\s+|(?:[≈~∼]|\\(?:approx|sim))\s*)"
+    r"-?[$\\]*[0-9][0-9,]*(?:\.0+)?(?:\s[^0-9]*)?\.?"
+    r"|\W*[0-9][0-9,]*(?:\.0+)?(?:\\ |\s|\\text\w*\{|\()*(?:about|roughly|approximately|approx\.?|or so|more or less)\W*"
 )
 _OTHER_SETS = lazy_pattern(
     r"(?i)[,;]\s*(?:\\text\w*\s*\{\s*)?(?:the )?(?:empty set|all reals?\b|no solution|nothing|infinity)"
@@ -314,11 +313,12 @@ def _irrational(node: Node) -> bool:
 # --- numbers ----------------------------------------------------------------------------------------------------------
 
 
-def number_claim(claim: Claim) -> NumberValue | Wrong:
-    """Return the bare number that an answer claims, in a formula read as a whole, else in a sentence; else Wrong with the reason."""
+def number_claim(claim: Claim, *, decimal: bool = False) -> NumberValue | Wrong:
+    """Return the bare number that an answer claims, in a formula read as a whole, else in a sentence; else Wrong with the reason. A comma
+    may be a decimal one if the reference is a `decimal`."""
     if by_lines(claim) is not None:
         return Wrong("several different numbers")
-    if (line := last_line(claim)) is not None and isinstance(alone := number_claim(Claim(line, marked=True)), NumberValue):
+    if (line := last_line(claim)) is not None and isinstance(alone := number_claim(Claim(line, marked=True), decimal=decimal), NumberValue):
         return alone
     if unsure(claim):
         return Wrong("a question or a guess, not a claim")
@@ -334,6 +334,8 @@ def number_claim(claim: Claim) -> NumberValue | Wrong:
         claim_tree = read(formula)
         node = claim_tree.node
     nodes = [node, *other_readings(claim_tree, ""), *_factorials(claim_tree, claim)] if node is not None else []
+    if decimal and node is not None and is_call(node, "list"):
+        nodes = [*other_readings(claim_tree, _AFTER_COMMA[False]), *nodes]
     if any(isinstance(part, Call) and part.name in ("list", "parts", "or", "and", "set") for part in nodes[:1]):
         return _one_of(nodes[0])
     for part in nodes:
@@ -344,7 +346,7 @@ def number_claim(claim: Claim) -> NumberValue | Wrong:
 
 def _ending_of(text: str) -> str:
     """Return the text without the marks around a number and the period after it; an ellipsis is not a period."""
-    text = _ARROW.sub("", text.strip(" $*"))
+    text = text.strip(" $*")
     return text.removesuffix(".").rstrip(" $*") if not text.endswith("..") else text
 
 

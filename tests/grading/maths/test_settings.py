@@ -7,7 +7,7 @@ import pytest
 from aha.grading.maths import Settings, quick
 from aha.types import Latex, Right, Wrong
 
-HERE = "#### 8\nAnswer: 9\nIn the box is \\boxed{7}.\nAll of that took 10 minutes."
+HERE = "#### Step 8\nAnswer: 9\nIn the box is \\boxed{7}.\nAll of that took 10 minutes."
 
 
 @pytest.mark.parametrize(("how", "gold"), [("auto", "7"), ("box", "7"), ("line", "9"), ("number", "10")])
