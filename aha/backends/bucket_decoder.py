@@ -46,7 +46,10 @@ class AttentionSettings:
 
 class BucketDecoder:
     """A decoder of all rows in one pass through the layers, with attention bucket by bucket. `straight`: the model's layers without calls
-    of its modules, and each layer's attention; None: its modules are called, and they record their settings in `attention`."""
+    of its modules, and each layer's attention; None: its modules are called, and they record their settings in `attention`.
+
+    Rows that agree to the token so far are one state, which is computed once; it is copied when they draw different tokens. On a GPU each
+    row has a state of its own, since a comparison of tokens would wait for it at every step."""
 
     def __init__(
         self, model: PreTrainedModel, shapes: Shapes, straight: tuple[StraightLayers, dict[int, AttentionSettings]] | None = None
@@ -60,9 +63,10 @@ class BucketDecoder:
         self._straight = straight[0] if straight else None
         self.attention: dict[int, AttentionSettings] = straight[1] if straight else {}
         self._ready = torch.zeros(1, 1, 1, 1, device=shapes.device)  # a mask that is ignored, so that no mask of rows by columns is made
-        self._numbers = 0  # the number of rows so far
-        self._order: list[int] = []  # the batch
-        self._size: dict[int, int] = {}
+        self._merges = shapes.device.type == "cpu"
+        self._numbers = 0  # the number of states so far
+        self._order: list[int] = []  # the state of each row of the batch
+        self._size: dict[int, int] = {}  # the number of tokens of each state
         self._buckets: dict[int, Bucket] = {}
         self._is_stale = True
         self._inside_B = self._outside_B = self._size_B = torch.zeros(0, dtype=torch.long)
@@ -73,21 +77,27 @@ class BucketDecoder:
 
     @torch.inference_mode()
     def enter(self, entries: Sequence[Entry]) -> None:
-        numbers = range(self._numbers, self._numbers + len(entries))
-        self._numbers += len(entries)
-        self._order += numbers
-        self._is_stale = True
+        states: dict[object, int] = {}
         together: dict[tuple[int, RowCache | None], list[tuple[int, int]]] = {}
-        for number, entry in zip(numbers, entries, strict=True):
-            self._size[number] = entry.size
-            cache, row = entry.prefix_pass.states(entry.place) or (None, 0)
-            together.setdefault((width_for(entry.size + 1), cache), []).append((number, row))
+        for row, entry in enumerate(entries):
+            key = (id(entry.prefix_pass), entry.place) if self._merges else row
+            if key not in states:
+                states[key] = number = self._new_state(entry.size)
+                cache, place = entry.prefix_pass.states(entry.place) or (None, 0)
+                together.setdefault((width_for(entry.size + 1), cache), []).append((number, place))
+            self._order.append(states[key])
         for (width, cache), rows in together.items():
             bucket = self._bucket(width)
             slots = bucket.reserve(len(rows))
             if cache is not None:
                 _copy(cache, [row for _, row in rows], bucket, slots)
             bucket.rows += [number for number, _ in rows]
+
+    def _new_state(self, size: int) -> int:
+        self._is_stale = True
+        self._size[self._numbers] = size
+        self._numbers += 1
+        return self._numbers - 1
 
     @torch.inference_mode()
     def keep(self, rows: Sequence[int]) -> None:
@@ -102,10 +112,12 @@ class BucketDecoder:
 
     @torch.inference_mode()
     def logits(self, token_B: Tensor) -> Iterator[tuple[slice, Tensor]]:
+        if self._merges and len(self._size) < len(self._order):
+            self._part(token_B.tolist())
         self._move_on()
         if self._is_stale:
             self._arrange()
-        rows = len(self._order)
+        rows = len(self._size)
         padded = -(-rows // MULTIPLE) * MULTIPLE
         token_P, position_P = token_B.new_zeros(padded), token_B.new_zeros(padded)
         token_P[:rows] = token_B[self._inside_B]
@@ -117,15 +129,37 @@ class BucketDecoder:
         else:
             hidden_PD = self._straight.hidden(token_P, position_P, self.attended)
         self._size_B += 1
-        for number in self._order:
+        for number in self._size:
             self._size[number] += 1
-        yield from self._logits_by_part(hidden_PD, rows)
+        yield from self._logits_by_part(hidden_PD, len(self._order))
+
+    def _part(self, tokens: Sequence[int]) -> None:
+        """Give rows of one state that go on with different tokens a copy of it for each token."""
+        states: dict[tuple[int, int], int] = {}
+        first: dict[int, int] = {}  # the token that keeps the state
+        copies: dict[int, list[int]] = {}
+        for row, (number, token) in enumerate(zip(self._order, tokens, strict=True)):
+            if (number, token) not in states:
+                if first.setdefault(number, token) == token:
+                    states[number, token] = number
+                else:
+                    states[number, token] = copy = self._new_state(self._size[number])
+                    copies.setdefault(number, []).append(copy)
+            self._order[row] = states[number, token]
+        for bucket in self._buckets.values():
+            slots = [(slot, copy) for slot, number in enumerate(bucket.rows) for copy in copies.get(number, ())]
+            if slots:
+                place = bucket.reserve(len(slots))
+                index = torch.tensor([slot for slot, _ in slots], device=self._shapes.device)
+                for states_NHWD in (*bucket.keys, *bucket.values):
+                    states_NHWD[place] = states_NHWD[index]
+                bucket.rows += [copy for _, copy in slots]
 
     def attended(self, layer: int, query_PHD: Tensor, key_PKD: Tensor, value_PKD: Tensor) -> Tensor:
         """Return [P, heads, size], the attention of one token of each row over its whole row; zeros for padding rows."""
         settings = self.attention[layer]
         out = query_PHD.new_empty(*query_PHD.shape[:2], value_PKD.shape[-1])
-        out[len(self._order) :] = 0.0
+        out[len(self._size) :] = 0.0
         for first, until, bucket in self.spans:
             bucket.write(layer, key_PKD[first:until], value_PKD[first:until])
             keys, values = bucket.keys[layer][: until - first], bucket.values[layer][: until - first]
@@ -146,12 +180,16 @@ class BucketDecoder:
         return hidden_P1D[:, 0]
 
     def _logits_by_part(self, hidden_PD: Tensor, rows: int) -> Iterator[tuple[slice, Tensor]]:
-        hidden_BD = hidden_PD[self._outside_B]
         step = max(MULTIPLE, HEAD_BYTES // (4 * self._head.out_features) // MULTIPLE * MULTIPLE)
+        shares = len(self._size) < rows
         for first in range(0, rows, step):
             part = slice(first, min(rows, first + step))
-            hidden_RD = hidden_BD[first : first + step]
-            logits_RV = self._head(hidden_RD)[: part.stop - first]
+            place_R = place_S = self._outside_B[first : first + step]
+            if shares:
+                place_S, place_R = place_R[: part.stop - first].unique(return_inverse=True)
+                place_S = F.pad(place_S, (0, -len(place_S) % MULTIPLE))
+            logits_RV = self._head(hidden_PD[place_S])
+            logits_RV = logits_RV[place_R] if shares else logits_RV[: part.stop - first]
             if self._scale != 1.0:
                 logits_RV = logits_RV * self._scale
             if self._softcap is not None:
@@ -176,7 +214,7 @@ class BucketDecoder:
                 self._is_stale = True
 
     def _arrange(self) -> None:
-        """Order the rows by bucket, with the indices to that order and back; padding rows come last and are dropped on the way back."""
+        """Order the states by bucket, with the indices from rows to that order and back; padding comes last and is dropped there."""
         device = self._shapes.device
         self.spans = []
         inside: list[int] = []
@@ -186,9 +224,8 @@ class BucketDecoder:
                 inside += rows
         place = {number: row for row, number in enumerate(self._order)}
         self._inside_B = torch.tensor([place[number] for number in inside], device=device)
-        back = torch.zeros(-(-len(inside) // MULTIPLE) * MULTIPLE, dtype=torch.long, device=device)
-        back[self._inside_B] = torch.arange(len(inside), device=device)
-        self._outside_B = back
+        back = {number: row for row, number in enumerate(inside)}
+        self._outside_B = F.pad(torch.tensor([back[number] for number in self._order], device=device), (0, -len(self._order) % MULTIPLE))
         self._size_B = torch.tensor([self._size[number] for number in inside], device=device)
         self._is_stale = False
 

@@ -8,6 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from aha.backends.bucket_decoder import Kernels
+from aha.backends.cache import Bucket
 from aha.backends.hf import ModuleWeights
 from aha.backends.torch_engine import TorchEngine
 from aha.errors import BadInput
@@ -52,6 +54,33 @@ def test_a_reply_does_not_depend_on_its_neighbours(family: str) -> None:
     alone = {i: [sampled(lone, [Ask(ask.prompt, (seed,))], sampling)[0][0] for seed in ask.seeds] for i, ask in enumerate(asks)}
     tokens = [[[reply.tokens for reply in group[i]] for i in range(len(asks))] for group in (together, refilled, alone)]
     assert tokens[0] == tokens[1] == tokens[2]
+
+
+@pytest.mark.parametrize("kernels", ["straight", "modules"])
+def test_replies_that_begin_alike_are_computed_once_until_they_part(kernels: Kernels, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, seeds, sampling = built("llama", True), tuple(range(8)), Sampling(temperature=0.15, max_tokens=12)
+    asks = [Ask(ask.prompt, seeds) for ask in ASKS[:4]]
+    alone = [
+        [sampled(TorchEngine(model, (), COMPUTE, kernels="plain"), [Ask(ask.prompt, (seed,))], sampling)[0][0] for seed in seeds]
+        for ask in asks
+    ]
+    computed, write = list[int](), Bucket.write
+
+    def count(bucket: Bucket, layer: int, key_NHD: Tensor, value_NHD: Tensor) -> None:
+        computed.append(len(bucket.rows))
+        write(bucket, layer, key_NHD, value_NHD)
+
+    monkeypatch.setattr(Bucket, "write", count)
+    engine = TorchEngine(model, (), replace(COMPUTE, rows=100), kernels=kernels)
+    computed.clear()
+    together = sampled(engine, asks, sampling)
+    for number, group in enumerate(alone):
+        assert [reply.tokens for reply in together[number]] == [reply.tokens for reply in group]
+        for one, other in zip(together[number], group, strict=True):
+            assert list(one.logprobs) == pytest.approx(list(other.logprobs), abs=1e-4)
+    beginnings = {(number, reply.tokens[:size]) for number, group in together.items() for reply in group for size in range(12)}
+    layers = model.config.num_hidden_layers
+    assert sum(computed) == layers * len(beginnings) < 0.8 * layers * 32 * 12
 
 
 def test_a_reply_ends_with_its_stop_token_or_at_the_limit() -> None:
