@@ -86,7 +86,7 @@ def made(
     return Run(base, folder / "out")
 
 
-FORMS = [("float32", VOCABULARY // 3), *(pytest.param((dtype, VOCABULARY), marks=pytest.mark.long) for dtype in ("float32", "bfloat16"))]
+FORMS = [("float32", VOCABULARY // 4), *(pytest.param((dtype, VOCABULARY), marks=pytest.mark.long) for dtype in ("float32", "bfloat16"))]
 
 
 @pytest.fixture(scope="module", params=FORMS)

@@ -33,6 +33,7 @@ from aha.batch import Batch, collate_documents
 from aha.learning import loss_function
 from aha.objectives import CrossEntropy
 from aha.protocols import Adam, Compute, Metrics, Outputs
+from tests.counts import ordinary
 
 VOCABULARY, LENGTHS = 61, (9, 3, 20, 6, 14, 2)
 SIZES: dict[str, Any] = {"vocab_size": VOCABULARY, "hidden_size": 24, "intermediate_size": 40, "num_hidden_layers": 2}
@@ -61,7 +62,8 @@ FAMILIES: dict[str, Callable[[bool], PreTrainedModel]] = {
 
 
 @pytest.fixture(
-    params=[(name, tied) for name in FAMILIES for tied in (True, False)], ids=lambda param: f"{param[0]}-{'tied' if param[1] else 'untied'}"
+    params=ordinary([(name, tied) for name in FAMILIES for tied in (True, False)], ("llama", False), *((name, True) for name in FAMILIES)),
+    ids=lambda param: f"{param[0]}-{'tied' if param[1] else 'untied'}",
 )
 def build(request: pytest.FixtureRequest) -> Callable[[], PreTrainedModel]:
     name, tied = request.param

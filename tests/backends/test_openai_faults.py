@@ -25,6 +25,7 @@ from aha.errors import BadInput, EndpointDown
 from aha.protocols import ChatOptions, Sampling
 from aha.rewards.judge import Judge, LiveJudge
 from aha.types import Abstained, ChatReply
+from tests.counts import ordinary_rows
 from tests.judges import blocks, honest, judged, reply, verdict
 from tests.servers import Answer, Request, Server, said, talk
 
@@ -177,7 +178,10 @@ SLOW = {
 }
 
 
-@pytest.mark.parametrize(("kind", "attempt_s"), [("silence", 0.7), *((kind, 60.0) for kind in SLOW)])
+@pytest.mark.parametrize(
+    ("kind", "attempt_s"),
+    ordinary_rows([("silence", 0.7), *((kind, 60.0) for kind in SLOW)], ("silence", 0.7), ("a slow drip", 60.0), ("429 for an hour", 60.0)),
+)
 def test_the_deadline_is_kept_within_a_tenth(kind: str, attempt_s: float):
     asking = ChatOptions(pause_s=0.3, attempt_s=attempt_s, deadline_s=2.0)
     answers = {"warm": Answer(status=400)}  # refused at once, when all that is loaded late is loaded

@@ -18,6 +18,7 @@ from aha.backends.torch_engine import TorchEngine
 from aha.protocols import Sampling
 from tests.backends.models import GROUPED, KINDS, built, named
 from tests.backends.test_engine_contract import ASKS, COMPUTE, STOP, sampled
+from tests.counts import ordinary
 
 KERNELS: tuple[Kernels, ...] = ("straight", "modules", "plain")
 STRAIGHT = ("llama", "qwen2", "qwen3", "mistral")
@@ -37,9 +38,7 @@ def test_models_of_the_plain_form_go_straight(kind: tuple[str, bool]) -> None:
     assert (way(built(*kind)) == "straight") == (kind[0] in STRAIGHT)
 
 
-@pytest.mark.parametrize(
-    "kind", [kind if kind[1] else pytest.param(kind, marks=pytest.mark.long) for kind in KINDS if kind[0] in STRAIGHT], ids=named
-)
+@pytest.mark.parametrize("kind", ordinary([kind for kind in KINDS if kind[0] in STRAIGHT], ("llama", True), ("qwen3", True)), ids=named)
 def test_the_reply_is_that_of_the_models_own_code(kind: tuple[str, bool]) -> None:
     sampling = Sampling(max_tokens=70 if kind == ("llama", True) else 24)
     by_kernels = {kernels: sampled(TorchEngine(built(*kind), STOP, COMPUTE, kernels=kernels), sampling=sampling) for kernels in KERNELS}

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from aha.cli import main
+from tests.counts import ordinary_rows
 
 ADD: dict[str, Any] = {
     "id": "add",
@@ -94,7 +95,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(
 @pytest.mark.skipif(
     not Path(DATA, "outputs/simple_evals_ru").is_dir() or not DATA, reason="AHA_DATA with outputs/simple_evals_ru is not set"
 )
-@pytest.mark.parametrize(("name", "right", "rows"), [("humaneval", 149, 164), ("mbpp", 227, 257)])
+@pytest.mark.parametrize(("name", "right", "rows"), ordinary_rows([("humaneval", 149, 164), ("mbpp", 227, 257)], ("humaneval", 149, 164)))
 def test_stored_answers_get_their_stored_verdicts_row_by_row(name: str, right: int, rows: int, capsys: pytest.CaptureFixture[str]) -> None:
     folder = Path(DATA, "outputs/simple_evals_ru")
     assert (

@@ -17,6 +17,7 @@ from aha.commands.interrupts import Interrupts, Steps
 from aha.errors import Interruption
 from aha.protocols import Continue, Pause
 from aha.rundir import RunDir
+from tests.counts import ordinary
 from tests.house import ROOT
 from tests.runs import MANIFEST
 
@@ -126,7 +127,7 @@ def test_a_signal_after_the_last_beat_ends_what_would_come_next() -> None:
         signal.raise_signal(signal.SIGINT)
 
 
-@pytest.mark.parametrize("long", [SLEEPS, IN_A_LIBRARY.format(rounds=4_000_000)])
+@pytest.mark.parametrize("long", ordinary([SLEEPS, IN_A_LIBRARY.format(rounds=4_000_000)], SLEEPS))
 def test_the_first_press_in_a_long_step_says_what_it_waits_for_finishes_the_step_and_saves_it(long: str, tmp_path: Path) -> None:
     """The step takes longer than what stands between two steps is given."""
     with process(LOOP.format(long=long), tmp_path) as started:

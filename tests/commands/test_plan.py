@@ -29,6 +29,7 @@ def test_a_plan_names_each_part_and_the_seconds(aha: Aha) -> None:
     assert stage["fits"] and stage["seconds"] > 0 and stage["unit"] == "rollout"
 
 
+@pytest.mark.long
 def test_a_plan_measures_this_machine_and_says_what_to_turn(aha: Aha) -> None:
     done = aha("plan", "r1-zero", "--model", "70b", "--hardware", "auto")
     assert done.code == 0, done.err

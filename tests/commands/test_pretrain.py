@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.commands.conftest import Aha
 
 SMALL = ("--narrow.chunks", 2, "--wide.chunks", 1, "--narrow.chunk_documents", 20, "--wide.chunk_documents", 20)
 
 
+@pytest.mark.long
 def test_the_base_is_made_in_three_stages_and_only_once(aha: Aha, tmp_path: Path) -> None:
     first = aha("pretrain", "tiny", "--out", "base", *SMALL)
     assert first.code == 0, first.err

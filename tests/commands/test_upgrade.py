@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 
 from aha.rundir import Record
 from tests.commands.conftest import Aha
+from tests.counts import ordinary
 
 STORED = Path(__file__).parents[1] / "fixtures/0.1"
 RL: tuple[object, ...] = ("--questions", 4, "--samples", 4, "--minibatches", 2, "--steps", 12, "--save_every", 2, "--keep_last", 1)
@@ -79,7 +80,7 @@ def test_a_finished_run_is_finished(aha: Aha) -> None:
     assert (done.code, "rl is finished; nothing is left to do" in done.err) == (0, True), done.err
 
 
-@pytest.mark.parametrize("run", ["sft", "rl", "stopped", "rows", "rows-parquet"])
+@pytest.mark.parametrize("run", ordinary(["sft", "rl", "stopped", "rows", "rows-parquet"], "rl", "stopped", "rows"))
 def test_every_byte_of_a_run_is_as_it_was_written_and_its_report_is_drawn(aha: Aha, charts: None, run: str) -> None:
     torn = [f"{run}/result.json: gone"] if run == "stopped" else []
     assert Record(Path(run)).problems() in ([], torn)

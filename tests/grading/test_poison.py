@@ -14,6 +14,7 @@ import pytest
 
 from aha.grading import Graders
 from aha.types import Abstained, Latex, Number, Reference, Right, Wrong
+from tests.counts import ordinary
 from tests.grading.pool.processes import Waits, workers
 
 DEADLINE_S, GAP_S = 2.2, 0.2
@@ -110,7 +111,7 @@ def test_there_are_more_than_26() -> None:
     assert len(POISON) == 36
 
 
-@pytest.mark.parametrize("gold", [GOLDS[0], pytest.param(GOLDS[1], marks=pytest.mark.long), GOLDS[2]], ids=lambda gold: gold.value)
+@pytest.mark.parametrize("gold", ordinary(GOLDS, GOLDS[0]))
 def test_no_poison_takes_longer_than_its_deadline_nor_holds_up_the_process_that_asks(graders: Graders, gold: Reference) -> None:
     with heartbeat() as (gaps, waits):
         times = {answer[:40]: taken(graders, gold, answer, waits) for answer in POISON}
@@ -132,6 +133,7 @@ def test_the_next_answer_is_unaffected(graders: Graders) -> None:
         assert graders.grade(Latex("\\int_0^1 x^2\\,dx"), "\\boxed{\\frac13}") == Right()
 
 
+@pytest.mark.long
 def test_the_process_that_asks_does_not_grow_and_no_worker_passes_a_gibibyte(graders: Graders) -> None:
     before = psutil.Process().memory_info().rss
     for answer in POISON:

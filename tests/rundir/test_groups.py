@@ -23,6 +23,7 @@ from aha.rundir.check import check
 from aha.rundir.group_table import json_of, pack
 from aha.rundir.groups import read_groups
 from aha.types import Abstained, Completion, Group, Number, Part, Problem, Reply, Score
+from tests.counts import ordinary
 from tests.faults import ForgetfulDisk
 from tests.runs import MANIFEST, saving
 from tests.runs import group as tiny_group
@@ -304,7 +305,7 @@ def little_memory(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("little_memory")
-@pytest.mark.parametrize("name", BOMBS)
+@pytest.mark.parametrize("name", ordinary(BOMBS, next(iter(BOMBS))))
 def test_a_table_that_unpacks_to_far_more_than_it_says_is_one_line_and_takes_no_memory(name: str, tmp_path: Path) -> None:
     path = tmp_path / "bomb.parquet"
     parquet.write_table(BOMBS[name](), path, compression="zstd")

@@ -54,7 +54,7 @@ LONG = 4_100  # tokens: more than Qwen2.5-Math knows
     [
         *((name, 2, 2) for name in STUDENTS),
         *(pytest.param(name, 2, shape["num_hidden_layers"], marks=pytest.mark.long) for name, shape in STUDENTS.items()),
-        ("distill-qwen-1.5b", LONG, 1),
+        pytest.param("distill-qwen-1.5b", LONG, 1, marks=pytest.mark.long),
         pytest.param("distill-qwen-1.5b", LONG, 28, marks=pytest.mark.long),
     ],
 )

@@ -19,10 +19,11 @@ from aha.errors import BadInput, FailedBar
 from aha.protocols import Ask, Compute, Sampling
 from aha.stages.probe import RewardHackingProbe
 from aha.tasks.countdown import CountdownProblems
+from tests.counts import ordinary
 from tests.stages.small import Watching, ran, stage
 
 
-@pytest.mark.parametrize("lag", [1, 2])
+@pytest.mark.parametrize("lag", ordinary([1, 2], 2))
 def test_every_token_of_a_rollout_comes_from_weights_that_are_lag_rollouts_old(model: str, tmp_path: Path, lag: int) -> None:
     seen, rundir = ran(replace(stage(model), lag=lag, steps=8), tmp_path / "run")
     versions = [{c.version for group in rundir.groups(n) for c in group.completions} for n in range(4)]

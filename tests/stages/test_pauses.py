@@ -22,6 +22,7 @@ from aha.tasks.examples import write_preference
 from aha.tasks.general import GeneralProblems
 from aha.template import Delimited
 from aha.types import Group, Open, Pair, Problem
+from tests.counts import ordinary
 from tests.sample_runs import STAGE, Machine, adds
 from tests.stages.small import stage as rl
 from tests.stages.test_preference_kills import kept
@@ -87,7 +88,7 @@ class Quiet(Observer):
     """Lets everything go on."""
 
 
-@pytest.mark.parametrize("stage", [reinforced, imitated, preferred, pretrained, annotated, sampled])
+@pytest.mark.parametrize("stage", ordinary([reinforced, imitated, preferred, pretrained, annotated, sampled], reinforced, sampled))
 def test_a_stage_that_is_paused_after_every_step_loses_none(
     stage: Callable[[str, Path], tuple[Stage, Backend]], model: str, tmp_path: Path
 ) -> None:

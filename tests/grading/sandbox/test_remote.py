@@ -229,7 +229,7 @@ def test_the_environment_names_the_servers(monkeypatch: pytest.MonkeyPatch):
 # --- many -------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("programs", [40, pytest.param(700, marks=pytest.mark.long)])
+@pytest.mark.parametrize("programs", [16, pytest.param(700, marks=pytest.mark.long)])
 def test_faults_among_many_calls_give_no_wrong_verdict(programs: int):
     """Two of three calls fail, in each way in turn: 700 programs take more than a thousand faulted calls."""
     quick = [name for name in FAULTS if name not in ("10 MB", "nested", "404", "redirect")]

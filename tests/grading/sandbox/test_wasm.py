@@ -206,6 +206,7 @@ def test_a_cpu_verdict_does_not_waver_at_its_limit(sandbox: WasmSandbox):
         assert {ended(sandbox, source, limits=Limits(cpu_s=need_s * share, wall_s=30.0)).verdict for _ in range(25)} == {verdict}
 
 
+@pytest.mark.long
 def test_a_crash_with_memory_all_but_full_ends_the_same_way(sandbox: WasmSandbox):
     """The stack overflows while a million frames are taken down: what the host measures of memory wavers, the verdict may not."""
     source = "import sys\nsys.setrecursionlimit(10**9)\ndef f(n): return f(n + 1) + 1\nf(0)"
