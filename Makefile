@@ -52,7 +52,8 @@ vllm: $(VLLM)
 check: formatted linted typed
 	$(PYTEST) -n $(WORKERS) -m "not slow and not long and not gpu and not real"
 
-test: formatted linted typed tested
+test: $(READY)# types are checked beside the tests, which wait now and then
+	@$(MAKE) --no-print-directory -j 2 formatted linted typed tested
 
 formatted: $(READY)
 	$(BIN)/ruff format --check .
