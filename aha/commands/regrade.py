@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 REPLIES = (
     *("model_outputs", "model_output", "generated_text", "response", "responses", "output", "outputs", "completion", "reply"),
-    *("generation", "resps", "output_list", "text"),
+    *("generation", "generations", "completions", "prediction", "resps", "output_list", "text"),
 )
 SHORTEST = 10  # characters of a question that identify it
 NAMES = ("question_id", "task_id", "key", "unique_id", "id", "prompt", "instruction", "question")
@@ -142,18 +142,20 @@ def _regrade_file(path: Path, arguments: Namespace, terminal: Terminal) -> int:
     """Grade rows that hold replies; the questions come from the rows themselves, or by their names from --data."""
     from aha.evals.benchmarks import benchmark
     from aha.evals.files import read_rows
-    from aha.evals.loading import load_examples
+    from aha.evals.loading import examples_of, load_examples
     from aha.evals.result import result_of
     from aha.evals.run import Evaluation, grade_replies
     from aha.evals.samples import write_evaluation
 
     if arguments.benchmark is None:
         raise BadInput(f"{path}: say which benchmark's outputs these are, as in --benchmark mmlu_pro")
-    chosen, rows = benchmark(arguments.benchmark), _of_one_filter(read_rows(path))
+    chosen, rows = benchmark(arguments.benchmark), _of_one_filter(_samples(read_rows(path)))
+    rows = rows if arguments.data is not None else _by_question(rows)
     field = arguments.reply or next((name for name in REPLIES if name in rows[0]), None)
     if field is None or field not in rows[0]:
         raise BadInput(f"{path}: no field {field or 'with a reply'}; there are {', '.join(rows[0])}; name it with --reply FIELD")
-    examples = {example.id: example for example in load_examples(chosen, arguments.data or str(path))[0]}
+    loaded = examples_of(chosen, rows, path) if arguments.data is None else load_examples(chosen, arguments.data)[0]
+    examples = {example.id: example for example in loaded}
     replies = _replies(path, rows, field, list(examples.values()), arguments.data is not None)
     by_name = {problem: examples[problem] for problem, _ in replies}
     k = arguments.k or min(sum(problem == name for problem, _ in replies) for name in by_name)
@@ -173,6 +175,50 @@ def _of_one_filter(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [row for row in rows if row.get("filter") == first] if "doc_id" in rows[0] and first is not None else rows
 
 
+def _samples(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows, or the samples in a log of Inspect, which is one record."""
+    samples = rows[0].get("samples") if len(rows) == 1 else None
+    return samples if isinstance(samples, list) and samples and all(isinstance(sample, dict) for sample in samples) else rows
+
+
+def _by_question(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows with their questions; rows of a log that ask the same question become one with all replies."""
+    by_question: dict[str, dict[str, Any]] = {}
+    for number, row in enumerate(rows):
+        new = _with_question(row)
+        field = next((name for name in REPLIES if name in new), "")
+        name = json.dumps({key: new[key] for key in new if key != field}, default=str) if new is not row else str(number)
+        if name in by_question:
+            by_question[name][field].append(new[field])
+        else:
+            by_question[name] = new if new is row else {**new, field: [new[field]]}
+    return list(by_question.values())
+
+
+def _with_question(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row of another tool's log (lm-evaluation-harness, EvalScope, Inspect, verl, Qwen2.5-Math) with its question, answer and
+    reply under the names that the benchmarks' own rows have; any other row unchanged."""
+    match row:
+        case {"doc": dict(doc), "resps": replies}:
+            return {"answer": row.get("target"), **doc, "resps": replies}
+        case {"sample_score": {"score": {"prediction": str(reply)}}, "input": prompt, "target": answer}:
+            return {"question": _last_question(prompt), "answer": answer, "reply": reply}
+        case {"input": prompt, "output": output, "target": answer} | {"input": prompt, "output": output, "gts": answer}:
+            return {"question": _last_question(prompt), "answer": answer, "output": output}
+        case {"question": question, "gt": answer, "code": replies}:
+            return {"question": question, "answer": answer, "resps": replies}
+    return row
+
+
+def _last_question(prompt: object) -> str:
+    """Return what the user said last in a prompt: a list of messages, a chat as one text, or the question itself."""
+    if isinstance(prompt, list):
+        said = [message.get("content") for message in prompt if isinstance(message, dict) and message.get("role") == "user"]
+        return str(said[-1]) if said else ""
+    text = str(prompt).rpartition("<|im_start|>user\n")[2].partition("<|im_end|>")[0]
+    return text.rpartition("**User**:")[2].strip()
+
+
 def _replies(
     path: Path, rows: Sequence[dict[str, Any]], field: str, examples: Sequence[BenchmarkExample], by_name: bool
 ) -> dict[Key, Reply]:
@@ -186,10 +232,8 @@ def _replies(
         name = _problem_of(row, ids, examples) if by_name else examples[number].id
         if name is None:
             raise BadInput(f"{path}, record {number + 1}: none of its {', '.join(NAMES)} is that of one of the benchmark's problems")
-        finish_reason: FinishReason = (
-            "length" if row.get("finish_reason", row.get("finished")) in ("length", "max_tokens", False) else "stop"
-        )
-        for text in _texts(row.get(field)):
+        for text, ended in _texts(row.get(field), row.get("finish_reason", row.get("finished"))):
+            finish_reason: FinishReason = "length" if ended in ("length", "max_tokens", False) else "stop"
             replies[name, counts[name]] = ChatTemplate().read(text, 0, finish_reason)
             counts[name] += 1
     return replies
@@ -205,16 +249,31 @@ def _problem_of(row: dict[str, Any], ids: Mapping[str, str], examples: Sequence[
             questions = [str(doc[field]).strip() for field in (*NAMES, "problem", "Question") if doc.get(field)]
             asks = any(len(question) > SHORTEST and question in examples[place].prompt for question in questions)
             return examples[place].id if asks else next((ids[question] for question in questions if question in ids), None)
+        case {"messages": [*_] as prompt} | {"input": prompt}:
+            said = _last_question(prompt)
+            asked = [example.id for example in examples if len(core := _question_of(example)) > SHORTEST and core in said]
+            return asked[0] if len(asked) == 1 else None
     return None
 
 
-def _texts(value: object) -> Iterator[str]:
-    """Yield the replies in a field: one, a list of them, or nested lists, as in lm-evaluation-harness."""
+def _question_of(example: BenchmarkExample) -> str:
+    """Return the question of an example without the instruction to box the answer."""
+    from aha.template import BOX_PROMPT
+
+    return example.prompt.removesuffix(BOX_PROMPT).strip()
+
+
+def _texts(value: object, ended: object) -> Iterator[tuple[str, object]]:
+    """Yield the replies in a field with the reason why each ended: one, a list of them, nested lists as in lm-evaluation-harness, or a
+    server's answers with their choices."""
     if isinstance(value, list):
         for inner in value:
-            yield from _texts(inner)
+            yield from _texts(inner, ended)
+    elif isinstance(value, dict):
+        inner = next((value[name] for name in ("choices", "message", "content", "text", "completion") if name in value), "")
+        yield from _texts(inner, value.get("stop_reason", value.get("finish_reason", ended)))
     else:
-        yield str(value or "")
+        yield str(value or ""), ended
 
 
 COMMAND = Command("grade saved replies again, without sampling new ones", "evaluate", flags, run)

@@ -50,6 +50,12 @@ def load_examples(benchmark: Benchmark, data: str | None) -> tuple[list[Benchmar
     return _examples(benchmark, rows), read
 
 
+def examples_of(benchmark: Benchmark, rows: Sequence[dict[str, Any]], path: Path) -> list[BenchmarkExample]:
+    """Return the examples of a benchmark's rows that were read from a file; BadInput for other columns."""
+    stem = path.name.split(".")[0]
+    return _examples(benchmark, ((f"{path}, record {number}", stem, number, row) for number, row in enumerate(rows, start=1)))
+
+
 def check_source(benchmark: Benchmark, data: str | None) -> None:
     """Raise BadInput for a source that does not exist; no row is read."""
     _source(benchmark, data)

@@ -60,3 +60,58 @@ def test_what_was_cut_is_wrong_here_too(tmp_path, capsys):
     row = PRO | {"response": "The answer is (B).", "finish_reason": "length"}
     result = regraded(capsys, written(tmp_path / "outputs.jsonl", row), "--benchmark", "mmlu_pro")
     assert (result["value"], result["truncated"]) == (0.0, 1.0)
+
+
+ASKED, BOXED = "What is the double of 21, in digits?", "It is \\boxed{42}."
+LOGS = {  # the forms in which other tools log one sample
+    "lm-evaluation-harness": {"doc_id": 0, "doc": {"problem": ASKED, "answer": "42"}, "target": "42", "resps": [[BOXED]], "filter": "none"},
+    "evalscope": {
+        "index": 0,
+        "input": f"**User**: \n{ASKED}",
+        "target": "42",
+        "sample_score": {"score": {"value": {"acc": 0.0}, "extracted_prediction": "?", "prediction": BOXED}},
+    },
+    "inspect": {
+        "eval": {},
+        "samples": [
+            {
+                "id": 1,
+                "input": [{"role": "user", "content": ASKED}],
+                "target": "42",
+                "output": {"choices": [{"message": {"role": "assistant", "content": BOXED}, "stop_reason": "stop"}]},
+            }
+        ],
+    },
+    "verl": {
+        "input": f"<|im_start|>user\n{ASKED}<|im_end|>\n<|im_start|>assistant\n",
+        "output": BOXED,
+        "gts": "42",
+        "score": 0.0,
+        "step": 1,
+    },
+    "open-r1": {"problem": ASKED, "answer": "42", "generations": [BOXED], "correctness_math_verify": [False]},
+    "qwen": {"idx": 0, "question": ASKED, "gt": "42", "code": [BOXED], "pred": ["?"], "score": [False]},
+}
+
+
+def test_replies_to_one_question_are_samples_of_one_problem(tmp_path, capsys):
+    log = written(tmp_path / "log.jsonl", LOGS["verl"], LOGS["verl"] | {"output": "\\boxed{41}"})
+    result = regraded(capsys, log, "--benchmark", "math_500")
+    assert (result["problems"], result["k"], result["pass@1"]) == (1, 2, 0.5)
+
+
+@pytest.mark.parametrize("tool", LOGS)
+def test_logs_of_other_tools_are_graded_without_the_benchmarks_rows(tmp_path, capsys, tool):
+    result = regraded(capsys, written(tmp_path / "log.jsonl", LOGS[tool]), "--benchmark", "math_500")
+    assert (result["problems"], result["pass@1"], result["truncated"]) == (1, 1.0, 0.0)
+
+
+def test_messages_are_matched_with_the_benchmarks_rows(tmp_path, capsys):
+    said = [{"role": "user", "content": f"{ASKED}\nPlease reason step by step."}, {"role": "assistant", "content": BOXED}]
+    cut = {"choices": [{"message": {"role": "assistant", "content": BOXED}, "stop_reason": "max_tokens"}]}
+    data = written(
+        tmp_path / "math.jsonl", {"problem": ASKED, "answer": "42"}, {"problem": "What is one half of 12, in digits?", "answer": "6"}
+    )
+    log = written(tmp_path / "log.jsonl", {"index": 0, "model_output": cut, "messages": said})
+    result = regraded(capsys, log, "--benchmark", "math_500", "--data", data)
+    assert (result["problems"], result["pass@1"], result["truncated"]) == (1, 0.0, 1.0)
