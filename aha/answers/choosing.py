@@ -16,13 +16,12 @@ from aha.answers.context import denied_after
 from aha.answers.grammar import upholds
 from aha.answers.numbers import rational
 from aha.answers.replies import boxes, is_mention
-from aha.answers.statements import CLOSE, INSTEAD, OPEN, TAKEN_BACK_ABROAD, UNREAD, readable, stands, statements
+from aha.answers.statements import CLOSE, INSTEAD, OPEN, TAKEN_BACK_ABROAD, UNREAD, judged_alone, readable, stands, statements
 from aha.answers.symbols import bare, ending, fold
 from aha.lazy import lazy_pattern
 from aha.types import Wrong
 
-SEVERAL = Wrong("several options")
-NONE = Wrong("no option is named")
+SEVERAL, NONE = Wrong("several options"), Wrong("no option is named")
 
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _MARKER = lazy_pattern(
@@ -125,6 +124,8 @@ def chosen(answer: str, options: Sequence[str] = (), count: int = 10, *, several
     text = reader.opaque(_OF_A_LETTER.sub(UNREAD, readable(own_part(ending(answer)))))
     if UNDECIDED_WORDS.search(text) or _EQUATIONS.search(text):
         return SEVERAL
+    if (alone := judged_alone(text, reader.letters)) is not None and not several:
+        return alone
     for statement in statements(text):
         letter = reader.boxed(statement.text) if statement.boxed else reader.statement(statement.text, announced=True)
         if letter is not NONE:

@@ -114,7 +114,7 @@ _ENDED_PATTERN = lazy_pattern(r"[^\W\d_][.!。！]\Z|[$)}][.!。！]\Z|\|\Z")
 _NOT_IT_PATTERN = lazy_pattern(r"(?i)\b(?:answer|result) (?:(?:is|was) not|(?:is|was)n['’]t|cannot|can['’]t) ")
 _ANSWER_FIRST = lazy_pattern(r"\W*?(?P<value>[$€£]?-?[0-9][0-9.,]*)\s+[—–]\s+(?P<why>[A-Z][^\n0-9]{10,300})\Z")
 _EMPHASIS = lazy_pattern(r"(?i)(?<=[.!])\s*no,? (?:really|seriously)[.!]*\s*\Z")
-_ARROW = lazy_pattern(r"\A(?:[=-]>|[→⇒])\s*")
+_ARROW = lazy_pattern(r"\A(?:[=-]>|[→⇒∴]|\$?\\(?:therefore|implies|Rightarrow|rightarrow|Longrightarrow)(?![A-Za-z]))\s*")
 _LONGEST_JOINT = 120
 _MOST_BOXES = 60  # joined into one list
 _LAST_WORDS = 500  # characters at the end of a long reply

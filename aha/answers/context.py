@@ -134,7 +134,7 @@ _CHECKS = lazy_pattern(
 _THOUSANDS = lazy_pattern(r"(?<=\d),(?:\\!)?(?=\d{3})")
 _LOOKED_AT = 1_000
 _COUNTERFACTUAL = lazy_pattern(
-    r"(?i)\b(?:should|could|might) have been\b[^.,;]*\Z"
+    r"(?i)\b(?:could have been|(?:should|might|ought to) have \w+)\b[^.,;]*\Z"
     r"|\bwould(?:n['’]t)? have (?:\w+ly )?(?:\w+ed|been|\w+[aeo]wn|got|made|had|cost|paid|sold|bought|spent"
     r"|lost|won)\b[^.,;]*\Z"
     r"|(?i:\bso much for\W*\Z)"
@@ -177,7 +177,9 @@ _UNDONE_BEHIND = lazy_pattern(  # or the value is only an example
     r"(?i)\s*,?\s*(?:for|say, for) (?:instance|example)\b"
     r"|\s*(?:[a-z]+\s+){0,2}(?:short|shy) of\b|\s*(?:for|with|in|under|by) (?:the|an?) (?:\w+ ){0,2}(?:wrong|incorrect|false|mistaken)\b"
 )
-_LITERALLY = lazy_pattern(r"(?i)\b(?:writes?|wrote|picks?|picked|puts?|answers|answered|chooses?|chose|marks?|marked|enters?|entered)\W*\Z")
+_LITERALLY = lazy_pattern(
+    r"(?i)\b(?:writes?|wrote|picks?|picked|puts?|answers|answered|chooses?|chose|marks?|marked|enters?|entered|ordered)\W*\Z"
+)
 _COULD = lazy_pattern(r"\bcould(?= [a-z]+\W*\Z)")
 _SEGMENTS = lazy_pattern(r"(?<=frac)\{[A-Z]{2,3}(?=\})|(?<=\})\{[A-Z]{2,3}(?=\})")
 _COMMENTS = lazy_pattern(  # comments on mathematics, not on the answer

@@ -128,6 +128,7 @@ ANSWERS = (  # nouns for an answer
 )
 
 SUBJECTS = (  # nouns for a calculation and its subject
+    "capacity population runtime salary budget "
     "sum product difference quotient remainder ratio fraction proportion percentage percent probability chance expectation average mean "
     "median mode range maximum minimum max min area perimeter volume length width height depth distance radius diameter circumference "
     "angle side slope intercept base hypotenuse diagonal surface speed rate time age weight mass price profit amount sequence series "

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from fractions import Fraction
 
 from aha.answers import languages
 from aha.answers.context import suspect
@@ -246,8 +247,33 @@ def _says_two_values(sentence: str) -> bool:
     return hit["first"].strip("$€£").replace(",", "") != hit["second"].strip("$€£").replace(",", "")
 
 
+_AMOUNT_OF = r"\\?[$€£]?[0-9][0-9,]*(?:\.[0-9]+)?%?(?:/[a-z]+)?(?:\s(?!x\b|is\b|are\b)[a-z]{1,14}(?:/[a-z]+)?){0,2}"
+_OPERATOR = r"\s?[-+−–*×x·÷/]\s?"
+_SUM = lazy_pattern(
+    rf"(?<![\w.,$)])(?P<sum>{_AMOUNT_OF}(?:{_OPERATOR}{_AMOUNT_OF}){{1,6}})\s?=\s?(?=\\?\$?(?P<result>[0-9](?:[0-9,.]*[0-9])?))"
+)
+_STEP = lazy_pattern(r"(?P<sign>[-+−–*×x·÷/]?)\s?\\?[$€£]?(?P<number>[0-9][0-9,]*(?:\.[0-9]+)?)")
+
+
+def _without_sum(match: re.Match[str]) -> str:
+    """Return an empty string for a calculation of amounts, such as "15 pages - 5 pages =", that comes to the number after it; else the
+    calculation itself."""
+    terms = list[Fraction]()
+    for step in _STEP.finditer(match["sum"]):
+        number = Fraction(step["number"].replace(",", ""))
+        if step["sign"] in "*×x·÷/" and step["sign"] and terms:
+            if step["sign"] in "÷/" and not number:
+                return match.group()
+            terms[-1] = terms[-1] / number if step["sign"] in "÷/" else terms[-1] * number
+        else:
+            terms.append(-number if step["sign"] in "-−–" and step["sign"] else number)
+    return "" if sum(terms, Fraction(0)) == Fraction(match["result"].replace(",", "")) else match.group()
+
+
 def in_plain_words(sentence: str) -> str:
     """Return the sentence without what only compares, explains or repeats its number; "" for two values or steps after the answer."""
+    if "=" in sentence and "\\" not in sentence.replace("\\$", ""):
+        sentence = _SUM.sub(_without_sum, sentence)
     differs = _DIFFERS.search(sentence) if " than " in sentence else None
     if differs and not (
         _NO_SUBJECT.search(sentence[: differs.start()]) or _NO_OTHER_PATTERN.search(differs["other"]) or SAYS_MORE.search(differs["other"])
@@ -261,7 +287,9 @@ def in_plain_words(sentence: str) -> str:
     if _OF_THE_ANSWER.match(sentence) or _says_two_values(sentence):
         return ""
     sentence = _ON_DAYS.sub("", _WITHOUT_IT_PATTERN.sub("", sentence))
-    sentence = _OVER_ALL_PATTERN.sub("in ", _IN_A_MONTH.sub("", sentence.replace("left-over", "remaining")))
+    sentence = _OVER_ALL_PATTERN.sub(
+        "in ", _IN_A_MONTH.sub("", sentence.replace("left-over", "remaining").replace(" left over", " remaining"))
+    )
     if (behind := _AND_HAS.search(sentence)) and not (suspect(behind["rest"], gerunds=False) or SAYS_MORE.search(behind["rest"])):
         sentence = sentence[: behind.start()]
     sentence = _OF_THE.sub(r"\g<count>", sentence) if _OF_THE.match(sentence) else sentence

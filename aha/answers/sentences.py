@@ -37,7 +37,7 @@ _EXPLAINS = lazy_pattern(
 _TEXT = lazy_pattern(r"\\(?:text|textbf|textrm|mathrm|mbox)\s*\{([^{}]*)\}")
 _PRICE_PAIR = lazy_pattern(r"\$[0-9][0-9.,]*\s*(?:[-+−–*×=]|(?:[a-z]+\s+){1,4})?\s*\$[0-9]")
 _CALCULATOR = lazy_pattern(r"<<[^<>\n]{0,80}>>|`?\\f?boxed\s*(?:\{\s*\})?`?")
-_ASKS = lazy_pattern(r"(?i)\b(?:what|how|who|find|compute|calculate|evaluate|determine|solve|guess|if|whether)\b")
+_ASKS = lazy_pattern(r"(?i)\b(?:what|how|(?<![a-z] )who|find|compute|calculate|evaluate|determine|solve|guess|if|whether)\b")
 _PRICES = lazy_pattern(r"(?<!\\)\$(?=[0-9])")
 _DENIED_START = lazy_pattern(r"(?i)\W*(?:not|never|nicht|pas|non|nunca|não|niet|inte|nie|не|(?:any|every)thing but)\b")
 _SPACES = lazy_pattern(r"[ \t]+")
@@ -48,7 +48,10 @@ _IF_IF = lazy_pattern(r"(?i)\bif\b[^.\n]*\bif\b")
 _AND = lazy_pattern(r"(?i)\b(?:and|und|et|y|oder|ou|o|или|або|veya|lub|atau|hoặc|nebo|sau|eller)\b|[或和]|または|또는")
 _UNFINISHED_PATTERN = lazy_pattern(r"(?i)\b(?:not|but|than|least|most|except|never|minus|negative|to)\W*\Z")
 _IT_IS = lazy_pattern(r"(?i)\bit(?:['’]s| is)\b")
-_IS_ANSWER = lazy_pattern(r"(?i)is (?:the|our|my) (?:\w+ )?(?:answer|solution|result)\Z|is it\Z")
+_IS_ANSWER = lazy_pattern(
+    r"(?i)is (?:the|our|my) (?:\w+ )?(?:answer|solution|result)\Z|is it\Z"
+    r"|(?:works and )?is the (?:smallest|largest|least|greatest|only|unique)(?: such| possible)?(?: (?:number|integer|value|one))?\Z"
+)
 _JUDGED_PATTERN = lazy_pattern(
     r"(?i)(?:^|\s)(?:is|was|would|could|might|may|can|cannot|does|fails|seems|looks)\b|\bminus\b|\b(?:times|plus) \w"
 )
@@ -255,7 +258,7 @@ def _claim_of(sentence: str, *, marked: bool, boxed: bool) -> str | None:
         return None
     if not calculated and after and not _IS_ANSWER.match(after) and _of_a_case(before, after):
         return None
-    if _WHOLE.fullmatch(last.text) and _ABOUT.search(before):
+    if (_WHOLE.fullmatch(last.text) and _ABOUT.search(before)) or " at first" in sentence[last.end : ends]:
         return None
     measured = _MEASURE.match(after)
     if not calculated and not _admitted(

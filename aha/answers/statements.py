@@ -46,6 +46,7 @@ _CORRECT = lazy_pattern(
     r"|students)\b)|\b(?:ist|est|es|è)\s+(?:richtig"
     r"|korrekt|correcte?|juste|vraie?|correct[ao]|giust[ao])\b)"
     r"|(?:^|(?<=[.!?;。,\n]))([^.!?;。,\n]{0,60}?)(?<!不)(?:是正确|正确(?!选项|答案)|が正解|が正しい|이 정답|가 정답)"
+    r"|(?:^|(?<=[.!?;\n]))([^.!?;\n]{0,80}?)\b(?:fits|matches) best\b"
     rf"|(?:^|(?<=[.!?;\n]))[^.!?;\n]{{0,80}}?\bist ((?-i:(?:Option |Antwort )?{OPEN}[A-Z]{CLOSE})) ?(?:richtig|korrekt)\b"
 )
 _OTHER_THAN_RIGHT = lazy_pattern(  # the least plausible option is
@@ -197,8 +198,21 @@ def _speech(text: str) -> Iterator[Statement]:
         rest = text[found_match.end() : ends if ends >= 0 else len(text)][:LONGEST_STATEMENT]
         yield Statement(found_match.start(2 if found_match[2] else 3), f"{letter.upper()}{' ' if rest[:1].isalnum() else ''}{rest}")
     for found_match in _CORRECT.finditer(text):
-        statement = found_match[1] or found_match[2] or found_match[3] or ""
+        statement = next(filter(None, found_match.groups()), "")
         yield Statement(found_match.start(), _CLAUSE_BEFORE.sub("", statement))
+
+
+_JUDGEMENT = lazy_pattern(
+    r"(?<![A-Za-z0-9])[(\[]?([A-Z])[)\].:]{0,2}\s*(?:(yes|true|correct|right|✓|✔️?|✅|☑)|no|false|incorrect|wrong|✗|✘|❌|❎)(?![A-Za-z])"
+)
+
+
+def judged_alone(text: str, letters: str) -> str | None:
+    """Return the only letter called right in a last line that judges every option: (A) ✗ (B) ✓ (C) ✗; None for any other line."""
+    line = text.rstrip().rpartition("\n")[2]
+    judged = {match[1]: match[2] is not None for match in _JUDGEMENT.finditer(line)}
+    right = [letter for letter, holds in judged.items() if holds]
+    return right[0] if len(right) == 1 and len(judged) > 2 and {*judged} == {*letters} else None
 
 
 Chain = Callable[[str], str | None]

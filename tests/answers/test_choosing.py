@@ -320,3 +320,21 @@ def test_a_correction_of_several_letters_counts() -> None:
     options = ("red", "green", "blue", "grey")
     assert chosen("The answer is A, B and D. Actually, it's (B) and (D).", options, several=True) == "BD"
     assert chosen("Réponse : A,B", options, several=True) == "AB"
+
+
+@pytest.mark.parametrize(
+    ("reply", "right"),
+    [
+        ("(A) ✗ (B) ✗ (C) ✓ (D) ✗", "C"),
+        ("A: no. B: no. C: yes. D: no.", "C"),
+        ("(A) ✓ (B) ✗ (C) ✓ (D) ✗", None),
+        ("A: no. B: no. C: yes.", None),
+        ("Among the options, C fits best.", "C"),
+        ("C is tempting but D is right", "D"),
+        ("It has to be C.", "C"),
+        ("blue (C)", "C"),
+        ("blue (D)", None),
+    ],
+)
+def test_one_option_called_right_among_all_is_chosen(reply: str, right: str | None) -> None:
+    assert letter(reply, COLOURS) == right

@@ -138,3 +138,26 @@ def test_a_formula_that_is_part_of_another_statement_is_no_claim(gold: str, repl
 
 def test_a_decimal_that_goes_on_is_read_within_braces() -> None:
     assert isinstance(grade(Number("4/3"), "\\boxed{{1.3333333...}}"), Right)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "right"),
+    [
+        ("He has 5 apples + 7 apples = 12 apples.", True),
+        ("The total cost is $5 + $7 = $12.", True),
+        ("Each child gets 24 apples / 2 children = 12 apples.", True),
+        ("It takes 24 km / 2 km/h = 12 hours.", True),
+        ("Ann has 20 – 8 = 12 pens left over.", True),
+        ("The number of guests who left is 20 guests - 8 guests = 12 guests.", True),
+        ("5 apples + 8 apples = 12 apples", False),
+        ("He had 5 apples + 7 apples = 12 apples, but ate 2.", False),
+        ("If it were 5 apples + 7 apples = 12 apples, we would be done.", False),
+        ("5 apples + 7 apples = 12 apples is wrong.", False),
+        ("He needs more than 5 apples + 7 apples = 12 apples.", False),
+        ("He should have gotten 5 apples + 7 apples = 12 apples.", False),
+        ("He had 5 apples + 7 apples = 12 apples at first.", False),
+        ("Half of 5 apples + 7 apples = 12 apples.", False),
+    ],
+)
+def test_a_calculation_of_amounts_is_its_result_if_it_is_true(sentence: str, right: bool) -> None:
+    assert isinstance(grade(Number("12"), sentence), Right) is right
