@@ -11,7 +11,7 @@ from typing import Literal
 from aha.answers import gradable
 from aha.errors import BadInput
 from aha.objectives import AGREES, dead
-from aha.protocols import Backend, Continue, Observer, Stop, Tokenizer
+from aha.protocols import Backend, Continue, Heartbeat, Observer, Stop, Tokenizer
 from aha.stages.ask import GroupSampler, summarise
 from aha.stages.rl import Rl
 from aha.template import THINK, Instruct, R1Zero, Short
@@ -146,8 +146,7 @@ def _format(groups: Sequence[Group]) -> list[Signal]:
 
 
 def _dead(groups: Sequence[Group]) -> list[Signal]:
-    alive = [group for group in groups if not dead(group)]
-    if alive:
+    if not all(map(dead, groups)):
         return _constant_parts(groups)
     totals = [total for group in groups for total in _totals(group)]
     right = sum(value > 0 for value in _part(groups, "accuracy"))
@@ -238,13 +237,11 @@ class Examination:
         return [f"Asked {len(self.groups)} questions, {replies} replies: {values}."]
 
 
-def preflight(
-    stage: Rl, backend: Backend, heartbeat: Callable[[str], None], doctor: Doctor = HOUSE_DOCTOR, prompts: int = 8
-) -> Examination:
+def preflight(stage: Rl, backend: Backend, heartbeat: Heartbeat, prompts: int = 8) -> Examination:
     """Ask the untrained model `prompts` of the stage's own questions, with its own sampling, and examine the replies."""
     stage, _ = stage.ready(stage.adaptation.apply(backend).tokenizer(stage.model))
     problems = stage.problems_at(0).at(0, 0, min(prompts, stage.questions), stage.seed)
-    if unread := doctor.gold(problems):
+    if unread := HOUSE_DOCTOR.gold(problems):
         return Examination((), tuple(unread))
     heartbeat(f"loading {stage.model}")
     backend = stage.adaptation.apply(backend)
@@ -253,7 +250,7 @@ def preflight(
         rewards, sampling = stage.rewards_at(live, 0), stage.schedule.sampling(stage.sampling, 0)
         sampler = GroupSampler(engine, tokenizer, stage.template, rewards, sampling, stage.samples, heartbeat, stage.too_long == "cut")
         groups = sampler.groups(problems, (stage.seed, BEFORE))
-    return Examination(tuple(groups), tuple(doctor.examine(groups)), which_template(stage, tokenizer, groups))
+    return Examination(tuple(groups), tuple(HOUSE_DOCTOR.examine(groups)), which_template(stage, tokenizer, groups))
 
 
 def which_template(stage: Rl, tokenizer: Tokenizer, groups: Sequence[Group]) -> str:
@@ -267,12 +264,9 @@ def which_template(stage: Rl, tokenizer: Tokenizer, groups: Sequence[Group]) -> 
         fits = "" if isinstance(stage.template, R1Zero | Short) else ": --template r1-zero fits it"
         return f"The model has no chat template{fits}; {UNTAUGHT}"
     if header.endswith(THINK):
-        is_prefilled = isinstance(stage.template, Instruct) and stage.template.prefilled
-        return (
-            UNTAUGHT.capitalize()
-            if is_prefilled
-            else f"The chat template opens {THINK}: --template instruct --template.prefilled true fits it."
-        )
+        if isinstance(stage.template, Instruct) and stage.template.prefilled:
+            return UNTAUGHT.capitalize()
+        return f"The chat template opens {THINK}: --template instruct --template.prefilled true fits it."
     fits = "" if isinstance(stage.template, Instruct) else ": --template instruct fits it"
     return f"The model's chat template does not open a thought{fits}; {UNTAUGHT}"
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Metrics = dict[str, float]
 Reward = Callable[[Problem, Sequence[Reply]], "list[float | Abstained]"]
+Heartbeat = Callable[[str], None]  # gets what is being done now
 DType = Literal["float32", "bfloat16"]
 Head = Literal["lm", "score"]
 

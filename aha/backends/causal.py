@@ -219,8 +219,7 @@ class Causal:
 
     @torch.inference_mode()
     def _check(self) -> None:
-        size = self.head.out_features
-        rows = [torch.tensor(row, device=self.device) % size for row in PROBE]
+        rows = [torch.tensor(row, device=self.device) % self.head.out_features for row in PROBE]
         exact = self._exact()
         hidden_RTD = exact.hidden(pad_sequence(rows, batch_first=True))
         for row, hidden_TD in zip(rows, hidden_RTD, strict=True):

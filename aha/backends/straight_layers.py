@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any, Protocol, Self, cast
 
 import torch
@@ -229,9 +230,7 @@ def _together(weights: Sequence[Tensor]) -> Tensor:
     first, rows = weights[0], sum(len(weight) for weight in weights)
     whole = first.detach()
     if len(weights) > 1:
-        addresses = [first.data_ptr()]
-        for weight in weights:
-            addresses.append(addresses[-1] + weight.nbytes)
+        addresses = list(accumulate((weight.nbytes for weight in weights), initial=first.data_ptr()))
         same = all(weight.untyped_storage().data_ptr() == first.untyped_storage().data_ptr() for weight in weights)
         if same and [weight.data_ptr() for weight in weights] == addresses[:-1]:
             return whole.as_strided((rows, *first.shape[1:]), first.stride())

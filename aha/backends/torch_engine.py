@@ -139,13 +139,11 @@ class TorchEngine:
     `module` belongs to the engine: `load` copies weights into it. `stop`: the tokens that end a reply. `kernels`: see `fastest_decoder`;
     "plain" is the reference for the others."""
 
-    def __init__(
-        self, module: PreTrainedModel, stop: tuple[int, ...], compute: Compute, version: int = 0, *, kernels: Kernels = "straight"
-    ) -> None:
+    def __init__(self, module: PreTrainedModel, stop: tuple[int, ...], compute: Compute, *, kernels: Kernels = "straight") -> None:
         self.module: Any = module
         self.stop = stop
         self.compute = compute
-        self.version = version
+        self.version = 0
         self.phases = PhaseClock()
         self._offer: tuple[Weights, int] | None = None
         self.device = next(module.parameters()).device

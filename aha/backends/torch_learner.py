@@ -106,10 +106,8 @@ class TorchLearner(DividedLearner):
             raise BadInput("log-probabilities of the reference were asked for: this learner has none; make it with reference=True")
         check_lengths(share.batch, self.context)
         number_M = torch.zeros(share.batch.M if share.count else 0)
-        with (
-            self.phases.phase("logprobs_s"),
-            torch.inference_mode() if self.mesh.size == 1 else torch.no_grad(),
-        ):  # FSDP keeps the tensors that it gathers first, for training as well
+        # FSDP keeps the tensors that it gathers first, for training as well, so they must not be of inference mode.
+        with self.phases.phase("logprobs_s"), torch.inference_mode() if self.mesh.size == 1 else torch.no_grad():
             for number, indices in enumerate(share.passes):
                 values = compute(partial(part.numbers, share.batch.rows(indices))).cpu()
                 if number < share.count:

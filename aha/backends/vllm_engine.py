@@ -64,9 +64,7 @@ def vllm_python() -> Path:
     if not versions:
         raise BadInput(f"{VARIABLE} is {plain(str(prefix))}: no vLLM is installed there; {HOW}")
     if not versions[0].startswith(TESTED_VERSION):
-        raise BadInput(
-            f"{prefix}: it has vLLM {plain(versions[0])}, and Aha is tested with {TESTED_VERSION}x: install that version there; {HOW}"
-        )
+        raise BadInput(f"{prefix}: it has vLLM {plain(versions[0])}; Aha is tested with {TESTED_VERSION}x: install that there; {HOW}")
     return python
 
 

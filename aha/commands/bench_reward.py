@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from aha.commands.terminal import Command, Terminal
+from aha.commands.terminal import Command, Terminal, refuse_rest
 from aha.errors import BadInput
 from aha.types import Abstained
 
@@ -176,8 +176,7 @@ def flags(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     """Return 1 if a wrong answer was paid or more was missed than is let pass, else 0."""
-    if rest:
-        raise BadInput(f"{rest[0]}: this command takes no more than that")
+    refuse_rest(rest)
     if arguments.threads < 1 or arguments.at_most_misses < 0:
         raise BadInput("--threads is 1 or more, --at-most-misses 0 or more")
     count = _by_rules(arguments)

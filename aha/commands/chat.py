@@ -10,7 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from aha.commands.serve import check, model_flags
-from aha.commands.terminal import Command, Terminal
+from aha.commands.terminal import Command, Terminal, refuse_rest
 from aha.errors import AhaError, BadInput
 from aha.plain import plain
 from aha.protocols import Chat, ChatOptions, Compute, Sampling, is_endpoint
@@ -42,8 +42,7 @@ def flags(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     """Talk until the input ends (ctrl-D); ctrl-C exits with 130."""
-    if rest:
-        raise BadInput(f"{rest[0]}: this command takes no more than that")
+    refuse_rest(rest)
     sampling = Sampling(arguments.temperature, arguments.top_p, arguments.max_tokens)
     if is_endpoint(arguments.model):
         from aha.backends.local_backend import LocalBackend

@@ -68,9 +68,7 @@ class File:
                 raise BadInput(line) from error
             raise
         if not isinstance(recipe, Recipe):
-            raise BadInput(
-                f"{self.path}: it has to define `recipe`, a Recipe or a function that returns one; it is {type(recipe).__name__}"
-            )
+            raise BadInput(f"{self.path}: `recipe` has to be a Recipe or a function that returns one; it is {type(recipe).__name__}")
         return recipe
 
     def check(self, manifest: Manifest, path: str, changed: bool) -> None:
@@ -161,10 +159,9 @@ def choose(target: str, args: CliArgs = NO_ARGUMENTS) -> ResolvedRecipe:
         recipe = recipe.supply(args.problems)
     if args.model is not None:
         recipe = recipe.put(dict.fromkeys(recipe.models or _no_model(recipe), args.model))
-    if args.reading:
-        if not _imitates(recipe):
-            raise BadInput(no_problems(args.reading[0][0]))
-        recipe = recipe.change([(EXAMPLE_FLAGS[flag], value) for flag, value in args.reading])
+    if args.reading and not _imitates(recipe):
+        raise BadInput(no_problems(args.reading[0][0]))
+    recipe = recipe.change([(EXAMPLE_FLAGS[flag], value) for flag, value in args.reading])
     return replace(choice, recipe=recipe.change(args.settings).with_correction(), is_changed=args.changed_file)
 
 

@@ -12,10 +12,11 @@ import json
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Container, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aha.commands.terminal import Command, Terminal, new_file
+from aha.commands.terminal import Command, Terminal, new_file, refuse_rest
 from aha.errors import BadInput
 
 if TYPE_CHECKING:
@@ -60,19 +61,15 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     """Return 1 if a problem is unfit, a verdict differs, or a test set fails a right solution, else 0."""
     from aha.grading.sandbox import open_sandbox
 
-    if rest:
-        raise BadInput(f"{rest[0]}: this command takes no more than that")
+    refuse_rest(rest)
     if (arguments.what == "agree") is (arguments.results is None) or (arguments.what == "write") is (arguments.out is None):
         raise BadInput(f"aha code {arguments.what}: agree takes RESULTS, a second file; write takes --out; the others take neither")
     if min(arguments.workers, arguments.seeds, arguments.most) < 1 or arguments.mutants < 0:
         raise BadInput("--workers, --seeds and --most count from 1, --mutants from 0")
     problems = _problems(arguments.file, arguments.split)
-    sandbox = open_sandbox(arguments.sandbox, arguments.workers)
-    terminal.note(f"{len(problems)} problems, sandbox {sandbox.tier}")
-    try:
+    with closing(open_sandbox(arguments.sandbox, arguments.workers)) as sandbox:
+        terminal.note(f"{len(problems)} problems, sandbox {sandbox.tier}")
         return DO[arguments.what](problems, sandbox, arguments, terminal)
-    finally:
-        sandbox.close()
 
 
 def _problems(source: str, split: str) -> list[CodeProblem]:
@@ -92,17 +89,15 @@ def _check(problems: Sequence[CodeProblem], sandbox: Sandbox, arguments: Namespa
 
     bad = 0
     with ThreadPoolExecutor(arguments.workers) as pool:
-        complaint_lists = pool.map(lambda problem: unfit(problem.reference, problem.right, sandbox), problems)
-        for problem, complaints in zip(problems, complaint_lists, strict=True):
+        for problem, complaints in zip(problems, pool.map(lambda p: unfit(p.reference, p.right, sandbox), problems), strict=True):
             bad += bool(complaints)
             terminal.tell("checked", id=problem.problem.id, fit=not complaints, complaints=complaints)
             for complaint in complaints:
                 terminal.say(f"{problem.problem.id}: {complaint}")
     without = sum(not problem.right for problem in problems)
     terminal.tell("summary", problems=len(problems), fit=len(problems) - bad, without_solution=without)
-    terminal.say(
-        f"{len(problems) - bad} of {len(problems)} problems are usable{f'; {without} have no solution to check them with' * bool(without)}"
-    )
+    advice = f"; {without} have no solution to check them with" if without else ""
+    terminal.say(f"{len(problems) - bad} of {len(problems)} problems are usable{advice}")
     return 1 if bad else 0
 
 

@@ -59,8 +59,7 @@ def run_grade(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> 
     """Return the exit code: 0, or with --strict 1 if an answer is not right."""
     from aha.tasks.golds import KINDS
 
-    if rest:
-        raise BadInput(f"{rest[0]}: this command takes no more than that")
+    refuse_rest(rest)
     if arguments.kind not in KINDS:
         raise BadInput(f"--kind {arguments.kind}: there are {', '.join(KINDS)}")
     alone = arguments.reference is not None or arguments.answer is not None
@@ -189,10 +188,9 @@ def run_score(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> 
         sets = [read_sample_set(path, names, grader, arguments.filter) for path in (arguments.file, arguments.other)]
         return _print_difference(sets, arguments, terminal)
     if arguments.filter is not None:
-        results = {arguments.filter: read_sample_set(arguments.file, names, grader, arguments.filter)}
-    else:
-        results = read_sample_sets(arguments.file, names, grader)
-    for name, samples in results.items():
+        _print_result(arguments.filter, read_sample_set(arguments.file, names, grader, arguments.filter), arguments, terminal)
+        return 0
+    for name, samples in read_sample_sets(arguments.file, names, grader).items():
         _print_result(name, samples, arguments, terminal)
     return 0
 
@@ -235,9 +233,8 @@ def _print_words(result: Result, ks: Sequence[int], terminal: Terminal) -> None:
             beside = f"   95 % interval over problems {low:.1f} to {high:.1f}" if (curve.name, k) == ("pass", 1) else ""
             terminal.say(f"{curve.name + '@' + str(k):16}{100 * curve.values[k - 1]:7.3f} %{beside}")
     if result.weighted_vote_score is not None:
-        terminal.say(
-            f"{'weighted@' + str(result.k):16}{100 * result.weighted_vote_score:7.3f} %   each vote weighs its {result.weighted_by}"
-        )
+        score = f"{f'weighted@{result.k}':16}{100 * result.weighted_vote_score:7.3f} %"
+        terminal.say(f"{score}   each vote weighs its {result.weighted_by}")
     for name, share in result.shares.items():
         terminal.say(f"{name:16}{100 * share:7.3f} %")
     terminal.say(

@@ -55,8 +55,7 @@ def run_compare(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -
     from aha.reports.compare import compare_html, compare_markdown
     from aha.reports.results import read_run
 
-    if rest:
-        raise BadInput(f"{rest[0]}: this command takes no more than that")
+    refuse_rest(rest)
     runs = [read_run(word) for word in arguments.runs]
     if len(names := [run.name for run in runs]) > len(set(names)):
         raise BadInput(f"{', '.join(names)}: two runs have one name; write NAME=RUN to tell them apart")
@@ -85,8 +84,7 @@ def review_flags(parser: ArgumentParser) -> None:
 
 def run_review(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     """Write the page, or apply a file of changes to the set."""
-    if rest:
-        raise BadInput(f"{rest[0]}: this command takes no more than that")
+    refuse_rest(rest)
     if arguments.rows < 0:
         raise BadInput(f"--rows {arguments.rows}: 0 or more")
     from aha.reports.review import BEFORE, take, write_review

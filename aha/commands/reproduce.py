@@ -123,17 +123,16 @@ def _language(arms: Sequence[ClaimArm]) -> list[PaperClaim]:
 
 
 def _stages(arms: Sequence[ClaimArm]) -> list[PaperClaim]:
-    order = [("zero", "Zero"), ("dev1", "Dev1"), ("dev2", "Dev2"), ("dev3", "Dev3"), ("r1", "R1")]
     general, reasoning = tuple(GENERAL), tuple(REASONING)
-    paper_claims = []
-    for (before, was), (after, now) in pairwise(order):
-        gains = [_less(arm.world(before, general), arm.world(after, general)) for arm in arms]
-        paper_claims.append(claim(f"Instructions: {now} above {was}", PATTERN, f"{now} - {was}, instruction score", gains))
+    instructions = []
+    for before, after in pairwise(("Zero", "Dev1", "Dev2", "Dev3", "R1")):
+        gains = [_less(arm.world(before.lower(), general), arm.world(after.lower(), general)) for arm in arms]
+        instructions.append(claim(f"Instructions: {after} above {before}", PATTERN, f"{after} - {before}, instruction score", gains))
     losses = [_less(arm.world("dev1", COUNTDOWN), arm.world("zero", COUNTDOWN)) for arm in arms]
     second_gains = [_less(arm.world("dev1", reasoning), arm.world("dev2", reasoning)) for arm in arms]
     whole = [_less(arm.world("zero", COUNTDOWN), arm.world("r1", COUNTDOWN)) for arm in arms]
     return [
-        *paper_claims,
+        *instructions,
         claim("Reasoning: Dev1 below Zero", "AIME 77.9, 59.0 (nature Table 3)", "Zero - Dev1, pass@1", losses),
         claim("Reasoning: Dev2 above Dev1", "AIME 59.0, 74.0 (nature Table 3)", "Dev2 - Dev1, pass@1", second_gains),
         claim("Reasoning: R1 keeps Zero's", "AIME 77.9, 79.8 (nature Table 3)", "R1 - Zero, pass@1, + 0.03", whole, 0.03),

@@ -9,10 +9,11 @@ import time
 from argparse import ArgumentParser, Namespace
 from base64 import b64encode
 from collections.abc import Sequence
+from contextlib import closing, suppress
 from typing import Any, get_args
 
 from aha.commands.serve import access_flags, access_rules
-from aha.commands.terminal import Command, Terminal
+from aha.commands.terminal import Command, Terminal, refuse_rest
 from aha.errors import BadInput, EndpointDown, FailedBar
 from aha.grading.sandbox.job import Job, Language, Limits, Outcome, Tier
 from aha.plain import plain
@@ -82,8 +83,7 @@ def flags(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     """Return the exit code: 0 once there is a verdict on a program, whatever it is; 1 for a breach; 75 if no sandbox ran it."""
-    if rest:
-        raise BadInput(f"{rest[0]}: this command takes no more than that")
+    refuse_rest(rest)
     match arguments.action:
         case "run":
             return _run(arguments, terminal)
@@ -100,11 +100,8 @@ def _run(arguments: Namespace, terminal: Terminal) -> int:
     from aha.grading.sandbox import open_sandbox
 
     job = Job(_source(arguments.program), _stdin(arguments.stdin), _language(arguments), _limits(arguments))
-    sandbox = open_sandbox(arguments.tier, workers=1)
-    try:
+    with closing(open_sandbox(arguments.tier, workers=1)) as sandbox:
         outcome = sandbox.run(job)
-    finally:
-        sandbox.close()
     terminal.tell("sandbox", tier=sandbox.tier, **to_json(outcome))
     for line in outcome_lines(outcome, sandbox.tier):
         terminal.say(line)
@@ -201,20 +198,15 @@ def _attack(tier: Tier, terminal: Terminal) -> bool:
     from aha.grading.sandbox.attacks import run_attacks
 
     assault = run_attacks(lambda: open_sandbox(tier))
-    containments, came = assault.contained_count, assault.came
-    records = [
-        {"name": result.attack.name, "contained": result.is_contained, "verdict": result.outcome.verdict, "said": result.line}
-        for result in came
-    ]
-    terminal.tell(
-        "tier", tier=tier, present=True, contained=containments, attacks=len(came), not_compiled=assault.compile_error or None, each=records
-    )
-    terminal.say(f"{tier}: {containments} of {len(came)} attacks contained")
+    attacks, contained, compile_error = len(assault.came), assault.contained_count, assault.compile_error or None
+    lines = [{"name": r.attack.name, "contained": r.is_contained, "verdict": r.outcome.verdict, "said": r.line} for r in assault.came]
+    terminal.tell("tier", tier=tier, present=True, contained=contained, attacks=attacks, not_compiled=compile_error, each=lines)
+    terminal.say(f"{tier}: {contained} of {attacks} attacks contained")
     if assault.compile_error:
         terminal.say(f"  no compiled program was among them: {plain(assault.compile_error)}")
-    for result in came:
+    for result in assault.came:
         terminal.say(f"  {plain(result.line)}")
-    return containments == len(came)
+    return contained == attacks
 
 
 # --- serve ------------------------------------------------------------------------------------------------------------
@@ -240,17 +232,16 @@ def _serve(arguments: Namespace, terminal: Terminal) -> int:
         terminal.note(f"aha: anyone who can reach {arguments.host} can run programs here; set {KEY} to require a key")
     for number in (signal.SIGINT, signal.SIGTERM):  # also in a shell's background job, which ignores ctrl-C by default
         signal.signal(number, signal.default_int_handler)
-    sandbox = open_sandbox(arguments.tier, workers=arguments.workers)
-    try:
-        with SandboxServer(sandbox, arguments.host, arguments.port, arguments.workers, rules) as server:
-            terminal.tell("serving", tier=sandbox.tier, host=arguments.host, port=server.port)
-            terminal.say(f"http://{arguments.host}:{server.port} runs programs in the tier {sandbox.tier}; ctrl-C ends it")
-            while True:
-                time.sleep(LOOK_S)
-    except KeyboardInterrupt:
-        terminal.note("aha: stopped serving")
-    finally:
-        sandbox.close()
+    with (
+        closing(open_sandbox(arguments.tier, workers=arguments.workers)) as sandbox,
+        suppress(KeyboardInterrupt),
+        SandboxServer(sandbox, arguments.host, arguments.port, arguments.workers, rules) as server,
+    ):
+        terminal.tell("serving", tier=sandbox.tier, host=arguments.host, port=server.port)
+        terminal.say(f"http://{arguments.host}:{server.port} runs programs in the tier {sandbox.tier}; ctrl-C ends it")
+        while True:
+            time.sleep(LOOK_S)
+    terminal.note("aha: stopped serving")
     return 0
 
 

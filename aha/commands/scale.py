@@ -23,9 +23,7 @@ UNITS = {"n": "samples", "budget": "tokens", "times": "times"}
 
 def flags(parser: ArgumentParser) -> None:
     """Add the flags for the benchmark, the model and the output."""
-    parser.add_argument(
-        "target", metavar="BENCHMARK|RESULT", help="a benchmark, or judged samples: a file, or a folder that `aha eval --out` wrote"
-    )
+    parser.add_argument("target", metavar="BENCHMARK|RESULT", help="a benchmark, or graded samples: a file or a folder of `aha eval`")
     parser.add_argument("--model", metavar="MODEL", help="the model: a folder, a hub name, or a server as http://host:port/v1#name")
     parser.add_argument("--data", metavar="PATH", help="the benchmark's rows: a file, a folder (default: AHA_DATA) or a hub name")
     parser.add_argument(

@@ -12,7 +12,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from aha.commands.arguments import check_model
-from aha.commands.terminal import Command, Terminal
+from aha.commands.terminal import Command, Terminal, refuse_rest
 from aha.errors import BadInput, Interruption
 from aha.protocols import Compute
 
@@ -87,11 +87,7 @@ def access_flags(parser: ArgumentParser) -> None:
         help="allow web pages from this origin, http://host:port; *: all origins (default: none)",
     )
     parser.add_argument(
-        "--allowed-host",
-        metavar="NAME",
-        action="append",
-        default=[],
-        help="a further host name that the server accepts, besides this machine's own names",
+        "--allowed-host", metavar="NAME", action="append", default=[], help="another host name to accept, besides this machine's own names"
     )
 
 
@@ -118,8 +114,7 @@ def check(arguments: Namespace) -> None:
 
 def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     """Serve until ctrl-C (exit code 130) or SIGTERM (143), then refuse new requests and answer those already accepted."""
-    if rest:
-        raise BadInput(f"{rest[0]}: this command takes no more than that")
+    refuse_rest(rest)
     check(arguments)
     if not 0 <= arguments.port <= 65_535 or not 0 <= arguments.drain_s < float("inf"):
         raise BadInput(f"--port {arguments.port} --drain-s {arguments.drain_s:g}: 0 to 65535, and seconds")

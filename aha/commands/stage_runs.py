@@ -16,9 +16,10 @@ from aha.commands.terminal import Terminal
 from aha.commands.track import need, track_beside
 from aha.doctor import RunMonitor, preflight
 from aha.pipeline import Step
-from aha.protocols import Backend, Observer, Stage
+from aha.protocols import Backend, Heartbeat, Observer, Stage
 from aha.recipes.assembly import derived_lines
 from aha.recipes.costs import checkpoint_bytes
+from aha.recipes.recipe import Recipe
 from aha.rundir import Manifest, RunDir
 from aha.stages.rl import Rl
 from aha.watchdog import Watchdog
@@ -72,27 +73,28 @@ class StageWorker:
             self.terminal.folder = step.folder
             observer = self._observer(step, rundir, stack)
             stack.enter_context(track_beside(rundir.root, self.how.log))
-            stack.enter_context(
-                record_plan(replace(self.chosen.recipe, stages=((step.name, step.stage),), main="", follows={}), rundir.root)
-            )
+            stack.enter_context(record_plan(self._recipe_of(step), rundir.root))
             yield rundir, observer
             for note in rundir.notes:
                 self.terminal.note(f"note: {note}")
 
     def _observer(self, step: Step, rundir: RunDir, stack: ExitStack) -> Observer:
-        rl = step.stage if isinstance(step.stage, Rl) else None
-        new = not rundir.metrics()
-        if new:
-            for line in derived_lines(replace(self.chosen.recipe, stages=((step.name, step.stage),), main="", follows={})):
-                self.terminal.note(line)
         interrupts = stack.enter_context(Interrupts(rundir))
         watchdog = stack.enter_context(Watchdog(rundir.root, self.how.stall_s))
-        if rl is not None and new and self.how.preflight and step.name == self.chosen.recipe.lead_stage:
-            for line in preflight(rl, self.backend, Observers(interrupts, watchdog).heartbeat).lines():
-                self.terminal.note(f"doctor: {line}")
-        for line in audit_lines(step.stage, self.backend) if new else ():
-            self.terminal.note(line)
+        if not rundir.metrics():
+            for line in self._first_lines(step, Observers(interrupts, watchdog).heartbeat):
+                self.terminal.note(line)
         length = length_of([(step.name, step.stage)], self.backend)
         progress = stack.enter_context(self.terminal.progress(f"{step.name} in {rundir.root}", length))
-        run_monitor = RunMonitor(lambda signal: progress.say(f"doctor: {signal_text(signal)}"))
-        return Observers(interrupts, watchdog, progress, run_monitor)
+        return Observers(interrupts, watchdog, progress, RunMonitor(lambda signal: progress.say(f"doctor: {signal_text(signal)}")))
+
+    def _first_lines(self, step: Step, heartbeat: Heartbeat) -> Iterator[str]:
+        """Yield what a person is told before a stage begins: derived settings, the doctor's advice, and the audit of the data."""
+        yield from derived_lines(self._recipe_of(step))
+        if isinstance(step.stage, Rl) and self.how.preflight and step.name == self.chosen.recipe.lead_stage:
+            for line in preflight(step.stage, self.backend, heartbeat).lines():
+                yield f"doctor: {line}"
+        yield from audit_lines(step.stage, self.backend)
+
+    def _recipe_of(self, step: Step) -> Recipe:
+        return replace(self.chosen.recipe, stages=((step.name, step.stage),), main="", follows={})

@@ -32,8 +32,7 @@ def read_journal(path: Path) -> Journal:
     """Read a journal; a line counts only with its newline."""
     if not path.exists():
         return Journal((), (), 0, 0)
-    records: list[dict[str, Any] | None] = []
-    end, torn_bytes = 0, 0
+    records, end, torn_bytes = list[dict[str, Any] | None](), 0, 0
     for number, line in read_lines(path):
         if len(line) > LONGEST_LINE:
             raise BadInput(f"{path}, line {number}: longer than {LONGEST_LINE:,} bytes")

@@ -80,15 +80,15 @@ def read_document(path: Path, most: int = DOCUMENT) -> Any:
         raise BadInput(f"{path}: {error}") from None
 
 
-def unpack_file(path: Path, most: int = LARGEST) -> bytes:
-    """Return all data of a gzipped file. BadInput if it is damaged or unpacks to more than `most` bytes."""
+def unpack_file(path: Path) -> bytes:
+    """Return all data of a gzipped file. BadInput if it is damaged or unpacks to more than LARGEST bytes."""
     pieces, size = list[bytes](), 0
     with open_plain(path) as file:
         while piece := file.read(PIECE):
             pieces.append(piece)
             size += len(piece)
-            if size > most:
-                raise BadInput(f"{path}: it unpacks to more than {most:,} bytes, the most that is read of such a file")
+            if size > LARGEST:
+                raise BadInput(f"{path}: it unpacks to more than {LARGEST:,} bytes, the most that is read of such a file")
     return b"".join(pieces)
 
 
@@ -158,11 +158,11 @@ def read_lines(path: Path, longest: int = LONGEST_LINE) -> Iterator[tuple[int, b
                 whole = not rest or rest.endswith(b"\n")
 
 
-def read_records(path: Path, longest: int = LONGEST_LINE) -> Iterator[tuple[int, Any]]:
+def read_records(path: Path) -> Iterator[tuple[int, Any]]:
     """Yield the JSON value of each line that is not blank, with its number. BadInput names a line that is not JSON."""
-    for number, line in read_lines(path, longest):
-        if len(line) > longest:
-            raise BadInput(f"{path}, line {number}: longer than {longest:,} bytes")
+    for number, line in read_lines(path, LONGEST_LINE):
+        if len(line) > LONGEST_LINE:
+            raise BadInput(f"{path}, line {number}: longer than {LONGEST_LINE:,} bytes")
         if line.strip():
             try:
                 yield number, parse_json(line)

@@ -233,7 +233,6 @@ class WinRates:
     lc_standard_error: float
     discrete_win_rate: float
     n: int
-    standard_error: float
 
 
 def win_rates(annotations: Sequence[Annotation], calibration: Calibration) -> WinRates:
@@ -256,7 +255,6 @@ def win_rates(annotations: Sequence[Annotation], calibration: Calibration) -> Wi
         lc_standard_error=float(rates.std(ddof=1) / sqrt(len(rates))),
         discrete_win_rate=float(100 * ((wins > 0.5).sum() + (wins == 0.5).sum() / 2) / len(wins)),
         n=len(wins),
-        standard_error=float(100 * wins.std(ddof=1) / sqrt(len(wins))),
     )
 
 
@@ -295,8 +293,3 @@ def _loss(weights: Floats, rows: Floats, wins: Floats, baseline_rows: Floats, la
 
 def _bend(rows: Floats, chance: Floats) -> Floats:
     return np.asarray(rows.T @ (rows * (chance * (1 - chance))[:, None]))
-
-
-def head_to_head(first: Sequence[float], second: Sequence[float], difficulty: Floats) -> float:
-    """Return the win rate of `first` over `second` at equal length, in per cent, from both models' weights (length, difficulty, model)."""
-    return float(100 * logistic((first[2] - second[2]) + (first[1] - second[1]) * difficulty).mean())

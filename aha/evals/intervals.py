@@ -97,13 +97,13 @@ def effective_size(samples: Samples) -> float:
     return independent if between == 0.0 else min(independent, max(float(problems), problems * share * (1 - share) / between))
 
 
-def bootstrap(per_problem: Sequence[float], seed: int = 0, resamples: int = RESAMPLES) -> Interval:
+def bootstrap(per_problem: Sequence[float], seed: int = 0) -> Interval:
     """Return the mean and its 95 % percentile interval over resampled *problems*: samples of one problem are not independent."""
     values = np.asarray(per_problem, dtype=np.float64)
     if values.size == 0:
         raise BadInput("no problem was measured: an interval needs at least one")
     draw, at_a_time = np.random.default_rng(seed), max(1, BLOCK // values.size)
-    counts = [min(at_a_time, resamples - done) for done in range(0, resamples, at_a_time)]
+    counts = [min(at_a_time, RESAMPLES - done) for done in range(0, RESAMPLES, at_a_time)]
     means = [values[draw.integers(0, values.size, (count, values.size))].mean(axis=1) for count in counts]
     low, high = np.percentile(np.concatenate(means), [2.5, 97.5])
     return Interval(float(values.mean()), float(low), float(high))
@@ -204,15 +204,15 @@ def mcnemar(gains: int, losses: int) -> float:
     return min(1.0, 2 * float(tail / 2**tosses))
 
 
-def random_signs(differences: Sequence[float], seed: int = 0, flips: int = FLIPS) -> float:
+def random_signs(differences: Sequence[float], seed: int = 0) -> float:
     """Return the share of sign patterns whose sum is at least as far from 0 as the observed one, which counts as a pattern itself."""
     values = np.asarray([value for value in differences if abs(value) > ROUNDING])
     if values.size == 0:
         return 1.0
     draw = np.random.default_rng(seed)
     observed = abs(values.sum()) - 1e-12 * np.abs(values).sum()  # so that rounding does not hide a tie
-    extremes = sum(abs(values @ draw.choice((-1.0, 1.0), values.size)) >= observed for _ in range(flips))
-    return float((extremes + 1) / (flips + 1))
+    extremes = sum(abs(values @ draw.choice((-1.0, 1.0), values.size)) >= observed for _ in range(FLIPS))
+    return float((extremes + 1) / (FLIPS + 1))
 
 
 ORDERS = 200  # random orders of each problem's samples, if no formula is exact
@@ -245,13 +245,6 @@ def cons_curve(answers: Sequence[Hashable | None], right: Sequence[bool]) -> lis
         counts[size] -= 1
         wins += groups * _ways_to_win(size, counts, samples - votes.total(), samples)
     return [float(min(1.0, ways / total)) for ways, total in zip(wins, _choose(samples), strict=True)][1:]
-
-
-def expected_cons_at_k(answers: Sequence[Hashable | None], right: Sequence[bool], k: int) -> float:
-    """Return the value of `cons_curve` at one k. BadInput for a k beyond the number of samples or below 1."""
-    if not 1 <= k <= len(answers):
-        raise BadInput(f"cons@{k} of {len(answers)} samples a problem: undefined, k must be from 1 to {len(answers)}")
-    return cons_curve(answers, right)[k - 1]
 
 
 def best_of_curve(rewards: Sequence[float], right: Sequence[bool]) -> list[float]:

@@ -70,9 +70,8 @@ def read_sample_sets(path: Path, names: FieldNames | None = None, grade_record: 
     """Return the samples of a file, or of an evaluation's folder, problem by problem in the order of first appearance. `grade_record`
     grades records without a field that does.
 
-    The results have names: lm-evaluation-harness logs every sample once per filter that read it, EvalPlus grades it by its base tests and
-    by all. These are several results, not several samples; any other file has one, without a name. BadInput, in one line, for a missing
-    field or a wrong type."""
+    The results have names: lm-evaluation-harness logs a sample once per filter, EvalPlus grades it by its base tests and by all. These are
+    several results, not several samples; any other file has one, without a name. BadInput for a missing field or a wrong type."""
     file = samples_file(path) or path
     records = _records(file, read_json(file))
     if names in (None, FieldNames()) and any(fields <= records[0].keys() for fields in OUR_FIELDS):

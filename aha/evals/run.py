@@ -15,12 +15,11 @@ from aha.errors import BadInput
 from aha.evals.benchmark import Benchmark, BenchmarkExample
 from aha.evals.loading import select_examples
 from aha.evals.samples import GradedSample, Key, SampleJournal, grade_sample, prompt_hash
-from aha.protocols import Ask, Chat, Engine, Sampling, Tokenizer
+from aha.protocols import Ask, Chat, Engine, Heartbeat, Sampling, Tokenizer
 from aha.sampling.rollouts import RolloutSampler, completion_text, prompt_tokens, seed_for
 from aha.template import THINK, ChatTemplate, Template
 from aha.types import ChatReply, Choice, Completion, Conversation, Message, Reply
 
-Heartbeat = Callable[[str], None]
 OPENING = f"{THINK}\n"  # the forced beginning of a reply, as R1's release notes advise
 GRADERS = 8  # replies graded at a time if grading waits for other processes
 PROBE_PROBLEMS, PROBE_ROLLOUT = 4, -4  # problems of each kind to find the form that a model keeps, and the rollout number in their seeds

@@ -27,9 +27,7 @@ LAYERS = ".layers."
 
 
 def keep_layers(folder: Path, layers: Sequence[int]) -> None:
-    """Cut the Hugging Face model in `folder` down to these layers, counted from 0, in that order.
-
-    BadInput if it has no such layers, or if its weights are in several files."""
+    """Cut the model in `folder` down to these layers, from 0, in that order. BadInput if it lacks one, or has several files of weights."""
     with disk_errors(folder):
         config: dict[str, Any] = read_document(folder / CONFIG)
         layer_count = config.get("num_hidden_layers")
@@ -64,9 +62,7 @@ CROWD = 10  # the fewest equal rows that are not a coincidence
 
 
 def reinit_unused_rows(folder: Path, strength: float = 1.0, seed: int = 0) -> int:
-    """Add a random vector to each untrained embedding row of the Hugging Face model in `folder`; return the number of such rows.
-
-    BadInput if the weights are not in one file."""
+    """Add a random vector to each untrained embedding row of the model in `folder`; return how many. BadInput without its WEIGHTS file."""
     with disk_errors(folder):
         if not (folder / WEIGHTS).is_file():
             raise BadInput(f"{folder}: its embedding cannot be found: one file of weights, {WEIGHTS}, is needed")

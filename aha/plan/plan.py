@@ -51,7 +51,7 @@ class StagePlan:
     def turns(self) -> list[Turn]:
         """Return the settings to change if the stage does not fit, each on top of those before, until it does; only those that help."""
         need, peak, turns = self.need, self.memory.peak, list[Turn]()
-        for flag, changes in lighter(need, self.shape):
+        for flag, changes in lighter(need):
             changed_need = replace(need, **changes)  # type: ignore[arg-type]
             lighter_peak = memory_on(self.shape, changed_need, self.machine).peak
             if lighter_peak < 0.98 * peak:
@@ -72,7 +72,7 @@ class StagePlan:
         return f"{flags} ({gib(self.memory.peak)} -> {gib(after)}{rest})"
 
 
-def lighter(need: Need, shape: ModelShape) -> Iterator[tuple[str, dict[str, int | bool | str]]]:
+def lighter(need: Need) -> Iterator[tuple[str, dict[str, int | bool | str]]]:
     """Yield settings that take less memory, those that cost the least time first."""
     micro = need.micro_tokens
     while micro > max(SMALLEST, need.longest):
@@ -105,12 +105,9 @@ def memory_on(shape: ModelShape, need: Need, machine: Machine) -> Memory:
     return replace(estimate, constant={**estimate.constant, "engine": engine})
 
 
-def plan_stage(
-    name: str, stage: Stage, compute: Compute, shape: ModelShape, machine: Machine, prompt: int | None = None
-) -> StagePlan | None:
+def plan_stage(name: str, stage: Stage, compute: Compute, shape: ModelShape, machine: Machine, prompt: int = PROMPT) -> StagePlan | None:
     """Return the plan of one stage; None for a kind of stage that is not planned."""
-    need = need_of(stage, compute, machine.kind) if prompt is None else need_of(stage, compute, machine.kind, prompt)
-    if need is None:
+    if (need := need_of(stage, compute, machine.kind, prompt)) is None:
         return None
     unit, units, work, group_bytes = "step", None, None, 0
     match stage:
@@ -160,7 +157,7 @@ def fit(
         }
         values |= _free(sizes, fixed_paths)
         stage = _with(original, values, name)
-        plan = plan_stage(name, stage, compute, shapes[name], machine, prompt_of(shapes[name]) if isinstance(stage, Rl) else None)
+        plan = plan_stage(name, stage, compute, shapes[name], machine, prompt_of(shapes[name]) if isinstance(stage, Rl) else PROMPT)
         if plan is not None:
             choices_of[name] = _fit(plan, fixed_paths)
             if isinstance(stage, Rl) and choices_of[name]["reply"] < stage.sampling.max_tokens:
@@ -245,7 +242,7 @@ def _fit(plan: StagePlan, fixed_paths: Collection[str]) -> dict[str, Any]:
     if plan.need.samples:
         values |= {"rows": min(ROWS, plan.need.rows), "cache_tokens": plan.need.cache_tokens, "reply": plan.need.reply}
     need, peak = replace(plan.need, rows=min(ROWS, plan.need.rows)), plan.memory.peak
-    for flag, lighter_need in lighter(need, plan.shape):
+    for flag, lighter_need in lighter(need):
         if peak <= plan.machine.usable:
             break
         path = flag.split()[0].removeprefix("--")

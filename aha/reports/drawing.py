@@ -272,8 +272,7 @@ def _ceiling(chart: Chart, high: float) -> float:
 
 
 def _clean(text: str, title: str) -> Markup:
-    """Return the SVG for the page: without header, addresses and doubled ids, in the page's colours and font. It is rewritten from its
-    elements, so that any name is only text."""
+    """Return the SVG for the page, in its colours and font, without header, addresses and doubled ids; any name in it is only text."""
     from markupsafe import Markup
 
     root = ElementTree.fromstring(text)

@@ -262,7 +262,7 @@ class Curves:
 def graph_html(whole: Whole) -> str:
     """Return the whole page, which loads nothing from elsewhere."""
     curves = [charts_ for stage in whole.stages if (charts_ := _curves(stage)).charts]
-    by_kind = {
+    by_kind: dict[str, Any] = {
         kind: [charts_ for charts_ in curves if kind_of(charts_.stage.metrics) == kind] for kind in ("reinforcement", "learning", "other")
     }
     return render(
@@ -272,9 +272,7 @@ def graph_html(whole: Whole) -> str:
         best=_best(whole),
         funnels=[stage for stage in whole.stages if stage.funnel],
         domains=_by_domain(whole.questions),
-        reinforcement=by_kind["reinforcement"],
-        learning=by_kind["learning"],
-        other=by_kind["other"],
+        **by_kind,
     )
 
 

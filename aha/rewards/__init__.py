@@ -152,8 +152,7 @@ def reasoning_rewards() -> Rewards:
 
 def all_scenarios(helpful: str, harmless: str, rule_domains: tuple[str, ...], general: tuple[str, ...], safety: tuple[str, ...]) -> Rewards:
     """Return the rewards of R1's second RL stage (paper §2.3.4): rules if an answer can be checked, else the preference model of the
-    prompt's kind, with format and language everywhere. `helpful` and `harmless` are models, the others domains; each general prompt is of
-    one kind (nature). BadInput if a domain is named twice."""
+    prompt's one kind (nature); format and language everywhere. `helpful` and `harmless` are models. BadInput if a domain is named twice."""
     if twice := {*rule_domains} & {*general} | {*rule_domains} & {*safety} | {*general} & {*safety}:
         raise BadInput(f"domain '{min(twice)}' is named twice: a prompt is checked by rules, or helped, or kept from harm")
     form, language = reasoning_rewards().parts[1:]

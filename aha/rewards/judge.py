@@ -111,11 +111,9 @@ def read(text: str) -> Grade:
         return Abstained("its reply is not one JSON object")
     match record:
         case {"analysis": str(analysis), "correctness": str(correctness)} if len(record) == 2:
-            match correctness.strip().lower():
-                case "correct":
-                    return Right()
-                case "incorrect":
-                    return Wrong(analysis[:200])
+            grades: dict[str, Grade] = {"correct": Right(), "incorrect": Wrong(analysis[:200])}
+            if (word := correctness.strip().lower()) in grades:
+                return grades[word]
     return Abstained('its reply is not {"analysis": text, "correctness": "correct" or "incorrect"}')
 
 

@@ -299,15 +299,12 @@ class RunDir(Record):
     def _retain(self, state: CheckpointState) -> None:
         """Remove checkpoints and groups that `state.keep` does not name, and an extra checkpoint once there is a newer one."""
         checkpoints, keep = self.checkpoints(), state.keep
-        extra = [checkpoint_ for checkpoint_ in checkpoints if checkpoint_.is_extra]
-        retention = {*keep.also, state.healthy}
-        old = [candidate for candidate in checkpoints if candidate not in extra][: -keep.last]
-        old = [
-            candidate
-            for candidate in old
-            if candidate.rollout not in retention and (keep.every is None or (candidate.rollout + 1) % keep.every)
-        ]
-        for checkpoint in [*old, *(surplus for surplus in extra if surplus is not checkpoints[-1])]:
+        extra = [checkpoint for checkpoint in checkpoints[:-1] if checkpoint.is_extra]
+        regular = [checkpoint for checkpoint in checkpoints if not checkpoint.is_extra]
+        old = [checkpoint for checkpoint in regular[: -keep.last] if checkpoint.rollout not in (*keep.also, state.healthy)]
+        if keep.every is not None:
+            old = [checkpoint for checkpoint in old if (checkpoint.rollout + 1) % keep.every]
+        for checkpoint in (*old, *extra):
             remove_folder(self.disk, checkpoint.folder)
         for rollout, path in groups_files(self.root).items():
             if keep.drops_groups(rollout, checkpoints[-1].rollout):

@@ -179,7 +179,7 @@ class Scheduler:
 
     def __init__(self, worker: Worker, limits: SchedulerLimits | None = None) -> None:
         self.worker, self.limits = worker, limits or SchedulerLimits()
-        self.steps = self.prefixes_read = 0  # counts for the batch
+        self.steps = 0  # for the batch
         self._numbers = count()
         self._queue: deque[_Row] = deque()
         self._prefixes: dict[Tokens, _Prefix] = {}  # the prefixes of waiting rows that have not begun
@@ -311,7 +311,6 @@ class Scheduler:
         unread = list(dict.fromkeys(row.prefix for row in self._entrants if row.prefix.prefix_job is None))
         if not self._entrants:
             return
-        self.prefixes_read += len(unread)
         self._prefix_job = self.worker.read([prefix.tokens for prefix in unread], self.limits.prefill_tokens)
         for place, prefix in enumerate(unread):
             prefix.prefix_job, prefix.place = self._prefix_job, place

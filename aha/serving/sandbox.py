@@ -18,7 +18,7 @@ from aha.grading.sandbox.job import Job, Limits, Sandbox
 from aha.grading.sandbox.wire import answer_from_outcome, job_from_request
 from aha.serving import Refusal
 from aha.serving.access import CLIENT_GONE_STATUS, AccessRules, Bodies, Json, handlers
-from aha.serving.listener import ConnectionLimits, Listener
+from aha.serving.listener import Listener
 
 LONGEST = 32 << 20  # bytes of a request
 MOST = Limits(cpu_s=120.0, wall_s=300.0, memory_mb=4096, output_bytes=16 << 20)  # the highest limits that a request gets
@@ -29,14 +29,7 @@ class SandboxServer:
     """A server that runs `workers` programs at once; a client that gets no place within `wait_s` seconds is told to come back."""
 
     def __init__(
-        self,
-        sandbox: Sandbox,
-        host: str,
-        port: int,
-        workers: int,
-        rules: AccessRules | None = None,
-        wait_s: float = WAIT_S,
-        limits: ConnectionLimits | None = None,
+        self, sandbox: Sandbox, host: str, port: int, workers: int, rules: AccessRules | None = None, wait_s: float = WAIT_S
     ) -> None:
         self.sandbox, self.wait_s = sandbox, wait_s
         rules = replace(rules or AccessRules(), largest=LONGEST)
@@ -45,7 +38,7 @@ class SandboxServer:
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="sandbox")
         routes = [Route("/health", self._health), Route("/run_code", self._run_code, methods=["POST"])]
         app = Starlette(routes=routes, middleware=rules.middleware(), exception_handlers=handlers("/run_code"))
-        self._listener = Listener(app, host, port, limits)
+        self._listener = Listener(app, host, port)
         self.port = self._listener.port
 
     def __enter__(self) -> Self:

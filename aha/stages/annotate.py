@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from statistics import fmean
 from typing import TypeVar
@@ -161,15 +162,13 @@ class Annotate:
         """Sample, judge and save one chunk."""
         log.begin(number)
         began = time.monotonic()
-        wishes = [SampleRequest(problem, place, 0, self.samples, plain=False) for place, problem in enumerate(problems)]
-        draws = dict(source.draw(wishes, number))
-        batch = [
-            (problem, self._with_writers([sample.reply for sample in draws[place]], problem)) for place, problem in enumerate(problems)
-        ]
+        requests = [SampleRequest(problem, place, 0, self.samples, plain=False) for place, problem in enumerate(problems)]
+        draws = dict(source.draw(requests, number))
+        replies = [[sample.reply for sample in draws[place]] for place in range(len(problems))]
+        batch = [(problem, self._with_writers(group, problem)) for problem, group in zip(problems, replies, strict=True)]
         rows, counts = self.task.rows(batch, live, (self.seed, number))
         place = shards.append([write_preference(row) for row in rows])
-        replies = [sample.reply for group in draws.values() for sample in group]
-        metrics = {"asked": float(len(problems)), "format": fmean(reply.well_formed for reply in replies), **counts}
+        metrics = {"asked": float(len(problems)), "format": fmean(reply.well_formed for reply in chain(*replies)), **counts}
         progress, timings = {"lines": place.lines, "size": place.size}, {"seconds": time.monotonic() - began}
         log.end(number, metrics, timings, save=lambda folder: None, progress=progress)
 

@@ -122,10 +122,8 @@ class ChatSource:
             )
             for at, index in enumerate(places):
                 if at in replies:
-                    yield (
-                        index,
-                        [self._sample(chat_reply, wishes[index], number) for number, chat_reply in enumerate(replies[at], start=first)],
-                    )
+                    numbered = enumerate(replies[at], start=first)
+                    yield index, [self._sample(chat_reply, wishes[index], number) for number, chat_reply in numbered]
         if self._replies and not self._thoughts:
             raise BadInput(no_reasoning(self.model, self._replies))
 

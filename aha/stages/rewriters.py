@@ -140,20 +140,20 @@ def read(text: str) -> Rewritten | None:
     return (thought.strip(), summary.strip()) if whole and thought.strip() and summary.strip() else None
 
 
+def _without_blanks(text: str) -> str:
+    return "".join(text.split())
+
+
 def same_answer(reference: Reference, answer: str, thought: str, summary: str) -> bool:
     """Return True if a right summary gives the same answer as before: for countdown the same expression, for claims the one that the
     rewritten thought marks, if it marks one. Other kinds are not compared."""
     match reference:
         case Countdown():
             answer_expression, summary_expression = last_expression(answer), last_expression(summary)
-            return (
-                answer_expression is not None
-                and summary_expression is not None
-                and "".join(answer_expression.split()) == "".join(summary_expression.split())
-            )
+            return answer_expression is not None and _without_blanks(answer_expression) == _without_blanks(summary_expression or "")
         case Number() | Latex() | Choice():
             thought_claim, summary_claim = claim(thought), claim(summary)
-            if not thought_claim.marked or "".join(thought_claim.text.split()) == "".join(summary_claim.text.split()):
+            if not thought_claim.marked or _without_blanks(thought_claim.text) == _without_blanks(summary_claim.text):
                 return True
             return isinstance(grade(Latex(thought_claim.text), summary_claim.text), Right)
         case _:

@@ -128,12 +128,8 @@ class ServedLab:
             replies_by_key[slots[index]] = replies[0]
 
         sampler = RolloutSampler(replace(self.evaluation.sampling, max_tokens=min(limit, self.evaluation.sampling.max_tokens)))
-        sampler.chat(
-            self.chat,
-            [self.evaluation.conversation(key) for key in slots],
-            keep,
-            lambda samples, grades: self.progress(f"the first {limit} tokens", samples, len(slots)),
-        )
+        conversations = [self.evaluation.conversation(key) for key in slots]
+        sampler.chat(self.chat, conversations, keep, lambda done, _: self.progress(f"the first {limit} tokens", done, len(slots)))
         return {key: replies_by_key[key] for key in slots if key in keys}
 
     def _longer(self, samples: Mapping[Key, GradedSample]) -> dict[Key, BegunReply]:

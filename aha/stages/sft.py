@@ -88,8 +88,7 @@ class Sft:
             log.end(step, metrics, timings, save=learner.save, progress=progress, keep=keep, stop=verdict)
 
     def prepare(self, backend: Backend) -> tuple[TokenizedExamples, Audit]:
-        """Return the data as tokens and the audit of them, computed once per stage.
-        BadInput, in one line, for rows that would be learned wrong."""
+        """Return the data as tokens and the audit of them, computed once per stage. BadInput for rows that would be learned wrong."""
         if "_prepared" not in vars(self):
             tokenizer = self.adaptation.apply(backend).tokenizer(self.model)
             limit = min(self.max_tokens, tokenizer.context or self.max_tokens)

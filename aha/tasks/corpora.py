@@ -108,8 +108,7 @@ def gold_of(row: DataRow, kind: Kind = "auto") -> Reference | Abstained:
     row_kind = row.fields.get("kind", kind)
     if row_kind not in KINDS:
         raise BadInput(f"{row.place}: kind is {row_kind!r}: one of {', '.join(KINDS)} is needed")
-    name = next((name for name in GOLDS if row.fields.get(name) is not None), "gold")
-    gold = row.fields.get(name)
+    name, gold = next(((name, row.fields[name]) for name in GOLDS if row.fields.get(name) is not None), ("gold", None))
     kind = next(kind_name for kind_name in KINDS if kind_name == row_kind)
     if kind == "auto" and isinstance(gold, str) and _ONE_LETTER.fullmatch(gold):
         kind = "choice"

@@ -57,8 +57,7 @@ class ExampleRows:
     _places: dict[bytes, int] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Example | RefusedRow]:
-        """Yield each example, and each unusable row with the reason. BadInput if a column that looks like a part of the prompt is not used,
-        or `ignore` names no column."""
+        """Yield each example or unusable row with its reason. BadInput if a prompt-like column is not used, or `ignore` names no column."""
         columns, number = set[str](), 0
         check_split(self.source, self.layout.split, self.layout.subset)
         for row in rows_of(self.source, self.layout.split, self.layout.subset):
@@ -95,11 +94,10 @@ class ExampleRows:
     def _notice(self, row: DataRow, chat: RowTurns) -> None:
         for name, role in chat.read.items():
             self.read.setdefault(name, set()).add(role)
-        rest = [
-            name for name, value in row.fields.items() if name not in OUR_COLUMNS and not self._is_read(name, chat) and not blank(value)
-        ]
-        self.unread.update(rest)
-        suspects = [name for name in rest if name not in self.layout.ignore]
+        others = (name for name, value in row.fields.items() if name not in OUR_COLUMNS and not blank(value))
+        unread = [name for name in others if not self._is_read(name, chat)]
+        self.unread.update(unread)
+        suspects = [name for name in unread if name not in self.layout.ignore]
         text = "\n".join(message.content for message in chat.messages) if suspects else ""
         for name in suspects:
             if prompt_like(name, row.fields[name], text):
@@ -141,8 +139,7 @@ def load_examples(source: str, bad_rows: BadRows = "stop", layout: ExampleLayout
             raise BadInput(str(example))
         else:
             refusals.append(example)
-    if refusals and len(refusals) > MOST_SKIPS * (len(examples) + len(refusals)):
-        total = len(examples) + len(refusals)
+    if len(refusals) > MOST_SKIPS * (total := len(examples) + len(refusals)):
         raise BadInput(f"{source}: {len(refusals)} of {total} rows are bad, more than 1 %; the first: {refusals[0]}")
     if not examples:
         raise BadInput(no_examples(source))

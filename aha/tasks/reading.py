@@ -345,8 +345,7 @@ def _from_local(path: Path) -> Iterator[DataRow | RefusedRow]:
 
 
 def _check_card(folder: Path) -> None:
-    """Refuse a folder whose README names data files that lie elsewhere: an untrusted folder could make other files of this machine or of a
-    network be read as rows."""
+    """Refuse a folder whose README names data files elsewhere: an untrusted one could have any file here or in a network read as rows."""
     import yaml  # of the `datasets` library, and only needed here
 
     card = folder / "README.md"

@@ -73,10 +73,8 @@ def chains(draw: random.Random) -> str:
         words, _ = write_try(Try(task.first, task.steps), task.result, voice, draw)
         thought, result = " ".join(words[:-1]), words[-2]  # without the last word, a verdict: here no target is known
     if form == "turn":
-        thought_language = draw.choice(("en", "zh")) if voice.mixed else voice.language
-        return write_document(
-            problem.question, f"{WORK[thought_language]} {thought}".strip(), summary(result, result, thought_language), form
-        )
+        language = draw.choice(("en", "zh")) if voice.mixed else voice.language
+        return write_document(problem.question, f"{WORK[language]} {thought}".strip(), summary(result, result, language), form)
     return write_document(problem.question, thought, result if form == "tagged" else f"{voice.word('so', draw)} {result}", form)
 
 

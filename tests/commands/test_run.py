@@ -147,9 +147,7 @@ def test_a_recipe_file_with_a_mistake_names_its_line(aha: Aha, tmp_path: Path) -
     (tmp_path / "bad.py").write_text("def recipe(:\n")
     assert aha("show", "bad.py").err.startswith("aha: bad.py, line 1: ")
     (tmp_path / "empty.py").write_text("")
-    assert (
-        aha("show", "empty.py").err == "aha: empty.py: it has to define `recipe`, a Recipe or a function that returns one; it is NoneType\n"
-    )
+    assert aha("show", "empty.py").err == "aha: empty.py: `recipe` has to be a Recipe or a function that returns one; it is NoneType\n"
 
 
 def test_the_doctor_says_that_random_weights_cannot_learn_and_shows_a_reply(aha: Aha, model: str, problems: str) -> None:

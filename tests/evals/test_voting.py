@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aha.errors import BadInput
-from aha.evals.intervals import best_of_curve, cons_at_k, cons_curve, expected_cons_at_k, weighted_curve, weighted_vote
+from aha.evals.intervals import best_of_curve, cons_at_k, cons_curve, weighted_curve, weighted_vote
 
 
 def test_the_majority_wins_the_vote():
@@ -28,19 +28,6 @@ def test_the_order_of_the_samples_breaks_no_tie():
 def test_samples_without_an_answer_do_not_vote():
     assert cons_at_k([None, None, None, "7"], [False, False, False, True]) == 1.0
     assert cons_at_k([None, None], [False, False]) == 0.0
-
-
-@given(st.lists(st.sampled_from([None, "a", "b", "c"]), min_size=1, max_size=7), st.data())
-def test_expected_cons_is_the_mean_vote_over_all_subsets(answers, data):
-    k = data.draw(st.integers(1, len(answers)))
-    right = [answer == "a" for answer in answers]
-    votes = [cons_at_k([answers[i] for i in chosen], [right[i] for i in chosen]) for chosen in combinations(range(len(answers)), k)]
-    assert expected_cons_at_k(answers, right, k) == pytest.approx(fmean(votes))
-
-
-def test_expected_cons_of_more_samples_than_there_are_is_refused():
-    with pytest.raises(BadInput, match="cons@3 of 2 samples"):
-        expected_cons_at_k(["a", "b"], [True, False], 3)
 
 
 @given(st.lists(st.sampled_from([None, "a", "b", "c", "d"]), min_size=1, max_size=8), st.sets(st.sampled_from("abcd")))

@@ -100,9 +100,7 @@ def _local(model: str, path: Path) -> ModelFolder:
     if alone:
         return ModelFolder(model, path, alone[0])
     if folder.has(ADAPTER):
-        raise BadInput(
-            f"{path} holds an adapter and no model: merge it into its base model first (merge_and_unload in peft), and give that"
-        )
+        raise BadInput(f"{path} holds an adapter and no model: merge it into its base model (merge_and_unload in peft), and give that")
     below = sorted(config.parent for depth in range(1, 4) for config in islice(path.glob("/".join(["*"] * depth + [CONFIG])), MOST_BELOW))
     advice = f"; there is one in {below[-1]}" if below else "; give a folder that save_pretrained wrote"
     raise BadInput(f"{path} has no config.json: it is no Hugging Face model{advice}")

@@ -107,8 +107,7 @@ def prepare(folder: ModelFolder, config: PretrainedConfig) -> Method | None:
     name, place = quantization_method(config), folder.path / CONFIG
     if name is None:
         return None
-    method = METHODS.get(name)
-    if method is None:
+    if (method := METHODS.get(name)) is None:
         raise BadInput(f"{place}: the weights are quantized by {name!r}, which is not read here; give the model with plain weights")
     for package in method.packages:
         if importlib.util.find_spec(package) is None:
@@ -116,8 +115,7 @@ def prepare(folder: ModelFolder, config: PretrainedConfig) -> Method | None:
     settings: Any = config.quantization_config
     if not isinstance(settings, dict):
         raise BadInput(f"{place}: quantization_config holds no JSON object but {type(settings).__name__}")
-    if method.unpacked:
-        config.quantization_config = {**settings, "dequantize": True}
+    config.quantization_config = {**settings, "dequantize": True} if method.unpacked else settings
     return method
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from types import TracebackType
-from typing import Any, cast
+from typing import Any
 
 from aha.backends.openai.call import LATE, EndpointFailure, EndpointServer, EventLoop
 from aha.backends.openai.endpoint import FORM, Cache, Endpoint, Ledger, TokenUsage, key_of
@@ -180,11 +180,10 @@ class OpenAiChat:
             body |= {"logprobs": True, "top_logprobs": self.asking.top}
         if self.asking.seed is not None:
             body["seed"] = self.asking.seed + number
-        if messages[-1]["role"] == "assistant":  # to continue a begun reply, in the form that vLLM and others know
-            body["extra_body"] = {"continue_final_message": True, "add_generation_prompt": False}
-        if conversation.options:  # in the form that vLLM, SGLang and `aha serve` know
-            extra = cast(dict[str, object], body.get("extra_body", {}))
-            body["extra_body"] = {**extra, "chat_template_kwargs": dict(conversation.options)}
+        begun = {"continue_final_message": True, "add_generation_prompt": False} if messages[-1]["role"] == "assistant" else {}
+        options = {"chat_template_kwargs": dict(conversation.options)} if conversation.options else {}
+        if begun or options:  # in the form that vLLM, SGLang and `aha serve` know
+            body["extra_body"] = begun | options
         identity = {"url": self.endpoint.url, "dated": self.asking.dated, "sample": number, "seeded": self.asking.seed, **body}
         longest = sum(len(message["content"].encode()) + OVERHEAD for message in messages)  # no token is shorter than a byte
         return ReplyRequest(index, number % self.asking.samples, identity, body, TokenUsage(1, longest, sampling.max_tokens))

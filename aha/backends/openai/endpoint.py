@@ -51,9 +51,7 @@ class Endpoint:
             raise BadInput(f"{mask(address)}: {error}; {FORM}") from None
         if parts.username or parts.password:
             variable = own_variable(parts.hostname or "")
-            raise BadInput(
-                f"{mask(address)}: a name or a key stands in it, where logs and process lists show it; put the key into ${variable}"
-            )
+            raise BadInput(f"{mask(address)}: logs and process lists show the name or key in it; put the key into ${variable}")
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or port == 0:
             raise BadInput(f"{mask(address)}: no server's address; {FORM}")
         path = parts.path.rstrip("/").removesuffix("/chat/completions")

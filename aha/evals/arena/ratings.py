@@ -40,16 +40,16 @@ class Rating:
     n: int
 
 
-def ratings(battles: Sequence[Battle], seed: int = 0, resamples: int = RESAMPLES) -> list[Rating]:
+def ratings(battles: Sequence[Battle], resamples: int = RESAMPLES) -> list[Rating]:
     """Return every model's rating, the best first."""
     models = dict.fromkeys(battle.model for battle in battles)
-    return sorted((_rating(model, battles, seed, resamples) for model in models), key=lambda rating: -rating.score)
+    return sorted((_rating(model, battles, resamples) for model in models), key=lambda rating: -rating.score)
 
 
-def _rating(model: str, battles: Sequence[Battle], seed: int, resamples: int) -> Rating:
+def _rating(model: str, battles: Sequence[Battle], resamples: int) -> Rating:
     battles_of_model = [battle for battle in battles if battle.model == model]
     wins = np.asarray([battle.wins for battle in battles_of_model])
-    draw = np.random.default_rng(seed)
+    draw = np.random.default_rng(0)
     by_battle = np.asarray([wins[draw.integers(0, len(wins), len(wins))].mean() for _ in range(resamples)])
     by_question = _by_question(battles_of_model, draw, resamples)
     return Rating(
@@ -178,7 +178,6 @@ def controlled_ratings(
     styles: Mapping[tuple[str, str], Style],
     version: Version = "v0.1",
     baseline: str | None = None,
-    seed: int = 0,
     resamples: int = STYLE_RESAMPLES,
     heartbeat: Heartbeat = lambda done, of: None,
 ) -> list[StyleScore]:
@@ -187,7 +186,7 @@ def controlled_ratings(
     base = baseline or BASELINES[version]
     table = RatingTable.of(battles, base, _differences(battles, styles, base, version))
     first = _fit(table, version)
-    draw, resample_scores = np.random.default_rng(seed), []
+    draw, resample_scores = np.random.default_rng(0), []
     for done in range(resamples):
         chosen = np.bincount(draw.integers(0, len(battles), len(battles)), minlength=len(battles)).astype(np.float64)
         resample_scores.append(_scores(_fit(table, version, chosen, first), len(table.models), version))

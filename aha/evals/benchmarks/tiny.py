@@ -48,8 +48,7 @@ def _countdown_examples(numbers: int, problems: int, prompts: int, seed: int) ->
 
 def grade_countdown(example: BenchmarkExample, reply: Reply, short: int = SHORT) -> ReplyGrade:
     """Grade the answer that the template reads. `lenient`: right by the last expression anywhere in the text, so that a broken template is
-    not taken for inability. Expressions vote together if they are spelled alike up to blanks: equal values do not make `2 * 3` of `3 +
-    3`."""
+    not taken for inability. Expressions that are spelled alike up to blanks vote together, not those of equal value."""
     verdict = grade(example.reference, reply.answer)
     right = isinstance(verdict, Right)
     measures = {

@@ -178,8 +178,7 @@ class JudgeCase:
 
 def read_case(folder: Path, benchmark: Benchmark, examples: Sequence[BenchmarkExample], data: str | None, k: int) -> JudgeCase | None:
     """Return the case that a folder was judged as; None if it was not judged."""
-    path = folder / JUDGING
-    if not path.is_file():
+    if not (path := folder / JUDGING).is_file():
         return None
     try:
         record: JudgeRecord = decode(new_judging(read_document(path)), JudgeRecord)

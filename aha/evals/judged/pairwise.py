@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -92,11 +92,7 @@ class Preferences:
         annotations = read_annotations(folder / ANNOTATIONS)
         rates = win_rates(annotations, self.calibration)
         scores = {
-            "win_rate": rates.win_rate,
-            "lc_win_rate": rates.lc_win_rate,
-            "lc_standard_error": rates.lc_standard_error,
-            "discrete_win_rate": rates.discrete_win_rate,
-            "n": rates.n,
+            **asdict(rates),
             "unjudged": (len(rows) - rates.n) / len(rows),
             "weighed": weighted_preferences(annotations)[0] / len(rows) if self.orders == "published" else _share_with_logprobs(samples),
             "baseline": self.baseline.name,
@@ -151,8 +147,7 @@ def _share_with_logprobs(samples: Sequence[JudgedSample]) -> float:
 
 
 def read_baseline(files: Sequence[Path], folder: Path | None) -> BaselineOutputs:
-    """Read the baseline from the named files, else from the published one in the data. BadInput if there is none, or several models in
-    it."""
+    """Read the baseline from the named files, else from the published one in the data. BadInput if there is none, or it mixes models."""
     paths = list(files) or [path for path in (find_file(folder, *OUTPUTS, within="alpaca_eval"),) if path is not None]
     if not paths:
         raise BadInput(f"alpaca_eval: the baseline's outputs are not in the data ({OUTPUTS[0]}); name their file with --baseline-answers")

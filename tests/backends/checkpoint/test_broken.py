@@ -68,7 +68,7 @@ def test_a_folder_without_a_model_says_where_one_is_below_it(tmp_path: Path) -> 
 
 def test_an_adapter_alone_is_called_one(tmp_path: Path) -> None:
     (tmp_path / "adapter_config.json").write_text('{"peft_type": "LORA"}')
-    with pytest.raises(BadInput, match="holds an adapter and no model: merge it into its base model first"):
+    with pytest.raises(BadInput, match="holds an adapter and no model: merge it into its base model"):
         load_config(str(tmp_path))
 
 
