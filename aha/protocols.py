@@ -298,8 +298,7 @@ class Scorer(Protocol):
 
 
 class Backend(Protocol):
-    """A backend, which opens models. `model` is "tiny", a folder or a hub name; loading is from safetensors only and runs no remote
-    code."""
+    """A backend, which opens models. `model` is "tiny", a folder or a hub name; only safetensors are loaded, and no remote code runs."""
 
     def tokenizer(self, model: str) -> Tokenizer: ...
 
