@@ -12,6 +12,7 @@ from aha.answers import gradable
 from aha.errors import BadInput
 from aha.objectives import AGREES, dead
 from aha.protocols import Backend, Continue, Heartbeat, Observer, Stop, Tokenizer
+from aha.sampling.rollouts import opens_thought
 from aha.stages.ask import GroupSampler, summarise
 from aha.stages.rl import Rl
 from aha.template import THINK, Instruct, R1Zero, Short
@@ -259,11 +260,11 @@ def which_template(stage: Rl, tokenizer: Tokenizer, groups: Sequence[Group]) -> 
     if not in_form or sum(in_form) >= ENOUGH_IN_FORM * len(in_form):
         return ""
     try:
-        header = tokenizer.decode(tokenizer.chat(Conversation((Message("user", "?"),)))[-16:]).rstrip()
+        opens = opens_thought(tokenizer, tokenizer.chat(Conversation((Message("user", "?"),))))
     except BadInput:
         fits = "" if isinstance(stage.template, R1Zero | Short) else ": --template r1-zero fits it"
         return f"The model has no chat template{fits}; {UNTAUGHT}"
-    if header.endswith(THINK):
+    if opens:
         if isinstance(stage.template, Instruct) and stage.template.prefilled:
             return UNTAUGHT.capitalize()
         return f"The chat template opens {THINK}: --template instruct --template.prefilled true fits it."

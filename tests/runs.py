@@ -7,12 +7,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 from aha.durable import Disk
+from aha.recipes.recipe import DEFAULT, Recipe
 from aha.rundir import Manifest, Retention, RunDir, Setting
+from aha.settings import leaves
 from aha.types import Abstained, Completion, Countdown, Group, Part, Problem, Reply, Score
 
 MANIFEST = Manifest("tiny", {"tiny.lr": Setting(3e-6, "paper 2.2"), "tiny.device": Setting("cpu")}, {"run": 7}, {}, None, (), "")
 ROLLOUTS = 4
 EVERY = 2
+
+
+def paths_without_source(recipe: Recipe) -> list[str]:
+    """The paths of the settings that have no source."""
+    return [path for path in leaves(recipe.tree) if recipe.source(path) == DEFAULT]
 
 
 def draw_no_charts(replace: Callable[[str, str, object], None]) -> None:

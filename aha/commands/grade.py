@@ -233,8 +233,7 @@ def _print_words(result: Result, ks: Sequence[int], terminal: Terminal) -> None:
             beside = f"   95 % interval over problems {low:.1f} to {high:.1f}" if (curve.name, k) == ("pass", 1) else ""
             terminal.say(f"{curve.name + '@' + str(k):16}{100 * curve.values[k - 1]:7.3f} %{beside}")
     if result.weighted_vote_score is not None:
-        score = f"{f'weighted@{result.k}':16}{100 * result.weighted_vote_score:7.3f} %"
-        terminal.say(f"{score}   each vote weighs its {result.weighted_by}")
+        terminal.say(f"{f'weighted@{result.k}':16}{100 * result.weighted_vote_score:7.3f} %   each vote weighs its {result.weighted_by}")
     for name, share in result.shares.items():
         terminal.say(f"{name:16}{100 * share:7.3f} %")
     terminal.say(

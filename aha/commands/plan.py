@@ -129,14 +129,13 @@ def _machine(hardware: Machine) -> dict[str, Any]:
 def _table(terminal: Terminal) -> int:
     rows, paper = [*sizes_table(), *cluster_rows()], paper_row()
     if terminal.json:
-        print(json.dumps({"sizes": [row.__dict__ for row in rows], "paper": paper.__dict__}, indent=1))
+        print(json.dumps({"sizes": list(map(vars, rows)), "paper": vars(paper)}, indent=1))
         return 0
     terminal.say("R1-Zero's rollout (512 x 16 replies of at most 32,768 tokens) by model and number of GPUs of 80 GiB, in bfloat16:")
     terminal.say(f"\n{'model':18}{'GPUs':>6}{'a GPU holds':>14}{'fits':>6}{'s a rollout':>13}   what to change")
     for row in rows:
-        terminal.say(
-            f"{row.model:18}{row.gpus:>6}{gib(row.peak):>14}{'yes' if row.fits else 'no':>6}{row.seconds:>13,.0f}   {row.turn}".rstrip()
-        )
+        size = f"{row.model:18}{row.gpus:>6}{gib(row.peak):>14}{'yes' if row.fits else 'no':>6}"
+        terminal.say(f"{size}{row.seconds:>13,.0f}   {row.turn}".rstrip())
     terminal.say(
         f"\nThe paper's own run, as a check: {paper.gpus} H800, {paper.rollouts:,} rollouts of {paper.model}: {paper.hours:,.0f} h "
         f"predicted, {paper.paper_hours:,.0f} h published ({paper.hours / paper.paper_hours:.2f} of it), replies filling {paper.fill:.0%}."

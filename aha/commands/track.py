@@ -144,8 +144,7 @@ def _follow(record: Record, tracker: Tracker, process: int) -> int:
         for line in lines[count:]:
             step = int(line["rollout"])
             timing = {f"time/{name}": value for name, value in times[step].items() if name not in ("rollout", "at")}
-            values = {name: value for name, value in line.items() if name != "rollout"}
-            tracker.write(step, {**values, **timing}, times[step].get("at", 0.0))
+            tracker.write(step, {name: value for name, value in line.items() if name != "rollout"} | timing, times[step].get("at", 0.0))
         count = max(count, len(lines))
         if over:
             return count

@@ -16,7 +16,7 @@ from aha.evals.benchmark import Benchmark, BenchmarkExample
 from aha.evals.loading import select_examples
 from aha.evals.samples import GradedSample, Key, SampleJournal, grade_sample, prompt_hash
 from aha.protocols import Ask, Chat, Engine, Heartbeat, Sampling, Tokenizer
-from aha.sampling.rollouts import RolloutSampler, completion_text, prompt_tokens, seed_for
+from aha.sampling.rollouts import RolloutSampler, completion_text, opens_thought, prompt_tokens, seed_for
 from aha.template import THINK, ChatTemplate, Template
 from aha.types import ChatReply, Choice, Completion, Conversation, Message, Reply
 
@@ -257,11 +257,6 @@ def choose_template(
         return sum(value for sample in journal.samples.values() for name, value in sample.measures.items() if name.startswith("form/"))
 
     return max(benchmark.templates, key=share_in_form)
-
-
-def opens_thought(tokenizer: Tokenizer, prompt: Sequence[int]) -> bool:
-    """Return True if a prompt has opened the thought."""
-    return tokenizer.decode(prompt[-16:]).rstrip().endswith(THINK)
 
 
 def fit_tokens(sampling: Sampling, longest: int, context: int | None) -> int:

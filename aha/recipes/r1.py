@@ -9,6 +9,7 @@ from dataclasses import replace
 from aha.objectives import Advantages, Filter, Grpo, Pairwise, Pointwise
 from aha.protocols import Adam, Compute, Problems, Sampling, Stage
 from aha.recipes.r1_real import real
+from aha.recipes.r1_zero import rl_of
 from aha.recipes.recipe import Recipe
 from aha.recipes.zero import SAMPLING, wider
 from aha.recipes.zero import SOURCES as ZERO
@@ -56,9 +57,7 @@ MEASURE_SOURCES = {
 
 def zero() -> Rl:
     """Return R1-Zero's stage from the recipe `zero`."""
-    stage = dict(zero_recipe().stages)["zero"]
-    assert isinstance(stage, Rl)  # zero_recipe made it
-    return stage
+    return rl_of(zero_recipe(), "zero")
 
 
 def cold_start() -> Sample:

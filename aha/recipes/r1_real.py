@@ -16,6 +16,7 @@ from aha.recipes.r1_zero import (
     STAGE2,
     general,
     r1_zero,
+    rl_of,
     rm_helpful,
     rm_safety,
     stage1_rl,
@@ -70,7 +71,7 @@ def r1_real(model: str = NEEDS_MODEL, problems: Problems = NEEDS_PROBLEMS, prefe
     prompts are the person's own files. Without `preferences` the last RL has rules alone, and only the rewriter is needed."""
     preference_stages = tuple(_preferences()) if preferences else ()
     stages: tuple[tuple[str, Stage], ...] = (
-        ("zero", _rl_of(r1_zero(model, problems))),
+        ("zero", rl_of(r1_zero(model, problems))),
         ("cold-start", replace(_sample_of(cold_start("@zero", problems)), rewriter=Rewriter(placeholder("cold-start.rewriter.model")))),
         ("sft1", _sft(model, "@cold-start")),
         ("reason-rl", stage1_rl("@sft1", problems)),
@@ -141,12 +142,6 @@ def _sources() -> Iterator[tuple[str, str]]:
     yield "distill.model", "[ours: your own model until you name a smaller one with --distill.model]"
     yield "distill.batch", "[nature B.4.3: 64]"
     yield "compute", SFT["compute"]
-
-
-def _rl_of(recipe: Recipe) -> Rl:
-    stage = dict(recipe.stages)["rl"]
-    assert isinstance(stage, Rl)  # the preset made it
-    return stage
 
 
 def _prefer_of(recipe: Recipe) -> Prefer:

@@ -94,7 +94,7 @@ def r1_zero(model: str = NEEDS_MODEL, problems: Problems = NEEDS_PROBLEMS) -> Re
 
 def drgrpo(model: str = NEEDS_MODEL, problems: Problems = NEEDS_PROBLEMS) -> Recipe:
     """Return Dr. GRPO (2503.20783): no deviation in the advantage, no length in the normaliser, no divergence."""
-    rl = _rl(r1_zero(model, problems))
+    rl = rl_of(r1_zero(model, problems))
     loss = Grpo(clip_low=0.2, clip_high=0.2, dual_clip=None, kl=0.0, aggregation="constant", constant_length=rl.sampling.max_tokens)
     recipe = replace(
         rl, loss=loss, advantages=Advantages("mean_only"), schedule=Schedule(), minibatches=1, questions=32, reference_every=None
@@ -123,7 +123,7 @@ def drgrpo(model: str = NEEDS_MODEL, problems: Problems = NEEDS_PROBLEMS) -> Rec
 def dapo(model: str = NEEDS_MODEL, problems: Problems = NEEDS_PROBLEMS) -> Recipe:
     """Return DAPO (2503.14476): clip-higher, token-mean, dynamic sampling and a soft penalty on length."""
     longest, free = 20_480, 16_384
-    rl = _rl(r1_zero(model, problems))
+    rl = rl_of(r1_zero(model, problems))
     soft = RewardPart("overlong", SoftOverlong(max_tokens=longest, buffer=longest - free), 1.0, "all")
     recipe = replace(
         rl,
@@ -161,9 +161,10 @@ def dapo(model: str = NEEDS_MODEL, problems: Problems = NEEDS_PROBLEMS) -> Recip
     return _variant("dapo", about, recipe, sources, follows)
 
 
-def _rl(recipe: Recipe) -> Rl:
-    stage = dict(recipe.stages)["rl"]
-    assert isinstance(stage, Rl)  # r1_zero made it
+def rl_of(recipe: Recipe, name: str = "rl") -> Rl:
+    """Return the RL stage of one of our recipes."""
+    stage = dict(recipe.stages)[name]
+    assert isinstance(stage, Rl)
     return stage
 
 
@@ -220,8 +221,7 @@ def r1_stage1(model: str = NEEDS_MODEL, problems: Problems = NEEDS_PROBLEMS) -> 
 
 def stage1_rl(model: str, problems: Problems) -> Rl:
     """Return the RL stage of `r1-stage1`."""
-    zero = dict(r1_zero(model, problems).stages)["rl"]
-    assert isinstance(zero, Rl)  # r1_zero made it
+    zero = rl_of(r1_zero(model, problems))
     return replace(zero, template=Instruct(), rewards=reasoning_rewards(), schedule=Schedule(), steps=3_500)
 
 
@@ -250,9 +250,7 @@ def general(path: str, domain: str) -> RowProblems:
 def qwen32b_zero(problems: Problems = NEEDS_PROBLEMS) -> Recipe:
     """Return R1-Zero on Qwen2.5-32B (paper 4.1), which the paper compares with distilling into the same model."""
     base = r1_zero("Qwen/Qwen2.5-32B", problems)
-    zero = dict(base.stages)["rl"]
-    assert isinstance(zero, Rl)  # r1_zero made it
-    rl = replace(zero, optim=Adam(lr=2e-6), schedule=Schedule(), steps=10_000)
+    rl = replace(rl_of(base), optim=Adam(lr=2e-6), schedule=Schedule(), steps=10_000)
     sources = CONSTANTS | {
         "rl.model": "[paper 4.1]",
         "rl.optim.lr": "[nature B.4.1: 2e-6]",

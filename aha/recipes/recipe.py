@@ -9,7 +9,7 @@ from typing import Any, Literal, cast
 from aha.errors import BadInput
 from aha.lazy import lazy_pattern
 from aha.protocols import Compute, Problems, Stage
-from aha.settings import flatten, leaves, override, resolve
+from aha.settings import flatten, override, resolve
 from aha.types import Problem
 
 Demand = Literal["needed", "optional", "refused"]
@@ -144,10 +144,6 @@ class Recipe:
         values = flatten(self.tree)
         first = values.get(f"{self.lead_stage}.model")
         return [f"{name}.model" for name, _ in self.stages if first is not None and values.get(f"{name}.model") == first]
-
-    def paths_without_source(self) -> list[str]:
-        """Return the paths of the settings that have no source."""
-        return [path for path in leaves(self.tree) if self.source(path) == DEFAULT]
 
 
 def _follow(value: object, factor: float | None, leader: object) -> object:

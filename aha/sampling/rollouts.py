@@ -19,7 +19,7 @@ from typing import Generic, TypeVar
 
 from aha.errors import BadInput, EndpointDown
 from aha.protocols import Ask, Chat, Engine, Sampling, Tokenizer
-from aha.template import Template, prompt_after
+from aha.template import THINK, Template, prompt_after
 from aha.types import ChatReply, Completion, Conversation, Problem, Reply
 
 T = TypeVar("T")
@@ -162,6 +162,11 @@ def problem_tokens(template: Template, problem: Problem, tokenizer: Tokenizer) -
         return tuple(tokenizer.prompt(prompt) if isinstance(prompt, str) else tokenizer.chat(prompt))
     except BadInput as error:
         raise BadInput(f"problem {problem.id}: {error}") from None
+
+
+def opens_thought(tokenizer: Tokenizer, prompt: Sequence[int]) -> bool:
+    """Return True if a prompt has opened the thought."""
+    return tokenizer.decode(prompt[-16:]).rstrip().endswith(THINK)
 
 
 def completion_text(completion: Completion, tokenizer: Tokenizer) -> str:

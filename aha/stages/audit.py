@@ -13,6 +13,7 @@ from typing import Literal
 
 from aha.errors import BadInput
 from aha.protocols import Tokenizer
+from aha.sampling.rollouts import opens_thought
 from aha.stages.tokenized_examples import TokenizedExample, TokenizedExamples, tokenize_example
 from aha.tasks.examples import MOST_SKIPS, BadRows, ExampleRows, no_examples
 from aha.tasks.reading import RefusedRow
@@ -98,17 +99,11 @@ class _Count:
             self.reasons.append(reason)
 
 
-def audit_rows(
-    source: str, rows: Iterable[Example | RefusedRow], template: Template, tokenizer: Tokenizer, rules: AuditRules
-) -> tuple[TokenizedExamples, Audit]:
-    """Return the rows as training sequences, and the audit of them. BadInput, in one line, for what would be learned wrong."""
-    return audited_together(source, [(rows, 1.0)], template, tokenizer, rules)
-
-
 def audited_together(
     source: str, parts: Sequence[tuple[Iterable[Example | RefusedRow], float]], template: Template, tokenizer: Tokenizer, rules: AuditRules
 ) -> tuple[TokenizedExamples, Audit]:
-    """Return the same for several sources, each with the number of times its rows are in the set; a fraction is drawn by the rows' ids."""
+    """Return the rows as training sequences, and the audit of them. Each part of the source has the number of times that its rows are in
+    the set; a fraction is drawn by the rows' ids. BadInput for what would be learned wrong."""
     check_form(template, tokenizer)
     sequences, count, columns = TokenizedExamples(), _Count(), template_lines(template, tokenizer)
     for rows, weight in parts:
@@ -197,7 +192,7 @@ def check_form(template: Template, tokenizer: Tokenizer) -> None:
     conversation = template.prompt("?")
     if isinstance(conversation, str):
         return
-    opens = tokenizer.decode(tokenizer.chat(conversation)[-16:]).rstrip().endswith(THINK)
+    opens = opens_thought(tokenizer, tokenizer.chat(conversation))
     has_prefill = isinstance(template, Instruct) and template.prefilled
     if opens and not has_prefill:
         raise BadInput(f"the model's chat template opens {THINK} itself: say so with --template instruct --template.prefilled true")

@@ -82,7 +82,8 @@ class Sft:
             tokens, seconds = sum(map(len, batch)), time.monotonic() - began
             timings = {"seconds": seconds, "tokens": float(tokens), "tokens_per_s": tokens / seconds}
             observer.heartbeat(f"learned step {step + 1} of {steps}")
-            verdict = self._probe(step, steps, sequences, backend, learner, metrics, rundir.notes)
+            is_due = self.stopping is not None and step + 1 == min(self.stopping.after, steps)
+            verdict = self._probe(sequences, backend, learner, metrics, rundir.notes) if is_due else ""
             keep = Retention(self.keep_last, self.keep_every)
             progress: Progress = {"step": step + 1, "data": digest}
             log.end(step, metrics, timings, save=learner.save, progress=progress, keep=keep, stop=verdict)
@@ -122,19 +123,9 @@ class Sft:
         batch = learner.text_batch(*rows_and_marks(sequences), packed=True)
         return learner.update(batch, CrossEntropy()) | {"examples": float(len(sequences)), "trained_tokens": float(batch.M)}
 
-    def _probe(
-        self,
-        step: int,
-        steps: int,
-        sequences: Sequence[TokenizedExample],
-        backend: Backend,
-        learner: Learner,
-        metrics: Metrics,
-        notes: list[str],
-    ) -> str:
-        """Add the result of the stop-rate probe to `metrics` if it is due; return the reason to end the run, or an empty text."""
-        if self.stopping is None or step + 1 != min(self.stopping.after, steps):
-            return ""
+    def _probe(self, sequences: Sequence[TokenizedExample], backend: Backend, learner: Learner, metrics: Metrics, notes: list[str]) -> str:
+        """Add the result of the stop-rate probe to `metrics`; return the reason to end the run, or an empty text."""
+        assert self.stopping is not None
         try:
             metrics |= self.stopping.measure(self.model, self.template, sequences, self.seed, backend, learner)
         except BadInput as reason:  # a model that can be trained but that no engine here can sample from

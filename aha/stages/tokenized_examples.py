@@ -93,12 +93,12 @@ def question(conversation: Conversation, template: Template, domain: str) -> str
     before = conversation.messages[:-1]
     place = max(index for index, message in enumerate(before) if message.role == "user")
     turns = [Message(message.role, message.content) for message in before]
-    wording = prompt_after(template, turns[:place], before[place].content, domain)
+    prompt = prompt_after(template, turns[:place], before[place].content, domain)
     if place + 1 == len(before):
-        return wording
-    if isinstance(wording, str):
+        return prompt
+    if isinstance(prompt, str):
         raise BadInput(one_question(template, len(before)))
-    return Conversation((*wording.messages, *turns[place + 1 :]), wording.options)
+    return Conversation((*prompt.messages, *turns[place + 1 :]), prompt.options)
 
 
 def target_text(example: Example, template: Template) -> str:

@@ -86,12 +86,12 @@ def search(numbers: tuple[int, ...], target: int, tries: Iterator[Try], patience
     thought: list[str] = []
     answer = random_try(numbers, draw).answer
     for attempt in tries:
-        words, hit = write_try(attempt, target, voice, draw)
+        words, fits = write_try(attempt, target, voice, draw)
         thought += words
-        if hit and voice.checks:
-            words, hit = check(attempt, target, voice, draw)
+        if fits and voice.checks:
+            words, fits = check(attempt, target, voice, draw)
             thought += words
-        if hit:
+        if fits:
             answer = attempt.answer
             break
         if draw.random() > patience:
@@ -101,9 +101,9 @@ def search(numbers: tuple[int, ...], target: int, tries: Iterator[Try], patience
 
 def check(attempt: Try, target: int, voice: Voice, draw: random.Random) -> tuple[list[str], bool]:
     """Write the sum again, carefully, before it is believed; this finds a slip that went unnoticed."""
-    words, hit = write_try(attempt, target, voice.careful, draw)
+    words, fits = write_try(attempt, target, voice.careful, draw)
     again = [voice.word("wait", draw)] if draw.random() < 0.5 else []
-    return [*again, voice.word("check", draw), *words], hit
+    return [*again, voice.word("check", draw), *words], fits
 
 
 def write_solution(draw: random.Random) -> str:

@@ -172,11 +172,8 @@ def _of_split(folder: Path, files: list[Path], split: str) -> list[Path]:
     if not any(split_names.values()):
         return files
     of_split = [path for path in files if split_names[path] == split_name]
-    if without_split := [path for path in files if split_names[path] is None]:
-        example = next(path for path in files if split_names[path] is not None)
-        raise BadInput(
-            f"{folder} holds {without_split[0].name} beside {example.name}: which is of the split {split!r} cannot be told; name the file"
-        )
+    if without_split := [path.name for path in files if split_names[path] is None]:
+        raise BadInput(f"{folder} holds {without_split[0]}: whether it is of the split {split!r} cannot be told; name the file")
     if not of_split:
         names = sorted({str(name) for name in split_names.values()})
         raise BadInput(f"{folder} has no file of the split {split!r}: there is {', '.join(names)}; choose with --split, or name the file")

@@ -19,6 +19,7 @@ from aha.types import Completion, Countdown, Group, Part, Problem, Reply, Score
 from tests.commands.conftest import Aha
 from tests.commands.test_graph_page import DOMAINS, done, world_sample
 from tests.pipeline.toys import Trains
+from tests.runs import paths_without_source
 
 REPLY = Reply("", "1 + 1", "2", 2, "stop")
 GROUP = Group(
@@ -95,7 +96,7 @@ def test_one_that_is_not_so_does_not_hold(arm: ClaimArm, tmp_path: Path) -> None
 
 def test_every_stage_has_a_source_and_seeds_change_training_alone() -> None:
     recipe = reproduce()
-    assert recipe.paths_without_source() == []
+    assert paths_without_source(recipe) == []
     one, two = (flatten(each.tree) for each in arms(recipe, 2))
     changed = {path for path in one if one[path] != two[path]}
     assert {"zero.seed", "sft1.seed", "rejection.seed", "student-rl.seed"} <= changed

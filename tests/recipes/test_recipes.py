@@ -9,6 +9,7 @@ from aha.recipes import RECIPES, dapo, drgrpo, r1_zero, zero
 from aha.recipes.assembly import derived_lines
 from aha.recipes.recipe import Recipe
 from aha.settings import flatten
+from tests.runs import paths_without_source
 
 TABLE: dict[str, dict[str, object]] = {
     "r1-zero": {
@@ -99,7 +100,7 @@ def test_a_preset_holds_the_published_value(name: str, path: str) -> None:
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_value_has_a_source(name: str) -> None:
-    assert RECIPES[name]().paths_without_source() == []
+    assert paths_without_source(RECIPES[name]()) == []
     assert RECIPES[name]().name == name
 
 

@@ -11,6 +11,7 @@ from aha.recipes.recipe import Recipe, placeholders
 from aha.settings import flatten
 from aha.stages.rl import Rl
 from aha.tasks.rows import RowProblems
+from tests.runs import paths_without_source
 
 RL = {
     "advantages.mode": "group_std",
@@ -55,7 +56,7 @@ def test_a_preset_holds_the_published_value(name: str, path: str) -> None:
 def test_every_stage_of_a_graph_names_stages_before_it(name: str) -> None:
     recipe = RECIPES[name]()
     check_order(recipe.stages)
-    assert recipe.apart and recipe.paths_without_source() == []
+    assert recipe.apart and paths_without_source(recipe) == []
 
 
 def test_the_stages_of_the_paper_in_its_order() -> None:
@@ -81,7 +82,7 @@ def test_a_model_of_one_s_own_brings_the_paper_s_numbers_and_problems_go_to_ever
     }
     assert [values[f"align-rl.late.problems.{place}.0.source"] for place in (1, 2)] == ["h", "s"]
     assert values["pairs.by.model"] == values["labels.by.model"] == "http://v3/v1"
-    assert recipe.change([("labels.by.model", "judge")]).change([("cold-start.rewriter", "none")]).paths_without_source() == []
+    assert paths_without_source(recipe.change([("labels.by.model", "judge")]).change([("cold-start.rewriter", "none")])) == []
     assert {path.partition(".")[0] for path, value in values.items() if value == "my/model"} == {"zero", "sft1", "sft2", "distill"}
     assert (values["zero.optim.lr"], values["sft2.optim.lr"], values["align-rl.steps"]) == (3e-6, 5e-5, 1_700)
     assert recipe.source("rejection.problems.source") == "user"
@@ -89,7 +90,7 @@ def test_a_model_of_one_s_own_brings_the_paper_s_numbers_and_problems_go_to_ever
 
 def test_without_preferences_only_a_rewriter_is_asked_for() -> None:
     recipe = r1_real("my/model", RowProblems("mine.jsonl"), preferences=False)
-    assert list(placeholders(flatten(recipe.tree))) == ["cold-start.rewriter.model"] and recipe.paths_without_source() == []
+    assert list(placeholders(flatten(recipe.tree))) == ["cold-start.rewriter.model"] and paths_without_source(recipe) == []
     last = dict(recipe.stages)["align-rl"]
     assert isinstance(last, Rl) and last.late is None
     assert [part.name for part in last.rewards.parts] == ["accuracy", "format", "language"]

@@ -11,7 +11,7 @@ import pytest
 from aha.backends.engine_chat import Bytes
 from aha.backends.hf import HFTokenizer, load_tokenizer
 from aha.errors import BadInput
-from aha.stages.audit import AuditRules, audit_rows, audited_together, check_form
+from aha.stages.audit import Audit, AuditRules, audited_together, check_form
 from aha.stages.tokenized_examples import TokenizedExamples
 from aha.tasks.reading import RefusedRow
 from aha.template import Delimited, Instruct, Short, Template
@@ -32,6 +32,12 @@ def example(name: str, answer: str, thought: str | None = "1 + 2", *before: Mess
 
 def loaded(*examples: Example, skipped: tuple[RefusedRow, ...] = ()) -> list[Example | RefusedRow]:
     return [*examples, *skipped]
+
+
+def audit_rows(
+    source: str, rows: list[Example | RefusedRow], template: Template, tokenizer: HFTokenizer | Bytes, rules: AuditRules
+) -> tuple[TokenizedExamples, Audit]:
+    return audited_together(source, [(rows, 1.0)], template, tokenizer, rules)
 
 
 GOOD = example("good", "3")

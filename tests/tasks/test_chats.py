@@ -223,9 +223,7 @@ def test_a_folder_whose_names_tell_no_split_is_read_whole(tmp_path: Path) -> Non
 
 def test_names_that_do_not_say_which_split_they_are_of_are_one_line(tmp_path: Path) -> None:
     source = folder(tmp_path, "data.jsonl", "data_test.jsonl")
-    assert (
-        refusal(source) == f"{source} holds data.jsonl beside data_test.jsonl: which is of the split 'train' cannot be told; name the file"
-    )
+    assert refusal(source) == f"{source} holds data.jsonl: whether it is of the split 'train' cannot be told; name the file"
 
 
 def test_a_split_that_is_not_there_lists_those_that_are(tmp_path: Path) -> None:
