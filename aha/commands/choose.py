@@ -17,7 +17,7 @@ from typing import cast
 from aha.commands.arguments import EXAMPLE_FLAGS, NEEDS, CliArgs, no_problems
 from aha.durable.reading import read_file
 from aha.errors import AhaError, BadInput, DiskTrouble
-from aha.protocols import Compute, Stage
+from aha.protocols import Backend, Compute, Stage
 from aha.recipes import RECIPES
 from aha.recipes.assembly import assemble, own_code
 from aha.recipes.recipe import Recipe, placeholders
@@ -146,6 +146,22 @@ class ResolvedRecipe:
     file: RecipeFile | None = None
     source: str | None = None
     is_changed: bool = False
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """The options of a run that change nothing about what is learned. `backend` None: this process alone. For recipes of stages: the last
+    stage to run, `until`; the `first` that is run again; and `dry`, to show what there is to do."""
+
+    out: Path | None = None
+    stall_s: float = 1800.0
+    preflight: bool = True
+    argv: tuple[str, ...] = ()
+    backend: Backend | None = None
+    log: str | None = None
+    until: str | None = None
+    first: str | None = None
+    dry: bool = False
 
 
 def choose(target: str, args: CliArgs = NO_ARGUMENTS) -> ResolvedRecipe:

@@ -4,41 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from aha.codec import encode
-from aha.commands.choose import ResolvedRecipe, complete
+from aha.commands.choose import ResolvedRecipe, RunOptions, complete
 from aha.commands.graph_page import stage_table
 from aha.commands.terminal import Terminal, duration
 from aha.durable import Disk, Lock, disk_errors, replace_file, seal
 from aha.errors import BadInput, DiskTrouble
 from aha.pipeline import Graph, Step
 from aha.pipeline.fingerprint import seconds
-from aha.protocols import Backend
 from aha.recipes.costs import Costs, costs
 from aha.rundir import Manifest, Record, read_manifest
 
 STATE_WORDS = {"done": "done", "kept": "kept", "begun": "goes on", "new": "new", "changed": "again", "waits": "waits"}
 
 
-@dataclass(frozen=True)
-class GraphOptions:
-    """The stages of the graph to run, and how. `backend` None: this process alone."""
-
-    out: Path | None = None
-    until: str | None = None
-    first: str | None = None
-    dry: bool = False
-    stall_s: float = 1800.0
-    preflight: bool = True
-    argv: tuple[str, ...] = ()
-    backend: Backend | None = None
-    log: str | None = None
-
-
-def run(choice: ResolvedRecipe, options: GraphOptions, terminal: Terminal) -> int:
+def run(choice: ResolvedRecipe, options: RunOptions, terminal: Terminal) -> int:
     """Run the stages that are not done yet, each from its settings to its result."""
     recipe = choice.recipe
     complete(recipe)
@@ -65,7 +48,7 @@ def run(choice: ResolvedRecipe, options: GraphOptions, terminal: Terminal) -> in
 
 
 def _run_with_page(
-    choice: ResolvedRecipe, graph: Graph, options: GraphOptions, root: Path, terminal: Terminal, steps: dict[str, Step]
+    choice: ResolvedRecipe, graph: Graph, options: RunOptions, root: Path, terminal: Terminal, steps: dict[str, Step]
 ) -> None:
     """Run the stages; if one of them ends the run with an error, the page of the finished stages is written too."""
     try:
@@ -105,7 +88,7 @@ def refuse_strangers(root: Path, recipe: str) -> None:
         raise BadInput(f"{root}: it is not empty and holds no run ({names[0]!r} is in it); choose an empty or a new directory")
 
 
-def _work(choice: ResolvedRecipe, graph: Graph, options: GraphOptions, root: Path, terminal: Terminal, steps: dict[str, Step]) -> None:
+def _work(choice: ResolvedRecipe, graph: Graph, options: RunOptions, root: Path, terminal: Terminal, steps: dict[str, Step]) -> None:
     from aha.commands.stage_runs import StageWorker  # imports transformers, which takes seconds that a finished graph need not wait
 
     worker = StageWorker(choice, options, terminal)
@@ -129,7 +112,7 @@ def line(step: Step) -> str:
 # --- results and dry runs ---------------------------------------------------------------------------------------------
 
 
-def conclude(graph: Graph, options: GraphOptions, root: Path, terminal: Terminal, page: Path | None = None) -> None:
+def conclude(graph: Graph, options: RunOptions, root: Path, terminal: Terminal, page: Path | None = None) -> None:
     """Print the place of each stage's result; the same again when a finished graph is run."""
     steps = list(graph.steps(options.until, options.first))
     outcome: dict[str, Any] = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from aha.backends.local_backend import write_fresh
-from aha.commands.choose import ResolvedRecipe
-from aha.commands.graph import GraphOptions, run
+from aha.commands.choose import ResolvedRecipe, RunOptions
+from aha.commands.graph import run
 from aha.commands.terminal import Terminal
 from aha.recipes.zero import CONTEXT, SHAPE, tiny_base
 from aha.stages.pretrain import Pretrain
@@ -23,7 +23,7 @@ def pretrain(out: Path | None, settings: tuple[tuple[str, str], ...], argv: tupl
     assert isinstance(narrow, Pretrain)  # tiny_base made it
     vocabulary.save(fresh, CONTEXT)
     write_fresh({**SHAPE, **_tokens()}, fresh, narrow.seed)
-    return run(ResolvedRecipe(recipe), GraphOptions(folder, argv=argv), terminal)
+    return run(ResolvedRecipe(recipe), RunOptions(folder, argv=argv), terminal)
 
 
 def _tokens() -> dict[str, int | None]:

@@ -14,6 +14,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from aha.commands.arguments import read_settings
+from aha.commands.choose import ResolvedRecipe, RunOptions
 from aha.commands.terminal import Command, Terminal, new_folder
 from aha.durable import Disk, Lock, disk_errors, replace_file
 from aha.errors import BadInput
@@ -29,7 +30,6 @@ from aha.types import Abstained
 if TYPE_CHECKING:
     from aha.evals.comparison import PaperClaim
     from aha.pipeline import Graph, Step
-    from aha.protocols import Backend
 
 
 COUNTDOWN = ("countdown",)
@@ -189,17 +189,6 @@ def _mixing_share(group: list[GradedSample]) -> float:
 STORE = "stages"
 
 
-@dataclass(frozen=True)
-class ReproduceOptions:
-    """The options of the command line for running stages."""
-
-    stall_s: float
-    argv: tuple[str, ...]
-    preflight: bool = False
-    backend: Backend | None = None
-    log: str | None = None
-
-
 def flags(parser: ArgumentParser) -> None:
     """Add the flags for the number of seeds and the folder."""
     parser.add_argument("--seeds", type=int, default=3, metavar="N", help="the number of runs, with seeds from 0 (default: 3)")
@@ -231,9 +220,9 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
         out.mkdir(parents=True, exist_ok=True)
     lock = Lock(out / "lock")
     try:
-        how = ReproduceOptions(arguments.stall_s, ("aha", "reproduce", *rest))
-        results = [_work(arm, seed, out, how, terminal) for seed, arm in enumerate(arms(recipe, arguments.seeds))]
-        return _conclude(results, out, how, terminal)
+        options = RunOptions(stall_s=arguments.stall_s, preflight=False, argv=("aha", "reproduce", *rest))
+        results = [_work(arm, seed, out, options, terminal) for seed, arm in enumerate(arms(recipe, arguments.seeds))]
+        return _conclude(results, out, options, terminal)
     finally:
         lock.release()
 
@@ -256,8 +245,7 @@ class SeedRun:
     folders: Mapping[str, Path]
 
 
-def _work(recipe: Recipe, seed: int, out: Path, how: ReproduceOptions, terminal: Terminal) -> SeedRun:
-    from aha.commands.choose import ResolvedRecipe
+def _work(recipe: Recipe, seed: int, out: Path, options: RunOptions, terminal: Terminal) -> SeedRun:
     from aha.commands.graph import line
     from aha.pipeline import Graph
 
@@ -266,7 +254,7 @@ def _work(recipe: Recipe, seed: int, out: Path, how: ReproduceOptions, terminal:
     if any(step.todo for step in graph.steps()):
         from aha.commands.stage_runs import StageWorker
 
-        worker = StageWorker(ResolvedRecipe(recipe), how, terminal)
+        worker = StageWorker(ResolvedRecipe(recipe), options, terminal)
         for step in graph.steps():
             terminal.note(f"seed {seed}, {line(step)}")
             steps[step.name] = step
@@ -294,7 +282,7 @@ def _plan(recipes: Sequence[Recipe], out: Path, terminal: Terminal) -> int:
 # --- the table --------------------------------------------------------------------------------------------------------
 
 
-def _conclude(results: Sequence[SeedRun], out: Path, how: ReproduceOptions, terminal: Terminal) -> int:
+def _conclude(results: Sequence[SeedRun], out: Path, options: RunOptions, terminal: Terminal) -> int:
 
     claim_list = claims([ClaimArm(result.folders) for result in results])
     record: dict[str, Any] = {"seeds": len(results), "claims": [{**asdict(claim), "holds": claim.holds} for claim in claim_list]}
@@ -302,14 +290,14 @@ def _conclude(results: Sequence[SeedRun], out: Path, how: ReproduceOptions, term
     terminal.tell("claims", **record)
     for row in table(claim_list):
         terminal.say(row)
-    pages(results, claim_list, out, how, terminal)
+    pages(results, claim_list, out, options, terminal)
     failures = [claim.name for claim in claim_list if not claim.holds]
     if failures:
         terminal.note(f"{len(failures)} of {len(claim_list)} claims do not hold: {'; '.join(failures)}")
     return 1 if failures else 0
 
 
-def pages(seed_runs: Sequence[SeedRun], paper_claims: Sequence[PaperClaim], out: Path, how: ReproduceOptions, terminal: Terminal) -> None:
+def pages(seed_runs: Sequence[SeedRun], paper_claims: Sequence[PaperClaim], out: Path, options: RunOptions, terminal: Terminal) -> None:
     """Write one page per seed, with the claims at the top of the first."""
     from aha.commands.graph_page import Head, leave
     from aha.reports.graph import ClaimRow
@@ -319,7 +307,7 @@ def pages(seed_runs: Sequence[SeedRun], paper_claims: Sequence[PaperClaim], out:
         for claim in paper_claims
     )
     for seed, result in enumerate(seed_runs):
-        head = partial(Head, f"seed {seed}", "reproduce", how.argv, claims=() if seed else rows)
+        head = partial(Head, f"seed {seed}", "reproduce", options.argv, claims=() if seed else rows)
         if (page := leave(result.graph, result.seen, head, out / f"seed-{seed}.html", terminal)) is not None:
             terminal.note(f"report of seed {seed}: {page}")
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, cast
@@ -15,7 +15,7 @@ from aha import pipeline
 from aha.backends.checkpoint.folder import signature_of
 from aha.backends.local_backend import LocalBackend
 from aha.backends.openai.endpoint import Endpoint
-from aha.commands.choose import ResolvedRecipe, complete, frame_of, main_rl
+from aha.commands.choose import ResolvedRecipe, RunOptions, complete, frame_of, main_rl
 from aha.commands.fitting import record_plan
 from aha.commands.interrupts import Interrupts
 from aha.commands.terminal import Terminal
@@ -146,28 +146,16 @@ FREE = frozenset({"compute"})  # settings that may change when a run is resumed
 TABLE = ("pass@1", "lenient", "pass@1_short", "format", "length", "reflection", "mixing")
 
 
-@dataclass(frozen=True)
-class RunOptions:
-    """The options of a run that change nothing about what is learned. `backend` None: this process alone."""
-
-    out: Path | None = None
-    stall_s: float = 1800.0
-    preflight: bool = True
-    argv: tuple[str, ...] = ()
-    backend: Backend | None = None
-    log: str | None = None
-
-
-def run(chosen: ResolvedRecipe, way: RunOptions, terminal: Terminal) -> int:
+def run(chosen: ResolvedRecipe, options: RunOptions, terminal: Terminal) -> int:
     """Run the recipe, or resume it, and write the report. All input is checked before a directory is made."""
     recipe = chosen.recipe
     complete(recipe)
-    need(way.log)
-    backend = way.backend or LocalBackend(recipe.compute)
+    need(options.log)
+    backend = options.backend or LocalBackend(recipe.compute)
     check_inputs(recipe, backend)
-    out = way.out or Path("runs") / recipe.name
-    models = {model: signature_of(model) for model in _own_models(recipe) if way.backend is None or Path(model).expanduser().exists()}
-    manifest_now, free = manifest(chosen, way.argv, models), FREE | {RECIPE_FILE} if chosen.is_changed else FREE
+    out = options.out or Path("runs") / recipe.name
+    models = {model: signature_of(model) for model in _own_models(recipe) if options.backend is None or Path(model).expanduser().exists()}
+    manifest_now, free = manifest(chosen, options.argv, models), FREE | {RECIPE_FILE} if chosen.is_changed else FREE
     if RunDir.is_finished(out, manifest_now, free):
         terminal.note(f"{out} is finished; nothing is left to do. To run the same recipe again, give another --out.")
         _conclude(Record(out), terminal)
@@ -175,7 +163,7 @@ def run(chosen: ResolvedRecipe, way: RunOptions, terminal: Terminal) -> int:
     rundir = RunDir.open(out, manifest_now, free=free, checkpoint_bytes=checkpoint_bytes(recipe.stages))
     try:
         terminal.folder = out
-        for problem in _work(recipe, backend, rundir, way, terminal):
+        for problem in _work(recipe, backend, rundir, options, terminal):
             terminal.note(f"note: {problem}")
         _conclude(rundir, terminal)
     finally:
@@ -225,7 +213,7 @@ def sandbox_of(recipe: Recipe) -> str | None:
     return None
 
 
-def _work(recipe: Recipe, backend: Backend, rundir: RunDir, way: RunOptions, terminal: Terminal) -> list[str]:
+def _work(recipe: Recipe, backend: Backend, rundir: RunDir, options: RunOptions, terminal: Terminal) -> list[str]:
     """Run the stages with all observers; return the notes of the run directory, such as repairs."""
     rl = main_rl(recipe)
     new = not rundir.metrics()
@@ -234,9 +222,9 @@ def _work(recipe: Recipe, backend: Backend, rundir: RunDir, way: RunOptions, ter
             terminal.note(line)
     with ExitStack() as stack:
         interrupts = stack.enter_context(Interrupts(rundir))
-        watchdog = stack.enter_context(Watchdog(rundir.root, way.stall_s))
+        watchdog = stack.enter_context(Watchdog(rundir.root, options.stall_s))
         quiet = Observers(interrupts, watchdog)
-        if rl is not None and new and way.preflight:
+        if rl is not None and new and options.preflight:
             for line in preflight(rl, backend, quiet.heartbeat).lines():
                 terminal.note(f"doctor: {line}")
         for _, stage in recipe.stages if new else ():
@@ -245,7 +233,7 @@ def _work(recipe: Recipe, backend: Backend, rundir: RunDir, way: RunOptions, ter
         progress = stack.enter_context(terminal.progress(f"{recipe.name} in {rundir.root}", length_of(recipe.stages, backend)))
         run_monitor = RunMonitor(lambda signal: progress.say(f"doctor: {signal_text(signal)}"))
         observer: Observer = Observers(interrupts, watchdog, progress, run_monitor)
-        stack.enter_context(track_beside(rundir.root, way.log))
+        stack.enter_context(track_beside(rundir.root, options.log))
         with record_plan(recipe, rundir.root):
             pipeline.run(recipe.stages, backend, rundir, observer)
     return rundir.notes

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from typing import Protocol
 
 from aha.backends.local_backend import LocalBackend
-from aha.commands.choose import ResolvedRecipe
+from aha.commands.choose import ResolvedRecipe, RunOptions
 from aha.commands.fitting import record_plan
 from aha.commands.interrupts import Interrupts
 from aha.commands.run import FREE, Observers, audit_lines, check_inputs, length_of, manifest, signal_text
@@ -16,7 +15,7 @@ from aha.commands.terminal import Terminal
 from aha.commands.track import need, track_beside
 from aha.doctor import RunMonitor, preflight
 from aha.pipeline import Step
-from aha.protocols import Backend, Heartbeat, Observer, Stage
+from aha.protocols import Heartbeat, Observer, Stage
 from aha.recipes.assembly import derived_lines
 from aha.recipes.costs import checkpoint_bytes
 from aha.recipes.recipe import Recipe
@@ -25,38 +24,19 @@ from aha.stages.rl import Rl
 from aha.watchdog import Watchdog
 
 
-class StageOptions(Protocol):
-    """The options of the command line for running stages."""
-
-    @property
-    def stall_s(self) -> float: ...
-
-    @property
-    def preflight(self) -> bool: ...
-
-    @property
-    def argv(self) -> tuple[str, ...]: ...
-
-    @property
-    def backend(self) -> Backend | None: ...
-
-    @property
-    def log(self) -> str | None: ...
-
-
 class StageWorker:
     """Runs stages of a graph. All input of all stages is checked when it is created, before anything runs."""
 
-    def __init__(self, chosen: ResolvedRecipe, how: StageOptions, terminal: Terminal) -> None:
-        self.chosen, self.how, self.terminal = chosen, how, terminal
-        need(how.log)
-        self.backend = how.backend or LocalBackend(chosen.recipe.compute)
+    def __init__(self, chosen: ResolvedRecipe, options: RunOptions, terminal: Terminal) -> None:
+        self.chosen, self.options, self.terminal = chosen, options, terminal
+        need(options.log)
+        self.backend = options.backend or LocalBackend(chosen.recipe.compute)
         check_inputs(chosen.recipe, self.backend)
 
     def manifest(self, recipe: str, stages: Sequence[tuple[str, Stage]]) -> Manifest:
         """Return the manifest with settings as they were written: references stay, so that it is the same after a store was moved."""
         only = replace(self.chosen.recipe, name=recipe, stages=tuple(stages), main="", follows={})
-        return manifest(replace(self.chosen, recipe=only), self.how.argv)
+        return manifest(replace(self.chosen, recipe=only), self.options.argv)
 
     @contextmanager
     def open_step(self, step: Step) -> Iterator[tuple[RunDir, Observer]]:
@@ -72,7 +52,7 @@ class StageWorker:
             stack.callback(rundir.close)
             self.terminal.folder = step.folder
             observer = self._observer(step, rundir, stack)
-            stack.enter_context(track_beside(rundir.root, self.how.log))
+            stack.enter_context(track_beside(rundir.root, self.options.log))
             stack.enter_context(record_plan(self._recipe_of(step), rundir.root))
             yield rundir, observer
             for note in rundir.notes:
@@ -80,7 +60,7 @@ class StageWorker:
 
     def _observer(self, step: Step, rundir: RunDir, stack: ExitStack) -> Observer:
         interrupts = stack.enter_context(Interrupts(rundir))
-        watchdog = stack.enter_context(Watchdog(rundir.root, self.how.stall_s))
+        watchdog = stack.enter_context(Watchdog(rundir.root, self.options.stall_s))
         if not rundir.metrics():
             for line in self._first_lines(step, Observers(interrupts, watchdog).heartbeat):
                 self.terminal.note(line)
@@ -91,7 +71,7 @@ class StageWorker:
     def _first_lines(self, step: Step, heartbeat: Heartbeat) -> Iterator[str]:
         """Yield what a person is told before a stage begins: derived settings, the doctor's advice, and the audit of the data."""
         yield from derived_lines(self._recipe_of(step))
-        if isinstance(step.stage, Rl) and self.how.preflight and step.name == self.chosen.recipe.lead_stage:
+        if isinstance(step.stage, Rl) and self.options.preflight and step.name == self.chosen.recipe.lead_stage:
             for line in preflight(step.stage, self.backend, heartbeat).lines():
                 yield f"doctor: {line}"
         yield from audit_lines(step.stage, self.backend)

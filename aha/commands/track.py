@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from aha.commands.terminal import Command, Terminal, refuse_rest
+from aha.durable import is_running
 from aha.errors import BadInput
 from aha.rundir import Record
 
@@ -152,23 +153,13 @@ def _follow(record: Record, tracker: Tracker, process: int) -> int:
 
 
 def _at_work(record: Record, process: int) -> bool:
-    return process > 0 and not record.finished and not (record.root / "tracked").exists() and _alive(process)
+    return process > 0 and not record.finished and not (record.root / "tracked").exists() and is_running(process)
 
 
 def _wait_for(path: Path, process: int) -> None:
     until = time.monotonic() + SETTLE_S
-    while process and not path.is_file() and _alive(process) and time.monotonic() < until:
+    while process and not path.is_file() and is_running(process) and time.monotonic() < until:
         time.sleep(0.2)
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 COMMAND = Command("send a run's metrics to TensorBoard or Weights & Biases", "inspect", flags, run)

@@ -22,7 +22,7 @@ from aha.commands.arguments import (
     recipe_file_flags,
     recipe_flags,
 )
-from aha.commands.choose import ResolvedRecipe, choose, complete
+from aha.commands.choose import ResolvedRecipe, RunOptions, choose, complete
 from aha.commands.terminal import Command, Terminal, new_folder, refuse_rest
 from aha.errors import BadInput
 from aha.protocols import Backend
@@ -129,15 +129,24 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
 
 
 def _run(choice: ResolvedRecipe, arguments: Namespace, terminal: Terminal, backend: Backend | None) -> int:
-    how = (arguments.stall_s, not arguments.no_preflight, arguments.argv, backend, arguments.log)
+    options = RunOptions(
+        out=arguments.out,
+        stall_s=arguments.stall_s,
+        preflight=not arguments.no_preflight,
+        argv=arguments.argv,
+        backend=backend,
+        log=arguments.log,
+        until=arguments.until,
+        first=arguments.first,
+        dry=arguments.dry_run,
+    )
     if choice.recipe.apart:
         from aha.commands import graph
 
-        return graph.run(choice, graph.GraphOptions(arguments.out, arguments.until, arguments.first, arguments.dry_run, *how), terminal)
-    from aha.commands.run import RunOptions
+        return graph.run(choice, options, terminal)
     from aha.commands.run import run as run_stages
 
-    return run_stages(choice, RunOptions(arguments.out, *how), terminal)
+    return run_stages(choice, options, terminal)
 
 
 def run_show(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:

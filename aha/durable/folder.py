@@ -209,7 +209,7 @@ def _owner(path: Path) -> str:
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         match _signature(path):
-            case {"pid": int() as pid, "host": str() as host} if host != socket.gethostname() or _alive(pid):
+            case {"pid": int() as pid, "host": str() as host} if host != socket.gethostname() or is_running(pid):
                 return f"process {pid} on {host}"
         time.sleep(0.02)
     return "another process"
@@ -222,7 +222,8 @@ def _signature(path: Path) -> object:
         return None
 
 
-def _alive(pid: int) -> bool:
+def is_running(pid: int) -> bool:
+    """Return True if a process of this number runs, whoever started it."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -177,13 +177,13 @@ SOURCES = {
     "compute.micro_tokens": ZERO["compute.micro_tokens"],
     "cold-start": "[paper 2.3.1 and nature B.3.2: Zero sampled at T 1; what is right and readable is rewritten; sizes: ours]",
     "cold-start.rewriter": "[ours: a rule in place of DeepSeek-V3]",
-    "cold-start.also": "[ours: Zero learned countdown alone; chains, programs and manners are shown, as the paper reuses V3's data]",
+    "cold-start.also": "[ours: Zero learned only countdown; demonstrations add the rest, as the paper reuses V3's data]",
     "sft1": "[paper 2.3.1: the base imitates the cold start's set; rate and size are ours, for a model this small]",
     "sft1.template": "[paper 2.3.1: |special_token|<reasoning_process>|special_token|<summary>]",
     "sft1.final_rate": "[nature B.4.2: to a tenth of the rate, along a cosine]",
     "sft1.epochs": "[nature B.4.2: 2 to 3]",
-    "reason-rl": "[ours: as zero, with two more domains, and general prompts for form and language]",
-    "reason-rl.optim": "[ours: a model that has just imitated wants a gentler rate]",
+    "reason-rl": "[ours: as in the recipe zero, with two more domains, and general prompts for form and language]",
+    "reason-rl.optim": "[ours: a lower rate, since the model has just been fine-tuned]",
     "reason-rl.template": "[paper 2.3.1: the form of the cold start, so that the format reward is that form's]",
     "reason-rl.rewards": "[paper 2.3.2 and nature: accuracy, format and language consistency, summed directly]",
     "rejection": "[paper 2.3.3: several samples a prompt from the converged checkpoint, only the right and readable; sizes: ours]",
@@ -191,7 +191,7 @@ SOURCES = {
     "sft2": "[paper 2.3.3: the base again, not the RL checkpoint; rate and size are ours]",
     "sft2.template": "[paper 2.3.1: |special_token|<reasoning_process>|special_token|<summary>]",
     "sft2.epochs": "[nature B.4.2: 2 to 3]",
-    "pairs": "[nature B.3: each pair judged four times in drawn orders, kept if the mean differs by over 1, lengths balanced; sizes: ours]",
+    "pairs": "[nature B.3: each pair judged four times in random order, kept if the mean differs by over 1, lengths balanced; sizes: ours]",
     "pairs.by": "[ours: a hidden rubric with 10 % noise in place of DeepSeek-V3]",
     "labels": "[nature B.3: replies labelled safe or unsafe; sizes: ours]",
     "labels.by": "[ours: a hidden rubric with 10 % noise in place of DeepSeek-V3]",
@@ -199,8 +199,8 @@ SOURCES = {
     "helpful.loss": "[nature B.3: pairwise; centred by us]",
     "harmless": "[nature B.3: from the policy's own weights, with a scalar head; rate and size are ours]",
     "harmless.loss": "[nature B.3: pointwise]",
-    "align-rl": "[ours: as zero]",
-    "align-rl.optim": "[ours: gentler yet; at 5e-4 preferences took a model apart]",
+    "align-rl": "[ours: as in the recipe zero]",
+    "align-rl.optim": "[ours: a still lower rate; at 5e-4 the preference rewards ruined a model]",
     "align-rl.template": "[paper 2.3.1: the form of the cold start]",
     "align-rl.rewards": "[paper 2.3.4, nature: rules for reasoning; helpfulness of the summary, harmlessness of the whole; weights: ours]",
     "align-rl.sampling.temperature": "[nature: 0.7]",
@@ -229,7 +229,7 @@ def distill_vs_rl() -> Recipe:
     stages += [("student-rl", alone), ("equal", Equal("@distill", "@student-rl"))]
     sources = {
         **whole.sources,
-        "student-rl": "[paper 4.1: RL on the student's own base; settings as zero's]",
+        "student-rl": "[paper 4.1: RL on the student's own base; settings as in the recipe zero]",
         "equal": "[paper Table 6: the same base both ways; equal arithmetic is ours, the paper compares finished models]",
     }
     about = "distilling into a small base beside RL on it, at equal compute"
@@ -272,7 +272,7 @@ def r1() -> Recipe:
 
 
 STAGES_WITH_SEED = (Annotate, Prefer, Rl, Sample, Sft)  # evaluations and the student's base are the same for every seed
-OUR_SOURCE = "[ours: what a claim is compared with]"
+OUR_SOURCE = "[ours: the comparison for a claim]"
 
 
 def reproduce() -> Recipe:

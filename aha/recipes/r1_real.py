@@ -41,14 +41,14 @@ ANNOTATE = {
     "annotate.problems.source": YOURS,
     "annotate.by": "[nature B.3: DeepSeek-V3]",
     "annotate.by.model": "[ours: the model that rewrites the cold start; nature B.3: DeepSeek-V3]",
-    "annotate.by.sampling": "[R1 README: T 0.6 and top_p 0.95; the paper names none for its judge]",
+    "annotate.by.sampling": "[R1 README: temperature 0.6 and top_p 0.95; the paper names none for its judge]",
     "annotate.questions": "[ours: every prompt of the file]",
     "annotate.samples": "[ours: four answers make two pairs]",
     "annotate.writers": "[ours: none; they are people of the tiny world]",
-    "annotate.template": "[ours: that of the RL that follows]",
-    "annotate.sampling": "[nature: what RL samples with]",
-    "annotate.chunk": "[ours: what a crash may cost]",
-    "annotate.shard_rows": "[ours: files that a person can open]",
+    "annotate.template": "[ours: the same as in the RL that follows]",
+    "annotate.sampling": "[nature: the same as in RL]",
+    "annotate.chunk": "[ours: a crash loses one chunk at most]",
+    "annotate.shard_rows": "[ours: files small enough to open by hand]",
     "annotate.seed": "[ours: 0; give another for other samples]",
 }
 OUR_SOURCES = {"model": "[paper 2.3: the stage before it]", "problems": "[ours: the same problems in every stage]"}
@@ -58,7 +58,7 @@ FOLLOWS = {
     "align-rl.late.problems.1.0.source": "pairs.problems.source",
     "align-rl.late.problems.2.0.source": "labels.problems.source",
 }
-SFT_SOURCES = {"template": "[ours: that of the RL that follows]", "template.suffix": "[ours: that of the RL that follows]"}
+SFT_SOURCES = {"template": "[ours: the same as in the RL that follows]", "template.suffix": "[ours: the same as in the RL that follows]"}
 
 
 def real() -> Recipe:

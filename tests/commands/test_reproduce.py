@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from aha.commands.reproduce import ClaimArm, ReproduceOptions, SeedRun, claims, pages, table
+from aha.commands.choose import RunOptions
+from aha.commands.reproduce import ClaimArm, SeedRun, claims, pages, table
 from aha.commands.terminal import Terminal
 from aha.evals.samples import GradedSample, write_evaluation
 from aha.pipeline import Graph
@@ -125,7 +126,7 @@ def test_a_plan_and_what_is_refused(aha: Aha, tmp_path: Path) -> None:
 def test_each_seed_has_a_page_and_the_first_the_claims(arm: ClaimArm, tmp_path: Path) -> None:
     graph = Graph((("one", Trains("tiny", steps=2)),), tmp_path / "stages", tmp_path / "seed-0.json")
     done(graph)
-    pages([SeedRun(graph, {}, {})] * 2, claims([arm]), tmp_path, ReproduceOptions(60.0, ("aha", "reproduce")), Terminal())
+    pages([SeedRun(graph, {}, {})] * 2, claims([arm]), tmp_path, RunOptions(stall_s=60.0, argv=("aha", "reproduce")), Terminal())
     first, second = ((tmp_path / f"seed-{seed}.html").read_text() for seed in range(2))
     assert first.count('class="badge right">yes') == 18 and "The paper’s claims" not in second
     assert "seed 1" in second and 'class="badge skipped"' in second
