@@ -205,7 +205,6 @@ def _print_result(name: str, samples: SampleSet, arguments: Namespace, terminal:
     if terminal.json:
         fields = ({"filter": name} if name else {}) | result.to_json(every_k=True) | ({"each": lines} if lines else {})
         print(json.dumps(fields, ensure_ascii=False))
-        return
     if name:
         terminal.say(f"filter {name}")
     _print_words(result, ks, terminal)

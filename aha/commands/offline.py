@@ -150,16 +150,7 @@ def _alpaca(arguments: Namespace, terminal: Terminal) -> int:
     row_order = "rows matched by instruction" if calibration.positions else "rows taken in order"
     terminal.note(f"alpaca_eval: {', '.join(calibration.files)}; {row_order}; fit without penalty, within 0.1 points of the published one")
     terminal.note(f"alpaca_eval: {rows} preferences recomputed from the judge's log-probabilities, at most {apart:.1g} apart")
-    _tell(
-        terminal,
-        {
-            "win_rate": rates.win_rate,
-            "lc_win_rate": rates.lc_win_rate,
-            "lc_standard_error": rates.lc_standard_error,
-            "discrete_win_rate": rates.discrete_win_rate,
-            "n": rates.n,
-        },
-    )
+    _tell(terminal, vars(rates))
     return 0
 
 

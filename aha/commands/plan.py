@@ -42,7 +42,6 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
         plans = plans_of(chosen.recipe, hardware)
     if terminal.json:
         print(json.dumps({"machine": _machine(hardware), "stages": [record(plan) for plan in plans]}, indent=1))
-        return 0
     for line in lines(chosen, hardware, plans):
         terminal.say(line)
     return 0
@@ -130,7 +129,6 @@ def _table(terminal: Terminal) -> int:
     rows, paper = [*sizes_table(), *cluster_rows()], paper_row()
     if terminal.json:
         print(json.dumps({"sizes": list(map(vars, rows)), "paper": vars(paper)}, indent=1))
-        return 0
     terminal.say("R1-Zero's rollout (512 x 16 replies of at most 32,768 tokens) by model and number of GPUs of 80 GiB, in bfloat16:")
     terminal.say(f"\n{'model':18}{'GPUs':>6}{'a GPU holds':>14}{'fits':>6}{'s a rollout':>13}   what to change")
     for row in rows:

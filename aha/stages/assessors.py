@@ -18,6 +18,8 @@ from aha.rewards.judge import FailureWindow, quote
 from aha.tasks.annotator import Annotator
 from aha.types import ChatReply, Conversation, Message, Problem
 
+OnReply = Callable[[int, list[ChatReply]], None]  # gets a conversation's index and its replies
+
 
 @dataclass(frozen=True)
 class RetryPolicy:
@@ -46,9 +48,7 @@ class RetryingChat:
     def __post_init__(self) -> None:
         self.health = FailureWindow(self.patience.missing)
 
-    def replies(
-        self, conversations: Sequence[Conversation], on_reply: Callable[[int, list[ChatReply]], None] | None = None
-    ) -> dict[int, list[ChatReply]]:
+    def replies(self, conversations: Sequence[Conversation], on_reply: OnReply | None = None) -> dict[int, list[ChatReply]]:
         """Return the replies by the conversation's index; a few may be missing. `on_reply` is called with each as it comes."""
         replies: dict[int, list[ChatReply]] = {}
         why = self._ask(conversations, replies, on_reply)
@@ -67,12 +67,7 @@ class RetryingChat:
         self.health.add(len(replies), len(conversations) - len(replies))
         return replies
 
-    def _ask(
-        self,
-        conversations: Sequence[Conversation],
-        replies_by_index: dict[int, list[ChatReply]],
-        on_reply: Callable[[int, list[ChatReply]], None] | None,
-    ) -> str:
+    def _ask(self, conversations: Sequence[Conversation], replies_by_index: dict[int, list[ChatReply]], on_reply: OnReply | None) -> str:
         """Ask for the replies still missing; return the reason if the server went away, else an empty text."""
         missing = [index for index in range(len(conversations)) if index not in replies_by_index]
         try:

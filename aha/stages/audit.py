@@ -54,17 +54,14 @@ class Audit:
             f"{self.source}: {totals}; the longest has {self.longest:,} of at most {self.limit:,}",
             f"{self.ended:,} of {self.examples:,} replies end with {self.end!r}, which is learned; the template reads every one back",
         ]
-        if self.silent:
-            lines.append(f"{self.silent:,} replies have no chain of thought: an empty one is written")
-        if self.turns:
-            lines.append(f"{self.turns:,} conversations hold several replies: the last one is learned, the others are read")
-        if self.cut:
-            lines.append(f"{self.cut:,} replies are cut at {self.limit:,} tokens: they teach a reply that does not end")
-        if self.too_long > self.cut:
-            lines.append(f"{self.too_long - self.cut:,} rows are longer than {self.limit:,} tokens and left out")
-        if self.left_out:
-            lines.append(f"{self.unusable:,} rows cannot be learned and are left out; the first: {self.left_out[0]}")
-        return [*lines, *self.columns]
+        notes = {
+            f"{self.silent:,} replies have no chain of thought: an empty one is written": self.silent,
+            f"{self.turns:,} conversations hold several replies: the last one is learned, the others are read": self.turns,
+            f"{self.cut:,} replies are cut at {self.limit:,} tokens: they teach a reply that does not end": self.cut,
+            f"{self.too_long - self.cut:,} rows are longer than {self.limit:,} tokens and left out": self.too_long > self.cut,
+            f"{self.unusable:,} rows cannot be learned and are left out; the first: {''.join(self.left_out[:1])}": self.left_out,
+        }
+        return [*lines, *(note for note, applies in notes.items() if applies), *self.columns]
 
 
 @dataclass(frozen=True)

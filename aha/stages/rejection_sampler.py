@@ -98,9 +98,7 @@ class RejectionSampler:
         open_problems = [_Open(problem, place) for place, problem in enumerate(problems)]
         for item in open_problems:
             result.tally.add(item.problem.domain, PROMPTS)
-        while wishes := [
-            self._wish(item) for item in open_problems if len(item.grams) < self.limits.cap and item.request_count < self.limits.samples
-        ]:
+        while wishes := self._wishes(open_problems):
             verdicts = self._judge(wishes, number)
             candidates: list[list[Candidate]] = []
             for index, wish in enumerate(wishes):
@@ -109,9 +107,15 @@ class RejectionSampler:
             self._finish(candidates, open_problems, result)
         return result
 
-    def _wish(self, item: _Open) -> SampleRequest:
-        count = min(self.limits.at_once, self.limits.samples - item.request_count)
-        return SampleRequest(item.problem, item.place, item.request_count, count, needs_no_thought(item.problem, self.limits.plain))
+    def _wishes(self, problems: Sequence[_Open]) -> list[SampleRequest]:
+        """Return the next request for each problem that lacks rows and has samples left."""
+        limits = self.limits
+        waiting = [item for item in problems if len(item.grams) < limits.cap and item.request_count < limits.samples]
+        counts = [min(limits.at_once, limits.samples - item.request_count) for item in waiting]
+        return [
+            SampleRequest(item.problem, item.place, item.request_count, count, needs_no_thought(item.problem, limits.plain))
+            for item, count in zip(waiting, counts, strict=True)
+        ]
 
     # --- right? ---
 
