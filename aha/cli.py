@@ -131,7 +131,7 @@ def check_words(words: Sequence[str]) -> None:
         except UnicodeEncodeError:
             sound = False
         if not sound:
-            raise BadInput(f"{word[:80]}: a word of a command line holds neither a zero byte nor half a letter")
+            raise BadInput(f"{word[:80]}: an argument cannot hold a zero byte or half a letter")
 
 
 def machine_trouble(error: OSError) -> AhaError:

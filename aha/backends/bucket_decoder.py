@@ -21,7 +21,7 @@ from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, sdpa_mask
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from aha.backends.cache import Bucket, RowCache, Shapes, width_for
-from aha.backends.causal import logit_scaling, soft_capped
+from aha.backends.causal import logit_scaling, soft_cap
 from aha.backends.checkpoint.config import context_of
 from aha.backends.straight_layers import MULTIPLE, Decoder, Entry, PlainDecoder, PrefixPass, StraightLayers, Tokens, body_of
 
@@ -192,7 +192,7 @@ class BucketDecoder:
             logits_RV = logits_RV[place_R] if shares else logits_RV[: part.stop - first]
             if self._scale != 1.0:
                 logits_RV = logits_RV * self._scale
-            yield part, soft_capped(logits_RV, self._softcap)
+            yield part, soft_cap(logits_RV, self._softcap)
 
     def _bucket(self, width: int) -> Bucket:
         return self._buckets.setdefault(width, Bucket(width, self._shapes))
@@ -266,7 +266,7 @@ def _attention(query_NHD: Tensor, keys: Tensor, values: Tensor, mask: Tensor, sc
     if softcap is None and (query_NHD.dtype != torch.float32 or query_NHD.device.type != "cpu"):
         return F.scaled_dot_product_attention(query_NKGD, keys, values, attn_mask=mask, scale=scale).flatten(1, 2)
     score_NKGW = torch.matmul(query_NKGD * scale, keys.transpose(-1, -2))
-    share_NKGW = torch.softmax(soft_capped(score_NKGW, softcap).add_(mask), -1)
+    share_NKGW = torch.softmax(soft_cap(score_NKGW, softcap).add_(mask), -1)
     return torch.matmul(share_NKGW, values).flatten(1, 2)
 
 

@@ -224,7 +224,7 @@ class Causal:
         hidden_RTD = exact.hidden(pad_sequence(rows, batch_first=True))
         for row, hidden_TD in zip(rows, hidden_RTD, strict=True):
             with exact._autocast():
-                logits_TV = soft_capped(self.scale * self.head(hidden_TD[: len(row)]).float(), self.softcap)
+                logits_TV = soft_cap(self.scale * self.head(hidden_TD[: len(row)]).float(), self.softcap)
                 whole_TV, before_TV = (self.model(input_ids=row[None, :end], use_cache=False).logits[0].float() for end in (None, -1))
             if not (torch.log_softmax(before_TV, -1) - torch.log_softmax(whole_TV[:-1], -1)).abs().max().item() < 1e-2:
                 raise BadInput(_refusal(self.model, "what it says of a token depends on those after it, as where gaps are filled"))
@@ -270,7 +270,7 @@ def _refusal(model: PreTrainedModel, why: str) -> str:
     return f"model type {model.config.model_type} cannot be trained: {why}; use a causal language model with a plain linear head"
 
 
-def soft_capped(values: Tensor, cap: float | None) -> Tensor:
+def soft_cap(values: Tensor, cap: float | None) -> Tensor:
     """Return cap * tanh(values / cap), or the values themselves without a cap."""
     return values if cap is None else cap * torch.tanh(values / cap)
 

@@ -249,7 +249,7 @@ def device_of(compute: Compute) -> torch.device:
         return torch.device("cpu")
     if local_rank >= torch.cuda.device_count():
         raise BadInput(
-            f"local rank {local_rank} wants a GPU of its own: this machine has {torch.cuda.device_count()}; give torchrun --nproc-per-node "
+            f"local rank {local_rank} needs a GPU of its own: this machine has {torch.cuda.device_count()}; give torchrun --nproc-per-node "
             f"{torch.cuda.device_count()}, or --compute.device cpu"
         )
     torch.cuda.set_device(local_rank)

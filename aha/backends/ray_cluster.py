@@ -278,7 +278,7 @@ def connect(
         if not group.wait(MEET_S):
             has = ray.cluster_resources().get("CPU", 0.0)
             raise BadInput(
-                f"--hardware cluster: {processes} processes want a core each, and the cluster has {has:g}, or they are taken; ask for fewer"
+                f"--hardware cluster: {processes} processes need a core each, and the cluster has {has:g}, or they are taken; ask for fewer"
             )
         machines = Machines(compute, group, limit_s, folder, say, gpus)
         try:
@@ -333,7 +333,7 @@ def gpus_per_process(compute: Compute, processes: int) -> float:
     on_gpu = compute.device.startswith("cuda") or (compute.device == "auto" and gpus > 0)
     if on_gpu and gpus < processes:
         raise BadInput(
-            f"--hardware cluster: {processes} engines and ranks want a GPU each, and the cluster has {gpus:g}; ask for fewer, or for "
+            f"--hardware cluster: {processes} engines and ranks need a GPU each, and the cluster has {gpus:g}; ask for fewer, or for "
             "--compute.device cpu"
         )
     return 1.0 if on_gpu else 0.0

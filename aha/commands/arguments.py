@@ -158,7 +158,9 @@ def check_data(data: str) -> None:
     sources = [source.place for source in sources_of(data)]
     for source in sources:
         if len(sources) > 1 and source.startswith("@"):
-            raise BadInput(f"data {data}: {source} is what another stage makes, which stands alone; give `Sample` the rest with `also`")
+            raise BadInput(
+                f"data {data}: {source} comes from another stage, and has to be the only source; give `Sample` the rest with `also`"
+            )
         _check_source(source)
 
 

@@ -26,7 +26,7 @@ def examine(choice: ResolvedRecipe, prompts: int, terminal: Terminal) -> int:
     for line in place.lines() if place else ():
         terminal.say(line)
     if place is not None and not place.holds:
-        raise FailedBar(f"recipe {choice.recipe.name} would run programs in the tier {place.tier}, which does not hold them")
+        raise FailedBar(f"recipe {choice.recipe.name} would run programs in the tier {place.tier}, which does not contain them")
     preflight_signals = preflight(rl, LocalBackend(choice.recipe.compute), lambda activity: None, prompts=prompts)
     signals = [asdict(signal) for signal in preflight_signals.signals]
     terminal.tell(

@@ -198,15 +198,15 @@ def _attack(tier: Tier, terminal: Terminal) -> bool:
     from aha.grading.sandbox.attacks import run_attacks
 
     assault = run_attacks(lambda: open_sandbox(tier))
-    attacks, contained, compile_error = len(assault.came), assault.contained_count, assault.compile_error or None
+    attacks, containments, compile_error = len(assault.came), assault.contained_count, assault.compile_error or None
     lines = [{"name": r.attack.name, "contained": r.is_contained, "verdict": r.outcome.verdict, "said": r.line} for r in assault.came]
-    terminal.tell("tier", tier=tier, present=True, contained=contained, attacks=attacks, not_compiled=compile_error, each=lines)
-    terminal.say(f"{tier}: {contained} of {attacks} attacks contained")
+    terminal.tell("tier", tier=tier, present=True, contained=containments, attacks=attacks, not_compiled=compile_error, each=lines)
+    terminal.say(f"{tier}: {containments} of {attacks} attacks contained")
     if assault.compile_error:
         terminal.say(f"  no compiled program was among them: {plain(assault.compile_error)}")
     for result in assault.came:
         terminal.say(f"  {plain(result.line)}")
-    return contained == attacks
+    return containments == attacks
 
 
 # --- serve ------------------------------------------------------------------------------------------------------------

@@ -200,7 +200,7 @@ def _scale_server(options: ScaleOptions, terminal: Terminal, write: WriteScaling
     eval_pairs = tuple(pair for pair in options.settings if pair not in lab_pairs)
     lab_settings = override({"scale": Scale(forced=0)}, lab_pairs)["scale"]
     if lab_pairs and not lab_settings.forced:
-        raise BadInput(f"--{lab_pairs[0][0]}: a server's thoughts are forced where --scale.forced says how many of a problem's samples")
+        raise BadInput(f"--{lab_pairs[0][0]}: say with --scale.forced how many of a problem's samples have their thoughts forced")
     eval_options = EvalOptions((benchmark,), options.model, options.data, options.folder, None, eval_pairs)
     evaluate(eval_options, QuietTerminal())
     folder = options.folder / benchmark.name

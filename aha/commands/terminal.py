@@ -135,7 +135,7 @@ def new_folder(text: str) -> Path:
     if not place.is_dir():
         raise BadInput(f"{text}: {place} is no folder; name a folder that can be made, or one that is there")
     if not os.statvfs(place).f_blocks:  # a kernel file system such as /proc, where the error of mkdir says nothing
-        raise BadInput(f"{text}: {place} holds no files of anybody's; name a folder on a disk")
+        raise BadInput(f"{text}: {place} cannot hold your files; name a folder on a disk")
     return path
 
 

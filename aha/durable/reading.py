@@ -141,7 +141,7 @@ class _BombGuard(io.RawIOBase):
         buffer[: len(data)] = data
         self._read += len(data)
         if self._read > self._most:
-            raise BadInput(f"{self._path}: it unpacks to more than {BOMB_RATIO} times its size, which no data does that anyone wrote")
+            raise BadInput(f"{self._path}: it unpacks to more than {BOMB_RATIO} times its size, as no real data does")
         return len(data)
 
 
@@ -236,7 +236,7 @@ def table_answers(path: Path, **request: Any) -> Iterator[Any]:
         for line in reader.answers({"path": os.path.abspath(path), **request}):
             size += len(line)
             if size > most:
-                raise BadInput(f"{path}: it unpacks to more than {BOMB_RATIO} times its size, which no data does that anyone wrote")
+                raise BadInput(f"{path}: it unpacks to more than {BOMB_RATIO} times its size, as no real data does")
             answer = parse_json(line)
             whole = isinstance(answer, list)
             yield answer

@@ -170,7 +170,7 @@ def _only_member(path: Path, file: io.BufferedReader) -> Iterator[io.BufferedRea
         with zipfile.ZipFile(file) as archive:
             members = [member for member in archive.infolist() if not member.is_dir() and not member.filename.startswith("__MACOSX")]
             if len(members) != 1:
-                raise BadInput(f"{path}: {len(members)} files in it; a zip is read where it holds one")
+                raise BadInput(f"{path}: {len(members)} files in it; a zip has to hold exactly one")
             with archive.open(members[0]) as inner:
                 yield watch(cast(Unpacks, inner), path)  # a ZipExtFile
     except (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:

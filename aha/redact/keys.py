@@ -62,7 +62,7 @@ def key_for(address: str, variable: str = "", general: str = ANY_HOST, among: It
     if variable and name == variable and not key:
         raise BadInput(f"${variable} is not set: it should hold the key for {address}")
     if not key.isascii() or not key.isprintable():
-        raise BadInput(f"${name}: what it holds is no key: it has letters that no header can carry")
+        raise BadInput(f"${name} holds no key: it has letters that an HTTP header cannot carry")
     learn(key)
     if key:
         check_connection(address, f"the key in ${name}")

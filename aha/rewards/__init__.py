@@ -53,7 +53,7 @@ class RewardPart:
     def values(self, problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
         """Return the reward's values, one per reply, each finite or Abstained; BadInput otherwise."""
         if not callable(self.reward):
-            raise BadInput(f"reward '{self.name}' needs something live: use it within `with rewards.open(backend) as live`")
+            raise BadInput(f"reward '{self.name}' has to be opened first: use it within `with rewards.open(backend) as live`")
         try:
             values_of_user: Any = self.reward(problem, replies)  # a user's own function may return anything
             values = [] if values_of_user is None else list(islice(values_of_user, len(replies) + 1))
@@ -154,7 +154,7 @@ def all_scenarios(helpful: str, harmless: str, rule_domains: tuple[str, ...], ge
     """Return the rewards of R1's second RL stage (paper §2.3.4): rules if an answer can be checked, else the preference model of the
     prompt's one kind (nature); format and language everywhere. `helpful` and `harmless` are models. BadInput if a domain is named twice."""
     if twice := {*rule_domains} & {*general} | {*rule_domains} & {*safety} | {*general} & {*safety}:
-        raise BadInput(f"domain '{min(twice)}' is named twice: a prompt is checked by rules, or helped, or kept from harm")
+        raise BadInput(f"domain '{min(twice)}' is named twice: a prompt is rewarded by rules, for its help or for its safety")
     form, language = reasoning_rewards().parts[1:]
     return Rewards(
         (

@@ -310,7 +310,7 @@ def _group(rows: Sequence[Mapping[str, Any]]) -> Iterator[Group]:
 def _completion(row: Mapping[str, Any]) -> Completion:
     tokens, logprobs = _numbers(row["tokens"], "i"), _numbers(row["logprobs"], "f")
     if len(tokens) != len(logprobs):
-        raise BadInput(f"{len(logprobs)} log-probabilities stand beside {len(tokens)} tokens")
+        raise BadInput(f"{len(logprobs)} log-probabilities for {len(tokens)} tokens")
     spans = tuple((span["start"], span["version"]) for span in (check_fields(span, OF_A_SPAN, OF_A_SPAN) for span in row["versions"]))
     try:
         return Completion(tokens, logprobs, row["finished"], spans[0][1] if len(spans) == 1 and spans[0][0] == 0 else spans)

@@ -108,5 +108,5 @@ def _mean(groups: Sequence[Group], names: Sequence[str]) -> float:
     parts = [part for group in groups for score in group.scores for part in score.parts if part.name in names]
     values = [part.value for part in parts if not isinstance(part.value, Abstained)]
     if not values:
-        raise BadInput(f"probe: no reply to its problems has a value of {' or '.join(names)}: it needs problems whose domain that covers")
+        raise BadInput(f"probe: {' or '.join(names)} gives its problems no value: name problems of a domain that the reward covers")
     return fmean(values)

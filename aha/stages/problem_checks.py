@@ -70,7 +70,7 @@ class Room:
             raise BadInput(f"{seen}: {advice}{hint}")
         too_long = [name for name in long if not self.fits(sizes[name])]
         if len(too_long) == len(sizes):
-            raise BadInput(f"{seen}: not one is left to be asked; --sampling.max_tokens has to be smaller")
+            raise BadInput(f"{seen}: no problem is left to ask; lower --sampling.max_tokens")
         outcome = f"{len(too_long):,} are left out" if too_long else ""
         shorter = f"the replies of {len(long) - len(too_long):,} are cut to what is left" if self.too_long == "cut" else ""
         return [f"{seen}: {', '.join(filter(None, (outcome, shorter)))}"]

@@ -110,11 +110,11 @@ class RejectionSampler:
     def _wishes(self, problems: Sequence[_Open]) -> list[SampleRequest]:
         """Return the next request for each problem that lacks rows and has samples left."""
         limits = self.limits
-        waiting = [item for item in problems if len(item.grams) < limits.cap and item.request_count < limits.samples]
-        counts = [min(limits.at_once, limits.samples - item.request_count) for item in waiting]
+        items = [item for item in problems if len(item.grams) < limits.cap and item.request_count < limits.samples]
+        counts = [min(limits.at_once, limits.samples - item.request_count) for item in items]
         return [
             SampleRequest(item.problem, item.place, item.request_count, count, needs_no_thought(item.problem, limits.plain))
-            for item, count in zip(waiting, counts, strict=True)
+            for item, count in zip(items, counts, strict=True)
         ]
 
     # --- right? ---

@@ -88,7 +88,7 @@ class Sample:
         if not 0 <= self.unjudged < 1:
             raise BadInput(f"unjudged is {self.unjudged}: a share below 1")
         if self.shots is not None and not isinstance(self.template, R1Zero | Short | Instruct):
-            raise BadInput(f"shots: they are written in the form R1Zero, Short or Instruct, not in {type(self.template).__name__}")
+            raise BadInput(f"shots: the examples are written in the form R1Zero, Short or Instruct, not in {type(self.template).__name__}")
 
     @property
     def chunks(self) -> int | None:

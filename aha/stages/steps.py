@@ -201,7 +201,7 @@ class FinalPhase:
     def __post_init__(self) -> None:
         if self.steps < 1:
             raise BadInput(
-                f"late.steps is {self.steps}: it counts the last steps of a run, so 1 or more; late none leaves them as all others"
+                f"late.steps is {self.steps}: it counts the last steps of a run, so 1 or more; with late none they are like all others"
             )
 
 

@@ -90,7 +90,7 @@ def _flags(row: DataRow) -> dict[str, object]:
     flags = {name: row.fields[name] for name in FLAGS if row.fields.get(name) is not None}
     for name, value in flags.items():
         if not FLAGS[name](value):
-            raise BadInput(f"{row.place}: {name} is {str(value)[:40]!r}: a truth, for precision 0 to 50, for how a place is needed")
+            raise BadInput(f"{row.place}: {name} is {str(value)[:40]!r}: true or false is needed, for precision 0 to 50, for how a place")
     return flags
 
 

@@ -67,7 +67,9 @@ def demonstrate(problem: Problem, care: float, draw: random.Random) -> tuple[str
             return word_problems.word_problem_of(problem).solution
         case name if name in KINDS:
             return reply(prompt_of(problem), problem, care, draw)
-    raise BadInput(f"{problem.id}: nobody demonstrates domain {problem.domain}; there are chain, program, word-problem, {', '.join(KINDS)}")
+    raise BadInput(
+        f"{problem.id}: no demonstrations of domain {problem.domain}; they are of chain, program, word-problem, {', '.join(KINDS)}"
+    )
 
 
 def _chain(problem: Problem, draw: random.Random) -> tuple[str, str]:

@@ -47,7 +47,7 @@ class Mix:
         total = sum(share.share for share in self.shares)
         shares = {share.name: share.share / total for share in self.shares if share.share > 0}
         if absent := [name for name in shares if not present.get(name)]:
-            raise BadInput(f"the mix wants {shares[absent[0]]:.0%} of {absent[0]}, and no row of it was kept: {_counts_text(present)}")
+            raise BadInput(f"the mix needs {shares[absent[0]]:.0%} of {absent[0]}, and no such row was kept: {_counts_text(present)}")
         if extra := [name for name in present if name not in {share.name for share in self.shares}]:
             raise BadInput(
                 f"the mix does not name {extra[0]}, of which there are rows: {_counts_text(present)}; a share of 0 leaves them out"

@@ -50,7 +50,7 @@ def table_rows(path: Path) -> int:
             return rows
         case [[None, reason, _]]:
             raise BadInput(f"{path} cannot be read: {reason}")
-    raise BadInput(f"{path} cannot be read: it says that it has fewer rows than none")
+    raise BadInput(f"{path} cannot be read: its number of rows is below 0")
 
 
 # --- writing ----------------------------------------------------------------------------------------------------------

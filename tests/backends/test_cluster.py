@@ -169,5 +169,5 @@ def test_whatever_says_that_a_process_or_its_work_is_gone_is_no_mistake_of_ours(
 
 
 def test_more_gpus_than_there_are_is_one_line(cluster: Cluster) -> None:
-    with pytest.raises(BadInput, match="3 engines and ranks want a GPU each, and the cluster has 0"):
+    with pytest.raises(BadInput, match="3 engines and ranks need a GPU each, and the cluster has 0"):
         gpus_per_process(Compute(device="cuda"), 3)

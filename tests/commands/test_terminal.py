@@ -43,5 +43,5 @@ def test_without_a_run_directory_the_traceback_is_shown() -> None:
 
 @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="there is no /proc here")
 def test_a_folder_where_nobody_makes_files_is_one_line() -> None:
-    with pytest.raises(BadInput, match=r"^/proc/runs/one: /proc holds no files of anybody's; name a folder on a disk$"):
+    with pytest.raises(BadInput, match=r"^/proc/runs/one: /proc cannot hold your files; name a folder on a disk$"):
         new_folder("/proc/runs/one")

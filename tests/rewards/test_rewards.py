@@ -211,7 +211,7 @@ def test_what_a_reward_needs_is_opened_once_and_closed_at_the_end() -> None:
 
 
 def test_a_reward_that_was_not_opened_says_so() -> None:
-    with pytest.raises(BadInput, match="reward 'door' needs something live"):
+    with pytest.raises(BadInput, match="reward 'door' has to be opened first"):
         Rewards((RewardPart("door", Door([])),))(asked(), [GOOD])
 
 

@@ -264,7 +264,7 @@ ODD = {
     "tokens that are floats": ({"tokens": pa.array([[1.0] * 7] * 2, pa.list_(pa.float32()))}, "numbers of the kind '<f4' where <i4"),
     "fewer log-probabilities": (
         {"logprobs": pa.array([[0.0], [0.0]], pa.list_(pa.float32()))},
-        "1 log-probabilities stand beside 7 tokens",
+        "1 log-probabilities for 7 tokens",
     ),
     "a number that is missing": ({"tokens": pa.array([[1, None]] * 2, pa.list_(pa.int32()))}, "cannot be read"),
     "no versions": ({"versions": pa.array([[], []], pa.list_(pa.struct({"start": pa.int32()})))}, "versions begin at []"),

@@ -189,5 +189,5 @@ def test_probes_draw_nothing_that_training_draws(model: str, tmp_path: Path) -> 
 
 def test_a_probe_whose_problems_nobody_prefers_is_refused(model: str, tmp_path: Path) -> None:
     elsewhere = Rewards((RewardPart("accuracy", Odd()), RewardPart("liked", Odd(), domains=("greeting",))))
-    with pytest.raises(BadInput, match="no reply to its problems has a value of liked"):
+    with pytest.raises(BadInput, match="liked gives its problems no value"):
         ran(replace(hacking(model), rewards=elsewhere), tmp_path / "run")

@@ -86,7 +86,7 @@ def test_long_prompts_are_left_out_where_that_is_wanted(asks: Rl) -> None:
     ready, lines = replace(asks, too_long="skip").ready(Letters(context=around(asks) + 40 + 7))
     assert [problem.id for problem in ready.problems.all()] == ["q.jsonl:1", "q.jsonl:2"]  # type: ignore[attr-defined]
     assert lines[-1].endswith(f"the longest, q.jsonl:3, has {around(asks) + 40}: 1 are left out")
-    assert "not one is left to be asked" in refused(replace(asks, too_long="skip"), around(asks) + 20 + 7)
+    assert "no problem is left to ask" in refused(replace(asks, too_long="skip"), around(asks) + 20 + 7)
 
 
 class Engine:

@@ -250,7 +250,7 @@ def test_a_mix_holds_its_shares_by_leaving_rows_out(tmp_path):
 
 
 def test_a_mix_of_what_is_not_there_keeps_the_rows_and_says_where(tmp_path):
-    with pytest.raises(FailedBar, match=r"the mix wants 50% of code, and no row of it was kept: 8 sums\. All rows are in .*kept"):
+    with pytest.raises(FailedBar, match=r"the mix needs 50% of code, and no such row was kept: 8 sums\. All rows are in .*kept"):
         run(tmp_path / "run", changed(mix=Mix((Share("sums", 1), Share("code", 1)))))
 
 

@@ -99,5 +99,5 @@ def test_the_form_from_the_cold_start_on_reads_what_it_writes() -> None:
 
 
 def test_nobody_demonstrates_countdown() -> None:
-    with pytest.raises(BadInput, match="nobody demonstrates"):
+    with pytest.raises(BadInput, match="no demonstrations of domain"):
         demonstrate(CountdownProblems().all(1)[0], 0.7, random.Random(0))

@@ -169,7 +169,7 @@ def check_finite(model: PreTrainedModel, place: object) -> None:
             raise BadInput(f"{place}: weight {name} holds numbers that are not finite: the model is damaged; start from another one")
     for name, table in model.named_buffers():  # a mask may hold minus infinity
         if table.is_floating_point() and table.numel() and not torch.aminmax(table).max.isfinite():
-            raise BadInput(f"{place}: {name} comes to numbers that are none; {CONFIG} is damaged")
+            raise BadInput(f"{place}: {name} would have values that are not finite; {CONFIG} is damaged")
 
 
 @contextmanager

@@ -81,7 +81,7 @@ class WeightFiles:
         for path, file in self._open.items():
             for name in file.keys():  # noqa: SIM118 (a handle of safetensors is no mapping)
                 if name in entries:
-                    raise BadInput(f"{path}: weight {name} stands in {entries[name].file.name}, too")
+                    raise BadInput(f"{path}: weight {name} is in {entries[name].file.name}, too")
                 part = file.get_slice(name)
                 entries[name] = StoredWeight(path, part.get_dtype(), tuple(part.get_shape()))
         if not entries:

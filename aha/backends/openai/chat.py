@@ -161,7 +161,7 @@ class OpenAiChat:
         except EndpointFailure as failure:
             raise EndpointDown(f"{self.endpoint.url}: it does not say which models it has: {failure.reason}; {FORM}") from None
         except (ValueError, KeyError, TypeError):
-            raise EndpointDown(f"{self.endpoint.url}: its list of models is none; {FORM}") from None
+            raise EndpointDown(f"{self.endpoint.url}: its list of models cannot be read; {FORM}") from None
 
     def _requests(self, conversations: Sequence[Conversation], sampling: Sampling) -> list[ReplyRequest]:
         seen: Counter[Conversation] = Counter()
