@@ -131,9 +131,8 @@ class Result:
             for k in self.shown_k:
                 interval = self.pass_at_1 if (curve.name, k) == ("pass", 1) else curve.interval(k, self.seed)
                 intervals[f"{curve.name}@{k}"] = [interval.low, interval.high]
-        for whole in ("cons@k", f"maj@{self.k}") if every_k else ("cons@k",):  # the vote of all samples, which has several names
-            if f"cons@{self.k}" in scores:
-                scores[whole] = scores[f"cons@{self.k}"]
+        if (vote := f"cons@{self.k}") in scores:  # the vote of all samples, which has several names
+            scores |= dict.fromkeys(("cons@k", f"maj@{self.k}") if every_k else ("cons@k",), scores[vote])
         if self.weighted_vote_score is not None:
             scores |= {f"weighted@{self.k}": self.weighted_vote_score, "weighted_by": self.weighted_by}
         for name, measure in self.measures.items():

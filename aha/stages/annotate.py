@@ -192,11 +192,10 @@ class Annotate:
                     "sample at a higher temperature, or lower --task.margin"
                 )
             publish_folder(Disk(), rundir.root / ROWS, lambda folder: _fill(folder, chosen, self.shard_rows))
-        total = sum(line["kept"] for line in rundir.metrics())
         if (rundir.root / ROW_COUNT).exists():
             remove_folder(Disk(), rundir.root / ROW_COUNT)
         lines = list(Shards.read(rundir.root / ROWS))
-        return {"rows": len(lines), "before_balance": int(total), **totals, **self._lengths(lines)}
+        return {"rows": len(lines), "before_balance": int(sum(line["kept"] for line in rundir.metrics())), **totals, **self._lengths(lines)}
 
     def _lengths(self, lines: Sequence[str]) -> Metrics:
         """Return the mean number of pieces of chosen and of rejected answers; empty if the rows are not pairs."""

@@ -88,6 +88,11 @@ class Pretrain:
         return max(self.decay_to, factor)
 
 
+def _loaded(model: str, backend: Backend, observer: Observer) -> Learner:
+    observer.heartbeat(f"loading {model}")
+    return backend.learner(model, Adam(), reference=False)
+
+
 @dataclass(frozen=True)
 class Shrink:
     """Keep those of the model's `layers`, counted from 0, in the given order, and everything that is not in a layer."""
@@ -105,8 +110,7 @@ class Shrink:
 
         if rundir.resume() is not None:
             return
-        observer.heartbeat(f"loading {self.model}")
-        learner = backend.learner(self.model, Adam(), reference=False)
+        learner = _loaded(self.model, backend, observer)
 
         def save(folder: Path) -> None:
             learner.save(folder)
@@ -136,9 +140,7 @@ class ReinitUnusedEmbeddings:
 
         if rundir.resume() is not None:
             return
-        observer.heartbeat(f"loading {self.model}")
-        learner = backend.learner(self.model, Adam(), reference=False)
-        counts: list[int] = []
+        learner, counts = _loaded(self.model, backend, observer), list[int]()
 
         def save(folder: Path) -> None:
             learner.save(folder)

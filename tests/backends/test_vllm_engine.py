@@ -275,7 +275,7 @@ def test_no_vllm_or_another_version_is_one_line(tmp_path: Path, monkeypatch: pyt
     for folder, line in (
         (tmp_path / "nothing", "there is no bin/python in it"),
         (environment(tmp_path / "bare", None), "no vLLM is installed there"),
-        (environment(tmp_path / "old", "0.11.2"), "it has vLLM 0.11.2, and Aha is tested with 0.32.x"),
+        (environment(tmp_path / "old", "0.11.2"), "it has vLLM 0.11.2; Aha is tested with 0.32.x"),
     ):
         monkeypatch.setenv("AHA_VLLM", str(folder))
         with pytest.raises(BadInput, match=line):

@@ -88,7 +88,7 @@ def test_a_server_that_continues_replies_is_made_to_end_its_thoughts_and_to_go_o
 
 def test_settings_of_forced_thoughts_are_not_ignored_for_a_server(aha, tmp_path):
     found = aha("scale", "gsm8k", "--model", "http://127.0.0.1:9/v1#m", "--data", rows(tmp_path / "g.jsonl"), "--scale.budgets", "0,9")
-    assert (found.code, "are forced where --scale.forced says how many" in found.err) == (2, True)
+    assert (found.code, "say with --scale.forced how many of a problem's samples" in found.err) == (2, True)
 
 
 def test_a_file_of_judged_samples_with_rewards_is_enough(aha, tmp_path):

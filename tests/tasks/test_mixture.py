@@ -30,7 +30,7 @@ def test_a_share_of_nothing_leaves_a_domain_out():
 
 
 def test_a_domain_that_is_wanted_and_not_there_is_named():
-    with pytest.raises(BadInput, match="wants 25% of general, and no row of it was kept: 10 reasoning"):
+    with pytest.raises(BadInput, match="needs 25% of general, and no such row was kept: 10 reasoning"):
         PAPER.quotas({"reasoning": 10})
 
 
