@@ -5,7 +5,7 @@ Every change goes through a `Disk`, one method per primitive, so that a test can
 
 from aha.durable.files import Disk, PiecewiseFile, disk_errors, is_aside, replace_file, seal, unseal
 from aha.durable.folder import SUMS, Lock, check_folder, folder_bytes, is_running, publish_folder, remove_folder
-from aha.durable.journal import Journal, ShardPlace, Shards, append_journal, read_journal
+from aha.durable.journal import ShardPlace, Shards, append_journal, read_journal
 from aha.durable.reading import (
     DOCUMENT,
     LARGEST,
@@ -24,7 +24,6 @@ __all__ = [
     "LARGEST",
     "SUMS",
     "Disk",
-    "Journal",
     "Lock",
     "PiecewiseFile",
     "ShardPlace",

@@ -2,6 +2,6 @@
 
 from aha.plan.machines import Machine, machine
 from aha.plan.memory import ModelShape, read_shape
-from aha.plan.plan import SOURCE, StagePlan, divisor, fit, gib, plan_stage
+from aha.plan.plan import SOURCE, StagePlan, fit, gib, plan_stage
 
-__all__ = ["SOURCE", "Machine", "ModelShape", "StagePlan", "divisor", "fit", "gib", "machine", "plan_stage", "read_shape"]
+__all__ = ["SOURCE", "Machine", "ModelShape", "StagePlan", "fit", "gib", "machine", "plan_stage", "read_shape"]

@@ -8,7 +8,7 @@ data. So a run that was stopped at any moment ends with the same bytes as one th
 from aha.rundir.manifest import Frame, Manifest, RecipeFile, Setting, describe
 from aha.rundir.record import Record, read_manifest
 from aha.rundir.retention import Checkpoint, Progress, Retention
-from aha.rundir.run import ResumePoint, RunDir
+from aha.rundir.run import RunDir
 
 __all__ = [
     "Checkpoint",
@@ -17,7 +17,6 @@ __all__ = [
     "Progress",
     "RecipeFile",
     "Record",
-    "ResumePoint",
     "Retention",
     "RunDir",
     "Setting",

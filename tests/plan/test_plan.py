@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from aha.errors import BadInput
-from aha.plan import Machine, StagePlan, divisor, fit, machine, plan_stage, read_shape
+from aha.plan import Machine, StagePlan, fit, machine, plan_stage, read_shape
 from aha.plan.machines import GIB, Work, engine_group, gpus, seconds
 from aha.plan.memory import SHAPES, ModelShape, Need, activations, memory
+from aha.plan.plan import divisor
 from aha.plan.tables import cluster_rows, paper_row, sizes_table
 from aha.protocols import Compute
 from aha.recipes import RECIPES

@@ -1,29 +1,11 @@
 """Arena-Hard: battles against one baseline, each judged twice, with the answers in both orders."""
 
-from aha.evals.arena.battles import (
-    Battle,
-    BattleSet,
-    Style,
-    Version,
-    read_answers,
-    read_battle_set,
-    read_battles,
-    read_styles,
-    style_of,
-    verdict,
-)
-from aha.evals.arena.ratings import Rating, StyleScore, bradley_terry, controlled_ratings, ratings, scores_of
+from aha.evals.arena.battles import Battle, Version, read_answers, read_battle_set, read_battles, read_styles, style_of, verdict
+from aha.evals.arena.ratings import scores_of
 
 __all__ = [
     "Battle",
-    "BattleSet",
-    "Rating",
-    "Style",
-    "StyleScore",
     "Version",
-    "bradley_terry",
-    "controlled_ratings",
-    "ratings",
     "read_answers",
     "read_battle_set",
     "read_battles",

@@ -89,13 +89,6 @@ def _between(values: Floats, tail: float) -> tuple[float, float]:
 # --- Bradley-Terry ----------------------------------------------------------------------------------------------------
 
 
-def bradley_terry(battles: Sequence[Battle]) -> dict[str, float]:
-    """Return the same scores by the published method: a logistic fit of Elo points, read as win rates against the baseline."""
-    table = RatingTable.of(battles)
-    points = ELO * fit(table, penalty=1e-9, unit=log(10))
-    return {model: expected(points[number] - points[0]) for number, model in enumerate(table.models) if number}
-
-
 def expected(points: float) -> float:
     """Return the win rate in per cent of a model so many Elo points above its opponent."""
     return float(100 / (1 + 10 ** (-points / ELO)))

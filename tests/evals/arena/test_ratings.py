@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import time
+from math import log
 
 import numpy as np
 import pytest
@@ -9,10 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aha.errors import BadInput
-from aha.evals.arena import Battle, Style, bradley_terry, controlled_ratings, ratings, read_battles, read_styles, scores_of, style_of
-from aha.evals.arena.ratings import RatingTable, expected, fit
+from aha.evals.arena import Battle, read_battles, read_styles, scores_of, style_of
+from aha.evals.arena.battles import Style
+from aha.evals.arena.ratings import ELO, RatingTable, controlled_ratings, expected, fit, ratings
 
 BATTLES = "arena_hard/v0.1/arena_hard_battles_gpt-4-1106-preview.jsonl"
+
+
+def bradley_terry(battles: list[Battle]) -> dict[str, float]:
+    """The same scores by the published method: a logistic fit of Elo points, read as win rates against the baseline."""
+    table = RatingTable.of(battles)
+    points = ELO * fit(table, penalty=1e-9, unit=log(10))
+    return {model: expected(points[number] - points[0]) for number, model in enumerate(table.models) if number}
 
 
 def test_a_score_is_wins_and_half_the_ties_over_battles():
