@@ -73,11 +73,18 @@ def questions() -> list[str]:
     return [json.loads(line)["question"] for line in GSM8K.read_text(encoding="utf-8").splitlines()[:200]]
 
 
+def few(path: Path) -> Path:
+    """A file of the first hundred problems: every prompt is measured before a run begins."""
+    path.write_text("\n".join(GSM8K.read_text(encoding="utf-8").splitlines()[:100]), encoding="utf-8")
+    return path
+
+
 def made(
-    folder: Path, recipe: str, *more: str, chat_template: str | None = None, problems: Path = GSM8K, vocabulary: int = VOCABULARY
+    folder: Path, recipe: str, *more: str, chat_template: str | None = None, problems: Path | None = None, vocabulary: int = VOCABULARY
 ) -> Run:
     base = write(folder / "base", questions(), vocabulary, chat_template)
     (folder / "mine.py").write_text(recipe)
+    problems = problems or few(folder / "few.jsonl")
     hook = sys.excepthook
     words = ["run", str(folder / "mine.py"), "--model", base, "--problems", str(problems), "--out", str(folder / "out"), "--json"]
     code = main([*words, *TWO_ROLLOUTS, *more])
