@@ -12,6 +12,7 @@ import math
 import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 from pydantic import TypeAdapter, ValidationError
@@ -123,7 +124,7 @@ def _children(node: object, annotation: Any) -> Iterator[tuple[str, object, Any]
         case tuple():
             yield from ((_key(index, child), child, _element(annotation, index) or type(child)) for index, child in enumerate(node))
         case _:
-            hints = _hints(type(node))
+            hints = _hints(typing.cast(Any, type(node)))
             if only := _wrap(node):
                 yield from _children(getattr(node, only), hints[only])
                 return
@@ -157,7 +158,8 @@ def _element(annotation: Any, place: int = 0) -> Any:
     return args[0] if args[1:] == (Ellipsis,) else args[place] if place < len(args) else None
 
 
-def _hints(cls: type) -> dict[str, Any]:
+@lru_cache(1_024)
+def _hints(cls: type) -> Mapping[str, Any]:
     """Return the fields' types. A name that only type checkers know leaves its field as `Any`."""
     try:
         return typing.get_type_hints(cls)
