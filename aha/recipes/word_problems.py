@@ -112,11 +112,11 @@ def word_problems() -> Recipe:
     stages: list[tuple[str, Stage]] = [
         ("cold-start", sample(NEEDS_MODEL, "cold-start", 0, demonstrations=200)),
         ("sft1", sft("@cold-start", epochs=1.0)),
+        ("measure-sft1", measure("@sft1")),
         ("rl", rl("@sft1")),
+        ("measure-rl", measure("@rl")),
         ("rejection", sample("@rl", "rejection", 320)),
         ("sft2", sft("@rejection", epochs=2.0)),
-        ("measure-sft1", measure("@sft1")),
-        ("measure-rl", measure("@rl")),
         ("measure-sft2", measure("@sft2")),
     ]
     stages += [

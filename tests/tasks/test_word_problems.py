@@ -46,6 +46,16 @@ def test_each_form_comes_to_what_a_person_calculates(form: str, numbers: tuple[i
     assert all(str(number) in re.findall(r"\d+", problem.question) for number in numbers)
 
 
+def test_each_sentence_tells_all_numbers_of_its_form_once() -> None:
+    for name, form in FORMS.items():
+        numbers = tuple(range(101, 101 + len(form.sorts)))
+        for split in SPLITS:
+            for text in range(len(form.texts[split])):
+                question = WordProblem(split, name, text, ("Amir", "Bella"), "beads", numbers).question
+                assert sorted(map(int, re.findall(r"\d+", question))) == list(numbers) and question[0] not in " ,"
+                assert question.endswith("?") and not re.search(r"[{}]| [,.?]|  ", question), question
+
+
 def test_the_thought_is_a_chain_of_true_calculations() -> None:
     for problem in TRAIN[:200] + HELD_OUT:
         assert isinstance(problem.reference, Number)
