@@ -8,11 +8,13 @@ from collections.abc import Callable
 from fractions import Fraction
 from functools import lru_cache
 
-from aha.answers.claims import Claim, claim, last_line
+from aha.answers.claims import HASHES, Claim, claim, last_line, own_part
 from aha.answers.numbers import NumberValue, rational
 from aha.answers.reading import Reading, is_degrees, read
+from aha.answers.replies import names_box
 from aha.answers.symbols import LONGEST, spelled
 from aha.grading.maths.algebra import DEFAULT, Settings
+from aha.grading.maths.claims import wordy
 from aha.grading.maths.functions import digits
 from aha.grading.maths.verdicts import is_value, number_claim, verdict
 from aha.lazy import lazy_pattern
@@ -88,6 +90,8 @@ def _quick(
     reply_claim = claim(answer, settings.how)
     if not reply_claim.text:
         return Wrong("no final answer where one is looked for")
+    if reply_claim.boxes and settings.how == "auto" and HASHES in answer and _hashed_otherwise(reference.value, answer, settings):
+        return Wrong("a box and hashes with another answer")
     if settings.precision is None and settings.places > PLACES and (verdict_ := plainly(reference.value, reply_claim.text)) is not None:
         return _grade_of(verdict_, reference)
     if settings.evaluated and not is_value(reply_claim.text):
@@ -100,6 +104,13 @@ def _quick(
     else:
         verdict_ = compare(reference.value, reply_claim, settings)
     return None if verdict_ is None else _grade_of(verdict_, reference)
+
+
+def _hashed_otherwise(reference: str, answer: str, settings: Settings) -> bool:
+    """Return True if the last line of a reply is hashes with a formula that is not what the reference says."""
+    line, _, rest = own_part(answer).rpartition(HASHES)[2].strip().partition("\n")
+    node = None if rest or not line or names_box(line) else read(line).node
+    return node is not None and not wordy(node) and _kept_comparison(reference, Claim(line, marked=True), settings) is False
 
 
 @lru_cache(maxsize=1_000)

@@ -51,3 +51,19 @@ def test_decimals_are_compared_at_as_many_places_as_are_asked_for() -> None:
 def test_a_decimal_of_six_places_and_more_is_the_fraction_that_it_rounds(answer: str, right: bool) -> None:
     assert (quick(Latex("\\frac{1}{3}"), answer) == Right()) == right
     assert quick(Latex("\\frac{1}{3}"), "0.333", Settings(places=3)) == Right()
+
+
+@pytest.mark.parametrize(
+    ("gold", "reply", "right"),
+    [
+        ("5\\pi", "\\boxed{5\\pi}\n#### 6\\pi", False),
+        ("5\\pi", "\\boxed{5\\pi}\n#### $5\\pi$", True),
+        ("5\\pi", "#### 2. Find the circumference\n\\boxed{5\\pi}", True),
+        ("7", "#### $x^2 = 49$\nso \\boxed{7}", True),
+        ("7", "#### \\boxed{7}", True),
+        ("7", "\\boxed{7}\n#### 8", False),
+        ("8", "\\boxed{7}\n#### 8", False),
+    ],
+)
+def test_a_box_and_a_last_line_of_hashes_that_differ_are_two_answers(gold: str, reply: str, right: bool) -> None:
+    assert isinstance(quick(Latex(gold), reply), Right) is right
