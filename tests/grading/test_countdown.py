@@ -50,6 +50,7 @@ WRONG = {
     "8(6) + 10": "'( 6 ) + 10' after the expression: only `= 8` may follow",
     "": "'' is not an arithmetic expression",
     "__import__('os')": "\"__import__('os')\" is not an arithmetic expression",
+    "٨ * 6 + 10": "'٨ * 6 + 10' is not an arithmetic expression",
     "8 * 6 + 1O": "'O' after the expression: only `= 49` may follow",
 }
 

@@ -81,6 +81,7 @@ NOT_CLIPS = {
     "至少72": "a bound or a denial, not a number",
     "x^72": "no number in the answer",
     "": "no number in the answer",
+    "\u0667\u0662": "no number in the answer",
 }
 
 
