@@ -68,3 +68,14 @@ class Interruption(AhaError):
     def __init__(self, message: str, exit_code: int = 130) -> None:
         super().__init__(message)
         self.exit_code = exit_code
+
+
+def check_bounds(settings: object, least: tuple[str, ...] = (), above: tuple[str, ...] = ()) -> None:
+    """Raise BadInput if a setting is no number, if one named in `least` is below 0, or if one named in `above` is not above it."""
+    for name in (*least, *above):
+        value = getattr(settings, name)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise BadInput(f"{name} is {value!r}: it has to be a number")
+        if value < 0 or (value == 0 and name in above):
+            rule = "0 or more" if name in least else "1 or more" if isinstance(value, int) else "above 0"
+            raise BadInput(f"{name} is {value}: it has to be {rule}")

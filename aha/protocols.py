@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar, runtime_checkable
 
-from aha.errors import BadInput
+from aha.errors import BadInput, check_bounds
 from aha.types import Abstained, ChatReply, Completion, Conversation, Group, Lora, Problem, Reply, Truncation
 
 if TYPE_CHECKING:
@@ -49,8 +49,9 @@ class Adam:
     clip: float = 1.0
 
     def __post_init__(self) -> None:
-        if min(self.lr, self.weight_decay, self.warmup_steps) < 0 or not all(0 <= beta < 1 for beta in self.betas) or self.eps <= 0:
-            raise BadInput(f"{self}: lr, weight_decay and warmup_steps are 0 or more, each of betas is from 0 to below 1, eps is above 0")
+        check_bounds(self, ("lr", "weight_decay", "warmup_steps"), ("eps", "clip"))
+        if not all(0 <= share < 1 for share in (*self.betas, self.lr * self.weight_decay)):
+            raise BadInput(f"betas {self.betas}, lr {self.lr} x weight_decay {self.weight_decay}: each of betas and the product is below 1")
 
 
 @dataclass(frozen=True)
@@ -74,8 +75,7 @@ class Compute:
     def __post_init__(self) -> None:
         if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device):
             raise BadInput(f"device is {self.device}: it is auto, cpu, cuda, or one of several GPUs, as in cuda:1")
-        if min(self.threads, self.micro_tokens, self.cache_tokens) < 0 or self.rows < 1:
-            raise BadInput(f"{self}: threads, micro_tokens and cache_tokens are 0 or more, rows is 1 or more")
+        check_bounds(self, ("threads", "micro_tokens", "cache_tokens"), ("rows",))
 
 
 @dataclass(frozen=True)

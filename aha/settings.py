@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
+import re
 import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -172,6 +173,7 @@ def _hints(cls: type) -> Mapping[str, Any]:
 
 @dataclasses.dataclass(frozen=True)
 class _Change:
+    path: str
     typed_text: str  # as a person would type it
     value: object
 
@@ -204,8 +206,11 @@ def _change(tree: Tree, changes: Iterable[tuple[str, object]], main: str) -> Tre
     leaves_by_path, values = leaves(tree), {}
     for path, value in changes:
         full = resolve(tree, path, main)
-        if value != plain(leaves_by_path[full].value):
-            values[full] = _Change(f"--{full} {value}", _read(full, leaves_by_path[full], value))
+        leaf = leaves_by_path[full]
+        if value != plain(leaf.value):
+            new = _read(full, leaf, value)
+            if type(new) is not leaf.value:  # a kind that is named again keeps its settings, however its name is written
+                values[full] = _Change(full, _flag_text(full, value), new)
     return typing.cast(Tree, _rebuilt(tree, type(tree), values)) if values else tree
 
 
@@ -232,7 +237,14 @@ def _rebuilt(node: object, annotation: Any, changes: Mapping[str, _Change]) -> o
     try:
         return dataclasses.replace(typing.cast(Any, node), **new)
     except (ValueError, BadInput) as error:
-        raise BadInput(f"{' '.join(change.typed_text for change in changes.values())}: {error}") from error
+        words = set(re.findall(r"\w+", str(error)))
+        wrong = [change for change in changes.values() if change.path.rpartition(".")[2] in words]
+        raise BadInput(f"{' '.join(change.typed_text for change in wrong or changes.values())}: {error}") from error
+
+
+def _flag_text(path: str, value: object) -> str:
+    """Return a setting as a person would type it; an empty text in quotes."""
+    return f"--{path} {value if value != '' else repr(value)}"
 
 
 def _elements(values: tuple[object, ...], new: Mapping[str, object]) -> tuple[object, ...]:
@@ -286,12 +298,24 @@ def check_value(path: str, annotation: Any, raw: object, text: str) -> object:
     try:
         value = TypeAdapter(annotation).validate_python(raw)
     except ValidationError:
-        raise BadInput(f"--{path} {text}: it takes {describe(annotation)}") from None
+        raise BadInput(f"{_flag_text(path, text)}: it takes {describe(annotation)}") from None
     except PydanticUserError:
         raise BadInput(f"--{path}: it {UNCHANGEABLE}") from None
     if isinstance(value, float) and not math.isfinite(value):
-        raise BadInput(f"--{path} {text}: it takes a finite number")
+        raise BadInput(f"{_flag_text(path, text)}: it takes a finite number")
     return value
+
+
+def check_types(tree: object, place: str) -> None:
+    """Raise BadInput, naming `place`, for a number, a text or a truth value of another type than its field's, as code can put into it."""
+    for path, leaf in leaves(tree).items():
+        members = _members(leaf.annotation)
+        if isinstance(leaf.value, type) or not all(member in PLAIN_WORDS or get_origin(member) is Literal for member in members):
+            continue
+        try:
+            TypeAdapter(leaf.annotation).validate_python(leaf.value, strict=True)
+        except ValidationError:
+            raise BadInput(f"{place}: {path} is {leaf.value!r}: it takes {describe(leaf.annotation)}") from None
 
 
 def _choose_kind(path: str, leaf: Leaf, text: str) -> object:

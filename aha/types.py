@@ -382,3 +382,5 @@ class Lora:
     def __post_init__(self) -> None:
         if self.rank < 0 or self.alpha <= 0:
             raise ValueError(f"lora.rank is {self.rank} and lora.alpha {self.alpha}: 0 (no adapter) or more, and above 0")
+        if not self.rank and (self.targets or self.alpha != type(self).alpha):
+            raise ValueError(f"lora.rank is 0, so lora.alpha {self.alpha:g} and lora.targets {self.targets} would do nothing: give a rank")

@@ -2,18 +2,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aha.errors import BadInput
-from aha.settings import differences, flatten, override, resolve
+from aha.protocols import Adam
+from aha.settings import check_types, differences, flatten, override, resolve
+from aha.stages.sft import Sft
+from aha.template import Instruct, R1Zero
 
 
 def judge(text: str) -> float:
     return float(len(text))
+
+
+@dataclass(frozen=True)
+class Holder:
+    sft: Sft
 
 
 @dataclass(frozen=True)
@@ -156,6 +164,56 @@ def test_a_value_that_may_be_absent_can_come_and_go() -> None:
 )
 def test_what_cannot_be_says_what_was_seen_and_what_would_be_right(path: str, text: str, says: str) -> None:
     assert refusal(path, text).startswith(says)
+
+
+def test_of_many_settings_those_that_are_wrong_are_named() -> None:
+    with pytest.raises(BadInput, match="^--sft.batch 0: batch is 0"):
+        override(Holder(Sft("m", "d")), [("epochs", "3"), ("batch", "0"), ("max_tokens", "200"), ("seed", "1")])
+
+
+def test_a_kind_that_is_named_again_keeps_its_settings_however_it_is_written() -> None:
+    before = Holder(Sft("m", "d", template=Instruct(suffix="")))
+    assert override(before, [("template", "instruct")]) == override(before, [("template", "Instruct")]) == before
+    assert override(before, [("template", "r1-zero")]).sft.template == R1Zero()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"epochs": "2"}, "sft.epochs is '2': it takes a number"),
+        ({"batch": 2.5}, "sft.batch is 2.5: it takes a whole number"),
+        ({"save_every": True}, "sft.save_every is True: it takes a whole number"),
+        ({"too_long": "leave"}, "sft.too_long is 'leave': it takes one of"),
+    ],
+)
+def test_values_that_code_puts_in_are_of_their_field_s_type(change: dict[str, Any], words: str) -> None:
+    stage = Sft("m", "d")
+    for name, value in change.items():
+        object.__setattr__(stage, name, value)
+    with pytest.raises(BadInput, match=f"^mine.py: {words}"):
+        check_types(Holder(stage), "mine.py")
+    check_types(Holder(Sft("m", "d", epochs=2)), "mine.py")
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"clip": 0.0}, "clip is 0.0: it has to be above 0"),
+        ({"clip": -1.0}, "clip is -1.0: it has to be above 0"),
+        ({"lr": "1e-5"}, "lr is '1e-5': it has to be a number"),
+        ({"lr": 1.0, "weight_decay": 1.0}, "lr 1.0 x weight_decay 1.0: each of betas and the product is below 1"),
+        ({"warmup_steps": -1}, "warmup_steps is -1: it has to be 0 or more"),
+    ],
+)
+def test_rates_that_would_undo_the_weights_are_refused(settings: dict[str, Any], words: str) -> None:
+    with pytest.raises(BadInput, match=words):
+        Adam(**settings)
+
+
+def test_an_adapter_s_settings_without_a_rank_are_refused() -> None:
+    with pytest.raises(BadInput, match="--sft.lora.alpha 64: lora.rank is 0, so"):
+        override(Holder(Sft("m", "d")), [("lora.alpha", "64")])
+    assert override(Holder(Sft("m", "d")), [("lora.alpha", "64"), ("lora.rank", "8")]).sft.lora.alpha == 64
 
 
 def test_a_name_that_two_stages_have_needs_its_stage() -> None:

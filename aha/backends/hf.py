@@ -169,7 +169,9 @@ def read_tokenizer(folder: ModelFolder, config: PretrainedConfig) -> HFTokenizer
             f"the tokenizer of {folder.name!r} names no end token: a reply could never stop; set eos_token in tokenizer_config.json"
         )
     if size is not None and not 0 <= stop[0] <= stop[-1] < size:
-        raise BadInput(f"{folder.path}: a reply ends with token {stop[-1] if stop[0] >= 0 else stop[0]}, and the model has {size}")
+        token = stop[-1] if stop[0] >= 0 else stop[0]
+        name = f" ({inner.convert_ids_to_tokens(token)!r})" if 0 <= token < len(inner) else ""
+        raise BadInput(f"{folder.path}: a reply ends with token {token}, and the model has {size}, counted from 0{name}")
     switch, context = longrope_switch(config), context_of(config)
     why = f" (LongRoPE changes its factors past {switch:,} tokens, for a whole batch at once: longer rows would be wrong)" if switch else ""
     tokenizer = HFTokenizer(inner, tuple(stop), context, size, why if context == switch else "")

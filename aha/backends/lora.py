@@ -174,6 +174,9 @@ def _inject(model: PreTrainedModel, lora: Lora) -> LoraConfig:
     strange = sorted(set(lora.targets) - {name.rpartition(".")[2] for name in chosen})
     if strange:
         raise BadInput(f"lora.targets names {strange[0]}: this model has no such linear layer")
+    most = max(min(model.get_parameter(f"{name}.weight").shape) for name in chosen)
+    if lora.rank > most:
+        raise BadInput(f"lora.rank is {lora.rank}: no matrix of this model has a rank above {most}; adapters of 8 to 64 are usual")
     alpha: Any = lora.alpha  # declared whole, and any number will do
     settings = LoraConfig(r=lora.rank, lora_alpha=alpha, target_modules=chosen, lora_dropout=0.0, bias="none", task_type="CAUSAL_LM")
     with torch.random.fork_rng(devices=[]):

@@ -17,6 +17,7 @@ from typing import Any
 import ray
 from ray.util.placement_group import placement_group
 
+from aha.backends.checkpoint import errors_at
 from aha.backends.local_backend import LocalBackend
 from aha.backends.ray_machines import (
     LOSSES,
@@ -270,8 +271,8 @@ def connect(
     """Connect to the cluster at an address, or start one on this machine, and reserve room for the processes. BadInput if there is none, or
     it has too little room."""
     engines, ranks, processes = counts[0], counts[1], sum(counts)
-    _init(address, processes)
     try:
+        _init(address, processes)
         gpus = gpus_per_process(compute, engines + ranks)
         bundles = [{"CPU": 1.0, **({"GPU": gpus} if gpus and number < engines + ranks else {})} for number in range(processes)]
         group = placement_group(bundles, strategy="PACK")
@@ -297,7 +298,8 @@ def _init(address: str, processes: int) -> None:
     os.environ.setdefault("RAY_worker_niceness", "0")  # with Ray's own 15, all other programs on the machine run before engines and ranks
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if not address:
-        ray.init(address="local", num_cpus=max(processes, os.cpu_count() or 1), include_dashboard=False, **quiet)
+        with errors_at("--hardware cluster: Ray does not start on this machine, which may be too busy"):  # it raises no narrower error
+            ray.init(address="local", num_cpus=max(processes, os.cpu_count() or 1), include_dashboard=False, **quiet)
         return
     _answers(address)
     try:

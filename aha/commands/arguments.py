@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from aha.durable import absence_of
 from aha.errors import BadInput
 from aha.protocols import Backend, Compute, is_endpoint
 from aha.recipes import Recipe
@@ -167,7 +168,7 @@ def check_data(data: str) -> None:
 def _check_source(data: str) -> None:
     path = Path(data).expanduser()
     if not data.startswith(("@", "(")) and not is_hub_name(data) and not path.is_file() and not path.is_dir():
-        raise BadInput(f"data {data}: there is no such file or folder; {NEEDS['data']}")
+        raise BadInput(f"data {data or repr(data)}: {absence_of(data)}; {NEEDS['data']}")
 
 
 def check_out(recipe: str, out: Path | None) -> None:
@@ -195,8 +196,8 @@ def check_model(model: str) -> None:
     if (path / "manifest.json").is_file() and (path / "checkpoints").is_dir():
         newest = max(_checkpoints(path), default="not there yet")
         raise BadInput(f"model {model}: it is a run, not a model; its newest checkpoint is {newest}")
-    if path.is_file():
-        raise BadInput(f"model {model}: it is a file; give the folder of a Hugging Face model, or a hub name")
+    if path.is_file() and path.suffix.lower() != ".gguf":
+        raise BadInput(f"model {model}: it is a file; give the folder of a Hugging Face model, a GGUF file, or a hub name")
     if not path.is_dir() and (model.startswith((".", "/", "~")) or model.count("/") > 1 or model.endswith("/")):
         raise BadInput(
             f"model {model}: there is no such folder; give the folder of a Hugging Face model, or a hub name such as Qwen/Qwen3-0.6B-Base"

@@ -23,7 +23,7 @@ from aha.recipes.assembly import assemble, own_code
 from aha.recipes.recipe import Recipe, placeholders
 from aha.rewards.own import error_text
 from aha.rundir import Frame, Manifest, RecipeFile, read_manifest
-from aha.settings import flatten, nearest
+from aha.settings import check_types, flatten, nearest
 from aha.stages.rl import Rl
 
 PACKAGE = Path(__file__).parent.parent
@@ -69,6 +69,7 @@ class File:
             raise
         if not isinstance(recipe, Recipe):
             raise BadInput(f"{self.path}: `recipe` has to be a Recipe or a function that returns one; it is {type(recipe).__name__}")
+        check_types(recipe.tree, self.path)
         return recipe
 
     def check(self, manifest: Manifest, path: str, changed: bool) -> None:
@@ -182,9 +183,15 @@ def choose(target: str, args: CliArgs = NO_ARGUMENTS) -> ResolvedRecipe:
 
 
 def complete(recipe: Recipe) -> None:
-    """Raise BadInput if the recipe still needs a model, examples, problems or another value from the person."""
+    """Raise BadInput if the recipe still needs a model, examples, problems or another value from the person, or if a stage would learn
+    nothing."""
     for path, flag in placeholders(flatten(recipe.tree)).items():
         raise BadInput(f"recipe {recipe.name} needs {NEEDS.get(flag, f'a value for {path}: give it with --{flag} VALUE')}")
+    for name, stage in recipe.stages:
+        if not str(getattr(stage, "model", "@")).strip():
+            raise BadInput("--model '': the name is empty, as a variable that is not set; give the folder of a model, or a hub name")
+        if getattr(getattr(stage, "optim", None), "lr", 1.0) == 0:
+            raise BadInput(f"--{name}.optim.lr 0: no weight would ever change; a rate is above 0, as 3e-6")
 
 
 def main_rl(recipe: Recipe) -> Rl | None:
@@ -219,6 +226,8 @@ def _find_recipe(target: str, args: CliArgs) -> ResolvedRecipe:
     path = path / "manifest.json" if path.is_dir() else path
     if path.suffix != ".json" and args.file is not None:
         raise BadInput(f"--recipe: it goes with a run's manifest.json, and {target} is none")
+    if path.suffix in (".yaml", ".yml", ".toml", ".ini", ".cfg"):
+        raise BadInput(f"{target}: settings are read from no such file: a recipe is a Python file, and a setting is written --path value")
     if path.suffix not in (".py", ".json"):
         raise BadInput(f"{target}: no recipe has this name; there are {', '.join(RECIPES)}{nearest(target, list(RECIPES))}")
     if not path.is_file():

@@ -284,8 +284,9 @@ def plan_evaluation(
     elif is_server:
         room = fit_tokens(chosen.sampling, *_look_at_server(evaluation, model, chat_options))
     else:
-        longest = max(map(len, evaluation.prompts(machine.tokenizer(model)).values()))
-        room = fit_tokens(chosen.sampling, longest, context_of(load_config(model)))
+        sizes = {problem: len(prompt) for problem, prompt in evaluation.prompts(machine.tokenizer(model)).items()}
+        longest = max(sizes, key=lambda problem: sizes[problem])
+        room = fit_tokens(chosen.sampling, sizes[longest], context_of(load_config(model)), longest[0])
     if limit is None and room < chosen.sampling.max_tokens:
         terminal.note(f"{benchmark.name}: max_tokens {chosen.sampling.max_tokens:,} is more than the model's context leaves: {room:,}")
     return replace(evaluation, sampling=replace(chosen.sampling, max_tokens=room))

@@ -68,7 +68,7 @@ def run_groups(arguments: Namespace, rest: Sequence[str], terminal: Terminal) ->
         raise BadInput(f"{folder}: there are no groups; give the directory of a run that learns from rollouts")
     rollout = rollouts[-1] if arguments.rollout is None else arguments.rollout
     if rollout not in rollouts:
-        raise BadInput(f"--rollout {rollout}: {folder} has groups of rollouts {_ranges(rollouts)}")
+        raise BadInput(f"--rollout {rollout}: {folder} has groups of rollouts {_ranges(rollouts)}; they count from 0, as the files do")
     count = 0
     for group in Record(folder).read_groups(rollout, arguments.group):
         count += 1

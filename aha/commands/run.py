@@ -12,7 +12,8 @@ from types import MappingProxyType
 from typing import Any, cast
 
 from aha import pipeline
-from aha.backends.checkpoint.folder import signature_of
+from aha.backends.checkpoint.folder import model_folder, signature_of
+from aha.backends.checkpoint.weights import WeightFiles
 from aha.backends.local_backend import LocalBackend
 from aha.backends.openai.endpoint import Endpoint
 from aha.commands.choose import ResolvedRecipe, RunOptions, complete, frame_of, main_rl
@@ -136,9 +137,16 @@ def _check_count(source: Problems, stage: Rl) -> None:
 
 
 def _check_model(model: str, backend: Backend) -> None:
-    """Raise BadInput for a model or server that is not valid; a model that another stage makes does not exist yet and is not checked."""
-    if not model.startswith("@"):
-        _ = Endpoint.read(model) if is_endpoint(model) else backend.tokenizer(model)
+    """Raise BadInput for a model or server that is not valid, or for weights on this machine that are cut or not all there; a model that
+    another stage makes does not exist yet and is not checked."""
+    if model.startswith("@"):
+        return
+    if is_endpoint(model):
+        Endpoint.read(model)
+        return
+    backend.tokenizer(model)
+    if Path(model).expanduser().is_dir() and (folder := model_folder(model)).gguf is None:
+        WeightFiles(folder)
 
 
 NOT_REPEATABLE = "not repeatable: replies continue with newer weights as soon as these are available"

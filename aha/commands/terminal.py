@@ -129,6 +129,8 @@ class Command:
 def new_folder(text: str) -> Path:
     """Return the folder that a flag names, which need not exist. BadInput if a non-folder is in its place or above it, or if it is in
     /proc."""
+    if not text.strip():
+        raise BadInput("'': the name of a folder is empty, as a variable that is not set; name one")
     path = place = Path(text)
     while not os.path.lexists(place) and place != place.parent:
         place = place.parent

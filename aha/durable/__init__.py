@@ -9,6 +9,7 @@ from aha.durable.journal import ShardPlace, Shards, append_journal, read_journal
 from aha.durable.reading import (
     DOCUMENT,
     LARGEST,
+    absence_of,
     naming_file,
     open_file,
     open_plain,
@@ -16,6 +17,7 @@ from aha.durable.reading import (
     read_file,
     read_lines,
     read_records,
+    refuse_foreign_form,
     unpack_file,
 )
 
@@ -28,6 +30,7 @@ __all__ = [
     "PiecewiseFile",
     "ShardPlace",
     "Shards",
+    "absence_of",
     "append_journal",
     "check_folder",
     "disk_errors",
@@ -43,6 +46,7 @@ __all__ = [
     "read_journal",
     "read_lines",
     "read_records",
+    "refuse_foreign_form",
     "remove_folder",
     "replace_file",
     "seal",

@@ -54,6 +54,63 @@ def open_file(path: Path) -> Iterator[io.BufferedReader]:
             yield file
 
 
+FOREIGN_FORMS = (  # the first bytes of files that hold no text, and what to do about them
+    (b"version https://git-lfs", "it is a pointer of Git LFS and not the file itself: fetch it with git lfs pull"),
+    (b"\x28\xb5\x2f\xfd", "it is packed with zstd: unpack it (zstd -d)"),
+    (b"\xfd7zXZ", "it is packed with xz: unpack it (xz -d)"),
+    (b"BZh91AY&SY", "it is packed with bzip2: unpack it (bzip2 -d)"),
+    (b"7z\xbc\xaf", "it is a 7z archive: unpack it"),
+    (b"PK\x03\x04", "it is a zip archive, or a workbook of Excel: unpack it, or save it as .csv"),
+    (b"\xff\xfe", "it is UTF-16: save it as UTF-8"),
+    (b"\xfe\xff", "it is UTF-16: save it as UTF-8"),
+    (b"ARROW1", "it is an Arrow file of the library `datasets`: write its rows with to_parquet or to_json"),
+    (b"\xff\xff\xff\xff", "it is an Arrow file of the library `datasets`: write its rows with to_parquet or to_json"),
+    (b"SQLite format 3", "it is a database of SQLite: export its rows as .csv or .jsonl"),
+    (b"\x80\x04\x95", "it is a pickle, which may run code: write its rows as .jsonl or .parquet"),
+    (b"PAR1", "it is a Parquet table: give it the ending .parquet"),
+    (b"\x1f\x8b", "it is gzipped: JSON lines are read so if their name ends with .gz; unpack others"),
+    (b"<!doctype html", "it is a web page, of an error or a login perhaps, and not the file itself: fetch it again"),
+    (b"<html", "it is a web page, of an error or a login perhaps, and not the file itself: fetch it again"),
+)
+
+
+def refuse_foreign_form(path: Path) -> None:
+    """Raise BadInput if the first bytes of a file of rows say that it holds something else than its name promises, or if a folder has what
+    other folders than those of rows have."""
+    if path.is_dir():
+        if (path / "dataset_dict.json").is_file() or (path / "state.json").is_file():
+            raise BadInput(f"{path}: the library `datasets` saved it for itself: write its rows with to_parquet or to_json, and name those")
+        if (path / "config.json").is_file() and (path / "tokenizer.json").is_file():
+            raise BadInput(f"{path}: it holds a model (config.json, tokenizer.json) and no rows")
+        return
+    promise = {".parquet": b"PAR1", ".gz": b"\x1f\x8b"}.get(path.suffix, b"")
+    if path.suffix == ".gz" and Path(path.stem).suffix in (".csv", ".tsv", ".parquet"):
+        raise BadInput(f"{path}: of gzipped files only JSON lines are read: unpack it")
+    with open_file(path) as file:
+        start = file.peek(512)[:512]
+    for begin, advice in FOREIGN_FORMS:
+        if begin != promise and start.lstrip().lower().startswith(begin.lower()):
+            raise BadInput(f"{path}{', line 1' * begin.isascii()}: {advice}")
+    if start[257:262] == b"ustar":
+        raise BadInput(f"{path}: it is a tar archive: unpack it")
+
+
+def absence_of(text: str) -> str:
+    """Return why no file or folder can be read under a name that a person gave."""
+    path = Path(text).expanduser()
+    if not text.strip():
+        return "the name is empty, as a variable that is not set"
+    if "://" in text:
+        return "it is an address, and files are read from this machine: fetch it first"
+    if path.exists():
+        return "it is a pipe or a device, and rows are read more than once: write them to a file"
+    if path.is_symlink():
+        return f"it is a link to {os.readlink(path)}, where nothing is"
+    if set("*?[") & set(text):
+        return "patterns are not read here: name a folder, or files with commas between them"
+    return "there is no such file or folder"
+
+
 @contextmanager
 def naming_file(path: Path) -> Iterator[None]:
     """Add the file's name to a BadInput about its content."""

@@ -259,12 +259,13 @@ def choose_template(
     return max(benchmark.templates, key=share_in_form)
 
 
-def fit_tokens(sampling: Sampling, longest: int, context: int | None) -> int:
-    """Return `max_tokens`, or the context's rest after the longest prompt. BadInput if there is none."""
+def fit_tokens(sampling: Sampling, longest: int, context: int | None, problem: str = "") -> int:
+    """Return `max_tokens`, or the context's rest after the longest prompt, that of `problem`. BadInput if there is none."""
     if context is None or longest + sampling.max_tokens <= context:
         return sampling.max_tokens
     if longest >= context:
-        raise BadInput(f"a prompt of {longest} tokens: the model's context of {context} leaves no room for an answer; take a longer one")
+        place = f", of problem {problem}," if problem else ""
+        raise BadInput(f"the longest prompt{place} has {longest} tokens: the model's context of {context} leaves no room for an answer")
     return context - longest
 
 

@@ -176,7 +176,12 @@ def derived_lines(recipe: Recipe) -> list[str]:
 def _lines(stage: Stage) -> list[str]:
     match stage:
         case Rl():
-            return [_batches(stage), *_changes(stage), *warm_up_line(stage.optim, stage.steps)]
+            negatives = [
+                f"reward {part.name} has weight {part.weight:g}: replies lose what it pays"
+                for part in stage.rewards.parts
+                if part.weight < 0
+            ]
+            return [_batches(stage), *_changes(stage), *negatives, *warm_up_line(stage.optim, stage.steps)]
         case Sft():
             return [_sft_line(stage)]
     return []

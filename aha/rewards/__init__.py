@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from inspect import iscoroutine
 from itertools import islice
 from numbers import Real
 from typing import Any
@@ -56,6 +57,8 @@ class RewardPart:
             raise BadInput(f"reward '{self.name}' has to be opened first: use it within `with rewards.open(backend) as live`")
         try:
             values_of_user: Any = self.reward(problem, replies)  # a user's own function may return anything
+            if kind := _no_list(values_of_user):
+                raise BadInput(f"{self._about(problem, replies)} returned {kind}: a list of numbers, one a reply, is needed")
             values = [] if values_of_user is None else list(islice(values_of_user, len(replies) + 1))
             if len(values) == len(replies):
                 return [self._check(value, problem, reply) for value, reply in zip(values, replies, strict=True)]
@@ -83,6 +86,16 @@ class RewardPart:
         first = clip(replies[0].text, 80) if replies else ""
         more = f" and {len(replies) - 1} more" if len(replies) > 1 else ""
         return f"reward '{self.name}' on problem {clip(problem.id, 80)}, reply {first!r}{more},"
+
+
+def _no_list(values: object) -> str:
+    """Return what a reward returned in place of values in the order of the replies; empty if it may be those."""
+    if iscoroutine(values):
+        values.close()
+        return "a coroutine, which nobody awaits"
+    if isinstance(values, Real):
+        return f"the one number {shorten(values)}"
+    return f"a {type(values).__name__}" if isinstance(values, str | bytes | Mapping | Set) else ""
 
 
 @dataclass(frozen=True)

@@ -212,6 +212,8 @@ class Bodies:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json":
             raise Refusal(415, f"the Content-Type is {kind[:40] or 'missing'}: it has to be application/json", code="content_type")
+        if (encoding := request.headers.get("content-encoding", "identity").strip().lower()) != "identity":
+            raise Refusal(415, f"the Content-Encoding is {encoding[:40]}: send the body as it is", code="content_encoding")
         data = bytearray()
         try:
             await self._read(request, data)

@@ -194,7 +194,7 @@ class ComputeCost:
 
 
 def parameters(folder: Path) -> int | None:
-    """Return the number of parameters in a model's folder, from the headers of its safetensors; None if there are none."""
+    """Return the number of parameters in a model's folder, from the headers of its safetensors; None if they say none."""
     files = sorted(folder.glob("model*.safetensors")) if folder.is_dir() else []
     return sum(map(_parameter_count, files)) or None
 
@@ -227,8 +227,12 @@ def _agrees(group: Group) -> bool:
 def _parameter_count(path: Path) -> int:
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
-        header: dict[str, Any] = json.loads(file.read(min(length, 1 << 26)))
-    return sum(prod(entry["shape"]) for name, entry in header.items() if name != "__metadata__")
+        text = file.read(min(length, 1 << 26))
+    try:
+        header: dict[str, Any] = json.loads(text)
+        return sum(prod(entry["shape"]) for name, entry in header.items() if name != "__metadata__")
+    except (ValueError, LookupError, TypeError, AttributeError):  # the file is damaged, and whoever loads the model says so
+        return 0
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,7 @@ class ExampleRows:
         """Return lines for people on which column was read as what, and which unused columns held something."""
         roles = {role: [name for name, parts in self.read.items() if role in parts] for parts in self.read.values() for role in parts}
         lines = [", ".join(f"{role} from {' and '.join(names)}" for role, names in roles.items())] if set(self.read) - {"messages"} else []
-        unread = ", ".join(f"{name} ({count:,} rows)" for name, count in self.unread.items())
+        unread = ", ".join(f"{name or repr(name)} ({count:,} rows)" for name, count in self.unread.items())
         return [*lines, *([f"columns that are not used: {unread}"] if unread else [])]
 
     def _examples(self, row: DataRow) -> Sequence[Example | RefusedRow]:

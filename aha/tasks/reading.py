@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
-from aha.durable import open_plain, read_file, read_lines, unpack_file
+from aha.durable import absence_of, open_plain, read_file, read_lines, refuse_foreign_form, unpack_file
 from aha.errors import BadInput
 from aha.json_text import NotJson, parse_json
 from aha.lazy import lazy_pattern
@@ -30,7 +30,6 @@ LINES, TABLE = (".jsonl", ".jsonl.gz"), ".parquet"
 MOST_WEIGHT = 1_000
 CARD, LONGEST_CARD = "README.md", 1 << 20
 CELLS = {".csv": ",", ".tsv": "\t"}
-SAVE_FILES = ("dataset_dict.json", "state.json")  # files in a folder that the library `datasets` saved
 WHOLE = "train"  # the default split
 _CONFIGURATIONS = lazy_pattern(r"(?:available configs|Available): \[([^\]]*)\]")  # as `datasets` writes them
 _SPLITS = lazy_pattern(r"Unknown split .* Should be one of \[([^\]]*)\]")
@@ -108,7 +107,9 @@ def rows_of(source: str, split: str, subset: str | None) -> Iterator[DataRow | R
             return (row for file in files for row in rows_of(str(file), split, subset))
         return _from_data_set(str(folder_of(source)), split, subset)
     if not is_hub_name(source):
-        raise BadInput(f"{source} was not found: name a .jsonl file, or a Hugging Face data set such as openai/gsm8k")
+        raise BadInput(
+            f"{source or repr(source)} was not found: {absence_of(source)}; name a .jsonl file, or a data set such as openai/gsm8k"
+        )
     return _from_data_set(source, split, subset)
 
 
@@ -137,7 +138,7 @@ def folder_of(source: str) -> Path:
 
 def shards_of(source: str, split: str = "train") -> list[Path]:
     """Return the files of a folder or run directory to read in order: JSON lines or Parquet, of this split if file names tell splits.
-    Return none if the folder has no such files, or others that only the library `datasets` can tell apart. BadInput for a folder with both
+    Return none if the folder has no such files, or others that only the library datasets can tell apart. BadInput for a folder with both
     kinds, whose rows might count twice, and if the names do not say which files belong to the split."""
     folder = folder_of(source)
     files = sorted(path for path in folder.iterdir() if not path.name.startswith(".")) if folder.is_dir() else []
@@ -218,6 +219,8 @@ def _from_cells(path: Path) -> Iterator[DataRow | RefusedRow]:
                     raise BadInput(f"{place}: its cells are parted by {sign!r}, and those of a {path.suffix} by {CELLS[path.suffix]!r}")
                 if twice := [name for name, times in Counter(names).items() if times > 1]:
                     raise BadInput(f"{place}: two columns are called {twice[0][:60]!r}, and one would hide the other")
+                if odd := next((name for name in names if name != name.strip()), ""):
+                    raise BadInput(f"{place}: the column {odd[:60]!r} has blanks around its name, as its cells may: take them away")
             elif len(cells) != len(names):
                 yield RefusedRow(place, f"has {len(cells)} cells, and the first line names {len(names)} columns")
             else:
@@ -281,16 +284,16 @@ def _kind(value: object) -> str:
 
 
 def _from_data_set(name: str, split: str, subset: str | None) -> Iterator[DataRow | RefusedRow]:
-    """Yield the rows of a data set's split; the `datasets` library downloads and caches it. A folder's tables and lines are read within our
+    """Yield the rows of a data set's split; the library datasets downloads and caches it. A folder's tables and lines are read within our
     limits, which the library does not have."""
-    from datasets import load_dataset, load_dataset_builder  # heavy, and only needed here
+    from datasets import disable_progress_bars, load_dataset, load_dataset_builder  # heavy, and only needed here
     from datasets.exceptions import DatasetsError
 
+    disable_progress_bars()
     number, files = 0, list[Path]()
     try:
-        if any((Path(name) / file).is_file() for file in SAVE_FILES):
-            raise BadInput(f"{name}: the library `datasets` saved it for itself: write its rows with to_parquet or to_json, and name those")
         if Path(name).is_dir():
+            refuse_foreign_form(Path(name))
             _check_card(Path(name))
             files = [Path(file) for file in (load_dataset_builder(name, subset).config.data_files or {}).get(split, ())]
         if files and all(file.name.endswith((*LINES, TABLE)) and file.is_file() for file in files):
@@ -338,6 +341,7 @@ def _answers(address: str) -> bool:
 
 
 def _from_local(path: Path) -> Iterator[DataRow | RefusedRow]:
+    refuse_foreign_form(path)
     return _from_table(path) if path.suffix == TABLE else _from_cells(path) if path.suffix in CELLS else _from_file(path)
 
 

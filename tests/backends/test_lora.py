@@ -120,6 +120,7 @@ def test_what_is_saved_loads_as_any_model_and_its_adapter_in_peft(tmp_path: Path
     [
         (Lora(rank=4, targets=("wq",)), "lora.targets is wq: no layer of this model has that name; its linear layers are down_proj"),
         (Lora(rank=4, targets=("q_proj", "wq")), "lora.targets names wq"),
+        (Lora(rank=10_000), "lora.rank is 10000: no matrix of this model has a rank above"),
     ],
 )
 def test_layers_that_are_not_there_are_refused(lora: Lora, words: str) -> None:

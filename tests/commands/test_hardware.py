@@ -30,3 +30,17 @@ def test_what_is_no_machine_is_refused(text: str, seen: str) -> None:
     with pytest.raises(BadInput, match=r"--hardware") as refusal:
         read_hardware(text)
     assert seen in str(refusal.value) and "\n" not in str(refusal.value)
+
+
+def test_a_ray_that_does_not_start_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    ray = pytest.importorskip("ray")
+    from aha.backends import ray_cluster
+
+    def timed_out(**settings: object) -> None:
+        raise Exception("The current node timed out during startup.\nThis could happen because ...")  # as Ray itself raises it
+
+    monkeypatch.setattr(ray, "init", timed_out)
+    with pytest.raises(BadInput) as refusal:
+        ray_cluster._init("", 2)
+    assert str(refusal.value).startswith("--hardware cluster: Ray does not start on this machine, which may be too busy: The current node")
+    assert "\n" not in str(refusal.value)

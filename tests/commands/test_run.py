@@ -143,6 +143,22 @@ def test_more_questions_than_rows_are_refused_before_a_directory_is_made(aha: Ah
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (("--optim.lr", "0"), "--rl.optim.lr 0: no weight would ever change"),
+        (("--out", ""), "'': the name of a folder is empty"),
+        (("--model", " "), "--model '': the name is empty"),
+        (("--problems", "a*.jsonl"), "a*.jsonl was not found: patterns are not read here"),
+    ],
+)
+def test_settings_with_which_nothing_would_be_learned_are_refused(
+    words: tuple[str, str], line: str, aha: Aha, model: str, problems: str
+) -> None:
+    done = aha("run", "r1-zero", "--model", model, "--problems", problems, *words)
+    assert (done.code, done.err.splitlines()[-1][: len(line) + 5]) == (2, f"aha: {line}")
+
+
 def test_a_recipe_file_with_a_mistake_names_its_line(aha: Aha, tmp_path: Path) -> None:
     (tmp_path / "bad.py").write_text("def recipe(:\n")
     assert aha("show", "bad.py").err.startswith("aha: bad.py, line 1: ")

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from aha.durable import Disk, disk_errors, read_records, replace_file
+from aha.durable import Disk, absence_of, disk_errors, read_records, refuse_foreign_form, replace_file
+from aha.durable.reading import FOREIGN_FORMS
 from aha.errors import BadInput, DiskTrouble
 
 
@@ -55,3 +56,31 @@ def test_a_name_without_an_end_in_a_gzip_header_is_one_line(tmp_path: Path) -> N
     path.write_bytes(header + b"a" * 3_000_000)
     with pytest.raises(BadInput, match="the name in its gzip header is longer than 65,536 bytes"):
         list(read_records(path))
+
+
+@pytest.mark.parametrize(("begin", "advice"), FOREIGN_FORMS, ids=lambda part: str(part)[:12])
+def test_a_file_that_holds_no_rows_is_called_what_it_is(begin: bytes, advice: str, tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(begin + b"1 x\n" * 200)
+    with pytest.raises(BadInput) as refused:
+        refuse_foreign_form(path)
+    assert str(refused.value).startswith(str(path)) and str(refused.value).endswith(advice)
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [("a.parquet", b"PAR1"), ("a.jsonl.gz", b"\x1f\x8b"), ("a.jsonl", b'{"q": "<html>"}'), ("a.csv", b"PKs,a\n"), ("a.json", b"")],
+)
+def test_what_its_name_promises_is_let_by(name: str, data: bytes, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(data)
+    refuse_foreign_form(tmp_path / name)
+
+
+def test_why_a_name_cannot_be_read_is_told(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("nowhere")
+    words = [absence_of(text) for text in ("", "s3://b/a.jsonl", f"{tmp_path}/pipe", f"{tmp_path}/link", f"{tmp_path}/*.jsonl", "a.jsonl")]
+    for word, begin in zip(
+        words, ("the name is empty", "it is an address", "it is a pipe", "it is a link to nowhere", "patterns", "there is no"), strict=True
+    ):
+        assert word.startswith(begin)

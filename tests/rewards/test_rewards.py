@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import repeat
+from typing import Any
 
 import pytest
 
@@ -77,6 +78,27 @@ def test_a_problem_that_no_reward_covers_is_an_error() -> None:
 def test_a_reward_that_returns_the_wrong_number_of_values_is_named(values: Iterable[float], count: object) -> None:
     with pytest.raises(BadInput, match=rf"reward 'mine' on problem p1, reply '.*' and 1 more, returned {count} values for 2 replies"):
         Rewards((RewardPart("mine", Scripted(values)),))(asked(), [GOOD, WRONG])
+
+
+async def later() -> list[float]:
+    return [1.0, 1.0]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        (lambda: {0: 1.0, 1: 0.0}, "a dict"),
+        (lambda: {0.0, 1.0}, "a set"),
+        (lambda: "10", "a str"),
+        (lambda: 1.0, "the one number 1.0"),
+        (lambda: True, "the one number True"),
+        (later, "a coroutine, which nobody awaits"),
+    ],
+)
+def test_a_reward_that_returns_no_list_in_the_order_of_the_replies_is_named(values: Callable[[], Any], kind: str) -> None:
+    with pytest.raises(BadInput, match=rf"reward 'mine' on problem p1, .* returned {kind}: a list of numbers, one a reply, is needed"):
+        Rewards((RewardPart("mine", Scripted(values())),))(asked(), [GOOD, WRONG])
 
 
 NO_NUMBERS = {

@@ -274,6 +274,10 @@ REFUSED: dict[str, tuple[str, str, Read, str]] = {
         "line 1: longer than the 4,000,000 bytes of a line that are read",
     ),
     "a table in another encoding": ("a.csv", "", examples, "line 2: it is no UTF-8 (byte 4): save it as UTF-8"),
+    "a table whose head has blanks": ("a.csv", "prompt, completion\nq, a\n", examples, "the column ' completion' has blanks"),
+    "a workbook": ("a.csv", "PK\x03\x04 and more", examples, "it is a zip archive, or a workbook of Excel"),
+    "a page for a log in": ("a.jsonl", "\n<!DOCTYPE html><html>", problems, "it is a web page"),
+    "a gzipped table": ("a.csv.gz", "prompt,completion\nq,a\n", examples, "of gzipped files only JSON lines are read"),
     "a pointer of Git LFS": ("a.jsonl", "version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 9\n", examples, "line 1: "),
     "objects over several lines": ("a.jsonl", json.dumps(TOLD, indent=2), problems, "line 1: "),
     "an assistant's turn that ends the prompt": (

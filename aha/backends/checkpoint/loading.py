@@ -114,7 +114,9 @@ class Loading:
                 f"{self._place(files, name)}: weight {name} has shape {list(stored_shape)}, and {CONFIG} wants {list(model_shape)}{suffix}"
             )
         if missing := sorted(loaded_model.missing - set(self.fresh)):
-            raise BadInput(f"{self._place(files)}: weight {missing[0]} is missing{_and_more(len(missing))}; {CONFIG} asks for it")
+            longer = next((name for name in (files.entries if files is not None else ()) if name.endswith(f".{missing[0]}")), "")
+            advice = f"; {longer} is there: save the model without what wraps it" if longer else ""
+            raise BadInput(f"{self._place(files)}: weight {missing[0]} is missing{_and_more(len(missing))}; {CONFIG} asks for it{advice}")
         if surplus := sorted(loaded_model.surplus - set(self.spare)):
             kind, suffix = self.config.model_type, _and_more(len(surplus))
             raise BadInput(f"{self._place(files, surplus[0])}: weight {surplus[0]} has no place in the {kind} of {CONFIG}{suffix}")
@@ -160,13 +162,20 @@ class Loading:
 
 
 def check_finite(model: PreTrainedModel, place: object) -> None:
-    """Raise BadInput if a weight, or a table that the model computes for itself, holds NaN or infinity. Each is read once and not
-    copied."""
+    """Raise BadInput if a weight, or a table that the model computes for itself, holds NaN or infinity, or if no matrix holds anything but
+    zeros. Each is read once and not copied."""
+    matrices = zeros = 0
     for name, weight in model.named_parameters():
         if weight.is_floating_point() and weight.dtype not in PLAIN.values():
             raise BadInput(f"{place}: weight {name} stays packed in {weight.dtype}: the scale that would unpack it is missing")
-        if weight.is_floating_point() and weight.numel() and not all(part.isfinite() for part in torch.aminmax(weight.detach())):
-            raise BadInput(f"{place}: weight {name} holds numbers that are not finite: the model is damaged; start from another one")
+        if weight.is_floating_point() and weight.numel():
+            ends = torch.aminmax(weight.detach())
+            if not all(part.isfinite() for part in ends):
+                raise BadInput(f"{place}: weight {name} holds numbers that are not finite: the model is damaged; start from another one")
+            if weight.dim() > 1:
+                matrices, zeros = matrices + 1, zeros + (not any(ends))
+    if matrices and zeros == matrices:
+        raise BadInput(f"{place}: every weight is 0: the model was not saved whole; start from another one")
     for name, table in model.named_buffers():  # a mask may hold minus infinity
         if table.is_floating_point() and table.numel() and not torch.aminmax(table).max.isfinite():
             raise BadInput(f"{place}: {name} would have values that are not finite; {CONFIG} is damaged")

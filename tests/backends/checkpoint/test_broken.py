@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from aha.backends.hf import load_config
 from aha.backends.torch_engine import open_engine
@@ -70,6 +72,21 @@ def test_an_adapter_alone_is_called_one(tmp_path: Path) -> None:
     (tmp_path / "adapter_config.json").write_text('{"peft_type": "LORA"}')
     with pytest.raises(BadInput, match="holds an adapter and no model: merge it into its base model"):
         load_config(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda name, weight: (name, weight * 0), "every weight is 0: the model was not saved whole"),
+        (lambda name, weight: (f"module.{name}", weight), "; module.lm_head.weight is there: save the model without what wraps it"),
+    ],
+)
+def test_weights_that_were_saved_badly_are_told(change: Callable[[str, torch.Tensor], Any], words: str, tmp_path: Path) -> None:
+    folder = sound(tmp_path / "model")
+    weights = load_file(folder / "model.safetensors")
+    save_file(dict(change(*item) for item in weights.items()), folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(BadInput, match=words):
+        open_engine(str(folder), Compute(device="cpu"))
 
 
 def test_models_that_several_threads_load_at_once_are_whole() -> None:

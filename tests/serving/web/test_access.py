@@ -83,6 +83,13 @@ def test_only_json_is_read_which_no_page_can_send_unasked(kind: str) -> None:
         assert status(server.port, posted(b"{}", Content_Type="application/json; charset=utf-8"))[0] == 200
 
 
+def test_a_packed_body_is_called_one() -> None:
+    with echo() as server:
+        code, answer = status(server.port, posted(b"{}", Content_Encoding="gzip"))
+        assert (code, answer["error"]["code"]) == (415, "content_encoding") and "gzip" in answer["error"]["message"]
+        assert status(server.port, posted(b"{}", Content_Encoding="identity"))[0] == 200
+
+
 def test_a_body_too_long_is_refused_before_the_key_is_looked_at_and_before_it_is_read() -> None:
     with echo(AccessRules(key="a-secret", largest=LARGEST)) as server:
         assert status(server.port, posted(b"", Content_Length=str(LARGEST + 1)))[0] == 413
