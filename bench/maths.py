@@ -43,7 +43,10 @@ def math(folder: Path) -> Rows:
 
 def ours() -> Callable[[str, str], str]:
     from aha.grading.maths import quick, slow
+    from aha.lazy import compile_patterns
     from aha.types import Latex
+
+    compile_patterns()  # as math-verify compiles its own when it is imported
 
     def judge(gold: str, said: str) -> str:
         grade = quick(Latex(gold), said)
