@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,7 +64,7 @@ def test_what_was_cut_is_wrong_here_too(tmp_path, capsys):
 
 
 ASKED, BOXED = "What is the double of 21, in digits?", "It is \\boxed{42}."
-LOGS = {  # the forms in which other tools log one sample
+LOGS: dict[str, dict[str, Any]] = {  # the forms in which other tools log one sample
     "lm-evaluation-harness": {"doc_id": 0, "doc": {"problem": ASKED, "answer": "42"}, "target": "42", "resps": [[BOXED]], "filter": "none"},
     "evalscope": {
         "index": 0,
