@@ -14,12 +14,15 @@ import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin
-
-from pydantic import TypeAdapter, ValidationError
-from pydantic.errors import PydanticUserError
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from aha.errors import BadInput
+from aha.lazy import LazyModule
+
+if TYPE_CHECKING:
+    import pydantic
+else:  # only settings that a person changes are checked
+    pydantic = LazyModule("pydantic")
 
 Tree = TypeVar("Tree")
 NONE_WORDS = ("none", "null")
@@ -296,10 +299,10 @@ def check_value(path: str, annotation: Any, raw: object, text: str) -> object:
     if annotation is Any or get_origin(annotation) is Callable:
         raise BadInput(f"--{path}: it {UNCHANGEABLE}")
     try:
-        value = TypeAdapter(annotation).validate_python(raw)
-    except ValidationError:
+        value = pydantic.TypeAdapter(annotation).validate_python(raw)
+    except pydantic.ValidationError:
         raise BadInput(f"{_flag_text(path, text)}: it takes {describe(annotation)}") from None
-    except PydanticUserError:
+    except pydantic.PydanticUserError:
         raise BadInput(f"--{path}: it {UNCHANGEABLE}") from None
     if isinstance(value, float) and not math.isfinite(value):
         raise BadInput(f"{_flag_text(path, text)}: it takes a finite number")
@@ -313,8 +316,8 @@ def check_types(tree: object, place: str) -> None:
         if isinstance(leaf.value, type) or not all(member in PLAIN_WORDS or get_origin(member) is Literal for member in members):
             continue
         try:
-            TypeAdapter(leaf.annotation).validate_python(leaf.value, strict=True)
-        except ValidationError:
+            pydantic.TypeAdapter(leaf.annotation).validate_python(leaf.value, strict=True)
+        except pydantic.ValidationError:
             raise BadInput(f"{place}: {path} is {leaf.value!r}: it takes {describe(leaf.annotation)}") from None
 
 

@@ -16,7 +16,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from types import MappingProxyType
 
@@ -217,6 +216,8 @@ def versions() -> dict[str, str]:
 
 
 def _version(package: str) -> str | None:
+    from importlib import metadata  # takes as long as this whole module, which settings load as well
+
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:

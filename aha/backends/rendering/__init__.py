@@ -6,6 +6,7 @@ The rendering process is started on first use, kept, and replaced if a template 
 from __future__ import annotations
 
 import atexit
+import hashlib
 import json
 import os
 import select
@@ -16,6 +17,7 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -139,18 +141,28 @@ def render_template(template: str, values: Mapping[str, object]) -> str:
 
 def check_tokenizer(path: Path) -> None:
     """Raise BadInput if a tokenizer.json is damaged or harmful: a process of its own reads and uses it first."""
-    about = path.stat()
-    if trouble := _tokenizer_trouble(str(path.absolute()), about.st_size, about.st_mtime_ns, about.st_ino):
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if trouble := _tokenizer_trouble(TokenizerFile(digest, path.stat().st_size, path.absolute())):
         raise BadInput(f"{path}: the tokenizer cannot be used ({' '.join(trouble.split())[:300]})")
 
 
+@dataclass(frozen=True)
+class TokenizerFile:
+    """A tokenizer.json, known by what is in it: every checkpoint of a run has a copy of its own."""
+
+    digest: str
+    size: int
+    path: Path = field(compare=False)
+
+
 @lru_cache(maxsize=16)
-def _tokenizer_trouble(path: str, size: int, *of_this_state: int) -> str | None:
-    limits = [str(TOKENIZER_MEMORY + TOKENIZER_SHARE * size), str(TOKENIZER_SECONDS)]
+def _tokenizer_trouble(file: TokenizerFile) -> str | None:
+    limits = [str(TOKENIZER_MEMORY + TOKENIZER_SHARE * file.size), str(TOKENIZER_SECONDS)]
     answer = None
     try:
         answer = subprocess.run(
-            [sys.executable, "-I", str(WORKER), *limits, path],
+            [sys.executable, "-I", str(WORKER), *limits, str(file.path)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # the library's messages before it ends a process
