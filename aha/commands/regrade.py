@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from aha.evals.samples import Key
     from aha.types import FinishReason, Reply
 
+LOG_REPLIES = "resps"  # the field of replies in rows made of a log
 REPLIES = (
     *("model_outputs", "model_output", "generated_text", "response", "responses", "output", "outputs", "completion", "reply"),
     *("generation", "generations", "completions", "prediction", "resps", "output_list", "text"),
@@ -150,7 +151,7 @@ def _regrade_file(path: Path, arguments: Namespace, terminal: Terminal) -> int:
     if arguments.benchmark is None:
         raise BadInput(f"{path}: say which benchmark's outputs these are, as in --benchmark mmlu_pro")
     chosen, rows = benchmark(arguments.benchmark), _of_one_filter(_samples(read_rows(path)))
-    rows = rows if arguments.data is not None else _by_question(rows)
+    rows = rows if arguments.data is not None else _by_question(rows, arguments.reply)
     field = arguments.reply or next((name for name in REPLIES if name in rows[0]), None)
     if field is None or field not in rows[0]:
         raise BadInput(f"{path}: no field {field or 'with a reply'}; there are {', '.join(rows[0])}; name it with --reply FIELD")
@@ -181,33 +182,34 @@ def _samples(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return samples if isinstance(samples, list) and samples and all(isinstance(sample, dict) for sample in samples) else rows
 
 
-def _by_question(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the rows with their questions; rows of a log that ask the same question become one with all replies."""
+def _by_question(rows: Sequence[dict[str, Any]], reply: str | None) -> list[dict[str, Any]]:
+    """Return the rows with their questions; rows of a log that ask the same question become one with all replies, in the field `reply`
+    (None: resps)."""
     by_question: dict[str, dict[str, Any]] = {}
     for number, row in enumerate(rows):
-        new = _with_question(row)
-        field = next((name for name in REPLIES if name in new), "")
-        name = json.dumps({key: new[key] for key in new if key != field}, default=str) if new is not row else str(number)
-        if name in by_question:
-            by_question[name][field].append(new[field])
-        else:
-            by_question[name] = new if new is row else {**new, field: [new[field]]}
+        sample = None if reply is not None and reply not in row else _sample_of_log(row)
+        if sample is None:
+            by_question[str(number)] = row
+            continue
+        question, replies = sample
+        name = json.dumps(question, default=str)
+        by_question.setdefault(name, {**question, reply or LOG_REPLIES: []})[reply or LOG_REPLIES].append(row[reply] if reply else replies)
     return list(by_question.values())
 
 
-def _with_question(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row of another tool's log (lm-evaluation-harness, EvalScope, Inspect, verl, Qwen2.5-Math) with its question, answer and
-    reply under the names that the benchmarks' own rows have; any other row unchanged."""
+def _sample_of_log(row: dict[str, Any]) -> tuple[dict[str, Any], object] | None:
+    """Return the question and answer of a row of another tool's log (lm-evaluation-harness, EvalScope, Inspect, verl, Qwen2.5-Math), under
+    the names that the benchmarks' own rows have, and the reply or replies to it. Return `None` for any other row."""
     match row:
-        case {"doc": dict(doc), "resps": replies}:
-            return {"answer": row.get("target"), **doc, "resps": replies}
+        case {"doc": dict(doc), "resps": replies}:  # what a data set itself has to say, as in `generations`, is no reply of this model
+            return {"answer": row.get("target"), **{name: doc[name] for name in doc if name not in REPLIES}}, replies
         case {"sample_score": {"score": {"prediction": str(reply)}}, "input": prompt, "target": answer}:
-            return {"question": _last_question(prompt), "answer": answer, "reply": reply}
+            return {"question": _last_question(prompt), "answer": answer}, reply
         case {"input": prompt, "output": output, "target": answer} | {"input": prompt, "output": output, "gts": answer}:
-            return {"question": _last_question(prompt), "answer": answer, "output": output}
+            return {"question": _last_question(prompt), "answer": answer}, output
         case {"question": question, "gt": answer, "code": replies}:
-            return {"question": question, "answer": answer, "resps": replies}
-    return row
+            return {"question": question, "answer": answer}, replies
+    return None
 
 
 def _last_question(prompt: object) -> str:

@@ -101,6 +101,15 @@ def test_replies_to_one_question_are_samples_of_one_problem(tmp_path, capsys):
     assert (result["problems"], result["k"], result["pass@1"]) == (1, 2, 0.5)
 
 
+def test_replies_that_a_data_set_brings_are_not_those_of_the_model(tmp_path, capsys):
+    log = LOGS["lm-evaluation-harness"]
+    row = log | {"doc": log["doc"] | {"generations": ["\\boxed{7}"], "text": "7"}, "filtered_resps": ["43"]}
+    result = regraded(capsys, written(tmp_path / "log.jsonl", row), "--benchmark", "math_500")
+    assert (result["problems"], result["pass@1"]) == (1, 1.0)
+    named = regraded(capsys, written(tmp_path / "log.jsonl", row), "--benchmark", "math_500", "--reply", "filtered_resps")
+    assert (named["problems"], named["pass@1"]) == (1, 0.0)
+
+
 @pytest.mark.parametrize("tool", LOGS)
 def test_logs_of_other_tools_are_graded_without_the_benchmarks_rows(tmp_path, capsys, tool):
     result = regraded(capsys, written(tmp_path / "log.jsonl", LOGS[tool]), "--benchmark", "math_500")
