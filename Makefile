@@ -1,6 +1,6 @@
 # Every target makes .venv and installs what it needs first, if that is not done or has gone stale.
 PYTHON ?= python3
-WORKERS ?= 2
+WORKERS ?= 3# one more than the processors of a small machine: a test that waits for a process leaves one idle
 
 BIN := .venv/bin
 SMALL := .venv/.small# what the demo needs

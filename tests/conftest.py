@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +13,11 @@ from tests.endtoend.conftest import Warm
 
 settings.register_profile("unhurried", deadline=None)  # a machine that others load is no failure
 settings.load_profile("unhurried")
+
+
+def pytest_collection_finish() -> None:
+    """Keep the 750,000 objects of the libraries and the tests' own out of every later collection of garbage."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +38,10 @@ def published() -> Callable[[str], Path]:
 @pytest.fixture(scope="session")
 def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
     """Starts commands and scripts in processes that have torch loaded."""
-    server = Warm(tmp_path_factory.mktemp("warm"))
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    shared.mkdir(exist_ok=True)
+    server = Warm(tmp_path_factory.mktemp("warm"), shared)
     yield server
     server.close()
 

@@ -168,6 +168,7 @@ def test_whatever_says_that_a_process_or_its_work_is_gone_is_no_mistake_of_ours(
     assert not issubclass(ray.exceptions.RayTaskError, LOSSES) and not issubclass(ray.exceptions.GetTimeoutError, LOSSES)
 
 
-def test_more_gpus_than_there_are_is_one_line(cluster: Cluster) -> None:
+def test_more_gpus_than_there_are_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 2.0})
     with pytest.raises(BadInput, match="3 engines and ranks need a GPU each, and the cluster has 0"):
         gpus_per_process(Compute(device="cuda"), 3)

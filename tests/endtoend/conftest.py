@@ -108,14 +108,26 @@ class Command:
 
 
 class Warm:
-    """The server in `warm.py`."""
+    """The server in `warm.py`, in a folder that all workers of a session share: the first starts it, and it ends when the last has left."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.model, self.count = folder, folder / "model", 0
-        command = [sys.executable, "-m", "tests.endtoend.warm", str(self.model)]
-        self.said = (folder / "server").open("w+b")
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=self.said, cwd=ROOT, env=HERE)
-        assert until(lambda: b"ready" in (folder / "server").read_bytes())
+    def __init__(self, folder: Path, shared: Path) -> None:
+        self.folder, self.model, self.count = folder, shared / "model", 0
+        self.process: subprocess.Popen[bytes] | None = None
+        orders, output = shared / "orders", shared / "server"
+        try:
+            os.mkfifo(orders)
+        except FileExistsError:  # another worker has started it
+            assert until(lambda: output.exists() and b"ready" in output.read_bytes())
+            self.orders = os.open(orders, os.O_WRONLY)
+        else:
+            end = os.open(orders, os.O_RDONLY | os.O_NONBLOCK)
+            self.orders = os.open(orders, os.O_WRONLY)
+            os.set_blocking(end, True)
+            with output.open("wb") as file:
+                command = [sys.executable, "-m", "tests.endtoend.warm", str(self.model)]
+                self.process = subprocess.Popen(command, stdin=end, stdout=file, cwd=ROOT, env=HERE)
+            os.close(end)
+            assert until(lambda: b"ready" in output.read_bytes())
 
     def start(
         self, *words: object, tty: str | None = None, folder: Path | None = None, environ: Mapping[str, str] | None = None
@@ -125,9 +137,8 @@ class Warm:
         base = self.folder / f"{self.count}"
         order: dict[str, object] = {"base": str(base), "argv": list(map(str, words)), "folder": str(folder or self.folder), "tty": tty}
         order["environ"] = dict(environ or {})
-        assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps(order).encode() + b"\n")
-        self.process.stdin.flush()
+        base.with_suffix(".order").write_text(json.dumps(order))
+        os.write(self.orders, f"{base}.order\n".encode())  # so short a line is not mixed with those of others
         return Command(base)
 
     def run(self, *words: object) -> Command:
@@ -137,8 +148,9 @@ class Warm:
         return command
 
     def close(self) -> None:
-        self.process.communicate(timeout=30)
-        self.said.close()
+        os.close(self.orders)
+        if self.process is not None:
+            self.process.wait(timeout=LIMIT_S)
 
 
 @pytest.fixture(scope="session")

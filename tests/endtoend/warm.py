@@ -52,7 +52,8 @@ SIZE = 32
 
 
 def serve(model: Path) -> None:
-    """A line of JSON in starts a command; its process leaves `N.pid`, and at its end `N.code`: exit code and CPU seconds."""
+    """A line in, the path of an order in JSON, starts a command; its process leaves `N.pid`, and at its end `N.code`: exit code and CPU
+    seconds."""
     load()
     if os.fork() == 0:  # a progress bar shown here would make a semaphore that all commands share, and one killed with it in hand stops all
         write_model(model)
@@ -62,7 +63,7 @@ def serve(model: Path) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     for line in sys.stdin:
         if os.fork() == 0:
-            attend(**json.loads(line))
+            attend(**json.loads(Path(line.strip()).read_text()))
 
 
 def attend(base: str, **order: Any) -> None:

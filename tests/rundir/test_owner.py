@@ -11,7 +11,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 
@@ -21,24 +24,30 @@ from tests.faults import ForgetfulDisk
 from tests.house import ROOT
 from tests.runs import MANIFEST, snapshot, train
 
-STARTER = """
-import sys, time
+STARTERS = """
+import os, socket, sys, time
 from pathlib import Path
 from aha.errors import BadInput
 from aha.rundir import RunDir
 from tests.runs import MANIFEST
-print("ready", flush=True)
-for line in sys.stdin:
+talks = [socket.socket(fileno=int(word)).makefile("rw", buffering=1) for word in sys.argv[1:]]
+talk = next((talk for talk in talks if os.fork() == 0), None)
+if talk is None:
+    for _ in talks:
+        os.wait()
+    sys.exit()
+print(os.getpid(), file=talk)
+for line in talk:
     started = time.monotonic()
     try:
         run, said = RunDir.open(Path(line.strip()), MANIFEST), "won"
     except BadInput as error:
         run, said = None, str(error)
-    print(f"{time.monotonic() - started:.3f} {said}", flush=True)
-    sys.stdin.readline()
+    print(f"{time.monotonic() - started:.3f} {said}", file=talk)
+    talk.readline()
     if run:
         run.close()
-    print("released", flush=True)
+    print("released", file=talk)
 """
 
 FORKER = """
@@ -71,12 +80,9 @@ def start(script: str, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def told(process: subprocess.Popen[str], *lines: str) -> str:
-    """The process's next line, after it was told these."""
-    assert process.stdin and process.stdout
-    for line in lines:
-        process.stdin.write(f"{line}\n")
-    process.stdin.flush()
+def told(process: subprocess.Popen[str]) -> str:
+    """The process's next line."""
+    assert process.stdout
     return process.stdout.readline().strip()
 
 
@@ -85,38 +91,57 @@ def end(process: subprocess.Popen[str]) -> None:
     process.communicate(timeout=10)
 
 
-@pytest.fixture
-def starters() -> Iterator[list[subprocess.Popen[str]]]:
-    started = [start(STARTER) for _ in range(8)]
-    assert [told(process) for process in started] == ["ready"] * 8
-    yield started
-    for process in started:
-        end(process)
+@dataclass(frozen=True)
+class Starter:
+    """A process that opens the directories it is told, and the talk with it."""
+
+    pid: int
+    talk: TextIO
+
+    def tell(self, line: object) -> None:
+        print(line, file=self.talk)
+
+    def hear(self) -> str:
+        return self.talk.readline().strip()
 
 
-def race(starters: list[subprocess.Popen[str]], root: Path) -> None:
+@pytest.fixture(scope="module")
+def starters() -> Iterator[list[Starter]]:
+    """Eight processes, forked from one that has imported what they need."""
+    with ExitStack() as stack:
+        pairs = [tuple(map(stack.enter_context, socket.socketpair())) for _ in range(8)]
+        theirs = [end.fileno() for _, end in pairs]
+        command = [sys.executable, "-c", STARTERS, *map(str, theirs)]
+        with subprocess.Popen(command, pass_fds=theirs, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}):
+            with ExitStack() as open_talks:
+                talks = [open_talks.enter_context(end.makefile("rw", buffering=1)) for end, _ in pairs]
+                yield [Starter(int(talk.readline()), talk) for talk in talks]
+            stack.close()  # they end where nobody talks to them
+
+
+def race(starters: list[Starter], root: Path) -> None:
     """All eight at once: one wins, and the seven others name it within a second."""
-    for process in starters:
-        assert process.stdin
-        process.stdin.write(f"{root}\n")
-        process.stdin.flush()
-    answers = [told(process) for process in starters]
-    winners = [process.pid for process, answer in zip(starters, answers, strict=True) if answer.endswith(" won")]
+    for starter in starters:
+        starter.tell(root)
+    answers = [starter.hear() for starter in starters]
+    winners = [starter.pid for starter, answer in zip(starters, answers, strict=True) if answer.endswith(" won")]
     assert len(winners) == 1, answers
     line = f"{root}: process {winners[0]} on {socket.gethostname()} is at work in it; wait for it to end, or choose another directory"
     assert {answer.partition(" ")[2] for answer in answers} == {"won", line}
     assert max(float(answer.partition(" ")[0]) for answer in answers) < 1.0
-    assert [told(process, "release") for process in starters] == ["released"] * 8
+    for starter in starters:
+        starter.tell("release")
+    assert [starter.hear() for starter in starters] == ["released"] * 8
 
 
-def test_of_eight_starters_one_wins_ten_times(starters: list[subprocess.Popen[str]], tmp_path: Path) -> None:
+def test_of_eight_starters_one_wins_ten_times(starters: list[Starter], tmp_path: Path) -> None:
     for number in range(10):
         race(starters, tmp_path / str(number % 3))  # new directories, and ones that were there
     assert {folder.name for folder in tmp_path.iterdir()} == {"0", "1", "2"}
 
 
 @pytest.mark.long
-def test_of_eight_starters_one_wins_fifty_times(starters: list[subprocess.Popen[str]], tmp_path: Path) -> None:
+def test_of_eight_starters_one_wins_fifty_times(starters: list[Starter], tmp_path: Path) -> None:
     for number in range(50):
         race(starters, tmp_path / str(number % 20))
     assert len(list(tmp_path.iterdir())) == 20

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from datasets import List, Value, load_dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
@@ -72,6 +71,8 @@ def test_the_same_rows_are_the_same_bytes_in_row_groups_of_a_thousand(tmp_path: 
 
 
 def test_the_datasets_library_gives_messages_as_a_list_of_structs(tmp_path: Path) -> None:
+    from datasets import List, Value, load_dataset  # seconds, for this test alone
+
     path = wrote(tmp_path / "a.parquet", [example(1), example(2)])
     loaded = load_dataset("parquet", data_files=str(path), cache_dir=str(tmp_path / "cache"))["train"]
     text = Value("string")

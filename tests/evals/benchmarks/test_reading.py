@@ -5,8 +5,9 @@ import zipfile
 from pathlib import Path
 from random import Random
 
+import pyarrow as pa
 import pytest
-from datasets import Dataset
+from pyarrow import parquet
 
 from aha.errors import BadInput
 from aha.evals.benchmark import Benchmark, BenchmarkExample, ReplyGrade
@@ -235,7 +236,7 @@ def test_a_data_set_as_a_hub_keeps_it_is_read_from_its_folder(tmp_path):
     for split, answer in (("train", "1"), ("test", "2")):
         path = tmp_path / "main" / f"{split}-00000-of-00001.parquet"
         path.parent.mkdir(exist_ok=True)
-        Dataset.from_list([{"question": "1 + 1?", "answer": f"#### {answer}"}]).to_parquet(str(path))
+        parquet.write_table(pa.Table.from_pylist([{"question": "1 + 1?", "answer": f"#### {answer}"}]), path)
     (item,), read = load_examples(benchmark("gsm8k"), str(tmp_path))
     assert item.reference == Number("2") and read.endswith("test-00000-of-00001.parquet")
     (item,), _ = load_examples(benchmark("gsm8k"), str(tmp_path / "main" / "train-00000-of-00001.parquet"))
