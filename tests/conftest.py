@@ -9,10 +9,11 @@ import pytest
 from hypothesis import settings
 
 from tests import smollm2 as real_model
+from tests.counts import examples
 from tests.endtoend.conftest import Warm
 
-settings.register_profile("unhurried", deadline=None)  # a machine that others load is no failure
-settings.load_profile("unhurried")
+settings.register_profile("ours", examples(100))
+settings.load_profile("ours")
 
 
 def pytest_collection_finish() -> None:

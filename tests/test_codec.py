@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aha.codec import decode, encode
@@ -34,6 +34,7 @@ from aha.types import (
     Text,
     Wrong,
 )
+from tests.counts import examples
 
 
 def there_and_back(value: object, hint: object) -> object:
@@ -45,7 +46,7 @@ st.register_type_strategy(Completion, st.builds(Completion, tokens=st.lists(COUN
 st.register_type_strategy(Reply, st.builds(Reply, tokens=COUNTS))
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.from_type(Group))
 def test_any_group_comes_back_to_the_bit(group: Group) -> None:
     assert repr(there_and_back(group, Group)) == repr(group)  # repr: a NaN is not equal to itself, and 0.0 is to -0.0

@@ -46,7 +46,7 @@ def test_recorded_logprobs_are_the_models_own(kind: tuple[str, bool]) -> None:
             assert torch.allclose(torch.tensor(completion.logprobs), own_logprobs(model, ASKS[i], completion), atol=1e-4)
 
 
-@pytest.mark.parametrize("family", ordinary(FAMILIES, "llama", "gemma3", "gpt2"))
+@pytest.mark.parametrize("family", ordinary(FAMILIES, "llama", "gemma3"))
 def test_a_reply_does_not_depend_on_its_neighbours(family: str) -> None:
     model, asks, sampling = built(family, True), [Ask(ask.prompt, ask.seeds[:2]) for ask in ASKS], Sampling(max_tokens=20)
     together = sampled(TorchEngine(model, STOP, replace(COMPUTE, rows=100)), asks, sampling)
@@ -57,7 +57,7 @@ def test_a_reply_does_not_depend_on_its_neighbours(family: str) -> None:
     assert tokens[0] == tokens[1] == tokens[2]
 
 
-@pytest.mark.parametrize("kernels", ["straight", "modules"])
+@pytest.mark.parametrize("kernels", ordinary(["straight", "modules"], "straight"))
 def test_replies_that_begin_alike_are_computed_once_until_they_part(kernels: Kernels, monkeypatch: pytest.MonkeyPatch) -> None:
     model, seeds, sampling = built("llama", True), tuple(range(8)), Sampling(temperature=0.15, max_tokens=12)
     asks = [Ask(ask.prompt, seeds) for ask in ASKS[:4]]

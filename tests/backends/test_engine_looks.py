@@ -11,6 +11,7 @@ from aha.protocols import Sampling
 from aha.types import Completion
 from tests.backends.models import KINDS, built, named
 from tests.backends.test_engine_contract import ASKS, COMPUTE, STOP
+from tests.counts import ordinary
 
 
 def said(kind: tuple[str, bool], steps: int, rows: int) -> dict[int, list[Completion]]:
@@ -20,7 +21,7 @@ def said(kind: tuple[str, bool], steps: int, rows: int) -> dict[int, list[Comple
 
 
 @pytest.mark.parametrize("kind", KINDS[::6], ids=named)
-@pytest.mark.parametrize("rows", [5, 100])
+@pytest.mark.parametrize("rows", ordinary([5, 100], 100))
 def test_looking_seldom_changes_nothing_that_is_said(kind: tuple[str, bool], rows: int) -> None:
     often, seldom = said(kind, 1, rows), said(kind, 8, rows)
     assert often.keys() == seldom.keys()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from aha.grading import grade
 from aha.types import Latex, Number, Right, Wrong
+from tests.counts import examples
 
 NUMBERS = st.one_of(
     st.integers(-(10**6), 10**6).map(str),
@@ -56,14 +57,14 @@ BEFORE = st.sampled_from(
 
 
 @given(NUMBERS, DECORATED)
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_a_number_and_a_formula_pay_the_same_claim(value: str, form: str) -> None:
     claim = form.replace("§", value)
     assert grade(Number(value), claim) == Right() == grade(Latex(value), claim)
 
 
 @given(st.integers(3, 10**6), UNREAD)  # 2!! is 2
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_a_number_with_something_unread_after_it_is_never_paid(value: int, rest: str) -> None:
     assume(not rest.endswith(f" {value}"))  # "17 or 17" is 17
     for reference in (Number(str(value)), Latex(str(value))):
@@ -72,14 +73,14 @@ def test_a_number_with_something_unread_after_it_is_never_paid(value: int, rest:
 
 
 @given(st.integers(2, 10**6), BEFORE)
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_a_number_with_something_unread_before_it_is_never_paid(value: int, before: str) -> None:
     for reference in (Number(str(value)), Latex(str(value))):
         assert grade(reference, f"{before}{value}") != Right(), before
 
 
 @given(st.integers(1, 99), st.integers(2, 99))
-@settings(max_examples=50, deadline=None)
+@examples(50)
 def test_percent_and_calculations_are_the_rows_in_which_they_differ(one: int, other: int) -> None:
     assert grade(Number(str(one)), f"{one}%") == Right() and isinstance(grade(Latex(str(one)), f"{one}%"), Wrong)
     assert isinstance(grade(Number(str(one + other)), f"{one} + {other}"), Wrong)

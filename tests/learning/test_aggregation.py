@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aha.batch import PolicyBatch
@@ -14,6 +14,7 @@ from aha.errors import BadInput
 from aha.learning import loss_function, token_weights
 from aha.objectives import Aggregate, Cispo, Grpo, Gspo
 from aha.protocols import Loss, Outputs
+from tests.counts import examples
 from tests.objectives.samples import policy_batch
 
 BATCH = policy_batch([[1, 0], [1, 0]], [[1, 3], [2, 2]])
@@ -97,7 +98,7 @@ def steps(draw: st.DrawFn) -> tuple[PolicyBatch, list[list[int]]]:
     return batch, [rows for name in range(4) if (rows := [row for row, of in enumerate(piece) if of == name])]
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(steps())
 def test_every_division_into_micro_batches_gives_the_same_gradient_and_metrics(drawn: tuple[PolicyBatch, list[list[int]]]) -> None:
     batch, pieces = drawn

@@ -89,7 +89,13 @@ def test_without_the_dual_clip_nothing_bounds_it() -> None:
     assert value == pytest.approx(2 * (1 + 1 + 1 + 1000) / 4)
 
 
-@given(st.floats(-30, 30), st.floats(-5, 5), st.floats(0, 1), st.floats(0, 10), st.floats(1.01, 10))
+@given(
+    st.floats(-30, 30),
+    st.integers(-500, 500).map(lambda hundredths: hundredths / 100),
+    st.floats(0, 1),
+    st.floats(0, 10),
+    st.floats(1.01, 10),
+)
 def test_no_setting_lets_a_token_cost_more_than_the_dual_clip(log_r: float, advantage: float, low: float, high: float, dual: float) -> None:
     r, worth = torch.tensor([log_r]).clamp(-20, 20).exp(), torch.tensor([advantage])
     cost = surrogate(r, worth, low, high, dual)[0].item()

@@ -13,6 +13,7 @@ import pytest
 from aha.errors import BadInput
 from aha.reports import write_report
 from tests.reports.conftest import group
+from tests.runs import draw_no_charts
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 
@@ -152,7 +153,8 @@ def test_one_rollout_is_enough_for_a_page(run_of):
     assert "1 rollout\n" in page.words
 
 
-def test_what_a_model_said_is_text_and_never_markup(run_of):
+def test_what_a_model_said_is_text_and_never_markup(run_of, monkeypatch):
+    draw_no_charts(lambda module, name, value: monkeypatch.setattr(f"{module}.{name}", value))
     evil = "<script>alert(1)</script><img src=x onerror=alert(2)> wait \u202e\ud800 "
 
     def hostile(problem, skill, version, draw):

@@ -17,6 +17,7 @@ from safetensors.numpy import save_file
 from aha.durable import check_folder
 from aha.errors import DiskTrouble
 from aha.rundir import Record, RunDir
+from tests.counts import ordinary
 from tests.faults import FailingDisk, ForgetfulDisk, Killed, KillingDisk
 from tests.runs import GROUP, MANIFEST, snapshot, train
 
@@ -61,11 +62,12 @@ def test_a_run_makes_enough_changes_for_the_enumeration_to_mean_something(change
 MILDER = [pytest.param(torn, power, marks=pytest.mark.long) for torn, power in [(False, False), (True, False), (False, True)]]
 
 
+@pytest.mark.parametrize("every", ordinary([1, 2], 2))
 @pytest.mark.parametrize(("torn", "power"), [(True, True), *MILDER])
-def test_killed_at_every_change_it_ends_with_the_same_bytes(
-    tmp_path: Path, changes: int, whole: dict[str, bytes], torn: bool, power: bool
+def test_killed_at_any_change_it_ends_with_the_same_bytes(
+    tmp_path: Path, changes: int, whole: dict[str, bytes], torn: bool, power: bool, every: int
 ) -> None:
-    for at in range(changes):
+    for at in range(0, changes, every):
         root = tmp_path / str(at)
         saved = killed(root, KillingDisk(at, torn=torn), power=power)
         assert newest_whole(root) >= max(saved, default=-1), at
@@ -90,11 +92,12 @@ def test_killed_again_at_every_change_while_it_picks_itself_up(tmp_path: Path, c
 RARER = (errno.EIO, errno.EROFS, errno.EDQUOT)
 
 
+@pytest.mark.parametrize("every", ordinary([1, 2], 2))
 @pytest.mark.parametrize("code", [errno.ENOSPC, *(pytest.param(code, marks=pytest.mark.long) for code in RARER)])
 def test_a_disk_that_fails_at_any_change_costs_one_line_and_no_checkpoint(
-    tmp_path: Path, changes: int, whole: dict[str, bytes], code: int
+    tmp_path: Path, changes: int, whole: dict[str, bytes], code: int, every: int
 ) -> None:
-    for at in range(changes):
+    for at in range(1, changes, every):
         root, disk, saved = tmp_path / str(at), FailingDisk(at, code), list[int]()
         told = said_by(root, disk, saved)
         assert told.startswith("RUN") == disk.failed and "\n" not in told, at

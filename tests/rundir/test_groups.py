@@ -12,7 +12,7 @@ from random import Random
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
@@ -23,7 +23,7 @@ from aha.rundir.check import check
 from aha.rundir.group_table import json_of, pack
 from aha.rundir.groups import read_groups
 from aha.types import Abstained, Completion, Group, Number, Part, Problem, Reply, Score
-from tests.counts import ordinary
+from tests.counts import examples, ordinary
 from tests.faults import ForgetfulDisk
 from tests.runs import MANIFEST, saving
 from tests.runs import group as tiny_group
@@ -111,7 +111,7 @@ GROUPS = st.builds(
 )
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(st.lists(GROUPS, max_size=3))
 def test_any_group_is_read_as_it_was(tmp_path_factory: pytest.TempPathFactory, groups: list[Group]) -> None:
     found = kept(tmp_path_factory.getbasetemp() / "any.parquet", *groups)

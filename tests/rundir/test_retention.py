@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aha.durable import Disk
 from aha.rundir import Retention, RunDir
+from tests.counts import examples
 from tests.faults import ForgetfulDisk
 from tests.runs import MANIFEST
 
@@ -71,7 +72,7 @@ def test_a_checkpoint_of_a_pause_leaves_when_the_next_one_is_due(tmp_path: Path)
     assert go(tmp_path / "b", "hhhhhh", keep=Retention(2), every=2, pauses=[4]) == [3, 5]
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(
     states=st.text("hs", min_size=1, max_size=12),
     last=st.integers(1, 3),

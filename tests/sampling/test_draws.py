@@ -13,6 +13,7 @@ from torch import Tensor
 from aha.protocols import Sampling
 from aha.sampling import draws
 from aha.sampling.draws import BLOCK, DrawSettings, uniform
+from tests.counts import ordinary, ordinary_rows
 
 
 def draw(logits_BV: Tensor, seed_B: Tensor, position: int, sampling: Sampling) -> tuple[Tensor, Tensor]:
@@ -95,7 +96,7 @@ def nucleus_of(p_V: Tensor, top_p: float) -> set[int]:
     return {int(token) for token in order_V if float(p_V[p_V > p_V[token]].sum()) < top_p}
 
 
-@pytest.mark.parametrize("sharpness", [0.01, 1.0, 4.0, 30.0])
+@pytest.mark.parametrize("sharpness", ordinary([0.01, 1.0, 4.0, 30.0], 1.0, 30.0))
 @pytest.mark.parametrize("vocabulary", [2, BLOCK - 1, BLOCK, 700])
 def test_every_row_is_drawn_by_its_own_settings_whatever_its_neighbours_are(vocabulary: int, sharpness: float) -> None:
     logits_BV = sharpness * torch.randn(len(SETTINGS), vocabulary, generator=torch.Generator().manual_seed(vocabulary))
@@ -113,7 +114,9 @@ def test_every_row_is_drawn_by_its_own_settings_whatever_its_neighbours_are(voca
             assert token_B[row] == int((p_V.cumsum(-1) > aim).nonzero()[0, 0])
 
 
-@pytest.mark.parametrize(("top_p", "tries"), [(0.9, draws.TRIES), (0.3, draws.TRIES), (0.3, 1), (0.05, 2)])
+@pytest.mark.parametrize(
+    ("top_p", "tries"), ordinary_rows([(0.9, draws.TRIES), (0.3, draws.TRIES), (0.3, 1), (0.05, 2)], (0.9, draws.TRIES), (0.3, 1))
+)
 def test_tokens_of_a_nucleus_come_as_often_as_their_share_of_it(monkeypatch: pytest.MonkeyPatch, top_p: float, tries: int) -> None:
     monkeypatch.setattr(draws, "TRIES", tries)
     p_V = torch.softmax(torch.randn(200, generator=torch.Generator().manual_seed(4)).double(), -1)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aha.errors import BadInput
@@ -23,6 +23,7 @@ from aha.sampling.scheduler import (
     WorkerStep,
 )
 from aha.types import Completion
+from tests.counts import examples
 
 VOCABULARY = 11
 
@@ -118,7 +119,7 @@ LIMITS = st.builds(
 )
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(REQUESTS, LIMITS)
 def test_every_row_gets_the_reply_that_it_gets_alone_within_the_limits(requests: list[RowRequest], limits: SchedulerLimits) -> None:
     worker = Counter()
@@ -130,7 +131,7 @@ def test_every_row_gets_the_reply_that_it_gets_alone_within_the_limits(requests:
         assert worker.most <= limits.cache_tokens
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(REQUESTS, LIMITS)
 def test_the_same_rows_make_the_same_batches(requests: list[RowRequest], limits: SchedulerLimits) -> None:
     workers = Counter(), Counter()
@@ -142,7 +143,7 @@ def test_the_same_rows_make_the_same_batches(requests: list[RowRequest], limits:
     assert workers[0].batches == workers[1].batches and workers[0].reads == workers[1].reads
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(REQUESTS, LIMITS, st.lists(st.tuples(st.integers(0, 20), st.integers(0, 11)), max_size=8))
 def test_whoever_is_let_go_hears_nothing_more_and_harms_nobody(
     requests: list[RowRequest], limits: SchedulerLimits, cancelled: list[tuple[int, int]]
@@ -173,7 +174,7 @@ def test_whoever_is_let_go_hears_nothing_more_and_harms_nobody(
             assert number in gone
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(st.lists(st.tuples(st.integers(0, 12), st.builds(RowRequest, PROMPTS, st.integers(0, 9), HOW)), max_size=10), LIMITS)
 def test_rows_that_come_while_others_run_are_answered_too(arrivals: list[tuple[int, RowRequest]], limits: SchedulerLimits) -> None:
     scheduler = Scheduler(Counter(), limits)

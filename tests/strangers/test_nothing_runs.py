@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -98,10 +99,15 @@ def world(folder: Path) -> list[list[str]]:
     return [*words, ["show", "pipe.json"], ["compare", "pipe.json"], ["report", "."]]
 
 
-@pytest.fixture(scope="module")
-def said(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+FEW = 60
+
+
+@pytest.fixture(scope="module", params=[FEW, pytest.param(None, marks=pytest.mark.long)], ids=["few", "all"])
+def said(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """What each command said: a few of them in `make test`, which are others wherever the list is another one."""
     folder = tmp_path_factory.mktemp("stranger")
-    (folder / "words.json").write_text(json.dumps(world(folder)))
+    words = world(folder)
+    (folder / "words.json").write_text(json.dumps(Random(1).sample(words, request.param or len(words))))
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "AHA_DATA": "", "HF_HUB_OFFLINE": "1"}
     command = [sys.executable, "-P", str(Path(__file__).with_name("watched.py")), "words.json"]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=240, stdin=subprocess.DEVNULL)
@@ -112,7 +118,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
 
 
 def test_nothing_of_a_stranger_s_is_run_imported_or_unpickled(said: list[dict[str, Any]]) -> None:
-    assert len(said) > 130
+    assert len(said) == FEW or len(said) > 130
     assert [(each["words"], each["ran"]) for each in said if each["ran"]] == []
 
 
@@ -120,7 +126,7 @@ def test_every_reader_ends_with_a_result_or_one_line(said: list[dict[str, Any]])
     wrong = [each for each in said if each["code"] not in (0, 1, 2, 74)]
     assert [(each["words"], each["code"]) for each in wrong] == []
     refused = [each for each in said if each["code"] in (2, 74)]
-    assert len(refused) > 90
+    assert len(refused) > 0.6 * len(said)
     assert [(each["words"], each["err"]) for each in refused if each["err"].count("aha: ") != 1 or not each["err"].endswith("\n")] == []
 
 

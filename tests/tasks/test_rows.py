@@ -9,13 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aha.errors import BadInput
 from aha.tasks.rows import RowProblems
 from aha.types import Countdown, Latex, Message, Number, Problem, Stdio
-from tests.counts import ordinary_rows
+from tests.counts import examples, ordinary_rows
 
 GSM8K = {
     "question": "Natalia sold 48 clips and then half as many. How many?",
@@ -294,7 +294,7 @@ def test_an_id_that_two_rows_share_is_refused(tmp_path: Path) -> None:
     assert refusal(source, id_field="id") == f"{source}, line 3: id '7' is that of {source}, line 1 too: every row needs its own"
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.binary(max_size=200))
 def test_whatever_bytes_a_file_holds_only_bad_input_comes_out(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     file = tmp_path_factory.mktemp("bytes") / "rows.jsonl"

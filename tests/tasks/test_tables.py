@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
@@ -27,6 +27,7 @@ from aha.tasks.reading import DataRow, RefusedRow, count_rows, rows_of, shards_o
 from aha.tasks.rows import RowProblems
 from aha.tasks.tables import read_table, table_rows, write_table
 from aha.types import Conversation, Example, Message, Origin
+from tests.counts import examples
 from tests.tasks.test_examples import OURS
 
 ASKED, SAID = {"role": "user", "content": "1 + 1?"}, {"role": "assistant", "content": "2", "reasoning_content": "one more"}
@@ -47,7 +48,7 @@ def foreign(path: Path, *rows: dict[str, Any]) -> Path:
     return path
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(st.lists(OURS, min_size=1, max_size=4, unique_by=lambda example: example.id))
 def test_what_is_written_is_read_again_as_it_was(tmp_path_factory: pytest.TempPathFactory, examples: list[Example]) -> None:
     path = wrote(tmp_path_factory.getbasetemp() / "examples.parquet", examples)
@@ -183,7 +184,7 @@ def test_a_column_whose_name_is_no_text_is_refused(tmp_path: Path) -> None:
         read_examples(path)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(st.integers(0, 10**9), st.integers(0, 7), st.booleans())
 def test_a_file_that_is_damaged_anywhere_is_read_as_it_was_or_refused(
     tmp_path_factory: pytest.TempPathFactory, place: int, bit: int, cut: bool

@@ -3,7 +3,7 @@ from __future__ import annotations
 import ast
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from aha.grading.code import grade_code
@@ -11,6 +11,7 @@ from aha.grading.code.reading import code_of
 from aha.grading.code.trials import can_judge, holds
 from aha.grading.sandbox import Sandbox
 from aha.types import Asserts, Calls, Code, Stdio, Wrong
+from tests.counts import examples
 
 PIECES = (
     "def f(x):\n",
@@ -31,7 +32,7 @@ REFERENCES: tuple[Code, ...] = (Stdio((("5", "714"),)), Calls("f", (("[5]", "714
 PROGRAMS = st.lists(st.sampled_from(PIECES) | st.text(max_size=8), max_size=12).map("".join)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(PROGRAMS)
 def test_whatever_a_model_writes_has_a_grade_and_none_is_right_by_chance(sandbox: Sandbox, answer: str) -> None:
     for reference in REFERENCES:

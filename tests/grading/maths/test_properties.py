@@ -6,11 +6,12 @@ import time
 from fractions import Fraction
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aha.grading.maths import quick
 from aha.types import Abstained, Latex, Right, Wrong
+from tests.counts import examples
 
 LEAVES = st.sampled_from(["x", "y", "2", "7", "\\pi", "3.5", "n", "\\alpha"])
 FORMULAS = st.recursive(
@@ -99,14 +100,14 @@ PIECES = st.sampled_from(
 
 
 @given(FORMULAS)
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_every_formula_equals_itself_and_nothing_more(formula: str) -> None:
     assert quick(Latex(formula), f"\\boxed{{{formula}}}") == Right()
     assert quick(Latex(formula), f"\\boxed{{{formula} + 1}}") != Right()
 
 
 @given(FORMULAS, FORMULAS)
-@settings(max_examples=80, deadline=None)
+@examples(80)
 def test_the_order_of_a_sum_does_not_matter(one: str, other: str) -> None:
     assert not isinstance(quick(Latex(f"{one} + {other}"), f"{other} + {one}"), Wrong) or "0" in one + other or _undefined(one, other)
 
@@ -163,7 +164,7 @@ def test_an_interval_is_its_ends_and_their_brackets(low: int, length: int, left:
 
 
 @given(st.lists(PIECES, max_size=40).map("".join))
-@settings(max_examples=400, deadline=None)
+@examples(400)
 def test_nothing_a_model_writes_raises_or_takes_long(text: str) -> None:
     start = time.process_time()
     for gold in ("72", "\\frac{\\pi}{2}", "x^2+1", "(1,2)", "[0,1)", text or "0"):
@@ -172,7 +173,7 @@ def test_nothing_a_model_writes_raises_or_takes_long(text: str) -> None:
 
 
 @given(st.text(max_size=60))
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_no_text_raises_as_an_answer_or_as_a_reference(text: str) -> None:
     assert not isinstance(quick(Latex("\\frac{\\pi}{2}"), text), Right)
     quick(Latex(text), "\\frac{\\pi}{2}")

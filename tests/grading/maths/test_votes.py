@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aha.answers.claims import claim
 from aha.grading import grade
 from aha.grading.maths.votes import vote
 from aha.types import Latex, Number, Reference
+from tests.counts import examples
 
 ONE_VOTE = [
     [
@@ -122,7 +123,7 @@ GOLDS = st.sampled_from([*map(Number, NUMBERS), *map(Latex, FORMULAS)])
 
 
 @given(CLAIMS, CLAIMS, GOLDS)
-@settings(max_examples=400, deadline=None)
+@examples(400)
 def test_claims_of_one_vote_are_graded_alike(one: str, other: str, gold: Reference) -> None:
     evaluated = isinstance(gold, Number)
     if vote(one, evaluated=evaluated) == vote(other, evaluated=evaluated):

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aha.serving.listener import BACKLOG, ConnectionLimits, Listener, Phase
+from tests.counts import examples
 from tests.serving.web.echo import answered, dialled, drained, echo, posted
 
 HALVES = (b"", b"POST /echo HTTP/1.1\r\nHost: x", b"GET /health HTTP/1.1\r\n", posted(b'{"a": 1}')[:-3])
@@ -137,7 +138,7 @@ HEADERS = (b"Host: a", b"Content-Length: 5", b"Transfer-Encoding: chunked")
 PARTS = st.sampled_from([b"POST ", b"/echo", b" HTTP/1.1", b"\r\n", *HEADERS, b"{", b"\x00\xff", b"0\r\n\r\n"])
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.lists(st.one_of(PARTS, st.binary(max_size=20)), max_size=14))
 def test_whatever_a_stranger_sends_the_next_client_is_answered(anyone: Listener, parts: list[bytes]) -> None:
     with dialled(anyone.port) as connection:
