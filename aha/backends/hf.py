@@ -376,4 +376,6 @@ def pick_device(device: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise BadInput(f"device is {device}: this machine has no CUDA device that torch can use; use --device cpu or auto")
+    if device.startswith("cuda:") and int(device[5:]) >= torch.cuda.device_count():
+        raise BadInput(f"device is {device}: this machine has {torch.cuda.device_count()} CUDA devices, which count from 0")
     return torch.device(device)

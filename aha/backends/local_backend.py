@@ -15,12 +15,12 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from aha.backends.engine_chat import EngineChat
+from aha.backends.hardware import vllm_python
 from aha.backends.hf import load_model, load_tokenizer, micro_tokens_of, pick_device, torch_dtype
 from aha.backends.mesh import ALONE, Mesh
 from aha.backends.scoring import TorchScorer, load_score_model
 from aha.backends.torch_engine import open_engine
 from aha.backends.torch_learner import TorchLearner
-from aha.backends.vllm_engine import vllm_python
 from aha.errors import BadInput
 from aha.protocols import ASK_ONCE, Adam, Adaptation, Chat, ChatOptions, Compute, Engine, Head, Learner, Scorer, Tokenizer, is_endpoint
 

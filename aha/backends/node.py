@@ -17,7 +17,10 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch._C._distributed_c10d import PrefixStore
+from torch.distributed.rendezvous import rendezvous
 
+from aha.backends.hardware import check_torchrun
 from aha.backends.hf import StreamedWeights
 from aha.backends.local_backend import LocalBackend
 from aha.backends.mesh import Mesh
@@ -37,10 +40,10 @@ from aha.backends.wire import (
 from aha.errors import AhaError, BadInput, LostWorker
 from aha.protocols import Adam, Compute, Head, Learner, Weights
 
+MEET = timedelta(minutes=5)  # for all ranks to be there, on machines that start at different times
 COLLECTIVE = timedelta(minutes=30)  # the longest wait of ranks for one another within a step
 NEXT_CALL = timedelta(days=7)  # a rank waits for its next call as long as rank 0 lives: `Pulse` looks
 CALLS = ("learn", "numbers", "set_rate", "reset_reference", "save", "load")
-VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 BEAT_S = 5.0
 SIGNS_OF_LOSS = ("gloo", "nccl", "connection", "timed out", "socket")
 
@@ -261,15 +264,13 @@ def join_ranks(compute: Compute, settings: Mapping[str, object], stall_s: float)
     """Join the processes that torchrun started. Rank 0 gets the backend; another rank does its work here and gets None at its end.
 
     BadInput without torchrun, with too few GPUs, or if ranks were started with other settings."""
-    if missing := [name for name in VARIABLES if name not in os.environ]:
-        raise BadInput(
-            f"--hardware node: {missing[0]} is not set: start the command with torchrun, as in "
-            "torchrun --nproc-per-node 2 -m aha run r1-zero --hardware node"
-        )
+    check_torchrun()
     device = device_of(compute)
     kind = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     with loss_as_error("meeting the other ranks"):
-        dist.init_process_group(kind, timeout=COLLECTIVE)
+        store, rank, size = next(rendezvous("env://", timeout=MEET))
+        store.set_timeout(COLLECTIVE)
+        dist.init_process_group(kind, store=PrefixStore("aha", store), rank=rank, world_size=size, timeout=COLLECTIVE)
         group = dist.new_group(backend="gloo", timeout=NEXT_CALL)
     try:
         mesh = Mesh.of_group(device)

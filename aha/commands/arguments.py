@@ -3,16 +3,17 @@
 
 from __future__ import annotations
 
-import re
 from argparse import SUPPRESS, ArgumentParser, Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from aha.backends.hardware import Hardware, check_hardware, vllm_python
 from aha.durable import absence_of
 from aha.errors import BadInput
+from aha.plan.machines import GIB, available, cores
 from aha.protocols import Backend, Compute, is_endpoint
 from aha.recipes import Recipe
 from aha.rundir import read_manifest
@@ -209,44 +210,31 @@ def _checkpoints(run: Path) -> Iterator[str]:
 
 
 STALL_S = 1800.0  # of `aha eval`; `aha run` has a flag for it
-MACHINES = ("laptop", "node", "cluster")
-HELP = "laptop (one process), node (started with torchrun), or cluster, as in 'cluster(engines=2,ranks=2)'"
+PROCESS_BYTES = 400 << 20  # that a process of a cluster takes with Ray and torch, before it has a model
 
 
-@dataclass(frozen=True)
-class Hardware:
-    """`kind` is one of `MACHINES`. For a cluster: the number of `engines` that sample, `ranks` that learn and `graders` (0: the driver
-    grades), and the `address` of a running Ray cluster (empty: one is started on this machine)."""
-
-    kind: str = "laptop"
-    engines: int = 1
-    ranks: int = 1
-    graders: int = 0
-    address: str = ""
+def check_machine(hardware: Hardware, compute: Compute) -> None:
+    """Raise BadInput for hardware that is not there, before anything heavy is loaded."""
+    check_hardware(hardware)
+    if compute.engine == "vllm":
+        vllm_python()
+    if hardware.kind == "cluster" and not hardware.address:
+        _check_room(hardware)
 
 
-def read_hardware(text: str) -> Hardware:
-    """Return the hardware that `--hardware` names. BadInput if there is no such hardware."""
-    match = re.fullmatch(r"(\w+)(?:\((.*)\))?", text.strip())
-    if match is None or match[1] not in MACHINES:
-        raise BadInput(f"--hardware {text}: it is {HELP}")
-    words = [word.strip() for word in (match[2] or "").split(",") if word.strip()]
-    if words and match[1] != "cluster":
-        raise BadInput(f"--hardware {text}: {match[1]} has no settings; those are of cluster(engines=2,ranks=2)")
-    return replace(Hardware(match[1]), **dict[str, Any](_setting(text, word) for word in words))
-
-
-def _setting(text: str, word: str) -> tuple[str, int | str]:
-    names = [field.name for field in fields(Hardware) if field.name != "kind"]
-    name, equals, value = (part.strip() for part in word.partition("="))
-    if not equals or name not in names:
-        raise BadInput(f"--hardware {text}: {word!r} is no setting of it; those are {', '.join(names)}, as in engines=2")
-    if name == "address":
-        return name, value
-    least = 0 if name == "graders" else 1
-    if not value.isdigit() or int(value) < least:
-        raise BadInput(f"--hardware {text}: {name} is {value!r}: it is a number, {least} or more")
-    return name, int(value)
+def _check_room(hardware: Hardware) -> None:
+    """Raise BadInput if this machine has fewer cores than processes that work at once, or too little memory for all of them."""
+    elsewhere = "a cluster of several machines is named by its address (docs/clusters.md)"
+    most = max(2, cores())
+    for name in ("engines", "ranks", "graders"):
+        if (count := getattr(hardware, name)) > most:
+            raise BadInput(
+                f"--hardware cluster: {count} {name} on {cores()} cores would wait for one another: ask for {most} or fewer; {elsewhere}"
+            )
+    processes, free = hardware.engines + hardware.ranks + hardware.graders, available()
+    if processes * PROCESS_BYTES > free:
+        gib = f"{processes * PROCESS_BYTES / GIB:.1f} GiB before they have a model, and {free / GIB:.1f} GiB are free"
+        raise BadInput(f"--hardware cluster: {processes} processes take {gib}: ask for fewer; {elsewhere}")
 
 
 @contextmanager
@@ -276,6 +264,7 @@ def machine(
 @contextmanager
 def sampling_machine(hardware: Hardware, compute: Compute, say: Callable[[str], None]) -> Iterator[LocalBackend]:
     """Yield the backend to sample on, which trains nothing: this process, or a cluster of engines alone."""
+    check_machine(hardware, compute)
     if hardware.kind == "node":
         raise BadInput("--hardware node: it divides a model that learns; to sample on several engines say --hardware 'cluster(engines=2)'")
     if hardware.kind == "cluster":

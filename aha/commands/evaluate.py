@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aha.backends.hardware import read_hardware
 from aha.commands import offline
-from aha.commands.arguments import check_model, check_model_or_server, read_hardware, read_settings
+from aha.commands.arguments import check_model, check_model_or_server, read_settings
 from aha.commands.terminal import Command, Terminal, new_file, new_folder
 from aha.errors import BadInput
 from aha.protocols import is_endpoint

@@ -12,10 +12,11 @@ from typing import Any, Literal
 
 from aha.backends.checkpoint.config import context_of
 from aha.backends.checkpoint.folder import identity_of
+from aha.backends.hardware import Hardware
 from aha.backends.hf import load_config, load_tokenizer
 from aha.backends.local_backend import LocalBackend
 from aha.backends.openai.endpoint import Cache, Endpoint, ServerChat
-from aha.commands.arguments import Hardware, sampling_machine
+from aha.commands.arguments import sampling_machine
 from aha.commands.interrupts import Interrupts
 from aha.commands.judge_session import JudgeSession, Judging, judge_session
 from aha.commands.offline import Rater, rate_samples

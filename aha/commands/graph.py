@@ -16,7 +16,10 @@ from aha.errors import BadInput, DiskTrouble
 from aha.pipeline import Graph, Step
 from aha.pipeline.fingerprint import seconds
 from aha.recipes.costs import Costs, costs
+from aha.recipes.zero import CONTEXT, SHAPE, tiny_base
 from aha.rundir import Manifest, Record, read_manifest
+from aha.stages.pretrain import Pretrain
+from aha.tasks import vocabulary
 
 STATE_WORDS = {"done": "done", "kept": "kept", "begun": "goes on", "new": "new", "changed": "again", "waits": "waits"}
 
@@ -196,3 +199,25 @@ def _size(value: float | None) -> str:
         if value >= bytes_of_unit:
             return f"{value / bytes_of_unit:.1f} {unit}"
     return f"{value:.0f} B" if value else "-"
+
+
+def pretrain(out: Path | None, settings: tuple[tuple[str, str], ...], argv: tuple[str, ...], terminal: Terminal) -> int:
+    """Make the tiny world's base model anew: write a model with random weights beside `out`, train it stage by stage, and print where it
+    is. The same command resumes a run that was stopped."""
+    from aha.backends.local_backend import write_fresh
+
+    folder = out or Path("runs/tiny-base")
+    fresh = folder.with_name(f"{folder.name}-fresh")
+    recipe = tiny_base(str(fresh)).change(settings)
+    narrow = dict(recipe.stages)["narrow"]
+    assert isinstance(narrow, Pretrain)  # tiny_base made it
+    vocabulary.save(fresh, CONTEXT)
+    write_fresh({**SHAPE, **_tokens()}, fresh, narrow.seed)
+    return run(ResolvedRecipe(recipe), RunOptions(folder, argv=argv), terminal)
+
+
+def _tokens() -> dict[str, int | None]:
+    """Return the settings of the model's configuration that depend on its tokenizer."""
+    ids = vocabulary.build().get_vocab()
+    end = ids[vocabulary.END]
+    return {"vocab_size": len(ids), "eos_token_id": end, "bos_token_id": None, "pad_token_id": ids[vocabulary.PAD]}

@@ -14,6 +14,7 @@ from typing import Any, cast
 from aha import pipeline
 from aha.backends.checkpoint.folder import model_folder, signature_of
 from aha.backends.checkpoint.weights import WeightFiles
+from aha.backends.hf import pick_device
 from aha.backends.local_backend import LocalBackend
 from aha.backends.openai.endpoint import Endpoint
 from aha.commands.choose import ResolvedRecipe, RunOptions, complete, frame_of, main_rl
@@ -72,7 +73,9 @@ class Observers(Observer):
 
 def check_inputs(recipe: Recipe, backend: Backend) -> None:
     """Check the models' tokenizers, the servers' addresses, and for each stage the template, the lengths and the domains of its prompts.
-    Models come first: a folder without a model is found in a second, and reading data may take a minute."""
+    The device and models come first: a folder without a model is found in a second, and reading data may take a minute."""
+    if type(backend) is LocalBackend:  # the driver of a cluster may have no device of that kind
+        pick_device(recipe.compute.device)
     stages, values = dict(recipe.stages), flatten(recipe.tree)
     for model in dict.fromkeys(str(getattr(stage, "model", "@")) for stage in stages.values()):
         _check_model(model, backend)

@@ -9,15 +9,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from aha.backends.hardware import HELP as HARDWARE
+from aha.backends.hardware import read_hardware
 from aha.codec import encode
-from aha.commands.arguments import HELP as HARDWARE
 from aha.commands.arguments import (
     CliArgs,
     check_files,
+    check_machine,
     check_out,
     machine,
     read_args,
-    read_hardware,
     read_settings,
     recipe_file_flags,
     recipe_flags,
@@ -120,6 +121,8 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
         if arguments.until or arguments.first or arguments.dry_run:
             raise BadInput(f"--until, --from and --dry-run are for recipes of stages, such as r1; {arguments.recipe} is one run")
         check_out(choice.recipe.name, arguments.out)
+    if not arguments.dry_run:
+        check_machine(hardware, choice.recipe.compute)
     if arguments.dry_run or hardware.kind == "laptop":
         return _run(choice, arguments, terminal, None)
     settings = {path: encode(value, Any) for path, value in flatten(choice.recipe.tree).items()}
@@ -195,7 +198,7 @@ def run_pretrain(arguments: Namespace, rest: Sequence[str], terminal: Terminal) 
     """Make the tiny base model anew."""
     if arguments.model != "tiny":
         raise BadInput(f"{arguments.model}: only the tiny world's base is made here: aha pretrain tiny")
-    from aha.commands.pretrain import pretrain
+    from aha.commands.graph import pretrain
 
     return pretrain(arguments.out, tuple(read_settings(rest)), arguments.argv, terminal)
 

@@ -65,7 +65,7 @@ def machine(name: str) -> Machine:
         return gpus(int(match[1]) * int(match[2]), int(match[2]))
     if name.startswith("cluster("):
         raise BadInput(f"{name}: a cluster to plan for is written cluster(nodes=64, gpus=8), with 1 or more of each")
-    raise BadInput(f"{name}: there is no such machine; there are {', '.join(SIZES)}, node, and cluster(nodes=64, gpus=8)")
+    raise BadInput(f"{name or repr(name)}: there is no such machine; there are {', '.join(SIZES)}, node, and cluster(nodes=64, gpus=8)")
 
 
 def gpus(devices: int, node: int = 8) -> Machine:
@@ -80,9 +80,13 @@ def this_machine(gpu: bool = True) -> Machine:
     """Return this machine without loading anything: its first GPU if there is one and `gpu` is true, else its CPU cores."""
     if gpu and (first_gpu := _first_gpu()):
         return _gpu(*first_gpu)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    flops = {"float32": cores * CORE, "bfloat16": cores * CORE / 4}
-    return Machine(f"{cores} cores with {available() / GIB:.1f} GiB free", "cpu", available(), flops, 1e10, 4e-6)
+    flops = {"float32": cores() * CORE, "bfloat16": cores() * CORE / 4}
+    return Machine(f"{cores()} cores with {available() / GIB:.1f} GiB free", "cpu", available(), flops, 1e10, 4e-6)
+
+
+def cores() -> int:
+    """Return the number of CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def available() -> int:

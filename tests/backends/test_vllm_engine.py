@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 import torch
 
+from aha.backends.hardware import vllm_python
 from aha.backends.hf import ModuleWeights, load_model
 from aha.backends.local_backend import LocalBackend
-from aha.backends.vllm_engine import WORKER, SharedWeights, VllmEngine, compare_logprobs, vllm_python
+from aha.backends.vllm_engine import WORKER, SharedWeights, VllmEngine, compare_logprobs
 from aha.backends.vllm_worker import EngineHost, receive_frame, send_frame
 from aha.backends.vllm_worker import main as run_worker
 from aha.commands.arguments import CliArgs
