@@ -75,7 +75,7 @@ format: $(READY)
 	$(BIN)/ruff format .
 
 long: $(READY) typed-tests
-	AHA_ALL_EXAMPLES=1 $(PYTEST) -m "long or (hypothesis and not gpu and not real)" --durations 0 -raP
+	AHA_LONG=1 $(PYTEST) -m "long or (hypothesis and not gpu and not real)" --durations 0 -raP
 
 real: $(READY)
 	$(PYTEST) -m "real and not long" --durations 0 -raP

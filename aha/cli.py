@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from argparse import SUPPRESS, Action, ArgumentParser
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import NoReturn
 
@@ -158,7 +158,7 @@ def run_command(words: list[str], terminal: Terminal) -> int:
         raise BadInput(f"{name}: there is no such command; there are {', '.join(COMMANDS)}{nearest(name, list(COMMANDS))}")
     if name in COMMANDS:
         words = COMMANDS[name].join_dash_options(words)
-    parser = build_parser()
+    parser = build_parser([name] if name in COMMANDS else COMMANDS)
     try:
         arguments, rest = parser.parse_known_args(words or ["--help"])
     except SystemExit as exit:  # --help and --version
@@ -167,7 +167,7 @@ def run_command(words: list[str], terminal: Terminal) -> int:
         raise BadInput(f"name a command: {', '.join(COMMANDS)}")
     if rest and not COMMANDS[arguments.command].settings:
         _refuse_rest(parser, rest[0], arguments.command)
-    arguments.argv, arguments.parser = ("aha", *words), parser
+    arguments.argv, arguments.build_parser = ("aha", *words), build_parser
     return COMMANDS[arguments.command].run(arguments, rest, terminal)
 
 
@@ -181,12 +181,13 @@ def _refuse_rest(parser: ArgumentParser, word: str, command: str) -> None:
     raise BadInput(f"{word}: this command takes no more than that{advice or f'; `aha {command} --help` lists its flags'}")
 
 
-def build_parser() -> ArgumentParser:
-    """Return the parser of every command with its flags; settings by their path are read apart."""
+def build_parser(names: Iterable[str] = COMMANDS) -> ArgumentParser:
+    """Return the parser of these commands with their flags; settings by their path are read apart."""
     parser = TopParser("aha", description=ABOUT, allow_abbrev=False)
     parser.add_argument("--version", action=VersionAction, nargs=0, help="print the version and leave")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
-    for name, command in COMMANDS.items():
+    for name in names:
+        command = COMMANDS[name]
         epilog = SETTINGS if command.settings else None
         subparser = subparsers.add_parser(name, help=command.help, description=command.help, epilog=epilog, allow_abbrev=False)
         command.flags(subparser)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,11 +10,17 @@ import pytest
 from hypothesis import settings
 
 from tests import smollm2 as real_model
-from tests.counts import examples
+from tests.counts import LONG, examples
 from tests.endtoend.conftest import Warm
 
 settings.register_profile("ours", examples(100))
 settings.load_profile("ours")
+
+
+MEMORY, ROOM = Path("/dev/shm"), 4 << 30
+if not LONG and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
+    # a disk takes milliseconds to confirm what was written, and the tests ask for it a hundred thousand times
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
 def pytest_collection_finish() -> None:

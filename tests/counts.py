@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-ALL_EXAMPLES = "AHA_ALL_EXAMPLES" in os.environ  # set by `make long`
+LONG = "AHA_LONG" in os.environ  # set by `make long`
 
 
 def examples(count: int, **more: Any) -> settings:
     """The settings of a property that is tried with so many examples, of which `make test` tries a quarter. A machine that others load is
     no failure."""
-    return settings(max_examples=count if ALL_EXAMPLES else max(10, count // 4), deadline=None, **more)
+    return settings(max_examples=count if LONG else max(10, count // 4), deadline=None, **more)
 
 
 def ordinary(values: Iterable[Any], *kept: Any) -> list[Any]:

@@ -40,7 +40,7 @@ def run_completion(arguments: Namespace, rest: Sequence[str], terminal: Terminal
         import shtab  # an extra package that only this command needs
     except ModuleNotFoundError:
         raise BadInput("completion: it needs the package shtab: pip install 'aha[completion]'") from None
-    print(shtab.complete(arguments.parser, arguments.shell))
+    print(shtab.complete(arguments.build_parser(), arguments.shell))
     return 0
 
 
