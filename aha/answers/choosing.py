@@ -13,10 +13,21 @@ from functools import lru_cache
 from aha.answers.claims import CLOSER, own_part
 from aha.answers.closings import UNDECIDED_WORDS, is_denied
 from aha.answers.context import denied_after
-from aha.answers.grammar import upholds
 from aha.answers.numbers import rational
 from aha.answers.replies import boxes, is_mention
-from aha.answers.statements import CLOSE, INSTEAD, OPEN, TAKEN_BACK_ABROAD, UNREAD, judged_alone, readable, stands, statements
+from aha.answers.statements import (
+    CLOSE,
+    CONCEDES,
+    DENIED_AFTER,
+    INSTEAD,
+    OPEN,
+    UNREAD,
+    judged_alone,
+    readable,
+    stands,
+    statements,
+    turned,
+)
 from aha.answers.symbols import bare, ending, fold
 from aha.lazy import lazy_pattern
 from aha.types import Wrong
@@ -35,7 +46,7 @@ _BUT = lazy_pattern(
     rf"{OPEN}(?-i:([A-Z]))\b{CLOSE}\s*(?:is|are|was|were)\s+(?:all\s+)?(wrong|incorrect|false|right|correct|true)\b"
 )
 _FILLER = lazy_pattern(
-    r"(?i)^(?:[\s,:：\"“”'‘>#*→⇒➡️]+|-\s(?!\s*[\d.$\\])|(?:so|thus|hence|therefore|clearly|definitely|simply|indeed|then|probably|likely"
+    r"(?i)^(?:[\s,:：\"“”'‘>#*→⇒➡️✅☑✔👉]+|=>|-\s(?!\s*[\d.$\\])|(?:so|thus|hence|therefore|clearly|definitely|simply|indeed|then|probably|likely"
     r"|most likely|it is|it's|"
     r"it must be|that is|the|correct|right|final|best|answer|options?|choice|letter|is|are|be|i think|i believe|i would say|antwort"
     r"|r[ée]ponse|respuesta|resposta|risposta|ответ|вариант|odpowiedź|cevap|yanıt|opci[óo]n|letra|lettre|buchstabe|donc|also)\b(?!\))(?=\W)|選択肢|보기|선택지|所以|因此|故|应该|选项|应选|选择|选|是|为|は|은|는)+"
@@ -56,7 +67,7 @@ _ANOTHER_PATTERN = lazy_pattern(
 )
 _MORE = rf"(?:\s*(?:,|、|\band\b|\bor\b|&|和|与)\s*)+{OPEN}(?-i:[A-Z]){CLOSE}(?![A-Za-z0-9])"
 _JUDGED_PATTERN = lazy_pattern(  # these letters get a judgement other than "also right"
-    rf"(?i)(?:{_MORE}){{0,9}}\s*(?:(?:each|all|both)\s+)?(?:(?:is|are|was|were|being|seems?|looks?)\b"
+    rf"(?i)(?:{_MORE}){{0,9}}(?:\s?\([^()\n]{{1,60}}\))?\s*(?:(?:each|all|both)\s+)?(?:(?:is|are|was|were|being|seems?|looks?)\b"
     r"(?!\s+(?:also\s+|equally\s+|both\s+|all\s+)?(?:correct|right|possible|true|valid|plausible|acceptable|fine|good|strong|likely|defensible)\b)"
     r"|(?:does|do|has|have|had|would|can|could|cannot|needs?|fails?|gives?|requires?|contradicts?|violates?|ignores?|says|describes?|refers?|means|leads)\b"
     r"|[:：]\s*\S|都?错|都?不)"
@@ -66,9 +77,6 @@ _DENIED_PATTERN = lazy_pattern(
     r"|(?:the )?least\b|unlikely\b|hardly\b|far from\b|değil|niet\b|नहीं|ไม่|❌|✗|✘|🚫|❎|wrong\b|incorrect[aoe]?s?\b|false\b|fals[ao]\b"
     r"|falsch\b|nicht\b|faux\b|fausse\b|errad[ao]\b|errat[ao]\b|sbagliat[ao]\b|неверен|неверн|неправил"
     r"|błędn|niepoprawn|yanlış|salah\b|onjuist|fout\b|错|不)"
-)
-_DENIED_AFTER = lazy_pattern(
-    r"(?i)[)\].\s]*(?:이|가|는|은|は|が)?\s*(?:(?:正解|正答|答え|答|正しく|정답|답)(?:이|가)?\s*)?(?:아닙|아니|では?(?:あり|ない|な[いく])|じゃ|(?:is|was)\s+(?:too|impossible)\b)"
 )
 _DOUBTED_PATTERN = lazy_pattern(r"(?i)\s*(?:nicht|not|never|anything but|i (?:doubt|do not|don['’]t)|one of)\b")
 _HEDGED_PATTERN = lazy_pattern(
@@ -89,15 +97,12 @@ _OF_A_LETTER = lazy_pattern(r"(?<![^\W\d_])(?<!['’])(?![oyeu]\s)[a-z]\s?\([A-Z
 _LONE = lazy_pattern(r"(?<![A-Za-z0-9'’\\_^{°])(?<![0-9°] )([A-Z])(?![A-Za-z0-9'’_^])(?!\s*[=<>+*/^≤≥])")
 _LISTED_PATTERN = lazy_pattern(r"(?<!\S)[(\[]?([A-Z])[)\].:](?=\s)")
 _POINTED_PATTERN = lazy_pattern(
-    r"(?i)(?:\b(?:option|choice|letter|opci[óo]n)s?|选项?)\s*[(\[]?(?-i:([A-Z]))(?![A-Za-z0-9'’])|(?<![A-Za-z])[(\[](?-i:([A-Z]))[)\]]"
+    r"(?i)(?:\b(?:option|choice|letter|opci[óo]n|alternativ[ae]|letra|lettre|opzione|r[ée]ponse|antwort|respuesta|resposta|risposta|вариант|ответ)s?|选项?)\s*[(\[]?(?-i:([A-Z]))(?![A-Za-z0-9'’])|(?<![A-Za-z])[(\[](?-i:([A-Z]))[)\]]"
 )
 _WORD_AFTER = lazy_pattern(r"\s+(?!(?:or|and|is|nor|are|because|since|as|but|then|was|being|instead|rather|not|over|only|too|also)\b)[a-z]")
 _SENTENCE = lazy_pattern(r"[.;。；\n]\s|\n|。")
-_STOP = lazy_pattern(r"[.!?](?:\s|$)|\n")
-_OTHERS_PATTERN = lazy_pattern(r"\b(?:[Oo]ptions?|[Cc]hoices?|others?|[B-HJ]|[AI](?= (?:is|was|would|does|has|and|or)\b))\b")
 _MARKED_LINE = lazy_pattern(r"\s*(?:[-*>]\s*)?[(\[]?([A-Z])(?:[)\].:]|\s*$)")
 _PRIMED_PATTERN = lazy_pattern(r"[A-Za-z]['’]")
-_LETTER_ALONE = lazy_pattern(r"\(?[A-Z]\)?[.:]?")
 _INSTEAD_OF = lazy_pattern(r"(?i)\s*(?:,\s*|,?\s*(?:and|but)\s+)not\b|\s*,?\s*(?:instead of|rather than)\b")
 _EQUATIONS = lazy_pattern(r"\b[a-z](?:_\{?\w+\}?)?\s*=\s*\(?[A-J]\)?\s*[,;]\s*[a-z](?:_\{?\w+\}?)?\s*=")  # x_1 = (D), x_2 = 0.25
 _DENIAL_OF_OPTION = lazy_pattern(
@@ -109,7 +114,8 @@ _RETRACTED_PATTERN = lazy_pattern(
     r"[,.:!\s—–-]{0,9}){1,5}"
     r"(?:it(?:'s|’s| is| should be| must be)|the (?:\w+ )?answer (?:is|should be|must be)|i meant?|make (?:it|that))\b[:\s]{0,9}"
 )
-_OPTION_I = lazy_pattern(r"\bI(?= is\b)")  # the option, not the pronoun
+_IT = lazy_pattern(r"(?i)\A(?:it|this|that|the (?:answer|value|result)) (?:is )?")
+_LETTER_ALONE = lazy_pattern(r"\(?[A-Z]\)?[.:]?")
 _MARKS = lazy_pattern(r"[\s()\]}.:,~*\"'”’–—]*")
 _RIGHT_TOO = lazy_pattern(r"(?i)\s*(?:also |all |both |the |only )*(?:correct|right|true|valid|answers?)\b")
 _BOX_OPTION = lazy_pattern(r"(?i)[^()]{0,80}\((?:option|choice|answer)\s+(?-i:([A-Z]))\)")
@@ -202,7 +208,7 @@ class _Reader:
     def statement(self, text: str, *, announced: bool) -> str | Wrong:
         """Return the letter of a statement: anywhere among words if it is announced, else only at the start or as "option C", "(C)"."""
         whole = bare(CLOSER.sub("", text)).strip()
-        if (option_letter := self.letter_of(whole)) is not NONE and not _LETTER_ALONE.fullmatch(whole):
+        if (option_letter := self._option_alone(whole)) is not NONE:
             return option_letter
         text = bare(_FORMULA.sub(self._readable, text)).strip()
         if but := _BUT.search(text):
@@ -230,6 +236,11 @@ class _Reader:
         if not announced and self._names_others(text):
             return SEVERAL
         return self.among(text, _LONE if announced else _POINTED_PATTERN)
+
+    def _option_alone(self, text: str) -> str | Wrong:
+        """Return the letter of a text that is an option's, perhaps after "it is"; NONE for others and for a lone letter."""
+        parts = [part for part in (text, _IT.sub("", text)) if not _LETTER_ALONE.fullmatch(part)]
+        return next((letter for part in parts if (letter := self.letter_of(part)) is not NONE), NONE)
 
     def _readable(self, formula: re.Match[str]) -> str:
         """Return the text of a formula that is only letters or a letter and its own option's text; any other formula becomes UNREAD."""
@@ -279,12 +290,8 @@ class _Reader:
 
     def _names_others(self, text: str) -> bool:
         """Return True if a statement without an announcement names several options without judging them."""
-        places = [
-            place
-            for place in _LONE.finditer(text[:400])
-            if not self._article(text, place.end()) and not _JUDGED_PATTERN.match(text, place.end())
-        ]
-        return len({place[1] for place in places} & {*self.letters}) > 1
+        named = [place for place in _LONE.finditer(text[:400]) if not self._article(text, place.end())]
+        return len({place[1] for place in named if not _JUDGED_PATTERN.match(text, place.end())} & {*self.letters}) > 1
 
     def _letter_set(self, text: str) -> str | Wrong:
         """Return the letters at the start of a statement, within its first sentence, unless more than "are right" is said of them."""
@@ -304,7 +311,7 @@ class _Reader:
         """Return True if the text after several letters says nothing against them."""
         verb = re.match(r"(?i)\s+(?:are|is)\b", rest)
         judgement = verb is not None and not _RIGHT_TOO.match(rest, verb.end())
-        return not (judgement or _DENIED_PATTERN.match(rest) or _DENIED_AFTER.match(rest) or _HEDGED_PATTERN.search(rest))
+        return not (judgement or _DENIED_PATTERN.match(rest) or DENIED_AFTER.match(rest) or _HEDGED_PATTERN.search(rest))
 
     def letter_of(self, text: str) -> str | Wrong:
         """Return the letter of the option with this text; Wrong if several options share the text, NONE if no option has it."""
@@ -315,8 +322,8 @@ class _Reader:
 
     def beside(self, letter: str, rest: str) -> str | Wrong:
         """Return the letter, unless the text after it denies it, adds another, takes it back or is the text of another option."""
-        spelling, rest = rest, self._past(letter, rest)
-        if _DENIED_PATTERN.match(rest) or _DENIED_AFTER.match(rest) or (_turned(rest) and not INSTEAD.search(rest)):
+        spelling, rest = rest, CONCEDES.sub(".", self._past(letter, rest))
+        if _DENIED_PATTERN.match(rest) or DENIED_AFTER.match(rest) or (turned(rest) and not INSTEAD.search(rest)):
             return NONE
         if correction := INSTEAD.search(rest):
             return self.statement(rest[correction.end() :], announced=True)
@@ -369,15 +376,6 @@ class _Reader:
 def _denied_of_it(text: str, end: int) -> bool:
     """Return True if a denial stands in what is said of the letter that opens a sentence."""
     return _SAID_OF_IT_PATTERN.match(text, end) is not None and bool(_NEGATED_PATTERN.search(text, end) or _FAILS.search(text, end))
-
-
-def _turned(rest: str) -> bool:
-    """Return True if the text after a letter takes it back; what is said of other options does not count."""
-    rest = _OPTION_I.sub("J", rest)
-    statement_match = _STOP.search(rest, 3)
-    return bool(denied_after(rest, understood=False) or TAKEN_BACK_ABROAD.search(rest[:200])) or (
-        statement_match is not None and not upholds(_OTHERS_PATTERN.split(rest[statement_match.start() :], maxsplit=1)[0], opens=False)
-    )
 
 
 @lru_cache(maxsize=256)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from aha.answers.closings import (
+    CONFIDENT,
     correction,
     is_denied,
     is_revoked,
@@ -59,6 +60,7 @@ _OR = lazy_pattern(r"[}\s$)]\s*(?:\bor\b|或)\s*[\s$(\\]*f?box|\\text\{\s*or\s*\
 _OR_ABROAD = lazy_pattern(r"(?<=[\s$)}%0-9])\s(?:o|ou|oder|или|або|veya|lub|atau|hoặc|nebo|sau|eller)\s(?=[-$\\(0-9A-Za-z\u4e00-\u9fff])")
 CLOSER = lazy_pattern(
     r"(?i)(?:(?<=[.!?。])\s+(?:i hope|hope (?:this|it)|let me know|a common mistake)|,\s*as (?:it|was|were|asked|required))\b.*\Z"
+    rf"|[.,!]\s+{CONFIDENT}[.!]*\Z"
 )
 NOT_THAT_WORDS = lazy_pattern(
     r"(?i)\s*(?:,\s*)?\b(?:(?:and|but) not|instead of|rather than)\s+\S(?s:.*)\Z"
@@ -68,7 +70,7 @@ _COPULA = lazy_pattern(r"(?:です|である|だ|입니다|이다|[ \t](?:है
 _LEADS = lazy_pattern(
     r"(?i)(?:^|[.!?。\n]\s*)(?:(?:so|thus|hence|therefore|then|finally|in the end|altogether|in total)\b,?\s*)?"
     r"(?:we (?:get|obtain|have|find)|(?:the|our) (?:final )?(?:result|value|solution|total) is|it is|it['’]s|(?:this"
-    r"|that) gives)\s+(?!(?:now |then )?(?:clear|evident|obvious|easy|plain|known|given|enough|possible|impossible)\b)"
+    r"|that) gives)\s+(?!(?:\w+ly )?not\b)(?!(?:now |then )?(?:clear|evident|obvious|easy|plain|known|given|enough|possible|impossible)\b)"
     r"(?P<said>[^\n]+|\\begin\{[^}]+\}.+?\\end\{[^}]+\}[^\n]{0,9})\Z",
     re.S,
 )
@@ -144,6 +146,7 @@ def claim(text: str, how: How = "auto") -> Claim:
     if how == "whole":
         return Claim(text.strip(), marked=True)
     text = own_part(text)
+    text = _ABOUT.sub(r"\1≈", text) if "~" in text else text
     if how == "auto" and (plain := _at_once(text)) is not None:
         return plain
     text = in_one_form(text)
@@ -164,6 +167,7 @@ def _looked_at(rest: str) -> str:
     return rest if len(rest) <= LONGEST else f"{rest[: LONGEST - _LAST_WORDS]}\n\n{rest[-_LAST_WORDS:]}"
 
 
+_ABOUT = lazy_pattern(r"(\A|[\s:*(])~\s?(?=\\?[$€£¥]?[0-9])")  # in plain text; between a box's braces a tilde is a blank
 _LAST_LINE = lazy_pattern(r"(?:\A|\n)(?:[ \t]*A:[ \t]*|####[ \t]*)(?P<said>\$?-?[0-9][0-9.,]*(?<![.,]))\s*\Z")
 _ENDING = 60  # characters of a last line that is only a number
 

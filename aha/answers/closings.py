@@ -18,8 +18,13 @@ from aha.lazy import lazy_pattern
 
 _CHECK = lazy_pattern(rf"(?is)\n[ \t]*(?:[(]|\*\*|#{{1,4}} ?)?(?:{languages.CHECKS})(?:\*\*)?[ \t]*[:：](?:\*\*)?(?P<result>.*)\Z")
 _FAILS = lazy_pattern(rf"(?i)\b(?:{languages.FAILS})\b|n['’]t\b|{languages.FAILS_IN_PART}")
+CONFIDENT = (
+    r"(?:and\s)?i(?:['’]m|\sam)\s(?:(?:pretty|quite|fairly|very|absolutely|rather)\s)?(?:sure|certain|confident|positive)"
+    r"(?:\s(?:of|about)\s(?:it|that|this))?"
+)
 _REMARK = lazy_pattern(
     r"(?i)\s*\(?(?:\*+)?a (?:common|typical|frequent) (?:mistake|error|slip) (?:is|would be) to [^.\n]{1,120}[.]?\)?\s*\Z"
+    rf"|(?:,|\.|\s[—–-])\s{CONFIDENT}[.!]?\s*\Z"
 )
 _SMILES = lazy_pattern("[\\s\u2600-\u2604\u2606-\u2712\u2714-\u274b\u2753-\u27bf\ufe0f\U0001f300-\U0001faff]+\\Z")
 _CROSS = lazy_pattern(r"[\s*_$)}\]]*[.。]?\s*(?:❌|✗|✘|🚫|❎)")
@@ -141,7 +146,7 @@ _STATES_AGE = lazy_pattern(rf"{_LEAD}{_ANYONE_FORM}GP*v[wWN]E[.!]?")  # Anna ist
 _ABROAD = "\u00c0-\u024f\u0370-\u04ff\u0590-\u06ff\u0900-\u097f\u1e00-\u1eff"  # letters and marks that English does not have
 _UNMARKED_NAME = lazy_pattern(rf"\s*(?:\*\*)?(?P<noun>[a-z]*[{_ABROAD}][a-z{_ABROAD}]*)(?:\s[a-z{_ABROAD}]+)?(?:\*\*)?\s*[.!]?\s*")
 # Languages without blanks between words: the text before a number and after it.
-JAPANESE_LEADS = "全部で|合計で?|合わせて|残りは|したがって、?|よって、?|1日に?|二人で"
+JAPANESE_LEADS = "全部で|合計で?|合わせて|残りは|したがって、?|よって、?|ゆえに、?|だから、?|1日に?|毎[日週月年時回]|二人で"
 JAPANESE_ENDS = (
     "です|になります|となります|だ|である|(?:の[^0-9。の]{1,6})?(?:[をがは]?(?:持っています|持っている|払います|稼ぎます|もらいます|買えます|使います"
     "|残ります|残っています|あります|います|必要です|かかります|食べます|売ります|作ります))"
@@ -151,7 +156,7 @@ KOREAN_NOUN = r"[가-힣a-zA-Z]{0,4}(?:의 [가-힣]{1,5})?(?:을|를|이|가|�
 KOREAN_ENDS = (
     "있습니다|있어요|있다|남습니다|남았습니다|남는다|걸립니다|걸린다|법니다|벌었습니다|냅니다"
     "|내야 합니다|지불합니다|갖게 됩니다|갖습니다|필요합니다|됩니다|된다"
-    "|샀습니다|팔았습니다|받습니다|가지고 있습니다"
+    "|샀습니다|팔았습니다|받습니다|가지고 있습니다|번다|벌었다|남았다|걸렸다|낸다|받는다|샀다|팔았다|필요하다|갖는다|가진다|먹었다"
 )
 KOREAN_AGAINST = (
     "이상|이하|미만|초과|약 |대략|정도|쯤|않|아니|못|만약|만일|면 |절반|퍼센트|%"

@@ -27,14 +27,14 @@ _CLASSES = {
     "r": "because since as for given when where by using from with after achieved attained obtained found in at on",  # explains
     "t": (  # goes on
         "so thus hence therefore then consequently finally implies giving making leaving meaning yielding obtaining getting "
-        "totaling totalling resulting being having remaining"
+        "totaling totalling leading resulting being having remaining"
     ),
     "&": "and",
     "O": "or",
     "M": "has contains",  # has
     "K": "back",  # retracts, with a pronoun
     "b": "is are was have equals gives gave get gets got yields find finds makes it's that's we're costs leaves",  # states
-    "c": "be been comes come amounts adds evaluates simplifies equal give yield make mean",  # states, after another verb
+    "c": "be been comes come amounts adds evaluates simplifies leads lead led equal give yield make mean",  # states, after another verb
     "s": (  # states what may be, or what somebody else states
         "think thinks thought believe believes believed claim claims claimed say says said guesses guessed suggest suggests "
         "argue argues suspect suspects expect expects insist insists write writes wrote pick picks picked choose chooses chose "
@@ -76,12 +76,12 @@ _MARKS = {"≠": "n", "不": "n", "不是": "n", "—": ",", "–": ",", "(": ",
 _BEFORE = (
     r"[dP][eo]*$|B(?:v&)?e*$",  # half of it
     r"n[^bM=,;:ktv]*$|n[bc]?,?$|ne?[wy]p[^,;kt]*$|nv(?:w?v)*n?$",  # not it
-    r"h[^bM=,;:kt]*$",  # might be it
+    r"h[^bM=,;:kt]*$|he?b[eo]*$|(?:^|[,;:])(?:t,?)?h[wfp]{1,2}[bM][eo]*$",  # might be it, perhaps he has it
     r"(?<![&e])i(?!.*fb)[^,;:kt]*$|q[^bM,;:ktf]*$|(?:i.*|^)W.*H[^=t]*$|Hbc[^bM=]*$",  # if it is
     r"(?<!f)(?<!fH)(?<!fHt)(?<!ft)(?<!^)s(?:p?[ewyf]{0,3}[aAp][^,;:kt]*|[eo]*)$|bw?so",  # some say that it is
     r"[gD][^,;:kt&]*$|(?:^|[,;:.])t?,?G[wve]{0,2}(?:[or]e?)?$",  # I doubt that it is
     r"(?<!o)[jz]w{0,2}[aA][^,;kt]*$|j[:e]*$|jb[^,;kt]*$",  # the wrong answer is
-    r"[dlorPB]e?(?<!of)[aA][b&][^,;kt]*$|a[^,;:kt=]*(?<![ca])[or]e?$|aw?oc$|aM|[aA][wv]?[QPdl][^,;kt]*b$",  # the bound for the answer is
+    r"[dlorPB]e?(?<!of)[aA][b&][^,;kt]*$|a[^,;:kt=]*(?<![ca])[or]e?$|(?<!be)aw?oc$|aM|[aA][wv]?[QPdl][^,;kt]*b$",  # the bound is
 )
 _AFTER = (
     r"^,?[QP]|^dv|^,e?w{0,2}j",  # it squared
@@ -110,8 +110,8 @@ _ANNOUNCED_PLAINLY = lazy_pattern(r"(?:(?:So|Thus|Hence|Therefore),? )?[Tt]he (?
 _SHORT = lazy_pattern(r"[\W_]*(?:A|(?:[Ff]inal )?[Aa]nswer)[\W_]*")
 _CLOSES = lazy_pattern(r"(?:[\s$})\]*_]|\\[)\],;!. ])*")
 _ANOTHER_PATTERN = lazy_pattern(  # "the answer is 8", "it must be 8", "edit: 8"
-    r"(?i)(?:\banswer\b\s*[:=]|\b(?:answer|result)\b(?: \w+)?\s*(?:is|was|should be|must be|equals)"
-    r"|\bit (?:is|must be|should be|equals)"
+    r"(?i)(?:(?<!ck our )(?<!ck the )(?<!ck this )(?<!fy our )(?<!fy the )\banswer\b\s*[:=]"
+    r"|\b(?:answer|result)\b(?: \w+)?\s*(?:is|was|should be|must be|equals)|\bit (?:is|must be|should be|equals)"
     r"|(?:^|[.!?]\s+)(?!check|verif|proof|expla|note|because|step|case|method)[A-Za-z]+(?: [a-z]+){0,2}:)\s*"
     r"(\$[^$\n]{1,80}\$|\\\(.{1,80}?\\\)|-?[0-9][0-9.,/]*)(?!\s*[-+*/=^])"
 )
@@ -134,7 +134,7 @@ _CHECKS = lazy_pattern(
 _THOUSANDS = lazy_pattern(r"(?<=\d),(?:\\!)?(?=\d{3})")
 _LOOKED_AT = 1_000
 _COUNTERFACTUAL = lazy_pattern(
-    r"(?i)\b(?:should|could|might) have been\b[^.,;]*\Z"
+    r"(?i)\b(?:should|could|might) have (?:been\b[^.,;]*|(?:got(?:ten)?|obtained|found|answered|written)(?:\W|\b(?:an?|the)\b)*)\Z"
     r"|\bwould(?:n['’]t)? have (?:\w+ly )?(?:\w+ed|been|\w+[aeo]wn|got|made|had|cost|paid|sold|bought|spent"
     r"|lost|won)\b[^.,;]*\Z"
     r"|(?i:\bso much for\W*\Z)"
@@ -149,9 +149,9 @@ _HEDGED_PATTERN = lazy_pattern(  # a first or wrong attempt, before its result
     r"(?:is|was|gives|comes|yields|equals|makes)\b[^,;:.]*\Z"
 )
 _HELD_PATTERN = lazy_pattern(  # a belief of others
-    r"(?i)\b(?<!i )(?<!we )(?:think|thought|believe|claim|claimed|say|said|argue|insist|suspect|swear|assume"
+    r"(?i)\b(?<!i )(?<!we )(?<!i['’]d )(?<!i would )(?:think|thought|believe|claim|claimed|say|said|argue|insist|suspect|swear|assume"
     r"|bet|dream|fear|boast|guess)(?:s|d|ed|es)?\s(?:that\s)?"
-    r"(?:[\w'’]+\s){1,4}(?:is|are|has|have|had|was|were|gets?|equals|needs)\b[^,;:.]*\Z"
+    r"(?:(?:[\w'’]+\s){1,4}(?:is|are|has|have|had|was|were|gets?|equals|needs)\b[^,;:.]*|(?:it|that)['’]s\W*)\Z"
 )
 _NOT_DONE = lazy_pattern(  # hoped to earn, grade this as, such as
     r"(?i)\b(?:hop|want|wish|plann?|expect|intend|aim|tr[yi]|attempt|fail|refus|promis|pretend|threaten)(?:es?|s|ed|ing)?\sto(?:\s[a-z]+){1,3}\W*\Z"
@@ -291,7 +291,7 @@ def _stance(text: str, start: int, end: int | None, head: str) -> Literal["state
     if above and not above.rstrip()[-1:].isalpha() and above.rstrip()[-1:] not in (":", ",") and _ANNOUNCES.fullmatch(line):
         return "stated"  # on a line of its own below a finished sentence
     rest = "" if end is None else _beside(text[end : end + _ROOM])
-    counts = rest[:1].isalpha() and kinds(rest)[:1] in ("w", "s", "n")
+    counts = rest[:1].isalpha() and kinds(rest)[:1] in ("w", "s", "n", "a", "b")
     sentence = _COULD.sub("can", _LITERALLY.sub("has", sentence)) if counts else sentence  # he wrote 12 pages, he could buy 30 oranges
     if (suspect(sentence) or ("nswer" in sentence and not _ANNOUNCES.fullmatch(sentence))) and takes_away(row(sentence)):
         return "denied"
@@ -334,7 +334,7 @@ def denied_after(rest: str, claim: str | None = None, *, understood: bool = True
     if (
         claim is not None
         and _MAY_BE_ANOTHER.search(rest)
-        and any(_bare(second) != _bare(claim) for second in _ANOTHER_PATTERN.findall(rest))
+        and any(_bare(second.rpartition("=")[2]) != _bare(claim) for second in _ANOTHER_PATTERN.findall(rest))
     ):
         return True
     plain = _plain(rest)
@@ -386,6 +386,7 @@ def _plain(rest: str) -> str:
 def row(text: str) -> str:
     """Return the classes of a text's words, one letter each; segments such as NO in \\frac{NO}{BO} are values."""
     text = _SEGMENTS.sub("{0", text) if "frac{" in text else text
+    text = text.replace("given by", "equal").replace("out as", "to") if "given by" in text or "out as" in text else text
     text = text.replace("\\$", "") if "\\$" in text else text  # a price does not open a formula
     return "".join(map(_letter, TOKEN.findall(text)))
 

@@ -13,6 +13,7 @@ from functools import lru_cache
 from aha.answers import lexicon
 from aha.answers.lexicon import SCALES
 from aha.answers.symbols import VALUES
+from aha.answers.units import measures
 from aha.lazy import lazy_pattern
 
 _TOKEN = lazy_pattern(
@@ -64,7 +65,7 @@ _UPHELD = lazy_pattern(
 
 
 _DOUBTED_IN_HAN = lazy_pattern(
-    r"(?:有人|认为|以为|想|打算|希望|计划|准备|误|错|假设|如果|若|可能|也许|并非|未必|誤|間違|もし|かも|思|만약|틀)[^,，。、]*\Z"
+    r"(?:本来可|本可|本应|本该|原本可|差点|险些|有人|认为|以为|想|打算|希望|计划|准备|误|错|假设|如果|若|可能|也许|并非|未必|誤|間違|もし|かも|思|만약|틀)[^,，。、]*\Z"
 )
 _AGAINST_IN_HAN = lazy_pattern(
     r"(?:天真|草率|粗略|初步|不是|不等于|不为|并不|没有|不能|不會|不会|少于|多于|大于|小于|超过|不足|至少|至多|最多|最少|大约|约为|接近|除了|以上|以下|未満|ではな|じゃな|約|아니|않|못|이하|이상|미만|초과|약)[^,，。、]*\Z"
@@ -158,6 +159,7 @@ _EQUATES = lazy_pattern(
 _FRACTION = lazy_pattern(
     r"\\[dt]?frac\{\\(?:text|mathrm)\s*\{[^{}]*\}\}\s*\{\\(?:text|mathrm)\s*\{[^{}]*\}\}"
 )  # a fraction of words: favourable over all cases
+_INDEX, _WORDS = lazy_pattern(r"_\s*\{?\s*\\(?:text\w*|mbox|mathrm)\s*\{[^{}]*\}"), lazy_pattern("[A-Za-z]+")
 _IN_TEXT = lazy_pattern(r"\\(?:text\w*|mbox|mathrm)\s*\{([^{}]*)\}?")
 
 
@@ -173,7 +175,8 @@ def _show(hit: re.Match[str]) -> str:
     formula = hit.group()
     if any(hit.group(2, 3, 4, 6)):
         return " 0 "
-    speech = " ".join(_IN_TEXT.findall(_FRACTION.sub("0", formula) if "frac{\\" in formula else formula))
+    formula = _FRACTION.sub("0", formula) if "frac{\\" in formula else formula
+    speech = " ".join(words for words in _IN_TEXT.findall(_INDEX.sub("", formula)) if not all(map(measures, _WORDS.findall(words))))
     if speech or _SPOKEN_PATTERN.search(formula):
         equals = " =" if _EQUATES.search(formula) else ""
         return f" 0 {speech}{equals}" if speech else f" {formula.lstrip('$')}"
@@ -187,7 +190,7 @@ _GIVEN_PATTERN = lazy_pattern(r"[biuy]e?[ws]{1,2}$")  # takes the lion 12 minute
 _CLAUSE = lazy_pattern(r".*(?:[.;]|[,:&]t)", re.S)
 _BEFORE = lazy_pattern(
     rf"(?:^|[.;:])[^v=biuy]*{_W}[^v=biuy]*,{_LIGHT}$"  # in one reader's view, it
-    rf"|(?:[Mfpjt,]|^){_W}v=$|{_W}{_W}v=$"  # a student would proclaim x =
+    rf"|(?:[Mfpjt,]|^){_W}v=$|(?<![by]){_W}{_W}v=$"  # a student would proclaim x =
     rf"|(?<!l){_W}[jn]{{0,2}}a(?=[biu=vM]|$)"  # the naive count is
     rf"|{_W}T(?:e?[jn]*a|p[iM]|v)"  # rumour holds that the answer
     rf"|^t?,?(?:L,|g)"  # naively, ; ignoring the tax
@@ -246,12 +249,14 @@ def doubted_in_han(before: str, rest: str) -> bool:
 
 
 _SIGNED_PATTERN = lazy_pattern(  # signatures, addresses and links
-    r"(?m)(?:^[ \t]*-|(?:^[ \t]*|[.\s])(?:~|-(?=[A-Z])|–|-\s(?=\w+$)))\s?[\w.]{1,40}(?: [\w.]{1,40}){0,2}(?: ?\([^()\n]{0,60}\))?"
-    r"[ \t]{0,9}(?=[~-]|$)|https?://\S+|(?<![\w.])[\w.]{1,40}@[\w.]{1,40}(?:, \w{1,20})?"
+    r"(?m)(?:^[ \t]*-|(?:^[ \t]*|[.\s])(?:~|-(?=[A-Z]|[a-z]\w+\s*\Z)|–|-\s(?=\w+(?:\s?\([^()\n]{1,40}\))?$)))\s?"
+    r"[\w.]{1,40}(?: [\w.]{1,40}){0,2}(?: ?\([^()\n]{0,60}\))?"
+    r"[ \t]{0,9}(?=[~-]|$)|(?:[Ss]olution|[Ee]dit|[Ee]dited|[Ww]ritten)"
+    r" by (?:[A-Z][\w.]{0,20} ?){1,4}$|https?://\S+|(?<![\w.])[\w.]{1,40}@[\w.]{1,40}(?:, \w{1,20})?"
 )
 
 
-_MAY_BE_SIGNED = lazy_pattern(r"[~–@]|://|-(?=[A-Z\s])|(?m:^[ \t]*-)")
+_MAY_BE_SIGNED = lazy_pattern(r"[~–@]|n by |t by |d by |://|-(?=[A-Z\s])|(?m:^[ \t]*-)")
 _DUTY_WORDS = "must should need have has ought forgot left remain still yet".split()  # each match of `_OBLIGES` contains one of these
 
 

@@ -112,7 +112,7 @@ VERBS = (  # verbs of quantities and of people in problems
     "connecting iterating replacing rationalizing correcting labeling removing cubing changing canceling cancelling scaling "
     "manipulating repeating reordering reviewing tackling utilizing inverting relating dilating compressing factorising figuring "
     "dealing restricting generalizing negating bounding extending regrouping eliminating projecting separating settling summarizing "
-    "putting letting noting noticing viewing thinking working reading translating building"
+    "breaking grinding accounting putting letting noting noticing viewing thinking working reading translating building"
 )
 
 OF_MONEY = frozenset(  # plain forms of verbs that take an amount of money
@@ -160,7 +160,8 @@ KINDS = (  # adjectives and adverbs that may describe an answer
     "moreover furthermore otherwise instead here there conversely alternatively lastly secondly latter former grand ergo middle "
     "decimal removed "
     "geometrically graphically algebraically numerically visually hundredth thousandth done yes enough equivalent strictly confident "
-    "certain sure clear helpful simultaneously"
+    "certain sure clear helpful simultaneously "
+    "accurate appropriate suitable fitting correction edit update erratum"
 )
 
 POINTS = (  # articles, possessives and quantifiers

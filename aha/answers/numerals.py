@@ -6,6 +6,7 @@ import re
 from fractions import Fraction
 
 from aha.answers.lexicon import PARTS
+from aha.answers.units import known_unit
 from aha.lazy import lazy_pattern
 
 _DIGITS = {letter: value for value, letter in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2, "壹": 1, "贰": 2, "叁": 3}
@@ -69,6 +70,23 @@ def count_of(text: str) -> str:
         return run.group() if value is None else str(value)
 
     return _RUN.sub(digits, text)
+
+
+_MIXED = lazy_pattern(
+    rf"(?i)(?<![\w.,/-])(?P<whole>{'|'.join(_ENGLISH)}|[0-9]{{1,9}}) and (?:an?|one)[ -](?P<part>half|quarter)\b"
+    r"(?![ -](?:of|times|dozen|hundred|thousand|million|billion|as)\b)"
+)
+_HALF_A = lazy_pattern(r"(?i)(?<![\w-])(?<!and )(?<!and a )half an? (?=([a-z]+)\b(?! (?:ago|past|later|earlier)\b))")
+
+
+def mixed_in_digits(text: str) -> str:
+    """Return the text with "three and a half" as 3.5 and "half an hour" as 0.5 hour."""
+    if "half" not in text and "quarter" not in text:
+        return text
+    text = _HALF_A.sub(lambda hit: "0.5 " if known_unit(hit[1].lower()) else hit.group(), text)
+    return _MIXED.sub(
+        lambda hit: f"{english(hit['whole']) if hit['whole'].isalpha() else hit['whole']}.{'5' if hit['part'] == 'half' else '25'}", text
+    )
 
 
 def chinese(text: str) -> str | None:

@@ -104,7 +104,9 @@ _DIFFERS = lazy_pattern(  # 21 more boys than girls, 2 years older than Al
     rf"(?P<count>{_COUNT})\*{{0,2}}\s(?:(?:more|fewer|less)(?P<noun>\s{_NOUNS}(?:\s{_NOUNS})?)|(?!never|other|rather|over|under|after|further)[a-z]+er"
     rf"|further)\sthan\s(?P<other>{_NAMED_FORM})(?=[.!]?\s*\Z)"
 )
-_LACKS = lazy_pattern(rf"({_COUNT})\*{{0,2}}\smore(\s{_NOUNS})?\sto\s(?!be\b)[a-z]+(?:\s[a-z]+){{1,4}}(?=[.!]?\s*\Z)")
+_LACKS = lazy_pattern(
+    rf"({_COUNT})\*{{0,2}}\smore(\s{_NOUNS})?\sto\s(?!be\b)[a-z]+(?:(?:\s[a-z]+){{1,4}}|(?:\s[a-z]+){{0,4}}\s[$€£]?[0-9][0-9,]*)(?=[.!]?\s*\Z)"
+)
 _ASIDE = lazy_pattern(
     r"(?i)\A\W*(?:so,? )?(?:not (?:counting|including)|excluding)\s[^,.;:0-9$]{1,40},\s(?=(?:there|he|she|they|we|it|the)\b)"
 )
@@ -113,13 +115,14 @@ _TO_GO = lazy_pattern(
 )
 _ENDS_WITH = lazy_pattern(
     r"(?i)\b(?:(?:starts?|started|begins?|began) (?:out )?with|(?:adds?|added) up to|(?:ends?|winds?) up with"
-    r"|(?:is|are) left with|lands? on|ends? (?:up )?at"
+    r"|(?:is|are) left with|lands? on|ends? (?:up )?at|(?:comes?|came|works?|worked) out (?:as|at|to(?: be)?)|turns? out (?:as|to be)"
     r"|finish(?:es)? (?:with|on))(?=[\s*$]+[0-9$])"
 )
 _SPARE = lazy_pattern(
     r"(?i),?\s(?:and|with)\s(?:no|none|nothing)(?:\s[a-z]+){0,3}\s(?:(?:is|are|was|were)\s)?(?:left(?:\sover)?|remaining|over)(?=[.!]?\s*\Z)"
     r"|,\si\.e\.,?\s(?:half\s)?(?:an?|one|two|three)\s[a-z]+(?:\sand\s(?:an?|three)\s[a-z]+)?(?=[.!]?\s*\Z)"
     r"|\s\((?:that is|i\.e\.),?[^()\n]{1,40}\)(?=[.!]?\s*\Z)"
+    r"|\s\((?:not (?:counting|including)|excluding|leaving out)\s(?![^()]*\b(?:answer|result|wrong)\b)[^()\n]{1,60}\)(?=[.!]?\s*\Z)"
 )
 _NEGATIVE = lazy_pattern(r"(?i)(\b(?:is|was|are|be|reads?|reaches|equals|to|of|at)\s|[:=]\s*)(?:minus|negative)\s(?=[$\d])")
 _NO_OTHER_PATTERN = lazy_pattern(
@@ -135,6 +138,11 @@ _REALS = lazy_pattern(r"(?i)\A\s*(?:all|the) real (?:numbers|values)[^.;$]{0,40}
 _IS_MINE = lazy_pattern(
     r"(?i),?\s(?:and\s)?(?:that|this|it|which)(?:['’]s|\sis)\s(?:my|the|our)\s(?:final\s|correct\s)?(?:answer|result)(?=[.!]?\s*\Z)"
 )
+_IT_IS = lazy_pattern(  # so 12 apples it is
+    r"(?i)\A\W*(?:(?:so|then|thus|well|ok(?:ay)?),?\s)?(?P<said>[-−]?[*$€£]{0,3}[0-9](?:[^A-Za-z\n]|(?<=[0-9])e(?=[-0-9]))*?(?:\s[a-z]{2,}){0,2})"
+    r"\sit\sis(?:,?\sthen)?[.!]*\s*\Z"
+)
+_REPLIES = lazy_pattern(r"(?i)\A\W*(?:no|nope|yes|yeah|yep|ok(?:ay)?|right|well),\s(?=(?:it|that|the|there|so|he|she|they|we|i)\b)")
 _OF_THOSE_PATTERN = lazy_pattern(r"(?<=[0-9*])\sof\s(?:those|them|these)(?=[.!]?\s*\Z)")
 _SOUGHT_PATTERN = lazy_pattern(  # what we need to report is
     r"(?i)\b(?:what\s(?:we|i)\s(?:need|want|have)(?:\sto\s[a-z]+)?|what\s(?:is|was)\s(?:asked|wanted|sought)(?:\sfor)?"
@@ -179,8 +187,9 @@ _WITHOUT_IT_PATTERN = lazy_pattern(r"\A\W{0,3}Without (?:them|it|these|those|him
 
 _SO = lazy_pattern(r"(?s).*\b(?:so|thus|hence|therefore|which means|meaning)(?: that)?,?\s(?=[0-9*])")
 _IS_SOUGHT = lazy_pattern(  # 65 is the sum we were after
-    rf"\*{{0,2}}(?P<said>{_FIGURE})\*{{0,2}}\sis\s(?:the|our)\s(?:number|sum|total|value|amount|answer|result|figure|count)"
-    r"(?:\sof\sthe\s[a-z]+(?:\s[a-z]+){0,3}|\s(?:that\s)?(?:we|i)\s(?:were|are|was|am|want|wanted|need|needed|seek|sought)(?:\s(?:after|asked|looking|seeking))?(?:\sfor)?)?[.!]?\s*"
+    rf"\*{{0,2}}(?P<said>{_FIGURE})\*{{0,2}}\sis\s(?:what\s(?:we|i)\s(?:want|need|sought|(?:are|were|was|am)\s(?:after|asked|looking))(?:ed)?(?:\sfor)?"
+    r"|(?:the|our)\s(?:number|sum|total|value|amount|answer|result|figure|count)"
+    r"(?:\sof\sthe\s[a-z]+(?:\s[a-z]+){0,3}|\s(?:that\s)?(?:we|i)\s(?:were|are|was|am|want|wanted|need|needed|seek|sought)(?:\s(?:after|asked|looking|seeking))?(?:\sfor)?)?)[.!]?\s*"
 )
 _IN_A_MONTH = lazy_pattern(
     r"\s(?:in|during|by|since|for) (?:January|February|March|April|May|June|July|August|September|October|November|December)(?=[.!]?\s*\Z)"
@@ -284,6 +293,7 @@ def in_plain_words(sentence: str) -> str:
     sentence = _REALS.sub("", _TOTALS.sub("Total", _ENDS_WITH.sub("has", sentence)))
     sentence = _NEGATIVE.sub(r"\1-", sentence)
     sentence = _THAT_IS.sub("that is", _SOUGHT_PATTERN.sub("the answer is", _OF_THOSE_PATTERN.sub("", _IS_MINE.sub("", sentence))))
+    sentence = _IT_IS.sub(r"The answer is \g<said>", _REPLIES.sub("", sentence))
     if _OF_THE_ANSWER.match(sentence) or _says_two_values(sentence):
         return ""
     sentence = _ON_DAYS.sub("", _WITHOUT_IT_PATTERN.sub("", sentence))

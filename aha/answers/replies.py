@@ -22,8 +22,15 @@ _TURN = lazy_pattern(
     r"|</s>|<eos>|<pad>|<end_of_turn>|<start_of_turn>|\[/?INST\]|<｜(?:end▁of▁sentence|User|Assistant)｜>"
 )
 _TAGGED_PATTERN = lazy_pattern(r"<(?:final_)?answer>(.*?)</(?:final_)?answer>|\[ANSWER\](.*?)\[/ANSWER\]", re.S)
-_ONE_KEY = lazy_pattern(
-    r'\s*\{"(?:final_?)?(?:answer|choice|result|option|output|solution)":\s*(?P<quote>"?)(?P<value>[^"{}\[\],]{1,200})(?P=quote)\s*\}\s*'
+_WRAPPED_PATTERN = lazy_pattern(r"\s*<(?P<name>response|result|output|final|solution)>(?P<text>.*)</(?P=name)>\s*", re.S)
+_OPENED_PATTERN = lazy_pattern(
+    r"(?:\A|\n)\s*<(?:final_)?answer>(?P<text>(?:(?!<(?:final_)?answer>)(?!\n\s*\n).){1,300})\Z", re.S
+)  # cut off
+_OBJECT = lazy_pattern(r"\s*(?:```(?:json)?\s*)?\{\s*\"(?P<fields>.*)\}\s*(?:```\s*)?", re.S)
+_ANSWER_FIELD = lazy_pattern(
+    r'(?i)(?<![^\s{,])"(?:final|correct|selected|my)?[_ ]?(?:answer|choice|option|prediction|(?P<loose>result|output|solution))'
+    r'(?:_?(?:choice|option|letter|value))?"'
+    r'\s*:\s*(?:"(?P<text>(?:[^"\\]|\\.)*)"|(?P<bare>[^\s",{}\[\]]{1,200}))(?=\s*[,}])'
 )
 FINAL, BARE_FINAL, CHANNEL = "<|channel|>final<|message|>", "assistantfinal", "<|channel|>"
 _WORDS = lazy_pattern(r"\w+")
@@ -31,7 +38,7 @@ _WORDS = lazy_pattern(r"\w+")
 
 def answer_part(text: str) -> str:
     """Return the reply after the thinking, within the last answer tags if there are any, up to the end of the turn. Return the value of a
-    JSON object that is nothing but the answer, and an empty string if the thinking never ends."""
+    JSON object's one field that is the answer, and an empty string if the thinking never ends."""
     if (
         ("<" in text and _TAG.search(text))
         or "THINK]" in text
@@ -43,9 +50,19 @@ def answer_part(text: str) -> str:
         text = _SOLUTION.sub("", _turn(_speech(text)))
         if tag_match := _TAGGED_PATTERN.findall(text):
             text = "".join(tag_match[-1])
-    if text.lstrip().startswith('{"') and (only := _ONE_KEY.fullmatch(text)):
-        text = only["value"]
-    return text
+        elif wrapped := _WRAPPED_PATTERN.fullmatch(text) or _OPENED_PATTERN.search(text):
+            text = wrapped["text"]
+    return _value(text) if '"' in text and text.lstrip()[:1] in ("{", "`") else text
+
+
+def _value(text: str) -> str:
+    """Return the value of the one field of a JSON object that is named as an answer is, or the text if it is no such object."""
+    if not _OBJECT.fullmatch(text):
+        return text
+    fields = list(_ANSWER_FIELD.finditer(text))
+    if len(fields) != 1 or (fields[0]["loose"] and text.count('":') > 1):
+        return text
+    return fields[0]["text"] if fields[0]["text"] is not None else fields[0]["bare"]
 
 
 def _speech(text: str) -> str:
@@ -170,7 +187,7 @@ _KEY = lazy_pattern(
 _CALLS = lazy_pattern(  # the text between the word and the claim
     r"[ \t]*(?:\*\*|__|[\"”])?[ \t]*"
     r"(?:(?:[^\W\d]+[ \t]*){0,2}(?:[:ঃ](?!(?<=[A-Z]:)[A-Z])|：)|=|[-–—](?=[ \t])|(?=\$|\\[(\[])|(?<=[Aa]ns)\.[ \t]*:?"
-    r"|[^.\n:：=!?。]{0,60}?(?:(?<=\s)(?:is|are|was|be|equals|comes (?:out )?to|ist|lautet|sind|est|es|son|é|è|sono"
+    r"|[^.\n:：=!?。]{0,60}?(?:(?<=\s)(?:is|are|was|be|equals|comes (?:out )?(?:to|as|at)|ist|lautet|sind|est|es|son|é|è|sono"
     r"|wynosi|brzmi|равен|равно|равна|составляет|là|ni|adalah|ialah|هي|هو|είναι|היא|הוא)(?![^\W_]|')[ \t]*:?"
     r"|(?:是|为|為|は|은|는|이|等于|应为|应是)[ \t]*[:：]?(?![不非否])|(?:คือ|เท่ากับ)[ \t]*|(?<=[\u0900-\u0eff])[ \t]+(?=[-−$€₹]?[0-9]))"
     r"|(?<=cevap|ответ|álasz)[ \t]+(?=[-−]?[0-9]|[A-Z](?![^\W_]))|(?<=powiedź)[ \t]+to(?![^\W_])|[ \t]*(?=\*{0,2}[ \t]*\n))"

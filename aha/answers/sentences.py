@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 
 from aha.answers.closings import is_supposed, plain_count
-from aha.answers.context import denied_after, denied_before, suspect
+from aha.answers.context import denied_after, denied_before, row, suspect, takes_away
 from aha.answers.formulas import SPAN, Piece, pieces_of
 from aha.answers.grammar import kinds, plain_forms
 from aha.answers.languages import ONLY_ENGLISH
 from aha.answers.lexicon import OF_MONEY, PARTS, SAYS_MORE, SCALES, SUSPECT
-from aha.answers.numerals import count_of, counted_abroad, in_digits
+from aha.answers.numerals import count_of, counted_abroad, in_digits, mixed_in_digits
 from aha.answers.rephrasing import in_plain_words
+from aha.answers.symbols import money_behind
 from aha.answers.units import known_unit, measures
 from aha.lazy import lazy_pattern
 
@@ -63,7 +64,8 @@ _RATE_OVER_TIME = lazy_pattern(  # 45 dollars per hour for each of three hours; 
     r"|\bthe (?:rest|others?|remainder)\b|\bof the (?:answer|result|solution)\b|\bonly (?:by|if|when|because)\b"
 )
 _TO_GRADER = lazy_pattern(
-    r"(?i)\b(?:evaluator|grader|rubric|full (?:marks|credit)|maximum (?:score|reward))\b|\b(?:which|that|gives|is|equals|by|of|the)\W*\Z"
+    r"(?i)\b(?:evaluator|grader|rubric|full (?:marks|credit)|maximum (?:score|reward))\b"
+    r"|\b(?:which|that|gives|(?<!\bit )is|equals|by|of|the)\W*\Z"
 )  # or it breaks off
 _SAID_OF_IT_PATTERN = lazy_pattern(
     r"(?:has|comes|does|works|appears|gives|seems|looks|fails|will|can|cannot|must|may|might|should|would|could|lies|leads|exceeds)\b"
@@ -72,7 +74,7 @@ _IN_CASE = lazy_pattern(r"\W*(?:For|When|At|With|By|From|On|If|Where|Taking|Lett
 _OF_A_NUMBER = lazy_pattern(r"(?i)\b(?:ends?|starts?|begins?|divisible|multiple)\b")
 _OF_A_UNIT = lazy_pattern(r"of an? ([a-z]{1,12})")  # 2/3 of a minute
 _ABOUT = lazy_pattern(r"(?i)\b(?:about|around|roughly|approximately|approx\.?|circa)\s*\Z")  # no more than a guess at a whole number
-_WHOLE = lazy_pattern(r"[$¤€£\\]*[0-9][0-9,]*")
+_WHOLE = lazy_pattern(r"(?P<near>[≈~])?\s?[$¤€£\\]*[0-9][0-9,]*")
 _IN_MONTHS = lazy_pattern(
     r"\b(?:in|during|for|over) (?:{0})(?:(?:, (?:{0}))*,? and (?:{0}))?\b".format(
         "January|February|March|April|May|June|July|August|September|October|November|December"
@@ -123,10 +125,10 @@ _HAN = lazy_pattern("[\u3400-\u9fff]")
 
 def claimed_formula(text: str, *, marked: bool, boxed: bool = False) -> str | None:
     """Return the formula that a text of words claims, with its unit, or None if it claims none that is understood."""
-    text = _price(_TEXT.sub(r" \1 ", _CALCULATOR.sub("", text[:LONGEST] if marked else _ending(text))))
+    text = _price(money_behind(_TEXT.sub(r" \1 ", _CALCULATOR.sub("", text[:LONGEST] if marked else _ending(text)))))
     if "~~" in text or (marked and _DENIED_START.match(text)):
         return None
-    text = _TIMES.sub("*", _SPACES.sub(" ", text)).replace("per cent", "percent")
+    text = mixed_in_digits(_TIMES.sub("*", _SPACES.sub(" ", text)).replace("per cent", "percent"))
     if _IF_IF.search(text) or _LIST_PHRASE.search(text):
         return None
     if _TO_GRADER.search(text):
@@ -241,8 +243,10 @@ def _claim_of(sentence: str, *, marked: bool, boxed: bool) -> str | None:
     pieces = [piece for piece in pieces if piece.start < ends]
     pieces = _join(sentence, pieces)
     last = pieces[-1]
+    if last.text[0] == "(" and sentence[last.start - 1 : last.start].isalnum():
+        return None  # f(3)
     before = sentence[pieces[-2].end if len(pieces) > 1 else is_open : last.start]
-    if _GOES_ON_IN_A_FORMULA.match(sentence, last.end):
+    if _GOES_ON_IN_A_FORMULA.match(sentence, last.end) or _IS_A_LABEL.match(sentence, last.end):
         return None
     after = sentence[last.end : ends].strip(" \t*_$").rstrip(".,:;!?。，！？*_ ")
     calculated = "=" in last.text and not _OF_A_NUMBER.search(before) and _IN_OR_AFTER.search(before) is not None
@@ -258,7 +262,7 @@ def _claim_of(sentence: str, *, marked: bool, boxed: bool) -> str | None:
         return None
     if not calculated and after and not _IS_ANSWER.match(after) and _of_a_case(before, after):
         return None
-    if (_WHOLE.fullmatch(last.text) and _ABOUT.search(before)) or " at first" in sentence[last.end : ends]:
+    if ((whole := _WHOLE.fullmatch(last.text)) and (whole["near"] or _ABOUT.search(before))) or " at first" in sentence[last.end : ends]:
         return None
     measured = _MEASURE.match(after)
     if not calculated and not _admitted(
@@ -272,6 +276,7 @@ def _claim_of(sentence: str, *, marked: bool, boxed: bool) -> str | None:
     return _with_noun(last.text, after)
 
 
+_IS_A_LABEL = lazy_pattern(r"[)\]*_$]{0,4}\s?:\s*[*_]{0,2}[^\W\d_]")  # [12]: reference
 _GOES_ON_IN_A_FORMULA = lazy_pattern(r"\$?\s*(?:,|;|\b(?:and|or)\b)\s*\$\s*[A-Za-z\\]")  # $1$, $ all real numbers $
 _JOINS = lazy_pattern(r"\s*(?:,|,?\s*(?:and|und|et|y|e))\s*")
 _LISTS_VALUES = lazy_pattern(r"(?i)\b(?:are|sind|sont|son)\b[\s*]*\Z")
@@ -371,3 +376,17 @@ def _with_noun(formula: str, after: str) -> str | None:
     if 0 < len(words) <= 3 and scale not in SCALES and all(measures(word) or word in ("square", "cubic", "per") for word in words):
         return f"{formula} {after}"
     return f"{formula} {words[0]}" if scale in SCALES or (words and known_unit(words[0])) else formula
+
+
+_SAYS = lazy_pattern(
+    r"(?i)(?P<head>[^.\n=]{0,120}?\b(?:is|are|was|were|will be|must be|should be|equals|(?<!n['’]t )(?:falls|lands|comes) on)"
+    r"(?:\s(?:written|painted|invented|discovered|composed|directed|founded|created|built|designed|called|named|born|located|found)"
+    r"(?:\s(?:by|in|at|as))?)?)\s+(?:an?\s+|the\s+)?(?P<said>[^.\n]{1,60}?)[.!]?"
+)
+_DENIES = lazy_pattern(r"(?i)\b(?:not|never|no|if|whether|or|wrong|incorrect|false|doubt|disagree)\b|n['’]t\b")
+
+
+def stated_words(text: str) -> str | None:
+    """Return what the last line says that something is, as in "it will be a Monday", or None if it says or denies something else."""
+    says = _SAYS.fullmatch(text.strip().rpartition("\n")[2])
+    return None if says is None or _DENIES.search(says["head"]) or takes_away(row(says["head"])) else says["said"]

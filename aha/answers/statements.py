@@ -14,6 +14,7 @@ from aha.answers import languages
 from aha.answers.claims import first_line
 from aha.answers.closings import is_denied
 from aha.answers.context import denied_after
+from aha.answers.grammar import upholds
 from aha.answers.replies import Box, announcements, boxes, is_mention
 from aha.answers.surroundings import DENIALS, around, without_style
 from aha.answers.symbols import INVISIBLE, ending
@@ -27,14 +28,15 @@ OPEN, CLOSE = r"[(\[<{\"'“”‘’«「*_ ]*", r"[)\]>}\"'“”‘’»」*_
 
 _LETTER_NEXT = rf"(?=(?:[Oo]ptions? |[Cc]hoices? )?{OPEN}[A-Z]{{1,8}}(?![A-Za-z]))"
 _CHOOSES = lazy_pattern(
-    r"(?i)\b(?:choose|chose|pick|select|go with|going with|opt for|i(?:'d| would) say|leav(?:es|ing)(?: only)?)\b"
+    r"(?i)\b(?:choose|chose|pick|select|go with|going with|opt for|i(?:'d|'ll|’ll| would| will) (?:say|go for)|leav(?:es|ing)(?: only)?)\b"
     r"|(?<!wrong )(?<!incorrect )\b(?:options?|choices?|letter)\b(?:[^.\n:=]{0,40}?\bis\b\s*:?|(?:\shere|\snow)?\s*[:=])"
     r"|\b(?:only|best|correct|right|true) (?:statement|claim|conclusion|one|sentence|candidate|possibility"
-    r"|completion|match|term|word|phrase|ending)\b[^.\n:=]{0,60}?\bis\b\s*:?"
+    r"|completion|fit|match|term|word|phrase|ending)\b[^.\n:=]{0,60}?\bis\b\s*:?"
     r"|\b(?:everything|the evidence|it all|all of this)\s+(?:points?|leads?)\s+to\b"
     r"|\bonly\s+(?:option\s+|choice\s+)?(?=(?-i:[A-Z])\s+(?:remains|is left|fits|works|survives|holds|can be)\b)"
     rf"|(?:(?:^|(?<=[.;,\n]\s))(?:so|thus|hence|therefore|(?:that|which"
     rf"|this) leaves(?: us with)?),?\s+(?:only\s+)?)(?=(?-i:{OPEN}[A-Z]{CLOSE})[.!]?\s*(?:\n|\Z))"
+    rf"|(?:→|⇒|[=-]>)\s?(?=(?-i:{OPEN}[A-Z]{CLOSE})[.!]?\s*(?:\n|\Z))"
     rf"|(?<!不)(?<!不能)(?<!不应)选(?:择|项[:是为]|(?!项))|\b(?:right|correct) (?:options?|choices?|letters?) are\b:?"
     rf"|\b(?:final )?(?:choice|answer)\s*-\s|\bit(?:'s|’s| is| must be"
     rf"| should be| has to be| can only be)\s+(?-i:{_LETTER_NEXT})"
@@ -45,7 +47,8 @@ _CORRECT = lazy_pattern(
     r"(?:only\s+)?(?:(?:final |correct |right |best )?answer|correct|right|best|true)\b(?!\s(?:most|many|some|that|which|people"
     r"|students)\b)|\b(?:ist|est|es|è)\s+(?:richtig"
     r"|korrekt|correcte?|juste|vraie?|correct[ao]|giust[ao])\b)"
-    r"|(?:^|(?<=[.!?;。,\n]))([^.!?;。,\n]{0,60}?)(?<!不)(?:是正确|正确(?!选项|答案)|が正解|が正しい|이 정답|가 정답)"
+    r"|(?:^|(?<=[.!?;。,\n]))([^.!?;。,\n]{0,60}?)(?<!不)(?:是正确|正确(?!选项|答案)"
+    r"|が正解|が正しい|(?:이|가) 정답(?!\s*[이은]?\s?(?:아니|아닙)))"
     r"|(?:^|(?<=[.!?;\n]))([^.!?;\n]{0,80}?)\b(?:fits|matches) best\b"
     rf"|(?:^|(?<=[.!?;\n]))[^.!?;\n]{{0,80}}?\bist ((?-i:(?:Option |Antwort )?{OPEN}[A-Z]{CLOSE})) ?(?:richtig|korrekt)\b"
 )
@@ -86,7 +89,15 @@ _CALLED_RIGHT = lazy_pattern(  # Richtig ist D, la respuesta correcta es la opci
 _NAMES_OPTION = lazy_pattern(rf"(?i)(?<![^\W_])(?:{_OPTION_ROW}|{_RIGHT_ROW})(?![^\W_])")
 _IS_SO = lazy_pattern(rf"(?i)(?<![^\W_])(?:{_IS_ABROAD})|:")
 _IS_CHOSEN = lazy_pattern(rf"(?i)(?<![^\W_]){_CHOOSES_ABROAD}")
-TAKEN_BACK_ABROAD = lazy_pattern(rf"(?i)[.!?,;—–]\s*(?:{languages.CORRECTS})|{languages.TAKES_BACK}")
+_TAKEN_BACK_ABROAD = lazy_pattern(rf"(?i)[.!?,;—–]\s*(?:{languages.CORRECTS})|{languages.TAKES_BACK}")
+CONCEDES = lazy_pattern(  # though A is close: what is said of other options, unless it calls them right
+    rf"(?i),?\s(?:(?:(?:even\s)?though|although|while|whereas|albeit)\s(?P<other>(?:options?\s|choices?\s)?{OPEN}(?-i:[A-Z]){CLOSE}(?![A-Za-z0-9'’]))"
+    rf"|but\s(?:options?\s|choices?\s)?{OPEN}(?-i:[A-Z]){CLOSE}(?:\([^()\n]{{1,60}}\)\s?)?\s?(?:is|was|looks?|seems?|comes?)\s(?:also\s|very\s|quite\s|pretty\s|so\s)*(?:close|tempting|similar|wrong|incorrect|false)\b)"
+    r"(?![^.\n]*\b(?:right|correct|better|true|possible|valid|could|may|might|would|answer|best|acceptable|fits?|works|equally|instead|or)\b)[^.\n]*"
+)
+DENIED_AFTER = lazy_pattern(
+    r"(?i)[)\].\s]*(?:이|가|는|은|は|が)?\s*(?:(?:正解|正答|答え|答|正しく|정답|답)(?:이|가)?\s*)?(?:아닙|아니|では?(?:あり|ない|な[いく])|じゃ|(?:is|was)\s+(?:too|impossible)\b)"
+)
 INSTEAD = lazy_pattern(
     r"(?i)(?:[.!?;,\n—–]\s*)(?:(?:actually|wait|no|correction|sorry|oops|hmm|on second thoughts?|rather|scratch that)\b[,.:!\s—–-]*)+"
     rf"(?:(?:it(?:'s|’s| is| should be| must be)|the (?:\w+ )?answer (?:is|should be|must be)|i meant?|make (?:it|that))\b"
@@ -194,7 +205,7 @@ def _speech(text: str) -> Iterator[Statement]:
         words, letter = found_match["words"], found_match[2] or found_match[3]
         if not _IS_CHOSEN.search(words) and not (_NAMES_OPTION.search(words) and (_IS_SO.search(words) or found_match["last"])):
             continue
-        if TAKEN_BACK_ABROAD.search(text, found_match.end(), found_match.end() + _NEAR):
+        if _TAKEN_BACK_ABROAD.search(text, found_match.end(), found_match.end() + _NEAR):
             continue
         ends = text.find("\n", found_match.end())
         rest = text[found_match.end() : ends if ends >= 0 else len(text)][:LONGEST_STATEMENT]
@@ -202,6 +213,20 @@ def _speech(text: str) -> Iterator[Statement]:
     for found_match in _CORRECT.finditer(text):
         statement = next(filter(None, found_match.groups()), "")
         yield Statement(found_match.start(), _CLAUSE_BEFORE.sub("", statement))
+
+
+_OPTION_I = lazy_pattern(r"\bI(?= is\b)")  # the option, not the pronoun
+_STOP = lazy_pattern(r"[.!?](?:\s|$)|\n")
+_OTHERS_PATTERN = lazy_pattern(r"\b(?:[Oo]ptions?|[Cc]hoices?|others?|[B-HJ]|[AI](?= (?:is|was|would|does|has|and|or)\b))\b")
+
+
+def turned(rest: str) -> bool:
+    """Return True if the text after a letter takes it back; what is said of other options does not count."""
+    rest = _OPTION_I.sub("J", rest)
+    statement_match = _STOP.search(rest, 3)
+    return bool(denied_after(rest, understood=False) or _TAKEN_BACK_ABROAD.search(rest[:200])) or (
+        statement_match is not None and not upholds(_OTHERS_PATTERN.split(rest[statement_match.start() :], maxsplit=1)[0], opens=False)
+    )
 
 
 _JUDGEMENT = lazy_pattern(

@@ -131,6 +131,7 @@ _TABLE = str.maketrans(
     | {sign: f"\\frac{{{top}}}{{{under}}}" for sign, top, under in zip(_FRACTIONS[::3], _FRACTIONS[1::3], _FRACTIONS[2::3], strict=True)}
     | _CIRCLED_TABLE
     | _FORMULA_BLANKS
+    | {"¢": "\\text{ cents}"}
 )
 _UP, _DOWN = str.maketrans(_RAISED_WORDS, _LEVEL), str.maketrans(_LOWERED_WORDS, _LEVEL)
 _UPS, _DOWNS = lazy_pattern(f"[{re.escape(_RAISED_WORDS)}]+"), lazy_pattern(f"[{re.escape(_LOWERED_WORDS)}]+")
@@ -161,7 +162,20 @@ _GROUPED_PATTERN = lazy_pattern(r"(?<=[0-9])(?: ?\{ ?, ?\}|,?\\!|\\,|\\ |~)\s*(?
 _OVER = lazy_pattern(r"\{([^{}]{1,100}?)\\over(?![a-z])([^{}]{1,100})\}")  # plain TeX
 _CENTS = lazy_pattern(r"(?<![0-9.,])(?=€|EUR|[0-9]+,[0-9]{2}\s?(?:€|EUR))((?:€|EUR)?\s?[0-9]{1,15}),([0-9]{2})(?![0-9,])")  # 12,50 €
 _CODE = lazy_pattern(r"\b(?:US\$?|USD|U\.S\.|EUR|GBP)\s?(?=[¤$]?[0-9])|\b(?:US|U\.S\.) (?=dollars?\b)")
+_SIGNS_BEFORE = {"₹": "INR", "₩": "KRW", "₽": "RUB", "₺": "TRY", "₫": "VND", "₱": "PHP", "₦": "NGN", "₪": "ILS", "฿": "THB", "₴": "UAH"}
+_CODES_BEFORE = tuple(
+    "CHF INR Rs. Rs KRW RUB TRY VND PHP NGN ILS THB UAH CNY RMB JPY SEK NOK DKK PLN MXN BRL ZAR IDR Rp AUD CAD SGD HKD NZD "
+    "R$ HK$ NT$ NZ$ A$ C$ S$ R\\$ HK\\$ NT\\$ NZ\\$ A\\$ C\\$ S\\$".split()
+)
+_APART_IN_MONEY = lazy_pattern("[ '’]")
+_MONEY_FIRST = lazy_pattern(
+    rf"(?P<minus>(?<!\w)[-−]\s?)?(?:(?<![A-Za-z0-9])(?P<code>{'|'.join(map(re.escape, _CODES_BEFORE))})"
+    rf"|(?P<sign>[{''.join(_SIGNS_BEFORE)}]))\s?"
+    r"(?P<amount>[0-9](?:[0-9.,]|[ '’](?=[0-9]{3}(?![0-9])))*(?<![.,]))(?![A-Za-z0-9^_])"
+    r"(?P<scale>\s(?:hundred|thousand|million|billion|lakh|crore)s?\b)?"
+)
 _EACH_DAY = lazy_pattern(r"(?<=[0-9])\s?/\s?(?=(?:day|week|month|year|hour|person|night|item)s?\b)")
+_A_MINUTE = lazy_pattern(r"(?<=[A-Za-z])\s?/\s?min(?![a-z({_\\])")  # min is a function elsewhere
 _SIGNS_OF_MONEY = {"E": "€", "G": "£", "U": "¤"}
 _ORDINAL = lazy_pattern(  # 12^{\text{th}}
     r"(?<=[0-9])\s*(?:\^\s*)?(?P<brace>\{\s*)?\\(?:text\w{0,2}|mathrm|mbox)\s*\{\s*(?:th|st|nd|rd)\s*\}(?(brace)\s*\})"
@@ -184,7 +198,7 @@ _TIMES_TEN = lazy_pattern(r"(?<=[0-9])\s*[xX]\s*(?=10\s*\^)")
 _DOTTED_PATTERN = lazy_pattern(r"([0-9]{0,30})\.([0-9]{0,30}?)\\dot\s*\{?([0-9])\}?(?:([0-9]{0,20})\\dot\s*\{?([0-9])\}?)?")
 _BRACKETED_PATTERN = lazy_pattern(r"(?<![0-9A-Za-z])([0-9]{1,30})\.([0-9]{0,30})\(([0-9]{1,30})\)(?![0-9A-Za-z^])")
 _GOES_ON = lazy_pattern(r"([0-9]{1,30})\.([0-9]{0,12}?)([0-9]{1,12}?)\3{2,12}(?:\.\.\.|\\[lc]?dots(?![A-Za-z]))(?=[\s}]*\Z)")
-_THOUSANDS_OF_MONEY = lazy_pattern(r"(?<=¤)\s*([0-9][0-9.,]*)\s*([kKMB]|bn|mn)\b")
+_THOUSANDS_OF_MONEY = lazy_pattern(r"(?<=[¤€£¥])\s*([0-9][0-9.,]*)\s*([kKMB]|bn|mn)\b")
 _MONEY = {"k": "thousand", "K": "thousand", "M": "million", "mn": "million", "B": "billion", "bn": "billion"}
 _REPEATING_PATTERN = lazy_pattern(r"([0-9]{0,30})\.([0-9]{0,30})(?:\\(?:overline|bar)\s*\{([0-9]{1,30})\}|\\dot\s*\{([0-9]{2,30})\})")
 _RATE = lazy_pattern(
@@ -233,6 +247,7 @@ def clean(text: str) -> str:
         text = _GROUPED_PATTERN.sub("", text)
     text = _BOLD.sub(r"\1", text) if "**" in text else text
     text = _GROUPED_PATTERN.sub("", text).replace("{,}", ".").replace("{:}", ":") if "{" in text or "~" in text else text
+    text = money_behind(text)
     if "$" in text:
         text = text.replace("\\$", "¤")
         text = _PRICE.sub("¤", text) if text.count("$") % 2 else text
@@ -240,10 +255,10 @@ def clean(text: str) -> str:
         text = text.replace("\\%", "%").replace("\\#", "#").replace("\\_", "_").replace("\\&", "&").replace("$", " ")
         text = _CIRCLED_SIGNS.sub(r"\1,", _BLANK.sub(" ", _REPEATING_PATTERN.sub(_repeat, _SIZES.sub("", text))))
     text = _CODE.sub(_sign_of, _CENTS.sub(r"\1.\2", text)) if "US" in text or "EUR" in text or "€" in text or "GBP" in text else text
-    text = _EACH_DAY.sub(" per ", text) if "/" in text else text
+    text = _A_MINUTE.sub("/minute", _EACH_DAY.sub(" per ", text)) if "/" in text else text
     text = text.replace("per cent", "percent") if "per cent" in text else text
     text = _MIXED_PATTERN.sub(r"(\1+\2/\3)", text) if "/" in text else text
-    if "¤" in text:
+    if "¤" in text or "€" in text or "£" in text or "¥" in text:
         text = _THOUSANDS_OF_MONEY.sub(lambda hit: f"{hit[1]} {_MONEY[hit[2]]}", text)
     if "x" in text or "X" in text:
         text = _TIMES_TEN.sub(r"\\times ", text)
@@ -252,6 +267,19 @@ def clean(text: str) -> str:
             _repeat, _GOES_ON.sub(_repeat, _DOTTED_PATTERN.sub(_repeated_dots, text) if "\\dot" in text else text)
         )
     return (_MODULE.sub("", text) if "." in text else text).strip()
+
+
+def money_behind(text: str) -> str:
+    """Return the text with the signs and codes of currencies that stand before an amount behind it: ₹1,200, CHF 12 and R$5."""
+    if text.isascii() and not any(code in text for code in _CODES_BEFORE):
+        return text
+    return _MONEY_FIRST.sub(_behind, text)
+
+
+def _behind(hit: re.Match[str]) -> str:
+    code = _SIGNS_BEFORE[hit["sign"]] if hit["sign"] else hit["code"].rstrip(".").replace("\\", "")
+    code = "USD" if code.endswith("$") and code != "R$" else {"Rs": "INR", "R$": "BRL", "Rp": "IDR", "RMB": "CNY"}.get(code, code)
+    return f"{'-' if hit['minus'] else ''}{_APART_IN_MONEY.sub('', hit['amount'])}{hit['scale'] or ''} {code}"
 
 
 def _sign_of(code: re.Match[str]) -> str:

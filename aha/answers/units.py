@@ -51,8 +51,23 @@ euro 1 euro euros EUR € 欧元
 pound 1 £ GBP 英镑
 yuan 1 yuan rmb RMB CNY 元 人民币
 yuan 1/10 角
-yen 1 yen JPY 日元
+yen 1 yen JPY ¥ 日元 円
 rupee 1 rupee rupees Rs INR ₹
+won 1 won KRW ₩ 韩元
+franc 1 franc francs CHF
+rouble 1 ruble rubles rouble roubles RUB ₽
+lira 1 lira liras TRY ₺
+krona 1 kr krona kronor kroner SEK
+real 1 reais BRL
+zloty 1 zloty zlotys PLN
+peso 1 peso pesos MXN
+dong 1 VND ₫
+rupiah 1 rupiah IDR
+baht 1 baht THB ฿
+shekel 1 shekel shekels ILS ₪
+naira 1 naira NGN ₦
+hryvnia 1 hryvnia UAH ₴
+rand 1 ZAR
 percent 1 percent prozent Prozent porcento procent pct percentage % per\u00a0cent 百分
 degree 1 degree degrees deg degs 度
 radian 1 radian radians rad rads 弧度

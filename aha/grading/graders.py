@@ -14,6 +14,7 @@ from typing import Literal
 from aha.answers import gradable
 from aha.answers.choosing import chosen
 from aha.answers.claims import claim, last_line
+from aha.answers.sentences import stated_words
 from aha.answers.surroundings import without_style
 from aha.answers.symbols import bare, ending, fold
 from aha.grading.code import grade_code, try_answer
@@ -49,9 +50,10 @@ def grade_text(reference: Text, answer: str) -> Grade:
     """Return Right if the whole answer, or its marked final claim, is one of the reference's texts."""
     claim_ = claim(answer)
     final = (last_line(claim_) or claim_.text).strip()
+    stated = "" if claim_.marked else stated_words(final[-LONGEST_CLAIM:]) or ""
     texts = [
         text
-        for text in (answer.strip(), final, _TAIL.sub("", without_style(bare(_SPACE.sub(" ", final[:LONGEST_CLAIM])))).strip(" {}"))
+        for text in (answer.strip(), final, stated, _TAIL.sub("", without_style(bare(_SPACE.sub(" ", final[:LONGEST_CLAIM])))).strip(" {}"))
         if 0 < len(text) <= LONGEST_CLAIM
     ]
     if not texts:

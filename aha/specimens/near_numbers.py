@@ -224,4 +224,25 @@ on March §, 2021
     needs={"day"},
 )
 
-NEAR_NUMBERS: tuple[Template, ...] = (*BOUNDS, *MORE_THAN_A_NUMBER, *FACTORIAL, *MORE_THAN_AN_INTEGER, *SIGNS, *SHARES, *DATES)
+NOT_STATED = templates(
+    r"""
+He might have §.
+He may have § of them.
+Maybe he has §.
+Perhaps there are §.
+She should have gotten §.
+The total should have been §.
+You'd think it's §.
+Some think it's §.
+[§]: reference
+(§): note
+§: done
+print(§)
+她本来可以赚§美元。
+她本应有§个苹果。
+""",
+    ANYWHERE,
+    needs={"number"},
+)
+
+NEAR_NUMBERS: tuple[Template, ...] = (*BOUNDS, *MORE_THAN_A_NUMBER, *FACTORIAL, *MORE_THAN_AN_INTEGER, *SIGNS, *SHARES, *DATES, *NOT_STATED)

@@ -359,6 +359,23 @@ The answer is § as the sketch shows
     needs={"number"},
 )
 
+IN_OTHER_WORDS = templates(
+    r"""
+So § it is.
+No, it's §.
+§, I'm pretty sure.
+The answer is §. I am confident about that.
+It's definitely not ¶. It's §.
+The answer comes out as §.
+<answer>§
+<response>§</response>
+{"answer": "§", "confidence": 0.9}
+{"reasoning": "it is not ¶", "final_answer": "§"}
+""",
+    ANYWHERE,
+    needs={"number"},
+)
+
 REPLIES: tuple[Template, ...] = (
     *SENTENCE,
     *BOX,
@@ -371,4 +388,5 @@ REPLIES: tuple[Template, ...] = (
     *TONGUES,
     *LETTERS_OF_NUMBERS,
     *IN_BRACKETS,
+    *IN_OTHER_WORDS,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from aha.grading import grade
-from aha.types import Choice, Latex, Number, Right
+from aha.types import Choice, Latex, Number, Reference, Right, Text
 
 TWELVES = ("10", "12", "14", "16")
 FORMS = [
@@ -38,11 +38,38 @@ FORMS = [
     ),
     (Choice("B", TWELVES), "The answer is 12 (B)", "The answer is 14 (B)"),
     (Choice("C", ("red", "green", "blue", "grey")), "The answer is option (C), not (A).", "The answer is option (A), not (C)."),
+    (Number("12"), "So 12 it is.", "So 13 it is, not 12."),
+    (Number("12"), "[12]", "[12]: reference"),
+    (Number("12"), "The answer is 12.", "The answer is ~12."),
+    (Number("12"), "\\boxed{~12~}", "It takes ~12 minutes."),
+    (Number("12"), "12, I'm pretty sure.", "12, I'm not sure."),
+    (Latex("12"), "It's definitely not 20. It's 12.", "It's definitely not 12. It's 20."),
+    (Number("12"), "She should have 12 apples left.", "She should have gotten 12 apples."),
+    (Number("12"), "He has 12.", "He might have 12."),
+    (Number("12"), "I'd say it's 12.", "Some think it's 12."),
+    (Number("12"), "She needs 12 more books to reach 20.", "She needs at least 12 more books."),
+    (Latex("12"), "She has twelve apples.", "She has a dozen or more apples."),
+    (Number("3.5"), "It takes three and a half hours.", "It takes three and a half million hours."),
+    (Number("1200"), "₹1,200", "₹1,200 lakh"),
+    (Latex("1200"), "She pays CHF 1'200 in total.", "She pays CHF 12'00 in total."),
+    (Number("12"), "12¢", "12¢ or more"),
+    (Number("12"), "她每天赚12美元。", "她本来可以赚12美元。"),
+    (Number("12"), "彼女は毎日12ドル稼ぎます。", "彼女は毎日12ドル以上稼ぎます。"),
+    (Number("12"), "<answer>12", "<answer>12 or 13"),
+    (Latex(r"\begin{pmatrix} 1 \\ -2 \end{pmatrix}"), "(1,-2)^T", "(-2,1)^T"),
+    (Latex(r"\begin{pmatrix} 0 & 1 \\ 2 & 3 \end{pmatrix}"), "[[0, 1], [2, 3]]", "[[0, 2], [1, 3]]"),
+    (Latex(r"\frac{1}{2}"), "The probability is given by $\\boxed{\\frac12}$.", "The probability is not given by $\\boxed{\\frac12}$."),
+    (Choice("B", TWELVES), "The answer is (B), though (A) is close.", "The answer is (B), though (A) could be right."),
+    (Choice("B", TWELVES), "Answer: B (12). A (10) would be wrong.", "Answer: B (12), A (10)."),
+    (Choice("B", TWELVES), '{"choice": "B", "reason": "A is too small"}', '{"choice": "B", "option": "A"}'),
+    (Choice("C", TWELVES), "C가 정답입니다.", "C가 정답이 아닙니다."),
+    (Choice("B", ("cannot be found", "cannot be determined")), "It cannot be determined.", "It can be determined."),
+    (Text(("Tokyo",)), "The capital of Japan is Tokyo.", "Some say that the capital of Japan is Tokyo."),
 ]
 
 
 @pytest.mark.parametrize(("reference", "right", "wrong"), FORMS, ids=[right for _, right, _ in FORMS])
-def test_a_form_is_paid_and_its_neighbour_is_not(reference: Latex | Number | Choice, right: str, wrong: str) -> None:
+def test_a_form_is_paid_and_its_neighbour_is_not(reference: Reference, right: str, wrong: str) -> None:
     assert isinstance(grade(reference, right), Right)
     assert not isinstance(grade(reference, wrong), Right)
 

@@ -129,6 +129,9 @@ def multiply(node: Node) -> Node:
     if not isinstance(node, Call) or node.name not in ("*", "+", "neg", "/", "^"):
         return node
     args = [multiply(arg) for arg in node.args]
+    match node.name, args:
+        case "^", [Call("()" | "[]", parts), Sym("T" | "top" | "text:T" | "intercal")] if len(parts) > 1:
+            return Call("matrix", tuple(Call("row", (part,)) for part in parts))  # (1, 2)^T
     if not any(is_call(arg, "matrix") for arg in args):
         return node
     match node.name, args:

@@ -71,6 +71,8 @@ def _same_value_of(gold: LabeledValue, claim: LabeledValue, settings: Settings) 
     if gold.label and claim.label and gold.label != claim.label:
         return _labels_differ(gold, claim, settings)
     gold_value, claim_value = multiply(gold.value), multiply(claim.value)
+    if is_call(gold_value, "matrix") or is_call(claim_value, "matrix"):
+        gold_value, claim_value = _as_matrix(gold_value), _as_matrix(claim_value)
     if _has_several(gold_value) or _has_several(claim_value):
         return are_same(gold_value, claim_value, settings)
     if is_set(gold_value) or is_set(claim_value):
@@ -293,6 +295,15 @@ def _tuples(gold: Node, claim: Node, settings: Settings) -> Verdict:
         )
     golds, claims = _components(gold), _components(claim)
     return _in_order(golds, claims, settings) if golds and claims else False
+
+
+def _as_matrix(node: Node) -> Node:
+    """Return `[[1, 2], [3, 4]]` as the matrix with these rows; any other node unchanged."""
+    rows = node.args if isinstance(node, Call) and node.name in ("()", "[]") else ()
+    if len(rows) < 2 or not all(is_call(row, "()", "[]") for row in rows):
+        return node
+    parts = [row.args for row in rows if isinstance(row, Call)]
+    return Call("matrix", tuple(Call("row", part) for part in parts)) if len({*map(len, parts)}) == 1 else node
 
 
 def _components(node: Node) -> Sequence[Node]:

@@ -13,7 +13,7 @@ from aha.answers.formulas import BRACKETS, LISTS, RELATIONS, Call, Node, Num, is
 from aha.answers.numbers import NumberValue, bare_number, plain_number
 from aha.answers.reading import Reading, is_degrees, other_readings, read, same_words
 from aha.answers.replies import answer_part
-from aha.answers.sentences import claimed_formula, closing_side
+from aha.answers.sentences import claimed_formula, closing_side, stated_words
 from aha.answers.symbols import bare, fold
 from aha.grading.maths.algebra import Settings
 from aha.grading.maths.claims import wordy
@@ -26,17 +26,12 @@ from aha.types import Wrong
 LONGEST_FORMULA = 300
 _DEGREES = lazy_pattern(r"\\circ|°|\b[Dd]egrees?\b|[0-9]\s*度|度数")
 _DECIMAL_COMMA = lazy_pattern(r"(?<![0-9.,])([0-9]+),([0-9]{1,2}|[0-9]{4,})(?![0-9,])")
-_SAYS = lazy_pattern(
-    r"(?i)([^.\n=]{0,120}?)\b(?:is|are|was|will be|must be|should be|equals|(?<!n['’]t )(?:falls|lands"
-    r"|comes) on)\s+(?:an?\s+|the\s+)?([^.\n]{1,60}?)[.!]?"
-)
 _TIME = lazy_pattern(r"(?i)\b(?:at|is|=)\s*[*$]*([0-9]{1,2}:[0-5][0-9](?:\s?[ap]\.?\s?m\b\.?)?)[*$]*[.!\s]*\Z")
 _RATIO_IS = lazy_pattern(rf"(?i)\bratio\b[^.\n0-9]{{0,60}}\b(?:is|was)\s[*$]*({'[0-9]{1,12}(?: to [0-9]{1,12}){1,3}'})[*$]*[.!\s]*\Z")
 _YES_NO = lazy_pattern(r"(?i)\s*[*_]{0,2}(yes|no)\b[*_]{0,2}[.,:!;—–-](?=[*_]{0,2}\s)")
 _YES_NO_LATER = lazy_pattern(r"(?i)\b(?:no|yes|wait|actually|but|however|unless|not sure|maybe|perhaps|hmm|if)\b|\?")
 _FIRST = lazy_pattern(r"(?<=[0-9)\]}$%°π∞\u3400-\u9fff])[.。]\s+(?=[A-Z])")
 _REVISES = lazy_pattern(r"(?:Or|Maybe|Perhaps|Possibly|But|No|Actually|Wait|Hmm)\b")
-_DENIES = lazy_pattern(r"(?i)\b(?:not|never|no|if|whether|or|wrong|incorrect|false|doubt|disagree)\b|n['’]t\\b")
 _DENIAL = lazy_pattern(r"(?i)\b(?:and |but )?not\s+(?:\$[^$\n]{1,80}\$|-?[0-9][0-9.,/]*)\s*\)?\s*\.?\s*$")  # "5, not 11"
 _NUMBERS = lazy_pattern(r"[0-9][0-9.,]*")
 _AFTER_COMMA = {True: "[0-9]{2}", False: "[0-9]{1,2}|[0-9]{4,}"}  # three digits are thousands, one digit may be a list
@@ -170,7 +165,8 @@ def _other_readings_of(source: Reading, against: Reading, *, of_reference: bool)
     """Return other readings of one side: a decimal comma if the other side is a decimal, a unit of one letter that was added."""
     if against.node is None or symbols(against.node):
         return []
-    digits = _AFTER_COMMA[of_reference] if isinstance(against.node, Num) and against.node.places else ""
+    amount = against.node.args[0] if isinstance(against.node, Call) and against.node.name in ("unit", "%", "°") else against.node
+    digits = _AFTER_COMMA[of_reference] if isinstance(amount, Num) and amount.places else ""
     return other_readings(source, digits)
 
 
@@ -186,7 +182,8 @@ def _without_algebra(gold: Reading, claim: Reading) -> bool | None:
         numeral = gold.node is not None and not symbols(gold.node)
         return None if numeral else False
     if claim.words and (claim.node is None or any(name.startswith("text:") for name in symbols(claim.node))):
-        return False if not gold.exotic else None
+        may_be_numeral = gold.node is not None and not symbols(gold.node)
+        return False if not gold.exotic and not may_be_numeral else None
     return None
 
 
@@ -264,8 +261,8 @@ def _says_words(gold: Reading, claim: Claim) -> bool:
     if gold.words in ("yes", "no") and (opening := _YES_NO.match(claim.text)):
         rest = claim.text[opening.end() :]
         return opening[1].lower() == gold.words and not _YES_NO_LATER.search(rest) and not taken_back(rest)
-    says = _SAYS.fullmatch(claim.text.strip().rpartition("\n")[2])
-    return says is not None and not _DENIES.search(says[1]) and fold(bare(says[2])) == gold.words
+    stated = stated_words(claim.text)
+    return stated is not None and fold(bare(stated)) == gold.words
 
 
 def _in_prose(gold: Reading, claim: Claim, settings: Settings) -> bool | None:
