@@ -26,6 +26,7 @@ from aha.evals.intervals import (
     random_signs,
     wilson,
 )
+from tests.counts import ordinary_rows
 
 
 def test_one_right_of_four_passes_at_two_in_three_of_the_six_pairs():
@@ -145,7 +146,10 @@ def simulated(seed: int, problems: int, k: int, a: float, b: float) -> list[list
     return [list(draw.random(k) < rate) for rate in draw.beta(a, b, problems)]
 
 
-@pytest.mark.parametrize(("problems", "k", "a", "b"), [(24, 1, 1, 9), (24, 4, 0.3, 0.7), (30, 16, 2, 2), (6, 4, 1, 9)])
+DRAWS = [(24, 1, 1, 9), (24, 4, 0.3, 0.7), (30, 16, 2, 2), (6, 4, 1, 9)]
+
+
+@pytest.mark.parametrize(("problems", "k", "a", "b"), ordinary_rows(DRAWS, *DRAWS[1::2]))
 def test_some_nineteen_of_twenty_intervals_hold_the_truth(problems, k, a, b):
     """Of problems whose chances are drawn from a beta distribution. How much problems differ is itself estimated, which costs a point or
     two; the bootstrap holds it 0.5 to 0.93 times on the same draws."""
@@ -192,7 +196,10 @@ def test_the_difference_the_other_way_round_is_the_mirror_image(table):
     assert -1 <= there.low <= there.value <= there.high <= 1
 
 
-@pytest.mark.parametrize(("problems", "k", "a", "b", "gain"), [(24, 1, 0.3, 0.7, 0.0), (24, 4, 2, 2, 0.1), (60, 1, 9, 1, 0.05)])
+GAINS = [(24, 1, 0.3, 0.7, 0.0), (24, 4, 2, 2, 0.1), (60, 1, 9, 1, 0.05)]
+
+
+@pytest.mark.parametrize(("problems", "k", "a", "b", "gain"), ordinary_rows(GAINS, GAINS[1]))
 def test_some_nineteen_of_twenty_differences_hold_the_truth(problems, k, a, b, gain):
     def once(seed: int) -> bool:
         draw = np.random.default_rng(seed)

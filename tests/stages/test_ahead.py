@@ -34,7 +34,7 @@ def test_every_token_of_a_rollout_comes_from_weights_that_are_lag_rollouts_old(m
 
 
 @pytest.mark.parametrize(
-    ("lag", "stop_after"), [(1, 0), (2, 2), *(pytest.param(*pair, marks=pytest.mark.long) for pair in ((1, 2), (2, 0)))]
+    ("lag", "stop_after"), [(2, 2), *(pytest.param(*pair, marks=pytest.mark.long) for pair in ((1, 0), (1, 2), (2, 0)))]
 )
 def test_a_run_that_was_stopped_goes_on_to_the_same_bytes(model: str, tmp_path: Path, lag: int, stop_after: int) -> None:
     ahead = replace(stage(model), lag=lag, steps=8)

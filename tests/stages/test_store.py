@@ -21,6 +21,7 @@ from aha.tasks.mixture import Mix
 from aha.tasks.reading import count_rows
 from aha.tasks.rows import FileExamples
 from aha.types import Conversation, Countdown, Example, Message, Origin
+from tests.counts import ordinary
 from tests.faults import FailingDisk, ForgetfulDisk, Killed, KillingDisk
 from tests.house import ROOT
 from tests.runs import snapshot
@@ -94,7 +95,7 @@ def changes(stage: Sample, tmp_path_factory: pytest.TempPathFactory) -> int:
 
 
 @pytest.mark.parametrize("step", [pytest.param(7, id="some"), pytest.param(1, id="all", marks=pytest.mark.long)])
-@pytest.mark.parametrize("power", [False, True])
+@pytest.mark.parametrize("power", ordinary([False, True], True))
 def test_killed_at_any_change_of_the_disk_it_ends_with_the_same_bytes(
     tmp_path: Path, stage: Sample, changes: int, step: int, power: bool
 ) -> None:

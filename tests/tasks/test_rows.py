@@ -269,7 +269,7 @@ def test_there_are_more_than_forty_kinds_of_malformed_rows() -> None:
 
 @pytest.mark.parametrize("row", MALFORMED.values(), ids=MALFORMED.keys())
 def test_a_malformed_row_stops_with_its_line_and_nothing_else(tmp_path: Path, row: str | bytes) -> None:
-    source = written(tmp_path, *[GSM8K] * 3, *[row] * 25)
+    source = written(tmp_path, *[GSM8K] * 3, *[row] * 3)
     assert f"{source}, line 4: " in refusal(source)
 
 
@@ -278,9 +278,9 @@ def test_malformed_rows_may_be_skipped_each_with_its_line_and_reason_where_they_
     tmp_path: Path, row: str | bytes
 ) -> None:
     block = b"\n".join([as_json(GSM8K).encode()] * 99)
-    loaded = RowProblems(written(tmp_path, *[line for _ in range(3) for line in (block, row)]), bad_rows="skip").contents
-    assert len(loaded.problems) == 297
-    assert [refused.place.rpartition(", ")[2] for refused in loaded.refusals] == [f"line {100 * n}" for n in range(1, 4)]
+    loaded = RowProblems(written(tmp_path, *[line for _ in range(2) for line in (block, row)]), bad_rows="skip").contents
+    assert len(loaded.problems) == 198
+    assert [refused.place.rpartition(", ")[2] for refused in loaded.refusals] == ["line 100", "line 200"]
     assert all(refused.reason for refused in loaded.refusals)
 
 

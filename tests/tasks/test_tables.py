@@ -27,7 +27,7 @@ from aha.tasks.reading import DataRow, RefusedRow, count_rows, rows_of, shards_o
 from aha.tasks.rows import RowProblems
 from aha.tasks.tables import read_table, table_rows, write_table
 from aha.types import Conversation, Example, Message, Origin
-from tests.counts import examples
+from tests.counts import examples, ordinary
 from tests.tasks.test_examples import OURS
 
 ASKED, SAID = {"role": "user", "content": "1 + 1?"}, {"role": "assistant", "content": "2", "reasoning_content": "one more"}
@@ -224,7 +224,7 @@ BOMBS: dict[str, tuple[Callable[[], pa.Table], dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("bomb", BOMBS)
+@pytest.mark.parametrize("bomb", ordinary(BOMBS, "one long value in a hundred thousand rows", "a page of many bytes"))
 def test_what_unpacks_to_far_more_than_it_says_is_one_line_and_takes_no_memory(
     bomb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -94,7 +94,7 @@ def test_every_reference_of_a_public_set_can_be_graded_and_equals_itself(name: s
 def test_references_of_two_problems_are_rarely_equal_and_never_by_mistake() -> None:
     everything = [gold for name in GOLDS for gold in golds(name) if not re.fullmatch(r"-?[0-9]+", gold)]
     draw = random.Random(0)
-    pairs = [draw.sample(everything, 2) for _ in range(3000)]
+    pairs = [draw.sample(everything, 2) for _ in range(1000)]
     equal = {(one, other) for one, other in pairs if quick(Latex(one), other) == Right()}
     assert len(equal) < 30 and all(_value(one) == _value(other) for one, other in equal), equal
 
