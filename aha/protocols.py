@@ -57,13 +57,14 @@ class Adam:
 @dataclass(frozen=True)
 class Compute:
     """The use of the machine by a learner and an engine; it changes nothing of what is learned, beyond rounding. `micro_tokens`: the most
-    padded tokens in one forward-backward pass; 0 means 16,384 on a GPU and 1,024 on a CPU. `rows`: the most rows sampled at a time;
-    `cache_tokens`: the most tokens of their prompts and replies, 0 for no limit. `engine`: the sampler; "vllm" runs in a process and an
-    environment of its own (`make vllm`). `dtype`: the type of matrix products; trained weights stay float32. `checkpointing` recomputes
-    activations in the backward pass to save memory; `offload` keeps the optimizer's moments in the CPU's memory between steps."""
+    padded tokens in one forward-backward pass; 0: 16,384 on a GPU, 1,024 on a CPU. `rows`: the most rows sampled at a time; `cache_tokens`:
+    the most tokens of their prompts and replies, 0 for no limit. `engine`: "vllm" runs in an environment of its own. `kernels`: see
+    `fastest_decoder`. `dtype`: the type of products; trained weights stay float32. `checkpointing` recomputes activations to save memory;
+    `offload` keeps the optimizer's moments in the CPU's memory."""
 
     device: str = "auto"
     engine: Literal["torch", "vllm"] = field(default="torch", kw_only=True)
+    kernels: Literal["auto", "compiled", "straight", "modules", "plain"] = field(default="auto", kw_only=True)
     dtype: DType = "float32"
     micro_tokens: int = 0
     rows: int = 512
@@ -73,9 +74,9 @@ class Compute:
     threads: int = 0
 
     def __post_init__(self) -> None:
+        check_bounds(self, ("threads", "micro_tokens", "cache_tokens"), ("rows",))
         if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device):
             raise BadInput(f"device is {self.device}: it is auto, cpu, cuda, or one of several GPUs, as in cuda:1")
-        check_bounds(self, ("threads", "micro_tokens", "cache_tokens"), ("rows",))
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,6 @@ class Budget:
 @dataclass(frozen=True)
 class ChatOptions:
     """The options of a chat: `samples` replies per conversation, drawn with `seed`, `seed + 1` ... (None: the server is sent no seed).
-
     The rest is for servers. One reply takes at most `retries` + 1 attempts of `attempt_s` each and `deadline_s` in all, with pauses of
     about `pause_s` that double each time. `key_variable` names the environment variable with the key, used if AHA_KEY_<HOST> is not set
     (`aha.redact.keys`). Replies are kept in the folder `cache`; `dated`: their date. `top`: log-probabilities per position."""

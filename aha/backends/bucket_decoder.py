@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
@@ -23,7 +22,19 @@ from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from aha.backends.cache import Bucket, RowCache, Shapes, width_for
 from aha.backends.causal import logit_scaling, soft_cap
 from aha.backends.checkpoint.config import context_of
-from aha.backends.straight_layers import MULTIPLE, Decoder, Entry, PlainDecoder, PrefixPass, StraightLayers, Tokens, body_of
+from aha.backends.compiled import CompiledLayers, Library, steps_for
+from aha.backends.straight_layers import (
+    MULTIPLE,
+    AttentionSettings,
+    Decoder,
+    Entry,
+    Layers,
+    PlainDecoder,
+    PrefixPass,
+    StraightLayers,
+    Tokens,
+    body_of,
+)
 
 NAME = "aha_buckets"
 HEAD_BYTES = 64 << 20  # bytes of logits at a time
@@ -31,37 +42,27 @@ PROBE = ((2, 3, 5, 7, 11, 13), (17, 19, 23), (29,))
 PROBE_STEPS = 3
 APART = {torch.float32: 1e-3, torch.bfloat16: 0.1, torch.float16: 0.05}  # the largest difference, as a share of the logits' spread
 
-Kernels = Literal["straight", "modules", "plain"]
-
-
-@dataclass(frozen=True)
-class AttentionSettings:
-    """The attention settings of one layer: the factor and the cap of scores, and the number of last tokens that a token sees; None: no
-    limit."""
-
-    scale: float
-    softcap: float | None = None
-    window: int | None = None
+Kernels = Literal["auto", "compiled", "straight", "modules", "plain"]
 
 
 class BucketDecoder:
-    """A decoder of all rows in one pass through the layers, with attention bucket by bucket. `straight`: the model's layers without calls
+    """A decoder of all rows in one pass through the layers, with attention bucket by bucket. `layers`: the model's layers without calls
     of its modules, and each layer's attention; None: its modules are called, and they record their settings in `attention`.
 
     Rows that agree to the token so far are one state, which is computed once; it is copied when they draw different tokens. On a GPU each
     row has a state of its own, since a comparison of tokens would wait for it at every step."""
 
-    def __init__(
-        self, model: PreTrainedModel, shapes: Shapes, straight: tuple[StraightLayers, dict[int, AttentionSettings]] | None = None
-    ) -> None:
+    def __init__(self, model: PreTrainedModel, shapes: Shapes, layers: tuple[Layers, dict[int, AttentionSettings]] | None = None) -> None:
         self.model: Any = model
-        self._body, self._head = body_of(model), model.get_output_embeddings()
+        self._body = body_of(model)
         self._scale, self._softcap = logit_scaling(model)
-        self._layers = model.config.get_text_config().num_hidden_layers
+        self._count = model.config.get_text_config().num_hidden_layers
         self._last_position = (context_of(model.config) or sys.maxsize) - 1
         self._shapes = shapes
-        self._straight = straight[0] if straight else None
-        self.attention: dict[int, AttentionSettings] = straight[1] if straight else {}
+        self._layers = layers[0] if layers else None
+        self.attention: dict[int, AttentionSettings] = layers[1] if layers else {}
+        self._head: Any = model.get_output_embeddings() if self._layers is None else self._layers.head
+        self._vocabulary: int = model.get_output_embeddings().out_features
         self._ready = torch.zeros(1, 1, 1, 1, device=shapes.device)  # a mask that is ignored, so that no mask of rows by columns is made
         self._merges = shapes.device.type == "cpu"
         self._numbers = 0  # the number of states so far
@@ -72,8 +73,12 @@ class BucketDecoder:
         self._inside_B = self._outside_B = self._size_B = torch.zeros(0, dtype=torch.long)
         self.spans: list[tuple[int, int, Bucket]] = []
 
+    def reload(self) -> None:
+        if self._layers is not None:
+            self._layers.reload()
+
     def read(self, prefixes: Sequence[Tokens], step: int | None) -> PrefixPass:
-        return PrefixPass.of(self._body, self._layers, prefixes, step)
+        return PrefixPass.of(self._body, self._count, prefixes, step)
 
     @torch.inference_mode()
     def enter(self, entries: Sequence[Entry]) -> None:
@@ -124,10 +129,10 @@ class BucketDecoder:
         position_P[:rows] = self._size_B.clamp(max=self._last_position)
         for first, until, bucket in self.spans:
             bucket.begin_step(self._size_B[first:until])
-        if self._straight is None:
+        if self._layers is None:
             hidden_PD = self._through_modules(token_P, position_P)
         else:
-            hidden_PD = self._straight.hidden(token_P, position_P, self.attended)
+            hidden_PD = self._layers.hidden(token_P, position_P, self)
         self._size_B += 1
         for number in self._size:
             self._size[number] += 1
@@ -180,7 +185,7 @@ class BucketDecoder:
         return hidden_P1D[:, 0]
 
     def _logits_by_part(self, hidden_PD: Tensor, rows: int) -> Iterator[tuple[slice, Tensor]]:
-        step = max(MULTIPLE, HEAD_BYTES // (4 * self._head.out_features) // MULTIPLE * MULTIPLE)
+        step = max(MULTIPLE, HEAD_BYTES // (4 * self._vocabulary) // MULTIPLE * MULTIPLE)
         shares = len(self._size) < rows
         for first in range(0, rows, step):
             part = slice(first, min(rows, first + step))
@@ -195,7 +200,7 @@ class BucketDecoder:
             yield part, soft_cap(logits_RV, self._softcap)
 
     def _bucket(self, width: int) -> Bucket:
-        return self._buckets.setdefault(width, Bucket(width, self._shapes))
+        return self._buckets.setdefault(width, Bucket(width, self._shapes, self._layers is None or self._layers.masks))
 
     def _move_on(self) -> None:
         """Move rows without room for one more token into the next wider bucket."""
@@ -303,7 +308,8 @@ def shapes_of(model: PreTrainedModel) -> Shapes:
 
 def fastest_decoder(model: PreTrainedModel, shapes: Shapes, kernels: Kernels) -> Callable[[], Decoder]:
     """Return the constructor of the fastest decoder up to `kernels` that gives the model's own logits on rows of different lengths of which
-    one leaves: layers without calls of modules, buckets under the model's modules, or only Hugging Face's code."""
+    one leaves: layers with compiled steps between their products, layers without calls of modules, buckets under the model's modules, or
+    only Hugging Face's code. BadInput if the compiled steps are asked for by name, fit the model, and cannot be compiled."""
     plain: Callable[[], Decoder] = partial(PlainDecoder, model)
     if kernels == "plain" or not isinstance(model.get_output_embeddings(), nn.Linear) or len(shapes.keys) != len(shapes.values):
         return plain
@@ -311,11 +317,22 @@ def fastest_decoder(model: PreTrainedModel, shapes: Shapes, kernels: Kernels) ->
     modules = BucketDecoder(model, shapes)
     if not _same(model, modules, plain_logits, APART[shapes.dtype]):
         return plain
-    if kernels == "straight" and (straight := _straight_layers(model)) is not None:
+    if kernels != "modules" and (straight := _straight_layers(model)) is not None:
+        if kernels in ("auto", "compiled") and CompiledLayers.fit(straight) and (steps := steps_for(kernels)) is not None:
+            compiled_decoder = partial(_compiled_decoder, model, shapes, straight, steps, modules.attention)
+            if _same(model, compiled_decoder(), plain_logits, APART[shapes.dtype]):
+                return compiled_decoder
         straight_decoder = partial(BucketDecoder, model, shapes, (straight, modules.attention))
         if _same(model, straight_decoder(), plain_logits, APART[shapes.dtype]):
             return straight_decoder
     return partial(BucketDecoder, model, shapes)
+
+
+def _compiled_decoder(
+    model: PreTrainedModel, shapes: Shapes, straight: StraightLayers, steps: Library, attention: dict[int, AttentionSettings]
+) -> BucketDecoder:
+    """Return a decoder with a copy of the model's present weights."""
+    return BucketDecoder(model, shapes, (CompiledLayers(straight, steps), attention))
 
 
 def _straight_layers(model: PreTrainedModel) -> StraightLayers | None:

@@ -166,12 +166,14 @@ class Shapes:
 @dataclass(eq=False)
 class Bucket:
     """A buffer of rows of at most `width` tokens. `rows`: the number of the row in each slot; `keys` and `values` [room, heads, width,
-    size] by layer.
+    size] by layer. `zeros`: columns beyond a row's own are read and masked: a masked NaN would still spoil the sum in which it is
+    multiplied by 0, so new places are zeros.
 
     `size_N`: the number of tokens of each row, including the one being added; `_flat`: its write positions, by the number of heads."""
 
     width: int
     shapes: Shapes
+    zeros: bool = True
     rows: list[int] = field(default_factory=list)
     keys: list[Tensor] = field(default_factory=list)
     values: list[Tensor] = field(default_factory=list)
@@ -190,10 +192,8 @@ class Bucket:
         return slice(first, until)
 
     def _with_room(self, old: Sequence[Tensor], shapes: Sequence[tuple[int, int]]) -> list[Tensor]:
-        """Return larger buffers, with zeros in unwritten places: a masked NaN would still spoil the sum in which it is multiplied by 0."""
-        new = [
-            torch.zeros(self.room, heads, self.width, size, dtype=self.shapes.dtype, device=self.shapes.device) for heads, size in shapes
-        ]
+        make = torch.zeros if self.zeros else torch.empty
+        new = [make(self.room, heads, self.width, size, dtype=self.shapes.dtype, device=self.shapes.device) for heads, size in shapes]
         for states, before in zip(new, old, strict=False):
             states[: len(self.rows)] = before[: len(self.rows)]
         return new

@@ -7,7 +7,7 @@ that the results are the same. Prompts are read by a model's own attention, seve
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any, Protocol, Self, cast
@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from aha.backends.cache import RowCache
+from aha.backends.cache import Bucket, RowCache
 from aha.backends.checkpoint.config import context_of
 
 TOGETHER = 8_192  # tokens in one pass with padding, which bounds the memory of a reading
@@ -101,6 +101,9 @@ class Entry:
 class Decoder(Protocol):
     """A decoder with the keys and values of a batch's rows, in the order of the batch."""
 
+    def reload(self) -> None:
+        """Take over weights that were loaded into the model since the decoder was made."""
+
     def read(self, prefixes: Sequence[Tokens], step: int | None) -> PrefixPass:
         """Begin to read prefixes."""
 
@@ -130,6 +133,9 @@ class PlainDecoder:
         self._last_position = (context_of(model.config) or sys.maxsize) - 1
         self._cache = RowCache(self._layers)
         self._size_B = torch.zeros(0, dtype=torch.long, device=model.device)
+
+    def reload(self) -> None:
+        """Do nothing: the model's own weights are used."""
 
     def read(self, prefixes: Sequence[Tokens], step: int | None) -> PrefixPass:
         return PrefixPass.of(self._body, self._layers, prefixes, step)
@@ -181,14 +187,48 @@ class PlainDecoder:
         return state
 
 
+@dataclass(frozen=True)
+class AttentionSettings:
+    """The attention settings of one layer: the factor and the cap of scores, and the number of last tokens that a token sees; None: no
+    limit."""
+
+    scale: float
+    softcap: float | None = None
+    window: int | None = None
+
+
+class DecoderRows(Protocol):
+    """The rows of a decoder: the buckets with the first and the last of their rows, and the settings of each layer's attention."""
+
+    spans: list[tuple[int, int, Bucket]]
+    attention: dict[int, AttentionSettings]
+
+    def attended(self, layer: int, query_PHD: Tensor, key_PKD: Tensor, value_PKD: Tensor) -> Tensor:
+        """Add the keys and values of one token of each row, and return its attention [P, heads, size]."""
+
+
+class Layers(Protocol):
+    """A model's layers without calls of modules. `masks`: columns beyond a row's own are masked, and not left out."""
+
+    @property
+    def masks(self) -> bool: ...
+
+    def reload(self) -> None:
+        """Take over weights that were loaded into the model since the layers were made."""
+
+    def hidden(self, token_P: Tensor, position_P: Tensor, rows: DecoderRows) -> Tensor:
+        """Return the states before the head [P, D], for one token of each of P rows."""
+
+    def head(self, hidden_PD: Tensor) -> Tensor:
+        """Return the logits [P, V], before they are scaled or capped."""
+
+
 FAMILIES = ("llama", "mistral", "qwen2", "qwen3")  # model types; others with the same parts may scale by position, unseen by a short probe
 ROPES = ("default", "linear", "llama3", "yarn")  # rotary types whose angles depend only on the position
 
-Attention = Callable[[int, Tensor, Tensor, Tensor], Tensor]  # layer, queries [P, heads, size], keys and values [P, key heads, size]
-
 
 @dataclass(frozen=True)
-class _Norm:
+class Norm:
     """The weights of an RMSNorm over the last dimension."""
 
     weight_D: Tensor
@@ -203,7 +243,7 @@ class _Norm:
 
 
 @dataclass(frozen=True)
-class _Product:
+class Product:
     """Linear layers of the same input as one. `weight_OD` and `bias_O` share their memory with the layers' own weights."""
 
     weight_OD: Tensor
@@ -241,31 +281,31 @@ def _together(weights: Sequence[Tensor]) -> Tensor:
 
 
 @dataclass(frozen=True)
-class _LayerWeights:
+class LayerWeights:
     """The weights of one layer. `query_norm` and `key_norm` are over each head, if the model has them."""
 
-    input_norm: _Norm
-    query_key_value: _Product
-    query_norm: _Norm | None
-    key_norm: _Norm | None
-    output: _Product
-    mlp_norm: _Norm
-    gate_up: _Product
-    down: _Product
+    input_norm: Norm
+    query_key_value: Product
+    query_norm: Norm | None
+    key_norm: Norm | None
+    output: Product
+    mlp_norm: Norm
+    gate_up: Product
+    down: Product
 
     @classmethod
     def of(cls, layer: Any) -> Self:
         attention, mlp = layer.self_attn, layer.mlp
-        query_norm, key_norm = (_Norm.of(getattr(attention, name)) if hasattr(attention, name) else None for name in ("q_norm", "k_norm"))
+        query_norm, key_norm = (Norm.of(getattr(attention, name)) if hasattr(attention, name) else None for name in ("q_norm", "k_norm"))
         return cls(
-            _Norm.of(layer.input_layernorm),
-            _Product.of(attention.q_proj, attention.k_proj, attention.v_proj),
+            Norm.of(layer.input_layernorm),
+            Product.of(attention.q_proj, attention.k_proj, attention.v_proj),
             query_norm,
             key_norm,
-            _Product.of(attention.o_proj),
-            _Norm.of(layer.post_attention_layernorm),
-            _Product.of(mlp.gate_proj, mlp.up_proj),
-            _Product.of(mlp.down_proj),
+            Product.of(attention.o_proj),
+            Norm.of(layer.post_attention_layernorm),
+            Product.of(mlp.gate_proj, mlp.up_proj),
+            Product.of(mlp.down_proj),
         )
 
 
@@ -275,13 +315,15 @@ class StraightLayers:
     position."""
 
     embedding_VD: Tensor
-    layers: tuple[_LayerWeights, ...]
-    norm: _Norm
+    layers: tuple[LayerWeights, ...]
+    norm: Norm
     heads: int
     key_heads: int
     size: int
     frequency_F: Tensor
     rotation_scale: float
+    output: Product
+    masks: bool = True
 
     @classmethod
     def of(cls, model: PreTrainedModel) -> Self | None:
@@ -294,19 +336,20 @@ class StraightLayers:
             return None
         return cls(
             body.embed_tokens.weight.detach(),
-            tuple(_LayerWeights.of(layer) for layer in body.layers),
-            _Norm.of(body.norm),
+            tuple(LayerWeights.of(layer) for layer in body.layers),
+            Norm.of(body.norm),
             config.num_attention_heads,
             config.num_key_value_heads,
             body.layers[0].self_attn.head_dim,
             body.rotary_emb.inv_freq,
             body.rotary_emb.attention_scaling,
+            Product.of(model.get_output_embeddings()),
         )
 
-    def hidden(self, token_P: Tensor, position_P: Tensor, attention: Attention) -> Tensor:
-        """Return the states before the head [P, D], for one token of each of P rows."""
+    def hidden(self, token_P: Tensor, position_P: Tensor, rows: DecoderRows) -> Tensor:
+        """See the protocol."""
         hidden_PD = F.embedding(token_P, self.embedding_VD)
-        cosine_P1S, sine_P1S = self._rotation(position_P, hidden_PD.dtype)
+        cosine_P1S, sine_P1S = self.rotation(position_P, hidden_PD.dtype)
         for number, layer in enumerate(self.layers):
             states_PHS = layer.query_key_value(layer.input_norm(hidden_PD)).view(len(token_P), -1, self.size)
             turning_PHS, value_PKS = states_PHS.split_with_sizes((self.heads + self.key_heads, self.key_heads), 1)
@@ -315,13 +358,20 @@ class StraightLayers:
                 turning_PHS = torch.cat((layer.query_norm(query_PHS), layer.key_norm(key_PKS)), 1)
             turned_PHS = (turning_PHS * cosine_P1S).addcmul_(turning_PHS.roll(self.size // 2, -1), sine_P1S)
             query_PHS, key_PKS = turned_PHS.split_with_sizes((self.heads, self.key_heads), 1)
-            seen_PHS = attention(number, query_PHS, key_PKS, value_PKS)
+            seen_PHS = rows.attended(number, query_PHS, key_PKS, value_PKS)
             hidden_PD = hidden_PD.add_(layer.output(seen_PHS.flatten(1)))
             gate_PI, up_PI = layer.gate_up(layer.mlp_norm(hidden_PD)).chunk(2, -1)
             hidden_PD = hidden_PD.add_(layer.down(F.silu(gate_PI).mul_(up_PI)))
         return self.norm(hidden_PD)
 
-    def _rotation(self, position_P: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    def head(self, hidden_PD: Tensor) -> Tensor:
+        """See the protocol."""
+        return self.output(hidden_PD)
+
+    def reload(self) -> None:
+        """Do nothing: the weights are the model's own."""
+
+    def rotation(self, position_P: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Return cosines, and sines for a head with swapped halves; the sines of its first half are negative [P, 1, size]."""
         angle_P1F = (position_P[:, None].float() * self.frequency_F)[:, None]
         cosine_P1F, sine_P1F = angle_P1F.cos() * self.rotation_scale, angle_P1F.sin() * self.rotation_scale

@@ -139,7 +139,7 @@ class TorchEngine:
     `module` belongs to the engine: `load` copies weights into it. `stop`: the tokens that end a reply. `kernels`: see `fastest_decoder`;
     "plain" is the reference for the others."""
 
-    def __init__(self, module: PreTrainedModel, stop: tuple[int, ...], compute: Compute, *, kernels: Kernels = "straight") -> None:
+    def __init__(self, module: PreTrainedModel, stop: tuple[int, ...], compute: Compute, *, kernels: Kernels = "auto") -> None:
         self.module: Any = module
         self.stop = stop
         self.compute = compute
@@ -191,6 +191,7 @@ class TorchEngine:
             self.load(*offer)
             assert isinstance(scheduler.worker, TorchWorker)
             scheduler.worker.version = self.version
+            scheduler.worker.decoder.reload()
 
     def scheduler(self, limits: SchedulerLimits) -> Scheduler:
         """Return a new, empty batch on this model."""
@@ -239,7 +240,7 @@ def open_engine(model: str, compute: Compute, positions: int | None = None) -> T
     if compute.threads:
         torch.set_num_threads(compute.threads)
     module = load_model(model, pick_device(compute.device), torch_dtype(compute.dtype), positions=positions)
-    return TorchEngine(module, load_tokenizer(model).stop, compute)
+    return TorchEngine(module, load_tokenizer(model).stop, compute, kernels=compute.kernels)
 
 
 def _free_memory() -> int:

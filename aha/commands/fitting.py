@@ -20,6 +20,9 @@ from aha.rundir import read_manifest
 from aha.settings import flatten
 
 PLAN = "plan.json"
+KERNELS = "compute.kernels"
+KERNELS_SOURCE = "[derived: a C++ compiler on this machine, or none]"
+OLD_KERNELS = "straight"  # of runs that began before there were others, and of machines without a compiler
 FULL = (
     "can't allocate memory",
     "out of memory",
@@ -51,6 +54,22 @@ def _derived_before(recipe: Recipe, out: Path) -> dict[str, object] | None:
     derived_values = {name: setting.value for name, setting in manifest.settings.items() if setting.source == SOURCE}
     paths = flatten(recipe.tree)
     return {name: value for name, value in derived_values.items() if name in paths} or None if manifest.recipe == recipe.name else None
+
+
+def fix_kernels(chosen: ResolvedRecipe, root: Path) -> ResolvedRecipe:
+    """Return the recipe with the kernels that sample on this machine in place of "auto"; a run that was begun keeps its first ones."""
+    recipe = chosen.recipe
+    if recipe.compute.kernels != "auto" or recipe.compute.engine != "torch":
+        return chosen
+    from aha.backends.compiled import steps_for  # imports torch
+
+    recorded = None
+    if (root / "manifest.json").is_file() and (manifest := read_manifest(root / "manifest.json")).recipe == recipe.name:
+        setting = manifest.settings.get(KERNELS)
+        recorded = OLD_KERNELS if setting is None else None if setting.value == "auto" else setting.value
+    kernels = recorded or (OLD_KERNELS if steps_for("auto") is None else "compiled")
+    new_recipe = recipe.change([(KERNELS, kernels)])
+    return replace(chosen, recipe=replace(new_recipe, sources={**recipe.sources, KERNELS: KERNELS_SOURCE}))
 
 
 def learned_stages(recipe: Recipe) -> list[tuple[str, Stage]]:

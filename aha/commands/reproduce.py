@@ -254,7 +254,7 @@ def _work(recipe: Recipe, seed: int, out: Path, options: RunOptions, terminal: T
     if any(step.todo for step in graph.steps()):
         from aha.commands.stage_runs import StageWorker
 
-        worker = StageWorker(ResolvedRecipe(recipe), options, terminal)
+        worker = StageWorker(ResolvedRecipe(recipe), options, out, terminal)
         for step in graph.steps():
             terminal.note(f"seed {seed}, {line(step)}")
             steps[step.name] = step

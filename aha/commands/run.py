@@ -18,7 +18,7 @@ from aha.backends.hf import pick_device
 from aha.backends.local_backend import LocalBackend
 from aha.backends.openai.endpoint import Endpoint
 from aha.commands.choose import ResolvedRecipe, RunOptions, complete, frame_of, main_rl
-from aha.commands.fitting import record_plan
+from aha.commands.fitting import fix_kernels, record_plan
 from aha.commands.interrupts import Interrupts
 from aha.commands.terminal import Terminal
 from aha.commands.track import need, track_beside
@@ -159,12 +159,13 @@ TABLE = ("pass@1", "lenient", "pass@1_short", "format", "length", "reflection", 
 
 def run(chosen: ResolvedRecipe, options: RunOptions, terminal: Terminal) -> int:
     """Run the recipe, or resume it, and write the report. All input is checked before a directory is made."""
-    recipe = chosen.recipe
-    complete(recipe)
+    complete(chosen.recipe)
     need(options.log)
+    out = options.out or Path("runs") / chosen.recipe.name
+    chosen = fix_kernels(chosen, out)
+    recipe = chosen.recipe
     backend = options.backend or LocalBackend(recipe.compute)
     check_inputs(recipe, backend)
-    out = options.out or Path("runs") / recipe.name
     models = {model: signature_of(model) for model in _own_models(recipe) if options.backend is None or Path(model).expanduser().exists()}
     manifest_now, free = manifest(chosen, options.argv, models), FREE | {RECIPE_FILE} if chosen.is_changed else FREE
     if RunDir.is_finished(out, manifest_now, free):

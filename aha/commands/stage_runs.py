@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 from aha.backends.local_backend import LocalBackend
 from aha.commands.choose import ResolvedRecipe, RunOptions
-from aha.commands.fitting import record_plan
+from aha.commands.fitting import fix_kernels, record_plan
 from aha.commands.interrupts import Interrupts
 from aha.commands.run import FREE, Observers, audit_lines, check_inputs, length_of, manifest, signal_text
 from aha.commands.terminal import Terminal
@@ -27,10 +28,10 @@ from aha.watchdog import Watchdog
 class StageWorker:
     """Runs stages of a graph. All input of all stages is checked when it is created, before anything runs."""
 
-    def __init__(self, chosen: ResolvedRecipe, options: RunOptions, terminal: Terminal) -> None:
-        self.chosen, self.options, self.terminal = chosen, options, terminal
+    def __init__(self, chosen: ResolvedRecipe, options: RunOptions, root: Path, terminal: Terminal) -> None:
         need(options.log)
-        self.backend = options.backend or LocalBackend(chosen.recipe.compute)
+        self.chosen, self.options, self.terminal = fix_kernels(chosen, root), options, terminal
+        self.backend = options.backend or LocalBackend(self.chosen.recipe.compute)
         check_inputs(chosen.recipe, self.backend)
 
     def manifest(self, recipe: str, stages: Sequence[tuple[str, Stage]]) -> Manifest:

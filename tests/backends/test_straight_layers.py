@@ -8,24 +8,27 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedModel
 
 from aha.backends.bucket_decoder import BucketDecoder, Kernels, fastest_decoder, shapes_of
+from aha.backends.compiled import CompiledLayers, _library, steps_for
 from aha.backends.hf import ModuleWeights
 from aha.backends.straight_layers import StraightLayers
 from aha.backends.torch_engine import TorchEngine
+from aha.errors import BadInput
 from aha.protocols import Sampling
 from tests.backends.models import GROUPED, KINDS, built, named
 from tests.backends.test_engine_contract import ASKS, COMPUTE, STOP, sampled
 from tests.counts import ordinary
 
-KERNELS: tuple[Kernels, ...] = ("straight", "modules", "plain")
+KERNELS: tuple[Kernels, ...] = ("compiled", "straight", "modules", "plain")
 STRAIGHT = ("llama", "qwen2", "qwen3", "mistral")
 
 
 def way(model: PreTrainedModel) -> str:
-    """How an engine of the model decodes."""
+    """How an engine of the model decodes without a compiler."""
     make: Any = fastest_decoder(model, shapes_of(model), "straight")
     assert isinstance(make, partial)
     if make.func is not BucketDecoder:
@@ -33,9 +36,16 @@ def way(model: PreTrainedModel) -> str:
     return "straight" if len(make.args) == 3 else "modules"
 
 
+def compiled(model: PreTrainedModel) -> bool:
+    """Whether an engine of the model decodes by compiled steps."""
+    decoder: Any = fastest_decoder(model, shapes_of(model), "compiled")()
+    return isinstance(decoder, BucketDecoder) and isinstance(decoder._layers, CompiledLayers)
+
+
 @pytest.mark.parametrize("kind", KINDS, ids=named)
 def test_models_of_the_plain_form_go_straight(kind: tuple[str, bool]) -> None:
     assert (way(built(*kind)) == "straight") == (kind[0] in STRAIGHT)
+    assert compiled(built(*kind)) == (kind[0] in STRAIGHT)
 
 
 @pytest.mark.parametrize("kind", ordinary([kind for kind in KINDS if kind[0] in STRAIGHT], ("llama", True), ("qwen3", True)), ids=named)
@@ -43,9 +53,10 @@ def test_the_reply_is_that_of_the_models_own_code(kind: tuple[str, bool]) -> Non
     sampling = Sampling(max_tokens=70 if kind == ("llama", True) else 24)
     by_kernels = {kernels: sampled(TorchEngine(built(*kind), STOP, COMPUTE, kernels=kernels), sampling=sampling) for kernels in KERNELS}
     for number in range(len(ASKS)):
-        for straight, modules, plain in zip(*(replies[number] for replies in by_kernels.values()), strict=True):
-            assert straight.tokens == modules.tokens == plain.tokens
+        for compiled, straight, modules, plain in zip(*(replies[number] for replies in by_kernels.values()), strict=True):
+            assert compiled.tokens == straight.tokens == modules.tokens == plain.tokens
             assert list(straight.logprobs) == pytest.approx(list(plain.logprobs), abs=1e-4)
+            assert list(compiled.logprobs) == pytest.approx(list(plain.logprobs), abs=1e-4)
 
 
 @pytest.mark.parametrize("biases", [{"attention_bias": True}, {"mlp_bias": True}, {"attention_bias": True, "mlp_bias": True}])
@@ -99,3 +110,66 @@ def test_loaded_weights_are_those_of_every_engine_of_the_module() -> None:
     TorchEngine(module, STOP, COMPUTE).load(ModuleWeights(new), version=1)
     plain = TorchEngine(built("mistral", False, seed=8), STOP, COMPUTE, kernels="plain")
     assert [reply.tokens for reply in sampled(first)[1]] == [reply.tokens for reply in sampled(plain)[1]]
+
+
+def test_compiled_steps_give_the_same_bits_on_any_number_of_threads() -> None:
+    steps, before = steps_for("compiled"), torch.get_num_threads()
+    assert steps is not None
+    hidden, gate_up = torch.randn(9, 24), torch.randn(9, 80)
+    results = []
+    try:
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            results.append((steps.add_norm(hidden.clone(), hidden, torch.ones(24), 1e-6), steps.gate(gate_up)))
+    finally:
+        torch.set_num_threads(before)
+    assert all(torch.equal(one, other) for result in results for one, other in zip(result, results[0], strict=True))
+    assert torch.allclose(results[0][0], F.rms_norm(2 * hidden, [24], eps=1e-6), atol=1e-6)
+    assert torch.allclose(results[0][1], F.silu(gate_up[:, :40]) * gate_up[:, 40:], atol=1e-6)
+
+
+def test_weights_offered_between_two_tokens_are_used_by_the_next_one() -> None:
+    replies = []
+    ways: tuple[Kernels, ...] = ("compiled", "plain")
+    for kernels in ways:
+        engine = TorchEngine(built("qwen3", True, seed=7), (), COMPUTE, kernels=kernels)
+        groups = engine.generate(ASKS, Sampling(max_tokens=9))
+        first = next(groups)
+        engine.offer(ModuleWeights(built("qwen3", True, seed=8)), version=1)
+        replies.append({number: [reply.tokens for reply in group] for number, group in (first, *groups)})
+    assert replies[0] == replies[1]
+
+
+@pytest.mark.parametrize("size", [6, 8, 48, 80, 112, 160])
+@pytest.mark.parametrize("groups", [1, 3])
+def test_heads_of_every_size_and_rows_of_every_length_are_attended(size: int, groups: int) -> None:
+    rows, key_heads, width = 5, 2, 150
+    states = torch.randn(rows, key_heads * (groups + 2), size, generator=torch.Generator().manual_seed(size))
+    keys, values = torch.full((rows, key_heads, width, size), float("nan")), torch.full((rows, key_heads, width, size), float("nan"))
+    size_N, out = torch.tensor([1, 7, 64, 65, 150]), torch.empty(rows, key_heads * groups, size)
+    for row, count in enumerate(size_N.tolist()):
+        keys[row, :, : count - 1] = torch.randn(key_heads, count - 1, size, generator=torch.Generator().manual_seed(row))
+        values[row, :, : count - 1] = torch.randn(key_heads, count - 1, size, generator=torch.Generator().manual_seed(row + 9))
+    steps = steps_for("compiled")
+    assert steps is not None
+    still = torch.ones(rows, size), torch.zeros(rows, size)  # no rotation
+    for window in (None, 3):
+        steps.attend(states, still, None, (keys, values), size_N, size**-0.5, window, out)
+        for row, count in enumerate(size_N.tolist()):
+            query, key, value = states[row].split((key_heads * groups, key_heads, key_heads))
+            first = max(0, count - (window or count))
+            assert torch.equal(keys[row, :, count - 1], key) and torch.equal(values[row, :, count - 1], value)
+            known_keys, known_values = (side[row, :, first:count].repeat_interleave(groups, 0) for side in (keys, values))
+            expected = F.scaled_dot_product_attention(query[:, None], known_keys, known_values)[:, 0]
+            assert torch.allclose(out[row], expected, atol=1e-5)
+
+
+def test_without_a_compiler_there_is_one_line_for_who_asks_for_it_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    _library.cache_clear()
+    monkeypatch.setenv("PATH", "")
+    try:
+        assert steps_for("auto") is None
+        with pytest.raises(BadInput, match=r"compute.kernels is compiled: no C\+\+ compiler is installed"):
+            TorchEngine(built("llama", True), STOP, COMPUTE, kernels="compiled")
+    finally:
+        _library.cache_clear()

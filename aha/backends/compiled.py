@@ -1,0 +1,260 @@
+"""The steps of a decoder between its matrix products, compiled for this processor by the machine's own C++ compiler.
+
+The library is built once for each source, compiler and processor, in about two seconds, and stays in the user's cache directory. Without
+a compiler there is none, and PyTorch computes these steps.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from aha.backends.straight_layers import DecoderRows, Norm, Product, StraightLayers
+from aha.errors import BadInput
+
+SOURCE = Path(__file__).parent / "decode.cpp"
+# Sums may be added up in any order, so that they use all lanes of a vector; infinities and NaN stay what they are.
+FLAGS = ("-std=c++17", "-O3", "-march=native", "-ffast-math", "-fno-finite-math-only", "-fopenmp", "-fPIC")
+TIMEOUT_S = 60.0
+COMPILERS = ("c++", "g++", "clang++")
+PACKED_ROWS = 32  # the number of rows that weights are laid out for
+LARGEST = 256  # numbers of a head
+
+_POINTER, _INT, _FLOAT, _THREADS = ctypes.c_void_p, ctypes.c_int64, ctypes.c_float, ctypes.c_int
+_SIGNATURES: dict[str, Sequence[type]] = {
+    "aha_add_norm": (_POINTER, _POINTER, _POINTER, _FLOAT, _INT, _INT, _POINTER, _THREADS),
+    "aha_gate": (_POINTER, _INT, _INT, _POINTER, _THREADS),
+    "aha_attend": (*[_POINTER] * 5, _FLOAT, *[_POINTER] * 3, *[_INT] * 6, _FLOAT, _POINTER, _THREADS),
+}
+
+
+class Library:
+    """The compiled steps, on contiguous tensors of float32 in the processor's memory, by as many threads as PyTorch uses."""
+
+    def __init__(self, path: Path) -> None:
+        library = ctypes.CDLL(str(path))
+        self._functions = {name: getattr(library, name) for name in _SIGNATURES}
+        for name, signature in _SIGNATURES.items():
+            self._functions[name].argtypes = signature
+            self._functions[name].restype = None
+
+    def add_norm(self, hidden_PD: Tensor, delta_PD: Tensor | None, weight_D: Tensor, epsilon: float) -> Tensor:
+        """Add `delta_PD` to `hidden_PD` in place, and return its RMSNorm."""
+        out_PD = torch.empty_like(hidden_PD)
+        delta = None if delta_PD is None else delta_PD.data_ptr()
+        self._call("aha_add_norm", hidden_PD.data_ptr(), delta, weight_D.data_ptr(), epsilon, *hidden_PD.shape, out_PD.data_ptr())
+        return out_PD
+
+    def gate(self, gate_up_PI: Tensor) -> Tensor:
+        """Return silu(gate) * up for gates and ups side by side."""
+        rows, width = gate_up_PI.shape
+        out_PI = gate_up_PI.new_empty(rows, width // 2)
+        self._call("aha_gate", gate_up_PI.data_ptr(), rows, width // 2, out_PI.data_ptr())
+        return out_PI
+
+    def attend(
+        self,
+        states_NHS: Tensor,
+        rotation: tuple[Tensor, Tensor],
+        norms: tuple[Tensor, Tensor, float] | None,
+        buffers: tuple[Tensor, Tensor],
+        size_N: Tensor,
+        scale: float,
+        window: int | None,
+        out_NHS: Tensor,
+    ) -> None:
+        """Compute the attention of one token of each row into `out_NHS`, as `aha_attend` in the source describes. `states_NHS`: queries,
+        keys and values as the product gives them; `norms`: the weights of the norms of queries and keys, and their epsilon."""
+        keys, values = buffers
+        key_heads, width, size = keys.shape[1:]
+        query_norm, key_norm, epsilon = (norms[0].data_ptr(), norms[1].data_ptr(), norms[2]) if norms else (None, None, 0.0)
+        self._call(
+            "aha_attend",
+            states_NHS.data_ptr(),
+            rotation[0].data_ptr(),
+            rotation[1].data_ptr(),
+            query_norm,
+            key_norm,
+            epsilon,
+            keys.data_ptr(),
+            values.data_ptr(),
+            size_N.data_ptr(),
+            len(states_NHS),
+            out_NHS.shape[1],
+            key_heads,
+            size,
+            width,
+            window or 0,
+            scale,
+            out_NHS.data_ptr(),
+        )
+
+    def _call(self, name: str, *arguments: object) -> None:
+        self._functions[name](*arguments, torch.get_num_threads())
+
+
+def steps_for(kernels: str) -> Library | None:
+    """Return the compiled steps; None where they cannot be had, or BadInput if they are asked for by name, "compiled"."""
+    library = _library()
+    if isinstance(library, Library):
+        return library
+    if kernels == "compiled":
+        raise BadInput(f"compute.kernels is compiled: {library}; --compute.kernels straight needs no compiler and rounds differently")
+    return None
+
+
+@cache
+def _library() -> Library | str:
+    """Return the compiled steps, or the reason why there are none."""
+    if sys.platform != "linux":
+        return f"there are none for {sys.platform}"
+    compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
+    if compiler is None:
+        return f"no C++ compiler is installed ({', '.join(COMPILERS)})"
+    try:
+        return Library(_built(compiler))
+    except (OSError, RuntimeError, subprocess.SubprocessError, AttributeError) as error:
+        reason = getattr(error, "stderr", b"") or str(error).encode()
+        return f"{compiler} did not compile {SOURCE.name} ({reason.decode(errors='replace').splitlines()[0][:120]})"
+
+
+def _built(compiler: str) -> Path:
+    """Return the path of the library, which is compiled unless it is in the cache."""
+    version = subprocess.run([compiler, "--version"], capture_output=True, timeout=TIMEOUT_S, check=True).stdout
+    identity = repr((SOURCE.read_bytes(), FLAGS, version, platform.machine(), _processor()))
+    path = _cache_folder() / f"decode-{hashlib.sha256(identity.encode()).hexdigest()[:24]}.so"
+    if path.exists():
+        return path
+    with tempfile.TemporaryDirectory(prefix=".build-", dir=path.parent) as folder:
+        compiled, linked = Path(folder, "decode.o"), Path(folder, "decode.so")
+        # Linked without -fopenmp, since PyTorch brings its own OpenMP: threads of a second one would wait beside those of the first.
+        for command in (
+            [compiler, *FLAGS, "-c", str(SOURCE), "-o", str(compiled)],
+            [compiler, "-shared", str(compiled), "-o", str(linked)],
+        ):
+            subprocess.run(command, capture_output=True, timeout=TIMEOUT_S, check=True)
+        linked.replace(path)
+    return path
+
+
+def _cache_folder() -> Path:
+    """Return the user's cache directory for Aha; one of this user's for temporary files if that cannot be written."""
+    for folder in (
+        Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "aha",
+        Path(tempfile.gettempdir(), f"aha-{os.getuid()}"),
+    ):
+        with suppress(OSError):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if folder.stat().st_uid == os.getuid() and os.access(folder, os.W_OK):  # others may write to the place of temporary files
+                return folder
+    raise OSError("no directory to compile in")
+
+
+def _processor() -> str:
+    """Return the model and the abilities of the processor, by which a compiler chooses instructions."""
+    with suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text(errors="replace").split("\n\n")[0].splitlines()
+        return "\n".join(line for line in lines if line.startswith(("model", "cpu family", "flags", "Features", "CPU ")))
+    return platform.processor()
+
+
+class PackedProduct:
+    """A linear layer whose weights are laid out for oneDNN's kernel for few rows. A row's numbers do not depend on the number of rows."""
+
+    def __init__(self, product: Product, rows: int) -> None:
+        self._bias_O = product.bias_O
+        self._weight = torch.ops.mkldnn._reorder_linear_weight(product.weight_OD, rows)
+
+    def __call__(self, hidden_PD: Tensor) -> Tensor:
+        product: Tensor = torch.ops.mkldnn._linear_pointwise(hidden_PD, self._weight, self._bias_O, "none", [], "")
+        return product
+
+
+@dataclass(frozen=True)
+class _PackedLayer:
+    query_key_value: PackedProduct
+    output: PackedProduct
+    gate_up: PackedProduct
+    down: PackedProduct
+
+
+class CompiledLayers:
+    """The layers of `straight` by packed products and compiled steps. It holds copies of the products' weights, made by `reload`."""
+
+    masks = False
+
+    def __init__(self, straight: StraightLayers, library: Library) -> None:
+        self._straight, self._library = straight, library
+        self.reload()
+
+    @staticmethod
+    def fit(straight: StraightLayers) -> bool:
+        """Return True if the layers are of a type, in a place and of a size of heads that the compiled steps compute."""
+        weight = straight.embedding_VD
+        return (
+            weight.dtype == torch.float32
+            and weight.device.type == "cpu"
+            and straight.size <= LARGEST
+            and torch.backends.mkldnn.is_available()
+        )
+
+    @torch.inference_mode()
+    def reload(self) -> None:
+        """Copy the weights anew."""
+        straight = self._straight
+        self._layers = [
+            _PackedLayer(
+                *(PackedProduct(product, PACKED_ROWS) for product in (layer.query_key_value, layer.output, layer.gate_up, layer.down))
+            )
+            for layer in straight.layers
+        ]
+        self._head = PackedProduct(straight.output, PACKED_ROWS)
+
+    def head(self, hidden_PD: Tensor) -> Tensor:
+        """Return the logits [P, V], before they are scaled or capped."""
+        return self._head(hidden_PD)
+
+    def hidden(self, token_P: Tensor, position_P: Tensor, rows: DecoderRows) -> Tensor:
+        """Return the states before the head [P, D], for one token of each of P rows."""
+        straight, steps = self._straight, self._library
+        hidden_PD, delta_PD = F.embedding(token_P, straight.embedding_VD), None
+        rotation = tuple(part_P1S[:, 0].contiguous() for part_P1S in straight.rotation(position_P, hidden_PD.dtype))
+        seen_PHS = hidden_PD.new_zeros(len(token_P), straight.heads, straight.size)
+        for number, (layer, packed) in enumerate(zip(straight.layers, self._layers, strict=True)):
+            normed_PD = steps.add_norm(hidden_PD, delta_PD, layer.input_norm.weight_D, layer.input_norm.epsilon)
+            states_PHS = packed.query_key_value(normed_PD).view(len(token_P), -1, straight.size)
+            settings = rows.attention[number]
+            for first, until, bucket in rows.spans:
+                part = slice(first, until)
+                steps.attend(
+                    states_PHS[part],
+                    (rotation[0][part], rotation[1][part]),
+                    _norms(layer.query_norm, layer.key_norm),
+                    (bucket.keys[number], bucket.values[number]),
+                    bucket.size_N,
+                    settings.scale,
+                    settings.window,
+                    seen_PHS[part],
+                )
+            normed_PD = steps.add_norm(hidden_PD, packed.output(seen_PHS.flatten(1)), layer.mlp_norm.weight_D, layer.mlp_norm.epsilon)
+            delta_PD = packed.down(steps.gate(packed.gate_up(normed_PD)))
+        return steps.add_norm(hidden_PD, delta_PD, straight.norm.weight_D, straight.norm.epsilon)
+
+
+def _norms(query_norm: Norm | None, key_norm: Norm | None) -> tuple[Tensor, Tensor, float] | None:
+    return None if query_norm is None or key_norm is None else (query_norm.weight_D, key_norm.weight_D, query_norm.epsilon)
