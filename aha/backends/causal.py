@@ -24,6 +24,7 @@ from transformers import PretrainedConfig, PreTrainedModel
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from aha.backends.checkpoint.config import context_of
+from aha.backends.compiled_learner import CompiledDecoder
 from aha.backends.logprobs import token_logprobs
 from aha.backends.packing import PackLayout, packed_hidden, packed_outputs, prepare
 from aha.backends.shares import check_lengths
@@ -98,6 +99,7 @@ class Causal:
     packs: bool = False
     shares_prompts: bool = False
     routing: Routing | None = None
+    compiled: CompiledDecoder | None = None
 
     @classmethod
     def of(cls, model: PreTrainedModel, dtype: torch.dtype) -> Self:
@@ -116,6 +118,12 @@ class Causal:
     def device(self) -> torch.device:
         return self.head.weight.device
 
+    def with_compiled_steps(self) -> Self:
+        """Return the same model with compiled steps between its products, if it packs rows, has the form for them, and a probe shows that
+        they give its own states and gradients."""
+        compiled = CompiledDecoder.of(self.model) if self.packs and self.dtype == torch.float32 else None
+        return replace(self, compiled=compiled) if compiled is not None and self._agrees(compiled) else self
+
     def frozen(self) -> Self:
         """Return a copy that does not learn; its linear layers are kept in `dtype`, to which every product would round them anyway."""
         model = copy.deepcopy(self.model).requires_grad_(False)
@@ -123,7 +131,8 @@ class Causal:
         for module in model.modules():
             if isinstance(module, nn.Linear) and module.weight is not embedding_VD:
                 module.to(self.dtype)
-        return replace(self, model=model, decoder=model.get_decoder(), head=cast(nn.Linear, model.get_output_embeddings()))
+        decoder, head = model.get_decoder(), cast(nn.Linear, model.get_output_embeddings())
+        return replace(self, model=model, decoder=decoder, head=head, compiled=self.compiled and CompiledDecoder.of(model))
 
     def logprobs(self, batch: Batch, *, accumulate: bool = False) -> tuple[Tensor, Tensor]:
         """Return the log-probability of each trained token, and the entropy where it was drawn. `batch` is on the CPU; `accumulate`: see
@@ -165,7 +174,7 @@ class Causal:
         check_lengths(batch, context_of(self.model.config))
         if isinstance(batch, PolicyBatch) and batch.shared_prompts and self.shares_prompts:
             return self._after_shared_prompts(batch)
-        return (self._packed if batch.packed and self.packs else self._side_by_side)(batch)
+        return (self._packed if self.compiled is not None or (batch.packed and self.packs) else self._side_by_side)(batch)
 
     def _side_by_side(self, batch: Batch) -> _Seen:
         """Read the rows padded to the longest, without the end that no trained token needs."""
@@ -178,9 +187,14 @@ class Causal:
 
     def _packed(self, batch: Batch) -> _Seen:
         """Read the rows in one sequence without padding."""
-        tokens_N = batch.tokens_N.to(self.device, torch.long)
+        tokens_N, layout = batch.tokens_N.to(self.device, torch.long), PackLayout.of(batch.length_R.tolist(), self.device)
+        if self.compiled is not None:
+            hidden_ND = self.compiled.hidden(tokens_N, layout)
+            return _Seen(
+                hidden_ND.index_select(0, batch.trained_N.nonzero().squeeze(1) - 1), (), torch.ones_like(tokens_N, dtype=torch.bool)
+            )
         with self._autocast():
-            read = packed_outputs(self.decoder, tokens_N, PackLayout.of(batch.length_R.tolist(), self.device), **self._more)
+            read = packed_outputs(self.decoder, tokens_N, layout, **self._more)
         hidden_MD = read.last_hidden_state[0].index_select(0, (batch.trained_N.nonzero().squeeze(1) - 1).to(self.device))
         return _Seen(hidden_MD, getattr(read, "router_logits", None) or (), torch.ones_like(tokens_N, dtype=torch.bool))
 
@@ -198,8 +212,9 @@ class Causal:
         pairs, place_M = torch.stack(((kept_N.cumsum(0) - 1)[before_M], targets_M)).unique(dim=1, return_inverse=True)
         own_R = batch.length_R - shared_R
         layout = PackLayout.of(own_R[own_R > 0].tolist(), self.device, shared_R[own_R > 0].tolist())
+        tokens_N = batch.tokens_N[kept_N].to(self.device, torch.long)
         with self._autocast():
-            hidden_ND = packed_hidden(self.decoder, batch.tokens_N[kept_N].to(self.device, torch.long), layout)
+            hidden_ND = packed_hidden(self.decoder, tokens_N, layout) if self.compiled is None else self.compiled.hidden(tokens_N, layout)
         return _Seen(hidden_ND.index_select(0, pairs[0].to(self.device)), (), kept_N[kept_N], pairs[1], place_M.to(self.device))
 
     def hidden(self, tokens_RT: Tensor) -> Tensor:
@@ -246,6 +261,17 @@ class Causal:
             return False
         bound = 0.01 if exact.dtype == torch.float32 else 0.1  # the rounding of bfloat16 alone
         return bool((packed_ND - alone_ND).abs().max() < bound * (following_ND - alone_ND).abs().max())
+
+    def _agrees(self, compiled: CompiledDecoder) -> bool:
+        """Return True if the states of a whole row and of a tail, and the gradients of a sum over them, are the model's own."""
+        tokens_N = torch.tensor([*PROBE[0], *PROBE[1], *PROBE[0]], device=self.device) % self.head.out_features
+        layout = PackLayout.of([len(PROBE[0]), len(PROBE[1]), len(PROBE[0])], self.device, [0, 4, 0])
+        weights = [weight for weight in self.decoder.parameters() if weight.requires_grad]
+        results = []
+        for hidden_ND in (packed_hidden(self.decoder, tokens_N, layout), compiled.hidden(tokens_N, layout)):
+            slope_ND = torch.linspace(-1, 1, hidden_ND.numel(), device=self.device).view_as(hidden_ND)
+            results.append([hidden_ND.detach(), *(torch.autograd.grad((hidden_ND * slope_ND).sum(), weights) if weights else ())])
+        return all(torch.allclose(own, other, rtol=1e-3, atol=1e-4 * float(own.abs().max())) for own, other in zip(*results, strict=True))
 
     @torch.inference_mode()
     def _goes_on_from_a_prompt(self) -> bool:

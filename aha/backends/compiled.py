@@ -27,7 +27,7 @@ from torch import Tensor
 from aha.backends.straight_layers import DecoderRows, Norm, Product, StraightLayers
 from aha.errors import BadInput
 
-SOURCE = Path(__file__).parent / "decode.cpp"
+SOURCE = Path(__file__).parent / "steps.cpp"
 # Sums may be added up in any order, so that they use all lanes of a vector; infinities and NaN stay what they are.
 FLAGS = ("-std=c++17", "-O3", "-march=native", "-ffast-math", "-fno-finite-math-only", "-fopenmp", "-fPIC")
 TIMEOUT_S = 60.0
@@ -40,6 +40,11 @@ _SIGNATURES: dict[str, Sequence[type]] = {
     "aha_add_norm": (_POINTER, _POINTER, _POINTER, _FLOAT, _INT, _INT, _POINTER, _THREADS),
     "aha_gate": (_POINTER, _INT, _INT, _POINTER, _THREADS),
     "aha_attend": (*[_POINTER] * 5, _FLOAT, *[_POINTER] * 3, *[_INT] * 6, _FLOAT, _POINTER, _THREADS),
+    "aha_turn": (*[_POINTER] * 3, *[_INT] * 4, _FLOAT, _THREADS),
+    "aha_attend_rows": (*[_POINTER] * 4, *[_INT] * 5, _FLOAT, *[_POINTER] * 2, _THREADS),
+    "aha_attend_rows_backward": (*[_POINTER] * 5, *[_INT] * 5, _FLOAT, *[_POINTER] * 4, _THREADS),
+    "aha_norm_backward": (*[_POINTER] * 3, _FLOAT, *[_INT] * 2, *[_POINTER] * 2, _THREADS),
+    "aha_gate_backward": (*[_POINTER] * 2, *[_INT] * 2, *[_POINTER] * 2, _THREADS),
 }
 
 
@@ -56,15 +61,14 @@ class Library:
     def add_norm(self, hidden_PD: Tensor, delta_PD: Tensor | None, weight_D: Tensor, epsilon: float) -> Tensor:
         """Add `delta_PD` to `hidden_PD` in place, and return its RMSNorm."""
         out_PD = torch.empty_like(hidden_PD)
-        delta = None if delta_PD is None else delta_PD.data_ptr()
-        self._call("aha_add_norm", hidden_PD.data_ptr(), delta, weight_D.data_ptr(), epsilon, *hidden_PD.shape, out_PD.data_ptr())
+        self.call("aha_add_norm", hidden_PD, delta_PD, weight_D, epsilon, *hidden_PD.shape, out_PD)
         return out_PD
 
     def gate(self, gate_up_PI: Tensor) -> Tensor:
         """Return silu(gate) * up for gates and ups side by side."""
         rows, width = gate_up_PI.shape
         out_PI = gate_up_PI.new_empty(rows, width // 2)
-        self._call("aha_gate", gate_up_PI.data_ptr(), rows, width // 2, out_PI.data_ptr())
+        self.call("aha_gate", gate_up_PI, rows, width // 2, out_PI)
         return out_PI
 
     def attend(
@@ -82,18 +86,18 @@ class Library:
         keys and values as the product gives them; `norms`: the weights of the norms of queries and keys, and their epsilon."""
         keys, values = buffers
         key_heads, width, size = keys.shape[1:]
-        query_norm, key_norm, epsilon = (norms[0].data_ptr(), norms[1].data_ptr(), norms[2]) if norms else (None, None, 0.0)
-        self._call(
+        query_norm, key_norm, epsilon = (norms[0], norms[1], norms[2]) if norms else (None, None, 0.0)
+        self.call(
             "aha_attend",
-            states_NHS.data_ptr(),
-            rotation[0].data_ptr(),
-            rotation[1].data_ptr(),
+            states_NHS,
+            rotation[0],
+            rotation[1],
             query_norm,
             key_norm,
             epsilon,
-            keys.data_ptr(),
-            values.data_ptr(),
-            size_N.data_ptr(),
+            keys,
+            values,
+            size_N,
             len(states_NHS),
             out_NHS.shape[1],
             key_heads,
@@ -101,11 +105,14 @@ class Library:
             width,
             window or 0,
             scale,
-            out_NHS.data_ptr(),
+            out_NHS,
         )
 
-    def _call(self, name: str, *arguments: object) -> None:
-        self._functions[name](*arguments, torch.get_num_threads())
+    def call(self, name: str, *arguments: Tensor | float | None) -> None:
+        """Call a function of the source with the addresses of the tensors, which are contiguous, and the other arguments as they are."""
+        self._functions[name](
+            *(argument.data_ptr() if isinstance(argument, Tensor) else argument for argument in arguments), torch.get_num_threads()
+        )
 
 
 def steps_for(kernels: str) -> Library | None:
@@ -137,11 +144,11 @@ def _built(compiler: str) -> Path:
     """Return the path of the library, which is compiled unless it is in the cache."""
     version = subprocess.run([compiler, "--version"], capture_output=True, timeout=TIMEOUT_S, check=True).stdout
     identity = repr((SOURCE.read_bytes(), FLAGS, version, platform.machine(), _processor()))
-    path = _cache_folder() / f"decode-{hashlib.sha256(identity.encode()).hexdigest()[:24]}.so"
+    path = _cache_folder() / f"steps-{hashlib.sha256(identity.encode()).hexdigest()[:24]}.so"
     if path.exists():
         return path
     with tempfile.TemporaryDirectory(prefix=".build-", dir=path.parent) as folder:
-        compiled, linked = Path(folder, "decode.o"), Path(folder, "decode.so")
+        compiled, linked = Path(folder, "steps.o"), Path(folder, "steps.so")
         # Linked without -fopenmp, since PyTorch brings its own OpenMP: threads of a second one would wait beside those of the first.
         for command in (
             [compiler, *FLAGS, "-c", str(SOURCE), "-o", str(compiled)],

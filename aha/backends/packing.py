@@ -71,13 +71,16 @@ class _Spans:
 @dataclass(frozen=True)
 class PackLayout:
     """The layout of rows in a packed sequence of N tokens: the position of each token in its row, and the parts attended together; and for
-    kernels that take rows of any length, the first token of each row, the end of the last one, and the longest row's length."""
+    kernels that take rows of any length, the first token of each row, the end of the last one, and the longest row's length; the first
+    token and the number of tokens of the prompt before each row, on the CPU."""
 
     position_N: Tensor
     parts: tuple[_Part, ...]
     order_N: Tensor
     start_R: Tensor
     longest: int
+    base_R: Tensor
+    prompt_R: Tensor
     tails: tuple[_Tails, ...] = ()
     spans: _Spans | None = None
 
@@ -103,7 +106,8 @@ class PackLayout:
         whole = [prompt + length for prompt, length in zip(prompts, lengths, strict=True)]
         spans = _spans(starts, lengths, prompts, bases, device) if tails else None
         start_R = torch.tensor(starts, dtype=torch.int32, device=device)
-        return cls(position_N.to(device), tuple(parts), where_N, start_R, max(whole), tails, spans)
+        before = torch.tensor(bases), torch.tensor(list(prompts))
+        return cls(position_N.to(device), tuple(parts), where_N, start_R, max(whole), *before, tails, spans)
 
 
 def _alike(lengths: Sequence[int], rows: Iterable[int]) -> list[list[int]]:
@@ -154,9 +158,13 @@ def attend(
     scaling: float | None = None,
     layout: PackLayout | None = None,
     sliding_window: int | None = None,
+    record: list[tuple[float | None, int | None]] | None = None,
     **rest: Any,
 ) -> tuple[Tensor, None]:
-    """Compute PyTorch's attention as Hugging Face calls it; with a layout, each row attends to itself and `attention_mask` is ignored."""
+    """Compute PyTorch's attention as Hugging Face calls it; with a layout, each row attends to itself and `attention_mask` is ignored.
+    `record` gets each layer's factor of scores and window."""
+    if record is not None:
+        record.append((scaling, sliding_window))
     if layout is None:
         return sdpa_attention_forward(module, query, key, value, attention_mask, dropout, scaling, **rest)
     if query.is_cuda and query.dtype in (torch.bfloat16, torch.float16):

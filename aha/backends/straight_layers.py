@@ -330,10 +330,10 @@ class StraightLayers:
         """Return the model's own weights, with those of one product moved together; None for a configuration of another form,
         AttributeError or TypeError for parts of another form. Call it outside of inference mode, since the weights are loaded into
         later."""
+        if not is_plain(model):
+            return None
         config: Any = model.config
         body = body_of(model)
-        if config.model_type not in FAMILIES or config.hidden_act != "silu" or body.rotary_emb.rope_type not in ROPES:
-            return None
         return cls(
             body.embed_tokens.weight.detach(),
             tuple(LayerWeights.of(layer) for layer in body.layers),
@@ -372,7 +372,19 @@ class StraightLayers:
         """Do nothing: the weights are the model's own."""
 
     def rotation(self, position_P: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """Return cosines, and sines for a head with swapped halves; the sines of its first half are negative [P, 1, size]."""
-        angle_P1F = (position_P[:, None].float() * self.frequency_F)[:, None]
-        cosine_P1F, sine_P1F = angle_P1F.cos() * self.rotation_scale, angle_P1F.sin() * self.rotation_scale
-        return torch.cat((cosine_P1F, cosine_P1F), -1).to(dtype), torch.cat((-sine_P1F, sine_P1F), -1).to(dtype)
+        """See `rotation`; [P, 1, size]."""
+        cosine_PS, sine_PS = rotation(position_P, self.frequency_F, self.rotation_scale, dtype)
+        return cosine_PS[:, None], sine_PS[:, None]
+
+
+def is_plain(model: PreTrainedModel) -> bool:
+    """Return True if a model's configuration has the form of `StraightLayers`."""
+    config: Any = model.config
+    return config.model_type in FAMILIES and config.hidden_act == "silu" and body_of(model).rotary_emb.rope_type in ROPES
+
+
+def rotation(position_P: Tensor, frequency_F: Tensor, scale: float, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Return cosines, and sines for a head with swapped halves; the sines of its first half are negative [P, size]."""
+    angle_PF = position_P[:, None].float() * frequency_F
+    cosine_PF, sine_PF = angle_PF.cos() * scale, angle_PF.sin() * scale
+    return torch.cat((cosine_PF, cosine_PF), -1).to(dtype), torch.cat((-sine_PF, sine_PF), -1).to(dtype)

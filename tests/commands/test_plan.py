@@ -12,10 +12,17 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from aha.backends.compiled import steps_for
 from aha.backends.torch_learner import TorchLearner
 from aha.cli import main
-from aha.commands.fitting import is_out_of_memory
+from aha.codec import encode
+from aha.commands.choose import ResolvedRecipe
+from aha.commands.fitting import fix_kernels, is_out_of_memory
+from aha.durable import seal
 from aha.plan import machine
+from aha.recipes.zero import zero
+from aha.rundir import Manifest
+from aha.rundir.manifest import Setting, describe
 from tests.commands.conftest import Aha, write_problems
 
 SMALL = ("--questions", 4, "--samples", 4, "--minibatches", 2, "--steps", 4, "--sampling.max_tokens", 8, "--compute.device", "cpu")
@@ -85,6 +92,17 @@ def test_fit_says_where_its_values_come_from_and_is_not_derived_again(
     plan = json.loads(Path("fitted/plan.json").read_text())
     assert plan["peak"] > 100 << 20 and plan["predicted"]["rl"]["peak"] > 0
     assert "Memory and time" in Path("fitted/report.html").read_text()
+
+
+@pytest.mark.skipif(steps_for("auto") is None, reason="no C++ compiler is installed")
+@pytest.mark.parametrize("first", [None, "straight", "compiled"])
+def test_a_run_keeps_the_kernels_that_it_began_with(first: str | None, tmp_path: Path) -> None:
+    chosen = ResolvedRecipe(zero())
+    assert fix_kernels(chosen, tmp_path).recipe.compute.kernels == "compiled"
+    settings = {} if first is None else {"compute.kernels": Setting(first)}  # a run of a version without kernels had "straight" ones
+    document = encode(describe("zero", settings, seeds={}, argv=[]), Manifest)
+    (tmp_path / "manifest.json").write_text(seal(document), encoding="utf-8")
+    assert fix_kernels(chosen, tmp_path).recipe.compute.kernels == (first or "straight")
 
 
 @pytest.mark.parametrize(

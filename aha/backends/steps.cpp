@@ -1,0 +1,390 @@
+// The steps of a model between its products, for float32 on a processor: of a decoder, and of a learner forwards and backwards.
+//
+// Each function shares out rows over threads, and computes a row by itself, so that a row's numbers depend neither on other rows nor on
+// the number of threads.
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
+namespace {
+
+#define SIZES(CASE) CASE(8) CASE(16) CASE(32) CASE(48) CASE(64) CASE(80) CASE(96) CASE(112) CASE(128) CASE(160) CASE(192) CASE(256)
+
+constexpr int64_t kTokens = 64;  // tokens whose scores are computed before their values are added up
+
+// exp(x) for x <= 88, by a polynomial of degree 6 on [-ln 2 / 2, ln 2 / 2]; within 2 units in the last place. Compilers vectorise it.
+inline float exponential(float x) {
+    x = x < -87.0f ? -87.0f : x;
+    float n = std::nearbyintf(x * 1.44269504f);
+    float r = (x - n * 0.693359375f) - n * -2.12194440e-4f;
+    float p = 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * r * r + r + 1.0f;
+    int32_t bits = (static_cast<int32_t>(n) + 127) << 23;
+    float power;
+    std::memcpy(&power, &bits, sizeof power);
+    return p * power;
+}
+
+inline void normalise(const float* x, const float* weight, float epsilon, int64_t size, float* out) {
+    float sum = 0.0f;
+    for (int64_t i = 0; i < size; ++i) sum += x[i] * x[i];
+    float factor = 1.0f / std::sqrt(sum / static_cast<float>(size) + epsilon);
+    for (int64_t i = 0; i < size; ++i) out[i] = x[i] * factor * weight[i];
+}
+
+inline void turn(const float* x, const float* cosine, const float* sine, int64_t size, float* out) {
+    int64_t half = size / 2;
+    for (int64_t i = 0; i < half; ++i) {
+        float first = x[i], second = x[i + half];
+        out[i] = first * cosine[i] + second * sine[i];
+        out[i + half] = second * cosine[i + half] + first * sine[i + half];
+    }
+}
+
+typedef float Lanes __attribute__((vector_size(32), aligned(4)));  // 8 numbers, wherever they lie
+
+inline Lanes load(const float* x) { return *reinterpret_cast<const Lanes*>(x); }
+inline void store(float* x, Lanes lanes) { *reinterpret_cast<Lanes*>(x) = lanes; }
+
+// The sums of 8 vectors as one.
+inline Lanes sums(const Lanes* a) {
+    Lanes b[4], c[2];
+    for (int i = 0; i < 4; ++i)
+        b[i] = __builtin_shufflevector(a[2 * i], a[2 * i + 1], 0, 8, 2, 10, 4, 12, 6, 14) +
+               __builtin_shufflevector(a[2 * i], a[2 * i + 1], 1, 9, 3, 11, 5, 13, 7, 15);
+    for (int i = 0; i < 2; ++i)
+        c[i] = __builtin_shufflevector(b[2 * i], b[2 * i + 1], 0, 1, 8, 9, 4, 5, 12, 13) +
+               __builtin_shufflevector(b[2 * i], b[2 * i + 1], 2, 3, 10, 11, 6, 7, 14, 15);
+    return __builtin_shufflevector(c[0], c[1], 0, 1, 2, 3, 8, 9, 10, 11) + __builtin_shufflevector(c[0], c[1], 4, 5, 6, 7, 12, 13, 14, 15);
+}
+
+// The products of a query with the keys of `count` tokens, at most kTokens, that lie `stride` numbers apart.
+template <int SIZE>
+void products(const Lanes* q, const float* keys, int64_t stride, int64_t count, float* out) {
+    float room[kTokens + 8];
+    for (int64_t t = 0; t < count; t += 8) {
+        Lanes sum[8];
+        for (int64_t u = 0; u < 8; ++u) {
+            const float* key = keys + (t + u < count ? t + u : count - 1) * stride;
+            sum[u] = q[0] * load(key);
+            for (int i = 1; i < SIZE / 8; ++i) sum[u] += q[i] * load(key + 8 * i);
+        }
+        store(room + t, sums(sum));
+    }
+    for (int64_t t = 0; t < count; ++t) out[t] = room[t];
+}
+
+// The scores of tokens start to start + count, for heads whose size is not a multiple of 8.
+inline void score(const float* query, const float* keys, int64_t start, int64_t count, int64_t size, float scale, float* scores) {
+    for (int64_t t = 0; t < count; ++t) {
+        const float* key = keys + (start + t) * size;
+        float sum = 0.0f;
+        for (int64_t i = 0; i < size; ++i) sum += query[i] * key[i];
+        scores[t] = sum * scale;
+    }
+}
+
+// Raise the largest score seen so far, turn the scores into weights relative to it, and return the factor for earlier weights.
+inline float weigh(float* scores, int64_t count, float* most, float* total) {
+    float peak = *most, sum = 0.0f;
+    for (int64_t t = 0; t < count; ++t) peak = scores[t] > peak ? scores[t] : peak;
+    float shrink = exponential(*most - peak);
+    for (int64_t t = 0; t < count; ++t) {
+        scores[t] = exponential(scores[t] - peak);
+        sum += scores[t];
+    }
+    *most = peak;
+    *total = *total * shrink + sum;
+    return shrink;
+}
+
+// Attention of one query over tokens first to until.
+void attend_any(const float* query, const float* keys, const float* values, int64_t first, int64_t until, float scale, int64_t size, float* out) {
+    float scores[kTokens], most = -1e30f, total = 0.0f;
+    for (int64_t i = 0; i < size; ++i) out[i] = 0.0f;
+    for (int64_t start = first; start < until; start += kTokens) {
+        int64_t count = until - start < kTokens ? until - start : kTokens;
+        score(query, keys, start, count, size, scale, scores);
+        float shrink = weigh(scores, count, &most, &total);
+        for (int64_t i = 0; i < size; ++i) out[i] *= shrink;
+        for (int64_t t = 0; t < count; ++t)
+            for (int64_t i = 0; i < size; ++i) out[i] += scores[t] * values[(start + t) * size + i];
+    }
+    for (int64_t i = 0; i < size; ++i) out[i] /= total;
+}
+
+// The attention of one query over tokens that come part by part, for heads of SIZE numbers, a multiple of 8.
+template <int SIZE>
+struct Query {
+    static constexpr int kParts = SIZE / 8;
+    Lanes q[kParts], y[kParts];
+    float most = -1e30f, total = 0.0f;
+
+    Query(const float* query, float scale) {
+        for (int i = 0; i < kParts; ++i) {
+            q[i] = load(query + 8 * i) * scale;
+            y[i] = Lanes{};
+        }
+    }
+
+    // Add tokens, whose keys and values lie `stride` numbers apart.
+    void see(const float* keys, const float* values, int64_t stride, int64_t tokens) {
+        float scores[kTokens];
+        for (int64_t start = 0; start < tokens; start += kTokens) {
+            int64_t count = tokens - start < kTokens ? tokens - start : kTokens;
+            products<SIZE>(q, keys + start * stride, stride, count, scores);
+            float shrink = weigh(scores, count, &most, &total);
+            for (int i = 0; i < kParts; ++i) y[i] *= shrink;
+            for (int64_t t = 0; t < count; ++t) {
+                const float* value = values + (start + t) * stride;
+                for (int i = 0; i < kParts; ++i) y[i] += scores[t] * load(value + 8 * i);
+            }
+        }
+    }
+
+    void write(float* out) const {
+        for (int i = 0; i < kParts; ++i) store(out + 8 * i, y[i] * (1.0f / total));
+    }
+};
+
+template <int SIZE>
+void attend_head(const float* query, const float* keys, const float* values, int64_t first, int64_t until, float scale, float* out) {
+    Query<SIZE> seen(query, scale);
+    seen.see(keys + first * SIZE, values + first * SIZE, SIZE, until - first);
+    seen.write(out);
+}
+
+// Rows of a packed sequence. Token n has its queries, keys and values side by side, `stride` numbers. Row r has the tokens from start[r]
+// to start[r + 1]; before them come the first prompt[r] tokens from base[r] on, which belong to an earlier row.
+struct Rows {
+    const int64_t *start, *base, *prompt;
+    int64_t rows, heads, key_heads, window;
+    float scale;
+
+    // Call visit(first token, tokens, first place) for the tokens that a row's own token `place` sees, in one or two runs.
+    template <typename Visit>
+    void seen(int64_t row, int64_t place, Visit visit) const {
+        int64_t until = prompt[row] + place + 1, first = window && until > window ? until - window : 0;
+        if (first < prompt[row]) visit(base[row] + first, prompt[row] - first);
+        int64_t own = first > prompt[row] ? first - prompt[row] : 0;
+        visit(start[row] + own, place + 1 - own);
+    }
+};
+
+template <int SIZE>
+void attend_row(const Rows& rows, const float* states, int64_t row, int64_t head, float* out, float* peaks) {
+    int64_t stride = (rows.heads + 2 * rows.key_heads) * SIZE, key_head = head / (rows.heads / rows.key_heads);
+    const float* keys = states + (rows.heads + key_head) * SIZE;
+    const float* values = keys + rows.key_heads * SIZE;
+    for (int64_t place = 0; place < rows.start[row + 1] - rows.start[row]; ++place) {
+        int64_t token = rows.start[row] + place;
+        Query<SIZE> query(states + token * stride + head * SIZE, rows.scale);
+        rows.seen(row, place, [&](int64_t first, int64_t tokens) { query.see(keys + first * stride, values + first * stride, stride, tokens); });
+        query.write(out + (token * rows.heads + head) * SIZE);
+        peaks[token * rows.heads + head] = query.most + std::log(query.total);
+    }
+}
+
+// The gradients of one row's queries, and its part of those of the keys and values that it sees. `out`: the row's attention.
+template <int SIZE>
+void attend_row_backward(const Rows& rows, const float* states, int64_t row, int64_t head, const float* out, const float* peaks,
+                         const float* grad_out, float* grad_states) {
+    constexpr int kParts = SIZE / 8;
+    int64_t stride = (rows.heads + 2 * rows.key_heads) * SIZE, key_head = head / (rows.heads / rows.key_heads);
+    int64_t key_place = (rows.heads + key_head) * SIZE, value_place = key_place + rows.key_heads * SIZE;
+    for (int64_t place = 0; place < rows.start[row + 1] - rows.start[row]; ++place) {
+        int64_t token = rows.start[row] + place, at = (token * rows.heads + head) * SIZE;
+        Lanes q[kParts], d[kParts], sum[kParts];
+        float delta = 0.0f, peak = peaks[token * rows.heads + head];
+        for (int i = 0; i < SIZE; ++i) delta += grad_out[at + i] * out[at + i];
+        for (int i = 0; i < kParts; ++i) {
+            q[i] = load(states + token * stride + head * SIZE + 8 * i) * rows.scale;
+            d[i] = load(grad_out + at + 8 * i);
+            sum[i] = Lanes{};
+        }
+        rows.seen(row, place, [&](int64_t first, int64_t tokens) {
+            float share[kTokens], slope[kTokens];
+            for (int64_t begin = first; begin < first + tokens; begin += kTokens) {
+                int64_t count = first + tokens - begin < kTokens ? first + tokens - begin : kTokens;
+                products<SIZE>(q, states + begin * stride + key_place, stride, count, share);
+                products<SIZE>(d, states + begin * stride + value_place, stride, count, slope);
+                for (int64_t t = 0; t < count; ++t) {
+                    share[t] = exponential(share[t] - peak);
+                    slope[t] = share[t] * (slope[t] - delta);
+                }
+                for (int64_t t = 0; t < count; ++t) {
+                    const float* key = states + (begin + t) * stride + key_place;
+                    float* grad = grad_states + (begin + t) * stride;
+                    for (int i = 0; i < kParts; ++i) {
+                        sum[i] += slope[t] * load(key + 8 * i);
+                        store(grad + key_place + 8 * i, load(grad + key_place + 8 * i) + slope[t] * q[i]);
+                        store(grad + value_place + 8 * i, load(grad + value_place + 8 * i) + share[t] * d[i]);
+                    }
+                }
+            }
+        });
+        for (int i = 0; i < kParts; ++i) store(grad_states + token * stride + head * SIZE + 8 * i, sum[i] * rows.scale);
+    }
+}
+
+}  // namespace
+
+extern "C" {
+
+// hidden += delta, out = rms_norm(hidden) * weight; [rows, size]. delta may be null.
+void aha_add_norm(float* hidden, const float* delta, const float* weight, float epsilon, int64_t rows, int64_t size, float* out, int threads) {
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t row = 0; row < rows; ++row) {
+        float* x = hidden + row * size;
+        if (delta) for (int64_t i = 0; i < size; ++i) x[i] += delta[row * size + i];
+        normalise(x, weight, epsilon, size, out + row * size);
+    }
+}
+
+// out = silu(gate) * up; gate_up [rows, 2 * size], out [rows, size].
+void aha_gate(const float* gate_up, int64_t rows, int64_t size, float* out, int threads) {
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t row = 0; row < rows; ++row) {
+        const float* gate = gate_up + row * 2 * size;
+        const float* up = gate + size;
+        float* y = out + row * size;
+        for (int64_t i = 0; i < size; ++i) {
+            float x = gate[i] > -87.0f ? gate[i] : -87.0f;  // below, the gate is 0 to the last digit
+            y[i] = gate[i] / (1.0f + exponential(-x)) * up[i];
+        }
+    }
+}
+
+// One token of each row: turn its queries and keys, write its keys and values behind those of its row, and attend to the row's tokens.
+// states [rows, heads + 2 * key_heads, size], cosine and sine [rows, size], keys and values [rows, key_heads, width, size], tokens [rows]:
+// the tokens of each row with this one. window: the last tokens that it sees, 0: all. out [rows, heads, size].
+void aha_attend(const float* states, const float* cosine, const float* sine, const float* query_norm, const float* key_norm, float epsilon,
+                float* keys, float* values, const int64_t* tokens, int64_t rows, int64_t heads, int64_t key_heads, int64_t size, int64_t width,
+                int64_t window, float scale, float* out, int threads) {
+    int64_t group = heads / key_heads;
+#pragma omp parallel for num_threads(threads) schedule(dynamic, 4)
+    for (int64_t row = 0; row < rows; ++row) {
+        float turned[256], normed[256];
+        const float* state = states + row * (heads + 2 * key_heads) * size;
+        const float* c = cosine + row * size;
+        const float* s = sine + row * size;
+        int64_t until = tokens[row];
+        int64_t first = window && until > window ? until - window : 0;
+        for (int64_t k = 0; k < key_heads; ++k) {
+            float* row_keys = keys + (row * key_heads + k) * width * size;
+            float* row_values = values + (row * key_heads + k) * width * size;
+            const float* key = state + (heads + k) * size;
+            if (key_norm) { normalise(key, key_norm, epsilon, size, normed); key = normed; }
+            turn(key, c, s, size, row_keys + (until - 1) * size);
+            std::memcpy(row_values + (until - 1) * size, state + (heads + key_heads + k) * size, size * sizeof(float));
+            for (int64_t g = 0; g < group; ++g) {
+                int64_t head = k * group + g;
+                const float* query = state + head * size;
+                if (query_norm) { normalise(query, query_norm, epsilon, size, normed); query = normed; }
+                turn(query, c, s, size, turned);
+                float* y = out + (row * heads + head) * size;
+                switch (size) {
+#define CASE(number) \
+    case number: attend_head<number>(turned, row_keys, row_values, first, until, scale, y); break;
+                    SIZES(CASE)
+#undef CASE
+                    default: attend_any(turned, row_keys, row_values, first, until, scale, size, y);
+                }
+            }
+        }
+    }
+}
+
+// Turn the first `heads` heads of each token in place; direction -1.0 turns them back. states [rows, width], cosine and sine [rows, size].
+void aha_turn(float* states, const float* cosine, const float* sine, int64_t rows, int64_t heads, int64_t size, int64_t width, float direction, int threads) {
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t row = 0; row < rows; ++row) {
+        const float *c = cosine + row * size, *s = sine + row * size;
+        for (int64_t head = 0; head < heads; ++head) {
+            float* x = states + row * width + head * size;
+            for (int64_t i = 0, half = size / 2; i < half; ++i) {
+                float first = x[i], second = x[i + half];
+                x[i] = first * c[i] + direction * second * s[i];
+                x[i + half] = second * c[i + half] + direction * first * s[i + half];
+            }
+        }
+    }
+}
+
+// Attention of the rows of a packed sequence; see Rows. states [tokens, heads + 2 * key_heads, size], turned; out [tokens, heads, size];
+// peaks [tokens, heads]: the logarithm of each query's sum of weights.
+void aha_attend_rows(const float* states, const int64_t* start, const int64_t* base, const int64_t* prompt, int64_t count, int64_t heads,
+                     int64_t key_heads, int64_t size, int64_t window, float scale, float* out, float* peaks, int threads) {
+    Rows rows{start, base, prompt, count, heads, key_heads, window, scale};
+#pragma omp parallel for num_threads(threads) schedule(dynamic, 1) collapse(2)
+    for (int64_t row = 0; row < count; ++row)
+        for (int64_t head = 0; head < heads; ++head) switch (size) {
+#define CASE(number) \
+    case number: attend_row<number>(rows, states, row, head, out, peaks); break;
+                SIZES(CASE)
+#undef CASE
+            }
+}
+
+// The gradient of aha_attend_rows. grad_states is zero before. family [families + 1]: the first row of each family, whose rows share
+// prompts with their first one; a family's head of keys is one thread's, so that sums have one order.
+void aha_attend_rows_backward(const float* states, const int64_t* start, const int64_t* base, const int64_t* prompt, const int64_t* family,
+                              int64_t families, int64_t heads, int64_t key_heads, int64_t size, int64_t window, float scale,
+                              const float* out, const float* peaks, const float* grad_out, float* grad_states, int threads) {
+    Rows rows{start, base, prompt, family[families], heads, key_heads, window, scale};
+    int64_t group = heads / key_heads;
+#pragma omp parallel for num_threads(threads) schedule(dynamic, 1) collapse(2)
+    for (int64_t number = 0; number < families; ++number)
+        for (int64_t key_head = 0; key_head < key_heads; ++key_head)
+            for (int64_t row = family[number]; row < family[number + 1]; ++row)
+                for (int64_t head = key_head * group; head < (key_head + 1) * group; ++head) switch (size) {
+#define CASE(number) \
+    case number: attend_row_backward<number>(rows, states, row, head, out, peaks, grad_out, grad_states); break;
+                        SIZES(CASE)
+#undef CASE
+                    }
+}
+
+// The gradient of x -> rms_norm(x) * weight: grad_x += its own, and parts [rows / 64, size]: the weight's, summed over 64 rows each.
+void aha_norm_backward(const float* x, const float* weight, const float* grad, float epsilon, int64_t rows, int64_t size, float* grad_x,
+                       float* parts, int threads) {
+    int64_t chunks = (rows + kTokens - 1) / kTokens;
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t chunk = 0; chunk < chunks; ++chunk) {
+        float* part = parts + chunk * size;
+        for (int64_t i = 0; i < size; ++i) part[i] = 0.0f;
+        for (int64_t row = chunk * kTokens; row < (chunk + 1) * kTokens && row < rows; ++row) {
+            const float *from = x + row * size, *slope = grad + row * size;
+            float square = 0.0f, along = 0.0f;
+            for (int64_t i = 0; i < size; ++i) square += from[i] * from[i];
+            for (int64_t i = 0; i < size; ++i) along += from[i] * slope[i] * weight[i];
+            float factor = 1.0f / std::sqrt(square / static_cast<float>(size) + epsilon);
+            float back = along * factor * factor * factor / static_cast<float>(size);
+            for (int64_t i = 0; i < size; ++i) {
+                grad_x[row * size + i] += slope[i] * weight[i] * factor - from[i] * back;
+                part[i] += slope[i] * from[i] * factor;
+            }
+        }
+    }
+}
+
+// The gradient of aha_gate, whose result is computed again: grad_gate_up [rows, 2 * size], out and grad [rows, size].
+void aha_gate_backward(const float* gate_up, const float* grad, int64_t rows, int64_t size, float* out, float* grad_gate_up, int threads) {
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t row = 0; row < rows; ++row) {
+        const float *gate = gate_up + row * 2 * size, *up = gate + size, *slope = grad + row * size;
+        float *y = out + row * size, *grad_gate = grad_gate_up + row * 2 * size, *grad_up = grad_gate + size;
+        for (int64_t i = 0; i < size; ++i) {
+            float x = gate[i] > -87.0f ? gate[i] : -87.0f, open = 1.0f / (1.0f + exponential(-x)), silu = gate[i] * open;
+            y[i] = silu * up[i];
+            grad_gate[i] = slope[i] * up[i] * open * (1.0f + gate[i] * (1.0f - open));
+            grad_up[i] = slope[i] * silu;
+        }
+    }
+}
+}

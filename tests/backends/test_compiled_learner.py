@@ -1,0 +1,101 @@
+"""A learner with compiled steps: the gradients and log-probabilities of the model's own code, for each form that the steps know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, LlamaConfig, MistralConfig, PretrainedConfig, PreTrainedModel, Qwen2Config, Qwen3Config
+
+from aha.backends.causal import Causal
+from aha.backends.compiled import steps_for
+from aha.backends.torch_learner import TorchLearner
+from aha.protocols import Adam, Compute
+from tests.backends.models import GROUPED
+from tests.backends.test_shared_prompts import batch, gradient
+
+pytestmark = pytest.mark.skipif(steps_for("auto") is None, reason="no C++ compiler is installed")
+SMALL: dict[str, Any] = GROUPED | {"hidden_size": 32, "head_dim": 8}
+FORMS: dict[str, Callable[[], PretrainedConfig]] = {
+    "tied": lambda: LlamaConfig(**SMALL, tie_word_embeddings=True),
+    "biases": lambda: LlamaConfig(**SMALL, attention_bias=True, mlp_bias=True),
+    "biases of queries": lambda: Qwen2Config(**SMALL),
+    "window": lambda: MistralConfig(**SMALL, sliding_window=5),
+    "one head of keys, large": lambda: LlamaConfig(**SMALL | {"num_key_value_heads": 1, "head_dim": 48}),
+    "yarn": lambda: LlamaConfig(
+        **SMALL, rope_parameters={"rope_type": "yarn", "rope_theta": 1e4, "factor": 4.0, "original_max_position_embeddings": 24}
+    ),
+}
+SIZES = ((70, (7, 90, 2, 9, 1)), (31, (4, 4, 5)), (9, (8, 3)))  # tokens of a prompt, and of each reply: more than the source takes at once
+
+
+def model(config: PretrainedConfig) -> PreTrainedModel:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        made = AutoModelForCausalLM.from_config(config)
+        for weight in made.parameters():
+            weight.data.add_(torch.randn_like(weight), alpha=0.1)  # biases of zero and norms of one would hide mistakes
+    return made.eval()
+
+
+def has_compiled_steps(of: TorchLearner) -> bool:
+    parts = [of.policy] if of.reference is None else [of.policy, of.reference]
+    return all(isinstance(part, Causal) and part.compiled is not None for part in parts)
+
+
+def learner(config: PretrainedConfig, **compute: Any) -> TorchLearner:
+    return TorchLearner(model(config), Adam(), Compute(device="cpu", micro_tokens=300, **compute), reference=True)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_gradients_and_logprobs_are_those_of_the_models_own_code(form: str) -> None:
+    config, steps = FORMS[form](), batch(SIZES)
+    config.max_position_embeddings = 200
+    compiled, plain = learner(config), learner(config, kernels="plain")
+    assert has_compiled_steps(compiled) and not has_compiled_steps(plain)
+    for of in ("policy", "reference"):
+        torch.testing.assert_close(compiled.logprobs(steps, of), plain.logprobs(steps, of), rtol=1e-5, atol=1e-5)
+    for shares_prompts in (True, False):
+        loss, own = gradient(compiled, steps, shares_prompts=shares_prompts)
+        want, other = gradient(plain, steps, shares_prompts=shares_prompts)
+        assert loss == pytest.approx(want, rel=1e-5, abs=1e-6) and own.keys() == other.keys()
+        for name, grad in other.items():
+            torch.testing.assert_close(own[name], grad, rtol=1e-4, atol=2e-5 * max(1.0, grad.abs().max().item()), msg=name)
+
+
+def test_threads_change_no_bit_of_a_row_of_attention() -> None:
+    before, states = torch.get_num_threads(), []
+    try:
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            steps = steps_for("compiled")
+            assert steps is not None
+            draw, sizes = torch.Generator().manual_seed(0), (40, 4, 2, 8)
+            rows = torch.tensor([0, 30, 40]), torch.tensor([0, 0]), torch.tensor([0, 12])  # a row, and a tail after its first 12 tokens
+            qkv, slope = torch.randn(40, 8 * 8, generator=draw), torch.randn(40, 32, generator=draw)
+            out, peaks, grad = torch.empty(40, 32), torch.empty(40, 4), torch.zeros(40, 64)
+            steps.call("aha_attend_rows", qkv, *rows, 2, *sizes[1:], 0, 0.3, out, peaks)
+            family = torch.tensor([0, 2])
+            steps.call("aha_attend_rows_backward", qkv, *rows, family, 1, *sizes[1:], 0, 0.3, out, peaks, slope, grad)
+            states.append((out, peaks, grad))
+    finally:
+        torch.set_num_threads(before)
+    assert all(torch.equal(one, other) for one, other in zip(*states, strict=True))
+
+
+@pytest.mark.parametrize(
+    "config",
+    [Qwen3Config(**SMALL), LlamaConfig(**SMALL | {"hidden_act": "gelu"}), LlamaConfig(**SMALL | {"head_dim": 6})],
+    ids=["norms of queries", "another gate", "heads of another size"],
+)
+def test_other_forms_are_computed_by_their_own_code(config: PretrainedConfig) -> None:
+    assert not has_compiled_steps(learner(config))
+
+
+def test_a_model_that_computes_something_else_is_found_out() -> None:
+    made = model(FORMS["tied"]())
+    body: Any = made.get_decoder()
+    body.layers[0].mlp.register_forward_hook(lambda module, arguments, output: 1.5 * output)
+    assert not has_compiled_steps(TorchLearner(made, Adam(), Compute(device="cpu"), reference=False))
