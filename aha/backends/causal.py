@@ -167,7 +167,8 @@ class Causal:
         targets_M = (batch.tokens_N[batch.trained_N] if seen.targets is None else seen.targets).to(self.device, torch.long)
         softcap = None if self.softcap is None else self.softcap / self.scale  # cap(scale * z) = scale * (cap / scale)(z)
         temperature = batch.temperature / self.scale
-        outputs = token_logprobs(hidden_MD, self.head.weight, self.head.bias, targets_M, temperature, softcap, accumulate=accumulate)
+        head, steps = self.head, None if self.compiled is None else self.compiled.steps
+        outputs = token_logprobs(hidden_MD, head.weight, head.bias, targets_M, temperature, softcap, accumulate=accumulate, steps=steps)
         return outputs if seen.place_M is None else (outputs[0][seen.place_M], outputs[1][seen.place_M])
 
     def _read(self, batch: Batch) -> _Seen:

@@ -40,6 +40,7 @@ _SIGNATURES: dict[str, Sequence[type]] = {
     "aha_add_norm": (_POINTER, _POINTER, _POINTER, _FLOAT, _INT, _INT, _POINTER, _THREADS),
     "aha_gate": (_POINTER, _INT, _INT, _POINTER, _THREADS),
     "aha_attend": (*[_POINTER] * 5, _FLOAT, *[_POINTER] * 3, *[_INT] * 6, _FLOAT, _POINTER, _THREADS),
+    "aha_softmax": (*[_POINTER] * 2, *[_INT] * 2, *[_POINTER] * 2, _THREADS),
     "aha_turn": (*[_POINTER] * 3, *[_INT] * 4, _FLOAT, _THREADS),
     "aha_attend_rows": (*[_POINTER] * 4, *[_INT] * 5, _FLOAT, *[_POINTER] * 2, _THREADS),
     "aha_attend_rows_backward": (*[_POINTER] * 5, *[_INT] * 5, _FLOAT, *[_POINTER] * 4, _THREADS),
@@ -70,6 +71,12 @@ class Library:
         out_PI = gate_up_PI.new_empty(rows, width // 2)
         self.call("aha_gate", gate_up_PI, rows, width // 2, out_PI)
         return out_PI
+
+    def softmax(self, logits_MV: Tensor, targets_M: Tensor) -> tuple[Tensor, Tensor]:
+        """Turn logits into probabilities in place; return the log-probability of each target, and the entropy."""
+        logp_M, entropy_M = logits_MV.new_empty(len(logits_MV)), logits_MV.new_empty(len(logits_MV))
+        self.call("aha_softmax", logits_MV, targets_M.contiguous(), *logits_MV.shape, logp_M, entropy_M)
+        return logp_M, entropy_M
 
     def attend(
         self,

@@ -53,7 +53,7 @@ class CompiledDecoder:
     """The decoder of `model`, with its own weights. `hidden` gives the states before the head, with gradients."""
 
     def __init__(self, body: Any, steps: Library, shape: _Shape) -> None:
-        self._body, self._steps, self._shape = body, steps, shape
+        self._body, self.steps, self._shape = body, steps, shape
 
     @classmethod
     def of(cls, model: PreTrainedModel) -> Self | None:
@@ -82,7 +82,7 @@ class CompiledDecoder:
         angles = self._body.rotary_emb
         turns = rotation(layout.position_N, angles.inv_freq, angles.attention_scaling, hidden_ND.dtype)
         weights = [weight for layer in self._body.layers for weight in _weights(layer)]
-        out: Tensor = _Decoder.apply(hidden_ND, self._steps, self._shape, _Rows.of(layout), turns, *weights, self._body.norm.weight)
+        out: Tensor = _Decoder.apply(hidden_ND, self.steps, self._shape, _Rows.of(layout), turns, *weights, self._body.norm.weight)
         return out
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -70,8 +70,17 @@ def _at(logits_MS: Tensor, targets_M: Tensor, part: slice) -> tuple[Tensor, Tens
     return index_M1, inside_M.to(logits_MS.dtype)
 
 
-def _whole(logits_MV: Tensor, targets_M: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+class Steps(Protocol):
+    """The softmax of a processor's compiled steps."""
+
+    def softmax(self, logits_MV: Tensor, targets_M: Tensor) -> tuple[Tensor, Tensor]:
+        """Turn logits into probabilities in place; return the log-probability of each target, and the entropy."""
+
+
+def _whole(logits_MV: Tensor, targets_M: Tensor, steps: Steps | None) -> tuple[Tensor, Tensor, Tensor]:
     """Return (log-probability, entropy, probabilities) if the whole vocabulary fits in one slice."""
+    if steps is not None:
+        return (*steps.softmax(logits_MV, targets_M), logits_MV)
     logp_MV = torch.log_softmax(logits_MV, dim=-1)
     probability_MV = torch.exp(logp_MV, out=logits_MV)
     entropy_M = -torch.einsum("mv,mv->m", probability_MV, logp_MV)
@@ -112,11 +121,12 @@ class _TokenLogprobs(torch.autograd.Function):
         softcap: float | None,
         chunk_bytes: int,
         sums: tuple[Tensor | None, Tensor | None] | None,
+        steps: Steps | None,
     ) -> tuple[Tensor, Tensor]:
         columns = _columns(len(hidden_MD), len(weight_VD), chunk_bytes)
         head = _Head(weight_VD, bias_V, temperature, softcap, columns)
         if columns == len(weight_VD):
-            logp_M, entropy_M, saved_M = _whole(head.logits(hidden_MD, slice(0, columns), head.room(hidden_MD)), targets_M)
+            logp_M, entropy_M, saved_M = _whole(head.logits(hidden_MD, slice(0, columns), head.room(hidden_MD)), targets_M, steps)
         else:
             logp_M, entropy_M, saved_M = _by_slices(head, hidden_MD, targets_M)
         ctx.save_for_backward(hidden_MD, weight_VD, bias_V, targets_M, saved_M)
@@ -147,7 +157,7 @@ class _TokenLogprobs(torch.autograd.Function):
                 _add_product(sum_weight_VD[part], grad_MS.T, hidden_MD)
         grad_hidden = None if grad_hidden_MD is None else grad_hidden_MD.to(hidden_MD.dtype)
         own = ctx.sums is None
-        return grad_hidden, sum_weight_VD if own else None, sum_bias_V if own else None, None, None, None, None, None
+        return grad_hidden, sum_weight_VD if own else None, sum_bias_V if own else None, None, None, None, None, None, None
 
 
 def _add_product(total: Tensor, left: Tensor, right: Tensor) -> None:
@@ -189,11 +199,13 @@ def token_logprobs(
     chunk: int = CHUNK_BYTES,
     *,
     accumulate: bool = False,
+    steps: Steps | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Return log softmax(cap(hidden @ weight.T + bias) / temperature) at each target, and the entropy, without gradient; both [M] float32.
 
     Products run in hidden's dtype, all else in float32. `chunk` is the most bytes of one slice of logits. `accumulate` adds the head's
-    gradient to its existing `.grad`, so that no second gradient of the head's size is ever made."""
+    gradient to its existing `.grad`, so that no second gradient of the head's size is ever made. `steps`: compiled ones, for
+    float32 on a processor."""
     sums = (weight_VD.grad, None if bias_V is None else bias_V.grad) if accumulate else None
-    logp_M, entropy_M = _TokenLogprobs.apply(hidden_MD, weight_VD, bias_V, targets_M, temperature, softcap, chunk, sums)
+    logp_M, entropy_M = _TokenLogprobs.apply(hidden_MD, weight_VD, bias_V, targets_M, temperature, softcap, chunk, sums, steps)
     return logp_M, entropy_M

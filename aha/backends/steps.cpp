@@ -13,21 +13,64 @@ namespace {
 
 constexpr int64_t kTokens = 64;  // tokens whose scores are computed before their values are added up
 
-// exp(x) for x <= 88, by a polynomial of degree 6 on [-ln 2 / 2, ln 2 / 2]; within 2 units in the last place. Compilers vectorise it.
-inline float exponential(float x) {
-    x = x < -87.0f ? -87.0f : x;
-    float n = std::nearbyintf(x * 1.44269504f);
-    float r = (x - n * 0.693359375f) - n * -2.12194440e-4f;
-    float p = 1.3981999507e-3f;
-    p = p * r + 8.3334519073e-3f;
+typedef float Lanes __attribute__((vector_size(32), aligned(4)));  // 8 numbers, wherever they lie
+
+inline Lanes load(const float* x) { return *reinterpret_cast<const Lanes*>(x); }
+inline void store(float* x, Lanes lanes) { *reinterpret_cast<Lanes*>(x) = lanes; }
+typedef int32_t Integers __attribute__((vector_size(32)));
+
+inline Lanes all(float x) { return Lanes{x, x, x, x, x, x, x, x}; }
+
+// exp(x) for x <= 88, by a polynomial of degree 6 on [-ln 2 / 2, ln 2 / 2]; exp(-87) below -87.
+inline Lanes exponential(Lanes x) {
+    x = x < all(-87.0f) ? all(-87.0f) : x;
+    Integers power = __builtin_convertvector(x * 1.44269504f + (x < all(0.0f) ? all(-0.5f) : all(0.5f)), Integers);
+    Lanes n = __builtin_convertvector(power, Lanes);
+    Lanes r = (x - n * 0.693359375f) - n * -2.12194440e-4f;
+    Lanes p = r * 1.3981999507e-3f + 8.3334519073e-3f;
     p = p * r + 4.1665795894e-2f;
     p = p * r + 1.6666665459e-1f;
     p = p * r + 5.0000001201e-1f;
     p = p * r * r + r + 1.0f;
-    int32_t bits = (static_cast<int32_t>(n) + 127) << 23;
-    float power;
-    std::memcpy(&power, &bits, sizeof power);
-    return p * power;
+    return p * (Lanes)((power + 127) << 23);
+}
+
+inline float exponential(float x) { return exponential(all(x))[0]; }
+
+inline float sum_of(Lanes x) { return ((x[0] + x[1]) + (x[2] + x[3])) + ((x[4] + x[5]) + (x[6] + x[7])); }
+
+inline float most_of(Lanes x) {
+    float most = x[0];
+    for (int i = 1; i < 8; ++i) most = x[i] > most ? x[i] : most;
+    return most;
+}
+
+// Call visit(place, lanes) for 8 numbers of x at a time; the last ones are filled up with `blank`.
+template <typename Visit>
+inline void by_lanes(const float* x, int64_t size, float blank, Visit visit) {
+    int64_t i = 0;
+    for (; i + 8 <= size; i += 8) visit(i, load(x + i));
+    if (i < size) {
+        Lanes rest = all(blank);
+        for (int64_t u = 0; u < size - i; ++u) rest[u] = x[i + u];
+        visit(i, rest);
+    }
+}
+
+// Store the lanes at x + place, but none beyond `size`.
+inline void store_part(float* x, int64_t place, int64_t size, Lanes lanes) {
+    if (place + 8 <= size) {
+        store(x + place, lanes);
+    } else {
+        for (int64_t u = 0; u < size - place; ++u) x[place + u] = lanes[u];
+    }
+}
+
+inline Lanes load_part(const float* x, int64_t place, int64_t size) {
+    if (place + 8 <= size) return load(x + place);
+    Lanes rest = all(0.0f);
+    for (int64_t u = 0; u < size - place; ++u) rest[u] = x[place + u];
+    return rest;
 }
 
 inline void normalise(const float* x, const float* weight, float epsilon, int64_t size, float* out) {
@@ -46,10 +89,6 @@ inline void turn(const float* x, const float* cosine, const float* sine, int64_t
     }
 }
 
-typedef float Lanes __attribute__((vector_size(32), aligned(4)));  // 8 numbers, wherever they lie
-
-inline Lanes load(const float* x) { return *reinterpret_cast<const Lanes*>(x); }
-inline void store(float* x, Lanes lanes) { *reinterpret_cast<Lanes*>(x) = lanes; }
 
 // The sums of 8 vectors as one.
 inline Lanes sums(const Lanes* a) {
@@ -63,20 +102,27 @@ inline Lanes sums(const Lanes* a) {
     return __builtin_shufflevector(c[0], c[1], 0, 1, 2, 3, 8, 9, 10, 11) + __builtin_shufflevector(c[0], c[1], 4, 5, 6, 7, 12, 13, 14, 15);
 }
 
-// The products of a query with the keys of `count` tokens, at most kTokens, that lie `stride` numbers apart.
 template <int SIZE>
-void products(const Lanes* q, const float* keys, int64_t stride, int64_t count, float* out) {
-    float room[kTokens + 8];
-    for (int64_t t = 0; t < count; t += 8) {
+inline Lanes product(const Lanes* q, const float* key) {
+    Lanes sum = q[0] * load(key);
+    for (int i = 1; i < SIZE / 8; ++i) sum += q[i] * load(key + 8 * i);
+    return sum;
+}
+
+// The products of a query with the keys of `count` tokens, at most kTokens, that lie `stride` numbers apart. `out` has room for 7 more.
+template <int SIZE>
+inline void products(const Lanes* q, const float* keys, int64_t stride, int64_t count, float* out) {
+    int64_t t = 0;
+    for (; t + 8 <= count; t += 8, keys += 8 * stride) {
         Lanes sum[8];
-        for (int64_t u = 0; u < 8; ++u) {
-            const float* key = keys + (t + u < count ? t + u : count - 1) * stride;
-            sum[u] = q[0] * load(key);
-            for (int i = 1; i < SIZE / 8; ++i) sum[u] += q[i] * load(key + 8 * i);
-        }
-        store(room + t, sums(sum));
+        for (int64_t u = 0; u < 8; ++u) sum[u] = product<SIZE>(q, keys + u * stride);
+        store(out + t, sums(sum));
     }
-    for (int64_t t = 0; t < count; ++t) out[t] = room[t];
+    if (t < count) {
+        Lanes sum[8] = {};
+        for (int64_t u = 0; u < count - t; ++u) sum[u] = product<SIZE>(q, keys + u * stride);
+        store(out + t, sums(sum));
+    }
 }
 
 // The scores of tokens start to start + count, for heads whose size is not a multiple of 8.
@@ -91,21 +137,26 @@ inline void score(const float* query, const float* keys, int64_t start, int64_t 
 
 // Raise the largest score seen so far, turn the scores into weights relative to it, and return the factor for earlier weights.
 inline float weigh(float* scores, int64_t count, float* most, float* total) {
-    float peak = *most, sum = 0.0f;
-    for (int64_t t = 0; t < count; ++t) peak = scores[t] > peak ? scores[t] : peak;
-    float shrink = exponential(*most - peak);
-    for (int64_t t = 0; t < count; ++t) {
-        scores[t] = exponential(scores[t] - peak);
-        sum += scores[t];
+    for (int64_t t = count; t % 8; ++t) scores[t] = -1e30f;
+    Lanes peaks = all(*most), sum = all(0.0f);
+    for (int64_t t = 0; t < count; t += 8) {
+        Lanes x = load(scores + t);
+        peaks = x > peaks ? x : peaks;
+    }
+    float peak = most_of(peaks), shrink = exponential(*most - peak);
+    for (int64_t t = 0; t < count; t += 8) {
+        Lanes weights = exponential(load(scores + t) - peak);
+        sum += weights;
+        store(scores + t, weights);
     }
     *most = peak;
-    *total = *total * shrink + sum;
+    *total = *total * shrink + sum_of(sum);
     return shrink;
 }
 
 // Attention of one query over tokens first to until.
 void attend_any(const float* query, const float* keys, const float* values, int64_t first, int64_t until, float scale, int64_t size, float* out) {
-    float scores[kTokens], most = -1e30f, total = 0.0f;
+    float scores[kTokens + 7], most = -1e30f, total = 0.0f;
     for (int64_t i = 0; i < size; ++i) out[i] = 0.0f;
     for (int64_t start = first; start < until; start += kTokens) {
         int64_t count = until - start < kTokens ? until - start : kTokens;
@@ -134,7 +185,7 @@ struct Query {
 
     // Add tokens, whose keys and values lie `stride` numbers apart.
     void see(const float* keys, const float* values, int64_t stride, int64_t tokens) {
-        float scores[kTokens];
+        float scores[kTokens + 7];
         for (int64_t start = 0; start < tokens; start += kTokens) {
             int64_t count = tokens - start < kTokens ? tokens - start : kTokens;
             products<SIZE>(q, keys + start * stride, stride, count, scores);
@@ -208,14 +259,15 @@ void attend_row_backward(const Rows& rows, const float* states, int64_t row, int
             sum[i] = Lanes{};
         }
         rows.seen(row, place, [&](int64_t first, int64_t tokens) {
-            float share[kTokens], slope[kTokens];
+            float share[kTokens + 7], slope[kTokens + 7];
             for (int64_t begin = first; begin < first + tokens; begin += kTokens) {
                 int64_t count = first + tokens - begin < kTokens ? first + tokens - begin : kTokens;
                 products<SIZE>(q, states + begin * stride + key_place, stride, count, share);
                 products<SIZE>(d, states + begin * stride + value_place, stride, count, slope);
-                for (int64_t t = 0; t < count; ++t) {
-                    share[t] = exponential(share[t] - peak);
-                    slope[t] = share[t] * (slope[t] - delta);
+                for (int64_t t = 0; t < count; t += 8) {
+                    Lanes weights = exponential(load(share + t) - peak);
+                    store(share + t, weights);
+                    store(slope + t, weights * (load(slope + t) - delta));
                 }
                 for (int64_t t = 0; t < count; ++t) {
                     const float* key = states + (begin + t) * stride + key_place;
@@ -252,11 +304,10 @@ void aha_gate(const float* gate_up, int64_t rows, int64_t size, float* out, int 
     for (int64_t row = 0; row < rows; ++row) {
         const float* gate = gate_up + row * 2 * size;
         const float* up = gate + size;
-        float* y = out + row * size;
-        for (int64_t i = 0; i < size; ++i) {
-            float x = gate[i] > -87.0f ? gate[i] : -87.0f;  // below, the gate is 0 to the last digit
-            y[i] = gate[i] / (1.0f + exponential(-x)) * up[i];
-        }
+        by_lanes(gate, size, 0.0f, [&](int64_t i, Lanes x) {
+            // below -87 the gate is 0 to the last digit
+            store_part(out + row * size, i, size, x / (1.0f + exponential(x < all(-87.0f) ? all(87.0f) : -x)) * load_part(up, i, size));
+        });
     }
 }
 
@@ -307,7 +358,8 @@ void aha_turn(float* states, const float* cosine, const float* sine, int64_t row
         const float *c = cosine + row * size, *s = sine + row * size;
         for (int64_t head = 0; head < heads; ++head) {
             float* x = states + row * width + head * size;
-            for (int64_t i = 0, half = size / 2; i < half; ++i) {
+            for (int64_t i = 0; i < size / 2; ++i) {
+                int64_t half = size / 2;
                 float first = x[i], second = x[i + half];
                 x[i] = first * c[i] + direction * second * s[i];
                 x[i + half] = second * c[i + half] + direction * first * s[i + half];
@@ -379,12 +431,35 @@ void aha_gate_backward(const float* gate_up, const float* grad, int64_t rows, in
     for (int64_t row = 0; row < rows; ++row) {
         const float *gate = gate_up + row * 2 * size, *up = gate + size, *slope = grad + row * size;
         float *y = out + row * size, *grad_gate = grad_gate_up + row * 2 * size, *grad_up = grad_gate + size;
-        for (int64_t i = 0; i < size; ++i) {
-            float x = gate[i] > -87.0f ? gate[i] : -87.0f, open = 1.0f / (1.0f + exponential(-x)), silu = gate[i] * open;
-            y[i] = silu * up[i];
-            grad_gate[i] = slope[i] * up[i] * open * (1.0f + gate[i] * (1.0f - open));
-            grad_up[i] = slope[i] * silu;
-        }
+        by_lanes(gate, size, 0.0f, [&](int64_t i, Lanes x) {
+            Lanes open = 1.0f / (1.0f + exponential(x < all(-87.0f) ? all(87.0f) : -x)), silu = x * open;
+            Lanes u = load_part(up, i, size), d = load_part(slope, i, size);
+            store_part(y, i, size, silu * u);
+            store_part(grad_gate, i, size, d * u * open * (1.0f + x * (1.0f - open)));
+            store_part(grad_up, i, size, d * silu);
+        });
+    }
+}
+
+// Turn logits [rows, size] into probabilities in place; targets [rows], logps [rows]: the logarithm of each target's, entropies [rows].
+void aha_softmax(float* logits, const int64_t* targets, int64_t rows, int64_t size, float* logps, float* entropies, int threads) {
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t row = 0; row < rows; ++row) {
+        float* x = logits + row * size;
+        float target = x[targets[row]];
+        Lanes peaks = all(x[0]), sums_of_odds = all(0.0f), weighted = all(0.0f);
+        by_lanes(x, size, x[0], [&](int64_t, Lanes part) { peaks = part > peaks ? part : peaks; });
+        float peak = most_of(peaks);
+        by_lanes(x, size, -1e30f, [&](int64_t i, Lanes part) {
+            Lanes z = part - peak, odds = exponential(z);
+            sums_of_odds += odds;
+            weighted += odds * z;
+            store_part(x, i, size, odds);
+        });
+        float sum = sum_of(sums_of_odds), log_sum = std::log(sum), factor = 1.0f / sum;
+        for (int64_t i = 0; i < size; ++i) x[i] *= factor;
+        logps[row] = target - peak - log_sum;
+        entropies[row] = log_sum - sum_of(weighted) * factor;
     }
 }
 }
