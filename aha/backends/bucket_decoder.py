@@ -22,7 +22,7 @@ from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from aha.backends.cache import Bucket, RowCache, Shapes, width_for
 from aha.backends.causal import logit_scaling, soft_cap
 from aha.backends.checkpoint.config import context_of
-from aha.backends.compiled import CompiledLayers, Library, steps_for
+from aha.backends.native import NativeLayers, NativeSteps, steps_for
 from aha.backends.straight_layers import (
     MULTIPLE,
     AttentionSettings,
@@ -318,21 +318,21 @@ def fastest_decoder(model: PreTrainedModel, shapes: Shapes, kernels: Kernels) ->
     if not _same(model, modules, plain_logits, APART[shapes.dtype]):
         return plain
     if kernels != "modules" and (straight := _straight_layers(model)) is not None:
-        if kernels in ("auto", "compiled") and CompiledLayers.fit(straight) and (steps := steps_for(kernels)) is not None:
-            compiled_decoder = partial(_compiled_decoder, model, shapes, straight, steps, modules.attention)
-            if _same(model, compiled_decoder(), plain_logits, APART[shapes.dtype]):
-                return compiled_decoder
+        if kernels in ("auto", "compiled") and NativeLayers.fit(straight) and (steps := steps_for(kernels)) is not None:
+            native_decoder = partial(_native_decoder, model, shapes, straight, steps, modules.attention)
+            if _same(model, native_decoder(), plain_logits, APART[shapes.dtype]):
+                return native_decoder
         straight_decoder = partial(BucketDecoder, model, shapes, (straight, modules.attention))
         if _same(model, straight_decoder(), plain_logits, APART[shapes.dtype]):
             return straight_decoder
     return partial(BucketDecoder, model, shapes)
 
 
-def _compiled_decoder(
-    model: PreTrainedModel, shapes: Shapes, straight: StraightLayers, steps: Library, attention: dict[int, AttentionSettings]
+def _native_decoder(
+    model: PreTrainedModel, shapes: Shapes, straight: StraightLayers, steps: NativeSteps, attention: dict[int, AttentionSettings]
 ) -> BucketDecoder:
     """Return a decoder with a copy of the model's present weights."""
-    return BucketDecoder(model, shapes, (CompiledLayers(straight, steps), attention))
+    return BucketDecoder(model, shapes, (NativeLayers(straight, steps), attention))
 
 
 def _straight_layers(model: PreTrainedModel) -> StraightLayers | None:

@@ -24,8 +24,8 @@ from transformers import PretrainedConfig, PreTrainedModel
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from aha.backends.checkpoint.config import context_of
-from aha.backends.compiled_learner import CompiledDecoder
 from aha.backends.logprobs import token_logprobs
+from aha.backends.native_learner import NativeDecoder
 from aha.backends.packing import PackLayout, packed_hidden, packed_outputs, prepare
 from aha.backends.shares import check_lengths
 from aha.batch import Batch, PolicyBatch
@@ -99,7 +99,7 @@ class Causal:
     packs: bool = False
     shares_prompts: bool = False
     routing: Routing | None = None
-    compiled: CompiledDecoder | None = None
+    native: NativeDecoder | None = None
 
     @classmethod
     def of(cls, model: PreTrainedModel, dtype: torch.dtype) -> Self:
@@ -118,11 +118,11 @@ class Causal:
     def device(self) -> torch.device:
         return self.head.weight.device
 
-    def with_compiled_steps(self) -> Self:
+    def with_native_steps(self, *, recomputes: bool) -> Self:
         """Return the same model with compiled steps between its products, if it packs rows, has the form for them, and a probe shows that
-        they give its own states and gradients."""
-        compiled = CompiledDecoder.of(self.model) if self.packs and self.dtype == torch.float32 else None
-        return replace(self, compiled=compiled) if compiled is not None and self._agrees(compiled) else self
+        they give its own states and gradients. `recomputes`: see `NativeDecoder.of`."""
+        native = NativeDecoder.of(self.model, recomputes=recomputes) if self.packs and self.dtype == torch.float32 else None
+        return replace(self, native=native) if native is not None and self._agrees(native) else self
 
     def frozen(self) -> Self:
         """Return a copy that does not learn; its linear layers are kept in `dtype`, to which every product would round them anyway."""
@@ -132,7 +132,7 @@ class Causal:
             if isinstance(module, nn.Linear) and module.weight is not embedding_VD:
                 module.to(self.dtype)
         decoder, head = model.get_decoder(), cast(nn.Linear, model.get_output_embeddings())
-        return replace(self, model=model, decoder=decoder, head=head, compiled=self.compiled and CompiledDecoder.of(model))
+        return replace(self, model=model, decoder=decoder, head=head, native=self.native and NativeDecoder.of(model, recomputes=False))
 
     def logprobs(self, batch: Batch, *, accumulate: bool = False) -> tuple[Tensor, Tensor]:
         """Return the log-probability of each trained token, and the entropy where it was drawn. `batch` is on the CPU; `accumulate`: see
@@ -167,7 +167,7 @@ class Causal:
         targets_M = (batch.tokens_N[batch.trained_N] if seen.targets is None else seen.targets).to(self.device, torch.long)
         softcap = None if self.softcap is None else self.softcap / self.scale  # cap(scale * z) = scale * (cap / scale)(z)
         temperature = batch.temperature / self.scale
-        head, steps = self.head, None if self.compiled is None else self.compiled.steps
+        head, steps = self.head, None if self.native is None else self.native.steps
         outputs = token_logprobs(hidden_MD, head.weight, head.bias, targets_M, temperature, softcap, accumulate=accumulate, steps=steps)
         return outputs if seen.place_M is None else (outputs[0][seen.place_M], outputs[1][seen.place_M])
 
@@ -175,7 +175,7 @@ class Causal:
         check_lengths(batch, context_of(self.model.config))
         if isinstance(batch, PolicyBatch) and batch.shared_prompts and self.shares_prompts:
             return self._after_shared_prompts(batch)
-        return (self._packed if self.compiled is not None or (batch.packed and self.packs) else self._side_by_side)(batch)
+        return (self._packed if self.native is not None or (batch.packed and self.packs) else self._side_by_side)(batch)
 
     def _side_by_side(self, batch: Batch) -> _Seen:
         """Read the rows padded to the longest, without the end that no trained token needs."""
@@ -189,8 +189,8 @@ class Causal:
     def _packed(self, batch: Batch) -> _Seen:
         """Read the rows in one sequence without padding."""
         tokens_N, layout = batch.tokens_N.to(self.device, torch.long), PackLayout.of(batch.length_R.tolist(), self.device)
-        if self.compiled is not None:
-            hidden_ND = self.compiled.hidden(tokens_N, layout)
+        if self.native is not None:
+            hidden_ND = self.native.hidden(tokens_N, layout)
             return _Seen(
                 hidden_ND.index_select(0, batch.trained_N.nonzero().squeeze(1) - 1), (), torch.ones_like(tokens_N, dtype=torch.bool)
             )
@@ -215,7 +215,7 @@ class Causal:
         layout = PackLayout.of(own_R[own_R > 0].tolist(), self.device, shared_R[own_R > 0].tolist())
         tokens_N = batch.tokens_N[kept_N].to(self.device, torch.long)
         with self._autocast():
-            hidden_ND = packed_hidden(self.decoder, tokens_N, layout) if self.compiled is None else self.compiled.hidden(tokens_N, layout)
+            hidden_ND = packed_hidden(self.decoder, tokens_N, layout) if self.native is None else self.native.hidden(tokens_N, layout)
         return _Seen(hidden_ND.index_select(0, pairs[0].to(self.device)), (), kept_N[kept_N], pairs[1], place_M.to(self.device))
 
     def hidden(self, tokens_RT: Tensor) -> Tensor:
@@ -263,13 +263,13 @@ class Causal:
         bound = 0.01 if exact.dtype == torch.float32 else 0.1  # the rounding of bfloat16 alone
         return bool((packed_ND - alone_ND).abs().max() < bound * (following_ND - alone_ND).abs().max())
 
-    def _agrees(self, compiled: CompiledDecoder) -> bool:
+    def _agrees(self, native: NativeDecoder) -> bool:
         """Return True if the states of a whole row and of a tail, and the gradients of a sum over them, are the model's own."""
         tokens_N = torch.tensor([*PROBE[0], *PROBE[1], *PROBE[0]], device=self.device) % self.head.out_features
         layout = PackLayout.of([len(PROBE[0]), len(PROBE[1]), len(PROBE[0])], self.device, [0, 4, 0])
         weights = [weight for weight in self.decoder.parameters() if weight.requires_grad]
         results = []
-        for hidden_ND in (packed_hidden(self.decoder, tokens_N, layout), compiled.hidden(tokens_N, layout)):
+        for hidden_ND in (packed_hidden(self.decoder, tokens_N, layout), native.hidden(tokens_N, layout)):
             slope_ND = torch.linspace(-1, 1, hidden_ND.numel(), device=self.device).view_as(hidden_ND)
             results.append([hidden_ND.detach(), *(torch.autograd.grad((hidden_ND * slope_ND).sum(), weights) if weights else ())])
         return all(torch.allclose(own, other, rtol=1e-3, atol=1e-4 * float(own.abs().max())) for own, other in zip(*results, strict=True))

@@ -70,14 +70,14 @@ def _at(logits_MS: Tensor, targets_M: Tensor, part: slice) -> tuple[Tensor, Tens
     return index_M1, inside_M.to(logits_MS.dtype)
 
 
-class Steps(Protocol):
+class SoftmaxSteps(Protocol):
     """The softmax of a processor's compiled steps."""
 
     def softmax(self, logits_MV: Tensor, targets_M: Tensor) -> tuple[Tensor, Tensor]:
         """Turn logits into probabilities in place; return the log-probability of each target, and the entropy."""
 
 
-def _whole(logits_MV: Tensor, targets_M: Tensor, steps: Steps | None) -> tuple[Tensor, Tensor, Tensor]:
+def _whole(logits_MV: Tensor, targets_M: Tensor, steps: SoftmaxSteps | None) -> tuple[Tensor, Tensor, Tensor]:
     """Return (log-probability, entropy, probabilities) if the whole vocabulary fits in one slice."""
     if steps is not None:
         return (*steps.softmax(logits_MV, targets_M), logits_MV)
@@ -121,7 +121,7 @@ class _TokenLogprobs(torch.autograd.Function):
         softcap: float | None,
         chunk_bytes: int,
         sums: tuple[Tensor | None, Tensor | None] | None,
-        steps: Steps | None,
+        steps: SoftmaxSteps | None,
     ) -> tuple[Tensor, Tensor]:
         columns = _columns(len(hidden_MD), len(weight_VD), chunk_bytes)
         head = _Head(weight_VD, bias_V, temperature, softcap, columns)
@@ -199,7 +199,7 @@ def token_logprobs(
     chunk: int = CHUNK_BYTES,
     *,
     accumulate: bool = False,
-    steps: Steps | None = None,
+    steps: SoftmaxSteps | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Return log softmax(cap(hidden @ weight.T + bias) / temperature) at each target, and the entropy, without gradient; both [M] float32.
 

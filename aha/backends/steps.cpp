@@ -9,7 +9,7 @@
 
 namespace {
 
-#define SIZES(CASE) CASE(8) CASE(16) CASE(32) CASE(48) CASE(64) CASE(80) CASE(96) CASE(112) CASE(128) CASE(160) CASE(192) CASE(256)
+#define SIZES(CASE) CASE(8) CASE(32) CASE(64) CASE(96) CASE(128)
 
 constexpr int64_t kTokens = 64;  // tokens whose scores are computed before their values are added up
 
@@ -102,26 +102,26 @@ inline Lanes sums(const Lanes* a) {
     return __builtin_shufflevector(c[0], c[1], 0, 1, 2, 3, 8, 9, 10, 11) + __builtin_shufflevector(c[0], c[1], 4, 5, 6, 7, 12, 13, 14, 15);
 }
 
-template <int SIZE>
-inline Lanes product(const Lanes* q, const float* key) {
-    Lanes sum = q[0] * load(key);
-    for (int i = 1; i < SIZE / 8; ++i) sum += q[i] * load(key + 8 * i);
-    return sum;
+template <int SIZE, int COUNT>
+inline void product(const Lanes (*q)[SIZE / 8], const float* key, Lanes (*sum)[8], int64_t place) {
+    Lanes total[COUNT];
+    for (int i = 0; i < SIZE / 8; ++i) {
+        Lanes part = load(key + 8 * i);
+        for (int c = 0; c < COUNT; ++c) total[c] = i ? total[c] + q[c][i] * part : q[c][i] * part;
+    }
+    for (int c = 0; c < COUNT; ++c) sum[c][place] = total[c];
 }
 
-// The products of a query with the keys of `count` tokens, at most kTokens, that lie `stride` numbers apart. `out` has room for 7 more.
-template <int SIZE>
-inline void products(const Lanes* q, const float* keys, int64_t stride, int64_t count, float* out) {
-    int64_t t = 0;
-    for (; t + 8 <= count; t += 8, keys += 8 * stride) {
-        Lanes sum[8];
-        for (int64_t u = 0; u < 8; ++u) sum[u] = product<SIZE>(q, keys + u * stride);
-        store(out + t, sums(sum));
-    }
-    if (t < count) {
-        Lanes sum[8] = {};
-        for (int64_t u = 0; u < count - t; ++u) sum[u] = product<SIZE>(q, keys + u * stride);
-        store(out + t, sums(sum));
+// The products of COUNT queries with the keys of `count` tokens, at most kTokens, that lie `stride` numbers apart.
+template <int SIZE, int COUNT>
+inline void products(const Lanes (*q)[SIZE / 8], const float* keys, int64_t stride, int64_t count, float (*out)[kTokens + 8]) {
+    for (int64_t t = 0; t < count; t += 8, keys += 8 * stride) {
+        Lanes sum[COUNT][8] = {};
+        if (t + 8 <= count)
+            for (int64_t u = 0; u < 8; ++u) product<SIZE, COUNT>(q, keys + u * stride, sum, u);
+        else
+            for (int64_t u = 0; u < count - t; ++u) product<SIZE, COUNT>(q, keys + u * stride, sum, u);
+        for (int c = 0; c < COUNT; ++c) store(out[c] + t, sums(sum[c]));
     }
 }
 
@@ -169,43 +169,53 @@ void attend_any(const float* query, const float* keys, const float* values, int6
     for (int64_t i = 0; i < size; ++i) out[i] /= total;
 }
 
-// The attention of one query over tokens that come part by part, for heads of SIZE numbers, a multiple of 8.
-template <int SIZE>
-struct Query {
+// The attention of COUNT queries that share keys over tokens that come part by part, for heads of SIZE numbers, a multiple of 8.
+template <int SIZE, int COUNT>
+struct Queries {
     static constexpr int kParts = SIZE / 8;
-    Lanes q[kParts], y[kParts];
-    float most = -1e30f, total = 0.0f;
+    Lanes q[COUNT][kParts], y[COUNT][kParts];
+    float most[COUNT], total[COUNT];
 
-    Query(const float* query, float scale) {
-        for (int i = 0; i < kParts; ++i) {
-            q[i] = load(query + 8 * i) * scale;
-            y[i] = Lanes{};
+    // The queries lie side by side.
+    Queries(const float* query, float scale) {
+        for (int c = 0; c < COUNT; ++c) {
+            most[c] = -1e30f;
+            total[c] = 0.0f;
+            for (int i = 0; i < kParts; ++i) {
+                q[c][i] = load(query + c * SIZE + 8 * i) * scale;
+                y[c][i] = all(0.0f);
+            }
         }
     }
 
     // Add tokens, whose keys and values lie `stride` numbers apart.
     void see(const float* keys, const float* values, int64_t stride, int64_t tokens) {
-        float scores[kTokens + 7];
+        float scores[COUNT][kTokens + 8];
         for (int64_t start = 0; start < tokens; start += kTokens) {
             int64_t count = tokens - start < kTokens ? tokens - start : kTokens;
-            products<SIZE>(q, keys + start * stride, stride, count, scores);
-            float shrink = weigh(scores, count, &most, &total);
-            for (int i = 0; i < kParts; ++i) y[i] *= shrink;
-            for (int64_t t = 0; t < count; ++t) {
-                const float* value = values + (start + t) * stride;
-                for (int i = 0; i < kParts; ++i) y[i] += scores[t] * load(value + 8 * i);
+            products<SIZE, COUNT>(q, keys + start * stride, stride, count, scores);
+            for (int c = 0; c < COUNT; ++c) {
+                float shrink = weigh(scores[c], count, &most[c], &total[c]);
+                for (int i = 0; i < kParts; ++i) y[c][i] *= shrink;
             }
+            const float* value = values + start * stride;
+            for (int64_t t = 0; t < count; ++t, value += stride)
+                for (int i = 0; i < kParts; ++i) {
+                    Lanes part = load(value + 8 * i);
+                    for (int c = 0; c < COUNT; ++c) y[c][i] += scores[c][t] * part;
+                }
         }
     }
 
     void write(float* out) const {
-        for (int i = 0; i < kParts; ++i) store(out + 8 * i, y[i] * (1.0f / total));
+        for (int c = 0; c < COUNT; ++c)
+            for (int i = 0; i < kParts; ++i) store(out + c * SIZE + 8 * i, y[c][i] * (1.0f / total[c]));
     }
 };
 
 template <int SIZE>
 void attend_head(const float* query, const float* keys, const float* values, int64_t first, int64_t until, float scale, float* out) {
-    Query<SIZE> seen(query, scale);
+    Queries<SIZE, 1> seen(query, scale);
     seen.see(keys + first * SIZE, values + first * SIZE, SIZE, until - first);
     seen.write(out);
 }
@@ -227,61 +237,98 @@ struct Rows {
     }
 };
 
-template <int SIZE>
+template <int SIZE, int COUNT>
 void attend_row(const Rows& rows, const float* states, int64_t row, int64_t head, float* out, float* peaks) {
     int64_t stride = (rows.heads + 2 * rows.key_heads) * SIZE, key_head = head / (rows.heads / rows.key_heads);
     const float* keys = states + (rows.heads + key_head) * SIZE;
     const float* values = keys + rows.key_heads * SIZE;
     for (int64_t place = 0; place < rows.start[row + 1] - rows.start[row]; ++place) {
         int64_t token = rows.start[row] + place;
-        Query<SIZE> query(states + token * stride + head * SIZE, rows.scale);
-        rows.seen(row, place, [&](int64_t first, int64_t tokens) { query.see(keys + first * stride, values + first * stride, stride, tokens); });
-        query.write(out + (token * rows.heads + head) * SIZE);
-        peaks[token * rows.heads + head] = query.most + std::log(query.total);
+        Queries<SIZE, COUNT> queries(states + token * stride + head * SIZE, rows.scale);
+        rows.seen(row, place, [&](int64_t first, int64_t tokens) { queries.see(keys + first * stride, values + first * stride, stride, tokens); });
+        queries.write(out + (token * rows.heads + head) * SIZE);
+        for (int c = 0; c < COUNT; ++c) peaks[token * rows.heads + head + c] = queries.most[c] + std::log(queries.total[c]);
     }
 }
 
-// The gradients of one row's queries, and its part of those of the keys and values that it sees. `out`: the row's attention.
-template <int SIZE>
+// The gradients of COUNT of a row's queries, and their part of those of the keys and values that they see. `out`: the row's attention.
+template <int SIZE, int COUNT>
 void attend_row_backward(const Rows& rows, const float* states, int64_t row, int64_t head, const float* out, const float* peaks,
                          const float* grad_out, float* grad_states) {
     constexpr int kParts = SIZE / 8;
     int64_t stride = (rows.heads + 2 * rows.key_heads) * SIZE, key_head = head / (rows.heads / rows.key_heads);
     int64_t key_place = (rows.heads + key_head) * SIZE, value_place = key_place + rows.key_heads * SIZE;
     for (int64_t place = 0; place < rows.start[row + 1] - rows.start[row]; ++place) {
-        int64_t token = rows.start[row] + place, at = (token * rows.heads + head) * SIZE;
-        Lanes q[kParts], d[kParts], sum[kParts];
-        float delta = 0.0f, peak = peaks[token * rows.heads + head];
-        for (int i = 0; i < SIZE; ++i) delta += grad_out[at + i] * out[at + i];
-        for (int i = 0; i < kParts; ++i) {
-            q[i] = load(states + token * stride + head * SIZE + 8 * i) * rows.scale;
-            d[i] = load(grad_out + at + 8 * i);
-            sum[i] = Lanes{};
+        int64_t token = rows.start[row] + place;
+        Lanes q[COUNT][kParts], d[COUNT][kParts], sum[COUNT][kParts];
+        float delta[COUNT], peak[COUNT];
+        for (int c = 0; c < COUNT; ++c) {
+            int64_t at = (token * rows.heads + head + c) * SIZE;
+            Lanes along = all(0.0f);
+            for (int i = 0; i < kParts; ++i) {
+                q[c][i] = load(states + token * stride + (head + c) * SIZE + 8 * i) * rows.scale;
+                d[c][i] = load(grad_out + at + 8 * i);
+                along += d[c][i] * load(out + at + 8 * i);
+                sum[c][i] = all(0.0f);
+            }
+            delta[c] = sum_of(along);
+            peak[c] = peaks[token * rows.heads + head + c];
         }
         rows.seen(row, place, [&](int64_t first, int64_t tokens) {
-            float share[kTokens + 7], slope[kTokens + 7];
+            float share[COUNT][kTokens + 8], slope[COUNT][kTokens + 8];
             for (int64_t begin = first; begin < first + tokens; begin += kTokens) {
                 int64_t count = first + tokens - begin < kTokens ? first + tokens - begin : kTokens;
-                products<SIZE>(q, states + begin * stride + key_place, stride, count, share);
-                products<SIZE>(d, states + begin * stride + value_place, stride, count, slope);
-                for (int64_t t = 0; t < count; t += 8) {
-                    Lanes weights = exponential(load(share + t) - peak);
-                    store(share + t, weights);
-                    store(slope + t, weights * (load(slope + t) - delta));
-                }
+                products<SIZE, COUNT>(q, states + begin * stride + key_place, stride, count, share);
+                products<SIZE, COUNT>(d, states + begin * stride + value_place, stride, count, slope);
+                for (int c = 0; c < COUNT; ++c)
+                    for (int64_t t = 0; t < count; t += 8) {
+                        Lanes weights = exponential(load(share[c] + t) - peak[c]);
+                        store(share[c] + t, weights);
+                        store(slope[c] + t, weights * (load(slope[c] + t) - delta[c]));
+                    }
                 for (int64_t t = 0; t < count; ++t) {
                     const float* key = states + (begin + t) * stride + key_place;
-                    float* grad = grad_states + (begin + t) * stride;
+                    float *grad_key = grad_states + (begin + t) * stride + key_place, *grad_value = grad_key + value_place - key_place;
                     for (int i = 0; i < kParts; ++i) {
-                        sum[i] += slope[t] * load(key + 8 * i);
-                        store(grad + key_place + 8 * i, load(grad + key_place + 8 * i) + slope[t] * q[i]);
-                        store(grad + value_place + 8 * i, load(grad + value_place + 8 * i) + share[t] * d[i]);
+                        Lanes part = load(key + 8 * i), by_key = load(grad_key + 8 * i), by_value = load(grad_value + 8 * i);
+                        for (int c = 0; c < COUNT; ++c) {
+                            sum[c][i] += slope[c][t] * part;
+                            by_key += slope[c][t] * q[c][i];
+                            by_value += share[c][t] * d[c][i];
+                        }
+                        store(grad_key + 8 * i, by_key);
+                        store(grad_value + 8 * i, by_value);
                     }
                 }
             }
         });
-        for (int i = 0; i < kParts; ++i) store(grad_states + token * stride + head * SIZE + 8 * i, sum[i] * rows.scale);
+        for (int c = 0; c < COUNT; ++c)
+            for (int i = 0; i < kParts; ++i) store(grad_states + token * stride + (head + c) * SIZE + 8 * i, sum[c][i] * rows.scale);
     }
+}
+
+// Call two(head) for pairs of the heads that share a head of keys, and one(head) for a last one.
+template <typename Two, typename One>
+inline void by_pairs(int64_t key_head, int64_t group, Two two, One one) {
+    int64_t head = key_head * group, until = head + group;
+    for (; head + 2 <= until; head += 2) two(head);
+    if (head < until) one(head);
+}
+
+template <int SIZE>
+void attend_group(const Rows& rows, const float* states, int64_t row, int64_t key_head, float* out, float* peaks) {
+    by_pairs(
+        key_head, rows.heads / rows.key_heads, [&](int64_t head) { attend_row<SIZE, 2>(rows, states, row, head, out, peaks); },
+        [&](int64_t head) { attend_row<SIZE, 1>(rows, states, row, head, out, peaks); });
+}
+
+template <int SIZE>
+void attend_group_backward(const Rows& rows, const float* states, int64_t row, int64_t key_head, const float* out, const float* peaks,
+                           const float* grad_out, float* grad_states) {
+    by_pairs(
+        key_head, rows.heads / rows.key_heads,
+        [&](int64_t head) { attend_row_backward<SIZE, 2>(rows, states, row, head, out, peaks, grad_out, grad_states); },
+        [&](int64_t head) { attend_row_backward<SIZE, 1>(rows, states, row, head, out, peaks, grad_out, grad_states); });
 }
 
 }  // namespace
@@ -375,9 +422,9 @@ void aha_attend_rows(const float* states, const int64_t* start, const int64_t* b
     Rows rows{start, base, prompt, count, heads, key_heads, window, scale};
 #pragma omp parallel for num_threads(threads) schedule(dynamic, 1) collapse(2)
     for (int64_t row = 0; row < count; ++row)
-        for (int64_t head = 0; head < heads; ++head) switch (size) {
+        for (int64_t key_head = 0; key_head < key_heads; ++key_head) switch (size) {
 #define CASE(number) \
-    case number: attend_row<number>(rows, states, row, head, out, peaks); break;
+    case number: attend_group<number>(rows, states, row, key_head, out, peaks); break;
                 SIZES(CASE)
 #undef CASE
             }
@@ -389,17 +436,15 @@ void aha_attend_rows_backward(const float* states, const int64_t* start, const i
                               int64_t families, int64_t heads, int64_t key_heads, int64_t size, int64_t window, float scale,
                               const float* out, const float* peaks, const float* grad_out, float* grad_states, int threads) {
     Rows rows{start, base, prompt, family[families], heads, key_heads, window, scale};
-    int64_t group = heads / key_heads;
 #pragma omp parallel for num_threads(threads) schedule(dynamic, 1) collapse(2)
     for (int64_t number = 0; number < families; ++number)
         for (int64_t key_head = 0; key_head < key_heads; ++key_head)
-            for (int64_t row = family[number]; row < family[number + 1]; ++row)
-                for (int64_t head = key_head * group; head < (key_head + 1) * group; ++head) switch (size) {
+            for (int64_t row = family[number]; row < family[number + 1]; ++row) switch (size) {
 #define CASE(number) \
-    case number: attend_row_backward<number>(rows, states, row, head, out, peaks, grad_out, grad_states); break;
-                        SIZES(CASE)
+    case number: attend_group_backward<number>(rows, states, row, key_head, out, peaks, grad_out, grad_states); break;
+                    SIZES(CASE)
 #undef CASE
-                    }
+                }
 }
 
 // The gradient of x -> rms_norm(x) * weight: grad_x += its own, and parts [rows / 64, size]: the weight's, summed over 64 rows each.

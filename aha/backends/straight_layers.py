@@ -243,7 +243,7 @@ class Norm:
 
 
 @dataclass(frozen=True)
-class Product:
+class LinearProduct:
     """Linear layers of the same input as one. `weight_OD` and `bias_O` share their memory with the layers' own weights."""
 
     weight_OD: Tensor
@@ -285,13 +285,13 @@ class LayerWeights:
     """The weights of one layer. `query_norm` and `key_norm` are over each head, if the model has them."""
 
     input_norm: Norm
-    query_key_value: Product
+    query_key_value: LinearProduct
     query_norm: Norm | None
     key_norm: Norm | None
-    output: Product
+    output: LinearProduct
     mlp_norm: Norm
-    gate_up: Product
-    down: Product
+    gate_up: LinearProduct
+    down: LinearProduct
 
     @classmethod
     def of(cls, layer: Any) -> Self:
@@ -299,13 +299,13 @@ class LayerWeights:
         query_norm, key_norm = (Norm.of(getattr(attention, name)) if hasattr(attention, name) else None for name in ("q_norm", "k_norm"))
         return cls(
             Norm.of(layer.input_layernorm),
-            Product.of(attention.q_proj, attention.k_proj, attention.v_proj),
+            LinearProduct.of(attention.q_proj, attention.k_proj, attention.v_proj),
             query_norm,
             key_norm,
-            Product.of(attention.o_proj),
+            LinearProduct.of(attention.o_proj),
             Norm.of(layer.post_attention_layernorm),
-            Product.of(mlp.gate_proj, mlp.up_proj),
-            Product.of(mlp.down_proj),
+            LinearProduct.of(mlp.gate_proj, mlp.up_proj),
+            LinearProduct.of(mlp.down_proj),
         )
 
 
@@ -322,7 +322,7 @@ class StraightLayers:
     size: int
     frequency_F: Tensor
     rotation_scale: float
-    output: Product
+    output: LinearProduct
     masks: bool = True
 
     @classmethod
@@ -343,7 +343,7 @@ class StraightLayers:
             body.layers[0].self_attn.head_dim,
             body.rotary_emb.inv_freq,
             body.rotary_emb.attention_scaling,
-            Product.of(model.get_output_embeddings()),
+            LinearProduct.of(model.get_output_embeddings()),
         )
 
     def hidden(self, token_P: Tensor, position_P: Tensor, rows: DecoderRows) -> Tensor:

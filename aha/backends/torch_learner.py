@@ -62,8 +62,8 @@ class TorchLearner(DividedLearner):
         still(model, checkpointing=compute.checkpointing)
         dtype = torch_dtype(compute.dtype)
         self.policy = (ScoreModel if head == "score" else Causal).of(model, dtype)
-        if isinstance(self.policy, Causal) and mesh.size == 1 and compute.kernels in ("auto", "compiled") and not compute.checkpointing:
-            self.policy = self.policy.with_compiled_steps()
+        if isinstance(self.policy, Causal) and mesh.size == 1 and compute.kernels in ("auto", "compiled"):
+            self.policy = self.policy.with_native_steps(recomputes=compute.checkpointing)
         self.reference = self.policy.frozen() if reference and isinstance(self.policy, Causal) else None
         self._compute_policy = shard_model(model, mesh, dtype)
         self._compute_reference = shard_model(self.reference.model, mesh, dtype) if self.reference is not None else None

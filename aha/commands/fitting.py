@@ -61,13 +61,13 @@ def fix_kernels(chosen: ResolvedRecipe, root: Path) -> ResolvedRecipe:
     recipe = chosen.recipe
     if recipe.compute.kernels != "auto" or recipe.compute.engine != "torch":
         return chosen
-    from aha.backends.compiled import steps_for  # imports torch
+    from aha.backends.native import steps_for  # imports torch
 
-    recorded = None
+    first = None
     if (root / "manifest.json").is_file() and (manifest := read_manifest(root / "manifest.json")).recipe == recipe.name:
         setting = manifest.settings.get(KERNELS)
-        recorded = OLD_KERNELS if setting is None else None if setting.value == "auto" else setting.value
-    kernels = recorded or (OLD_KERNELS if steps_for("auto") is None else "compiled")
+        first = OLD_KERNELS if setting is None else None if setting.value == "auto" else setting.value
+    kernels = first or (OLD_KERNELS if steps_for("auto") is None else "compiled")
     new_recipe = recipe.change([(KERNELS, kernels)])
     return replace(chosen, recipe=replace(new_recipe, sources={**recipe.sources, KERNELS: KERNELS_SOURCE}))
 

@@ -1,4 +1,4 @@
-"""`aha run`: a recipe, from its settings to its report.
+"""`aha run` and `aha doctor`: a recipe, from its settings to its report.
 All input of a recipe is checked before anything is computed, also for stages whose model another stage has yet to make.
 Several observers are combined into one."""
 
@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from aha import pipeline
 from aha.backends.checkpoint.folder import model_folder, signature_of
@@ -23,8 +23,10 @@ from aha.commands.interrupts import Interrupts
 from aha.commands.terminal import Terminal
 from aha.commands.track import need, track_beside
 from aha.doctor import RunMonitor, Signal, preflight
-from aha.errors import BadInput, DiskTrouble
+from aha.errors import BadInput, DiskTrouble, FailedBar
 from aha.grading import Graders
+from aha.grading.sandbox import Tier
+from aha.grading.sandbox.attacks import SandboxStatus, sandbox_status
 from aha.protocols import Backend, Continue, Observer, Pause, Problems, Stage, Stop, Tokenizer, Verdict, is_endpoint
 from aha.recipes import Recipe
 from aha.recipes.assembly import derived_lines
@@ -305,3 +307,36 @@ def table(result: Mapping[str, Any]) -> list[str]:
     low, high = zero["ci95"]
     rows.append(f"zero's pass@1 lies between {low:.3f} and {high:.3f} (95 %); {zero['problems']} held-out problems, k = {zero['k']}")
     return rows
+
+
+# --- the doctor before a run -------------------------------------------------------------------------------------------
+
+
+def examine(choice: ResolvedRecipe, prompts: int, terminal: Terminal) -> int:
+    """Sample a few prompts and print what they show. FailedBar, exit code 1, if nothing can be learned."""
+    complete(choice.recipe)
+    rl = main_rl(choice.recipe)
+    if rl is None:
+        raise BadInput(f"recipe {choice.recipe.name} has no RL stage: there are no rewards to examine")
+    place = _sandbox(rl, prompts)
+    for line in place.lines() if place else ():
+        terminal.say(line)
+    if place is not None and not place.holds:
+        raise FailedBar(f"recipe {choice.recipe.name} would run programs in the tier {place.tier}, which does not contain them")
+    preflight_signals = preflight(rl, LocalBackend(choice.recipe.compute), lambda activity: None, prompts=prompts)
+    signals = [asdict(signal) for signal in preflight_signals.signals]
+    terminal.tell(
+        "examined", hopeless=preflight_signals.hopeless, signals=signals, lines=preflight_signals.lines(), sandbox=place and place.tier
+    )
+    for line in preflight_signals.lines():
+        terminal.say(line)
+    if preflight_signals.hopeless:
+        raise FailedBar(f"recipe {choice.recipe.name} cannot learn as it stands: {next(iter(preflight_signals.signals)).words}")
+    return 0
+
+
+def _sandbox(rl: Rl, prompts: int) -> SandboxStatus | None:
+    """Return the status of the sandbox for programs of the recipe's problems; None if these have no code."""
+    problems = rl.problems.at(0, 0, min(prompts, rl.questions), rl.seed)
+    tier: Tier | Literal["auto"] = next((part.reward.sandbox for part in rl.rewards.parts if isinstance(part.reward, Accuracy)), "auto")
+    return sandbox_status([problem.reference for problem in problems], tier)

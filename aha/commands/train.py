@@ -183,7 +183,7 @@ def doctor_flags(parser: ArgumentParser) -> None:
 def run_doctor(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     """Sample a few prompts and print what they show."""
     choice = chosen_recipe(arguments, rest)
-    from aha.commands.doctor import examine
+    from aha.commands.run import examine
 
     return examine(choice, arguments.prompts, terminal)
 

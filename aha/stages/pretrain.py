@@ -88,7 +88,7 @@ class Pretrain:
         return max(self.decay_to, factor)
 
 
-def _loaded(model: str, backend: Backend, observer: Observer) -> Learner:
+def _load(model: str, backend: Backend, observer: Observer) -> Learner:
     observer.heartbeat(f"loading {model}")
     return backend.learner(model, Adam(), reference=False)
 
@@ -110,7 +110,7 @@ class Shrink:
 
         if rundir.resume() is not None:
             return
-        learner = _loaded(self.model, backend, observer)
+        learner = _load(self.model, backend, observer)
 
         def save(folder: Path) -> None:
             learner.save(folder)
@@ -140,7 +140,7 @@ class ReinitUnusedEmbeddings:
 
         if rundir.resume() is not None:
             return
-        learner, counts = _loaded(self.model, backend, observer), list[int]()
+        learner, counts = _load(self.model, backend, observer), list[int]()
 
         def save(folder: Path) -> None:
             learner.save(folder)

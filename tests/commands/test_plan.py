@@ -12,7 +12,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from aha.backends.compiled import steps_for
+from aha.backends.native import steps_for
 from aha.backends.torch_learner import TorchLearner
 from aha.cli import main
 from aha.codec import encode
@@ -101,7 +101,7 @@ def test_a_run_keeps_the_kernels_that_it_began_with(first: str | None, tmp_path:
     assert fix_kernels(chosen, tmp_path).recipe.compute.kernels == "compiled"
     settings = {} if first is None else {"compute.kernels": Setting(first)}  # a run of a version without kernels had "straight" ones
     document = encode(describe("zero", settings, seeds={}, argv=[]), Manifest)
-    (tmp_path / "manifest.json").write_text(seal(document), encoding="utf-8")
+    (tmp_path / "manifest.json").write_bytes(seal(document, indent=2))
     assert fix_kernels(chosen, tmp_path).recipe.compute.kernels == (first or "straight")
 
 

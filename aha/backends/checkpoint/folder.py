@@ -167,7 +167,7 @@ def identity_of(model: str) -> str:
     files = model_folder(model)
     digest = hashlib.sha256()
     with disk_errors(files.path):
-        for path in _described(files):
+        for path in _description(files):
             digest.update(f"{path.name} {path.stat().st_size} ".encode())
             with path.open("rb") as file:
                 while piece := file.read(CHUNK):
@@ -181,7 +181,7 @@ def signature_of(model: str) -> dict[str, str]:
     of the same shapes differ there too. The time of a file does not count."""
     files, signature = model_folder(model), dict[str, str]()
     with disk_errors(files.path):
-        for path in _described(files):
+        for path in _description(files):
             size = path.stat().st_size
             digest = hashlib.sha256(f"{size} ".encode())
             with path.open("rb") as file:
@@ -194,7 +194,7 @@ def signature_of(model: str) -> dict[str, str]:
     return signature
 
 
-def _described(files: ModelFolder) -> list[Path]:
+def _description(files: ModelFolder) -> list[Path]:
     """Return the files of DESCRIPTIONS in order, or the GGUF file."""
     folder = files.path
     paths = {path for pattern in DESCRIPTIONS for path in folder.glob(pattern)} if files.gguf is None else {folder / files.gguf}

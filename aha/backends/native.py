@@ -1,4 +1,4 @@
-"""The steps of a decoder between its matrix products, compiled for this processor by the machine's own C++ compiler.
+"""The steps of a model between its matrix products, compiled for this processor by the machine's own C++ compiler.
 
 The library is built once for each source, compiler and processor, in about two seconds, and stays in the user's cache directory. Without
 a compiler there is none, and PyTorch computes these steps.
@@ -24,7 +24,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from aha.backends.straight_layers import DecoderRows, Norm, Product, StraightLayers
+from aha.backends.straight_layers import DecoderRows, LinearProduct, Norm, StraightLayers
 from aha.errors import BadInput
 
 SOURCE = Path(__file__).parent / "steps.cpp"
@@ -49,7 +49,7 @@ _SIGNATURES: dict[str, Sequence[type]] = {
 }
 
 
-class Library:
+class NativeSteps:
     """The compiled steps, on contiguous tensors of float32 in the processor's memory, by as many threads as PyTorch uses."""
 
     def __init__(self, path: Path) -> None:
@@ -122,10 +122,10 @@ class Library:
         )
 
 
-def steps_for(kernels: str) -> Library | None:
+def steps_for(kernels: str) -> NativeSteps | None:
     """Return the compiled steps; None where they cannot be had, or BadInput if they are asked for by name, "compiled"."""
     library = _library()
-    if isinstance(library, Library):
+    if isinstance(library, NativeSteps):
         return library
     if kernels == "compiled":
         raise BadInput(f"compute.kernels is compiled: {library}; --compute.kernels straight needs no compiler and rounds differently")
@@ -133,7 +133,7 @@ def steps_for(kernels: str) -> Library | None:
 
 
 @cache
-def _library() -> Library | str:
+def _library() -> NativeSteps | str:
     """Return the compiled steps, or the reason why there are none."""
     if sys.platform != "linux":
         return f"there are none for {sys.platform}"
@@ -141,13 +141,13 @@ def _library() -> Library | str:
     if compiler is None:
         return f"no C++ compiler is installed ({', '.join(COMPILERS)})"
     try:
-        return Library(_built(compiler))
+        return NativeSteps(_build(compiler))
     except (OSError, RuntimeError, subprocess.SubprocessError, AttributeError) as error:
         reason = getattr(error, "stderr", b"") or str(error).encode()
         return f"{compiler} did not compile {SOURCE.name} ({reason.decode(errors='replace').splitlines()[0][:120]})"
 
 
-def _built(compiler: str) -> Path:
+def _build(compiler: str) -> Path:
     """Return the path of the library, which is compiled unless it is in the cache."""
     version = subprocess.run([compiler, "--version"], capture_output=True, timeout=TIMEOUT_S, check=True).stdout
     identity = repr((SOURCE.read_bytes(), FLAGS, version, platform.machine(), _processor()))
@@ -155,14 +155,14 @@ def _built(compiler: str) -> Path:
     if path.exists():
         return path
     with tempfile.TemporaryDirectory(prefix=".build-", dir=path.parent) as folder:
-        compiled, linked = Path(folder, "steps.o"), Path(folder, "steps.so")
+        unit, shared = Path(folder, "steps.o"), Path(folder, "steps.so")
         # Linked without -fopenmp, since PyTorch brings its own OpenMP: threads of a second one would wait beside those of the first.
         for command in (
-            [compiler, *FLAGS, "-c", str(SOURCE), "-o", str(compiled)],
-            [compiler, "-shared", str(compiled), "-o", str(linked)],
+            [compiler, *FLAGS, "-c", str(SOURCE), "-o", str(unit)],
+            [compiler, "-shared", str(unit), "-o", str(shared)],
         ):
             subprocess.run(command, capture_output=True, timeout=TIMEOUT_S, check=True)
-        linked.replace(path)
+        shared.replace(path)
     return path
 
 
@@ -190,7 +190,7 @@ def _processor() -> str:
 class PackedProduct:
     """A linear layer whose weights are laid out for oneDNN's kernel for few rows. A row's numbers do not depend on the number of rows."""
 
-    def __init__(self, product: Product, rows: int) -> None:
+    def __init__(self, product: LinearProduct, rows: int) -> None:
         self._bias_O = product.bias_O
         self._weight = torch.ops.mkldnn._reorder_linear_weight(product.weight_OD, rows)
 
@@ -207,12 +207,12 @@ class _PackedLayer:
     down: PackedProduct
 
 
-class CompiledLayers:
+class NativeLayers:
     """The layers of `straight` by packed products and compiled steps. It holds copies of the products' weights, made by `reload`."""
 
     masks = False
 
-    def __init__(self, straight: StraightLayers, library: Library) -> None:
+    def __init__(self, straight: StraightLayers, library: NativeSteps) -> None:
         self._straight, self._library = straight, library
         self.reload()
 
@@ -250,8 +250,8 @@ class CompiledLayers:
         rotation = tuple(part_P1S[:, 0].contiguous() for part_P1S in straight.rotation(position_P, hidden_PD.dtype))
         seen_PHS = hidden_PD.new_zeros(len(token_P), straight.heads, straight.size)
         for number, (layer, packed) in enumerate(zip(straight.layers, self._layers, strict=True)):
-            normed_PD = steps.add_norm(hidden_PD, delta_PD, layer.input_norm.weight_D, layer.input_norm.epsilon)
-            states_PHS = packed.query_key_value(normed_PD).view(len(token_P), -1, straight.size)
+            norm_PD = steps.add_norm(hidden_PD, delta_PD, layer.input_norm.weight_D, layer.input_norm.epsilon)
+            states_PHS = packed.query_key_value(norm_PD).view(len(token_P), -1, straight.size)
             settings = rows.attention[number]
             for first, until, bucket in rows.spans:
                 part = slice(first, until)
@@ -265,8 +265,8 @@ class CompiledLayers:
                     settings.window,
                     seen_PHS[part],
                 )
-            normed_PD = steps.add_norm(hidden_PD, packed.output(seen_PHS.flatten(1)), layer.mlp_norm.weight_D, layer.mlp_norm.epsilon)
-            delta_PD = packed.down(steps.gate(packed.gate_up(normed_PD)))
+            norm_PD = steps.add_norm(hidden_PD, packed.output(seen_PHS.flatten(1)), layer.mlp_norm.weight_D, layer.mlp_norm.epsilon)
+            delta_PD = packed.down(steps.gate(packed.gate_up(norm_PD)))
         return steps.add_norm(hidden_PD, delta_PD, straight.norm.weight_D, straight.norm.epsilon)
 
 

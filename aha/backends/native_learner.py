@@ -1,7 +1,7 @@
 """A model up to its head for learning on a processor, forwards and backwards by products and compiled steps, without calls of modules.
 
 The rows of a packed sequence are attended one by one where they lie: nothing is copied or padded, and no mask is made. A layer keeps its
-input, its queries, keys and values, its attention, and what enters the gate; the rest is computed again in the backward pass.
+input, its queries, keys and values, its attention, and the input of the gate; the rest is computed again in the backward pass.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from aha.backends.compiled import Library, steps_for
+from aha.backends.native import NativeSteps, steps_for
 from aha.backends.packing import PackLayout, packed_outputs
 from aha.backends.straight_layers import is_plain, rotation
 
-SIZES = (8, 16, 32, 48, 64, 80, 96, 112, 128, 160, 192, 256)  # numbers of a head, as in the source
+SIZES = (8, 32, 64, 96, 128)  # numbers of a head, as in the source
 CHUNK = 64  # rows whose part of a norm's gradient is summed first
 
 
@@ -49,15 +49,16 @@ class _Rows:
         return cls(layout.start_R.long(), layout.base_R, layout.prompt_R, torch.cat([family, torch.tensor([len(layout.prompt_R)])]))
 
 
-class CompiledDecoder:
+class NativeDecoder:
     """The decoder of `model`, with its own weights. `hidden` gives the states before the head, with gradients."""
 
-    def __init__(self, body: Any, steps: Library, shape: _Shape) -> None:
-        self._body, self.steps, self._shape = body, steps, shape
+    def __init__(self, body: Any, steps: NativeSteps, shape: _Shape, recomputes: bool) -> None:
+        self._body, self.steps, self._shape, self._recomputes = body, steps, shape, recomputes
 
     @classmethod
-    def of(cls, model: PreTrainedModel) -> Self | None:
-        """Return the compiled decoder of a model in float32 on a processor; None for a model of another form, or without a compiler."""
+    def of(cls, model: PreTrainedModel, *, recomputes: bool) -> Self | None:
+        """Return the compiled decoder of a model in float32 on a processor; None for a model of another form, or without a compiler.
+        `recomputes`: a layer keeps only its input, and is computed again in the backward pass."""
         body: Any = model.get_decoder()
         if (
             not is_plain(model)
@@ -74,7 +75,7 @@ class CompiledDecoder:
         if not plain or norms_of_heads or not one_of_each or not sizes <= set(SIZES):
             return None
         windows, heads = tuple(window or 0 for _, window in settings), (model.config.num_attention_heads, model.config.num_key_value_heads)
-        return cls(body, steps, _Shape(*heads, sizes.pop(), windows, epsilons.pop(), cast(float, scales.pop())))
+        return cls(body, steps, _Shape(*heads, sizes.pop(), windows, epsilons.pop(), cast(float, scales.pop())), recomputes)
 
     def hidden(self, tokens_N: Tensor, layout: PackLayout) -> Tensor:
         """Return [N, D] before the head for the rows of a packed sequence."""
@@ -82,7 +83,9 @@ class CompiledDecoder:
         angles = self._body.rotary_emb
         turns = rotation(layout.position_N, angles.inv_freq, angles.attention_scaling, hidden_ND.dtype)
         weights = [weight for layer in self._body.layers for weight in _weights(layer)]
-        out: Tensor = _Decoder.apply(hidden_ND, self.steps, self._shape, _Rows.of(layout), turns, *weights, self._body.norm.weight)
+        out: Tensor = _Decoder.apply(
+            hidden_ND, self.steps, self._shape, self._recomputes, _Rows.of(layout), turns, *weights, self._body.norm.weight
+        )
         return out
 
 
@@ -121,16 +124,23 @@ def _product(x_ND: Tensor, out_NO: Tensor, weight_OD: Tensor, bias_O: Tensor | N
 class _Decoder(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, hidden_ND: Tensor, steps: Library, shape: _Shape, rows: _Rows, rotation: Sequence[Tensor], *weights: Tensor
+        ctx: Any,
+        hidden_ND: Tensor,
+        steps: NativeSteps,
+        shape: _Shape,
+        recomputes: bool,
+        rows: _Rows,
+        rotation: Sequence[Tensor],
+        *weights: Tensor,
     ) -> Tensor:
         learns = any(ctx.needs_input_grad)
         x_ND, saved = hidden_ND.clone(), list[Tensor]()
         for number, window in enumerate(shape.windows):
-            layer = _Layer(steps, shape, rows, rotation, window, weights[number * PARTS : (number + 1) * PARTS])
+            layer = _NativeLayer(steps, shape, rows, rotation, window, weights[number * PARTS : (number + 1) * PARTS])
             if learns:
                 saved.append(x_ND.clone())
             states = layer.forward(x_ND)
-            if learns:
+            if learns and not recomputes:
                 saved += states
         out_ND = torch.empty_like(x_ND)
         steps.call("aha_add_norm", x_ND, None, weights[-1], shape.epsilon, *x_ND.shape, out_ND)
@@ -148,16 +158,14 @@ class _Decoder(torch.autograd.Function):
         gradients[-1] = _norm_backward(steps, x_ND, weights[-1], outputs[0].contiguous(), shape.epsilon, grad_ND)
         for number in reversed(range(len(shape.windows))):
             part = slice(number * PARTS, (number + 1) * PARTS)
-            layer = _Layer(steps, shape, rows, rotation, shape.windows[number], weights[part])
-            states = saved[number * SAVED : (number + 1) * SAVED]
-            gradients[part] = layer.backward(grad_ND, *states)
-        return (grad_ND, None, None, None, None, *gradients)
+            layer = _NativeLayer(steps, shape, rows, rotation, shape.windows[number], weights[part])
+            size = len(saved) // len(shape.windows)
+            input_ND, *states = saved[number * size : (number + 1) * size]
+            gradients[part] = layer.backward(grad_ND, input_ND, *(states or layer.forward(input_ND.clone())))
+        return (grad_ND, None, None, None, None, None, *gradients)
 
 
-SAVED = 6  # the tensors that a layer keeps
-
-
-def _norm_backward(steps: Library, x_ND: Tensor, weight_D: Tensor, grad_ND: Tensor, epsilon: float, total_ND: Tensor) -> Tensor:
+def _norm_backward(steps: NativeSteps, x_ND: Tensor, weight_D: Tensor, grad_ND: Tensor, epsilon: float, total_ND: Tensor) -> Tensor:
     """Add the gradient of a norm's input to `total_ND`, and return that of its weight."""
     parts_CD = x_ND.new_empty(-(-len(x_ND) // CHUNK), x_ND.shape[1])
     steps.call("aha_norm_backward", x_ND, weight_D, grad_ND, epsilon, *x_ND.shape, total_ND, parts_CD)
@@ -165,8 +173,8 @@ def _norm_backward(steps: Library, x_ND: Tensor, weight_D: Tensor, grad_ND: Tens
 
 
 @dataclass(frozen=True)
-class _Layer:
-    steps: Library
+class _NativeLayer:
+    steps: NativeSteps
     shape: _Shape
     rows: _Rows
     rotation: Sequence[Tensor]
@@ -177,20 +185,20 @@ class _Layer:
         """Add the layer's attention and MLP to `x_ND` in place; return what its backward pass needs beside its input."""
         shape, steps, tokens = self.shape, self.steps, len(x_ND)
         input_norm, mlp_norm, *products = self.weights
-        normed_ND = steps.add_norm(x_ND, None, input_norm, shape.epsilon)
+        norm_ND = steps.add_norm(x_ND, None, input_norm, shape.epsilon)
         states_NQ = x_ND.new_empty(tokens, (shape.heads + 2 * shape.key_heads) * shape.size)
         for part_NO, weight, bias in zip(states_NQ.split(self._widths, 1), products[:6:2], products[1:6:2], strict=True):
-            _product(normed_ND, part_NO, weight, bias)
+            _product(norm_ND, part_NO, weight, bias)
         self._turn(states_NQ, 1.0)
         seen_NQ, peaks_NH = x_ND.new_empty(tokens, shape.heads * shape.size), x_ND.new_empty(tokens, shape.heads)
         steps.call("aha_attend_rows", states_NQ, *self._places, len(self.rows.prompt), *self._sizes, shape.scale, seen_NQ, peaks_NH)
         delta_ND = torch.empty_like(x_ND)
         _product(seen_NQ, delta_ND, *products[6:8])
-        normed_ND = steps.add_norm(x_ND, delta_ND, mlp_norm, shape.epsilon)
+        norm_ND = steps.add_norm(x_ND, delta_ND, mlp_norm, shape.epsilon)
         middle_ND = x_ND.clone()
         gate_up_NI = x_ND.new_empty(tokens, 2 * len(products[8]))
         for part_NO, weight, bias in zip(gate_up_NI.chunk(2, 1), products[8:12:2], products[9:12:2], strict=True):
-            _product(normed_ND, part_NO, weight, bias)
+            _product(norm_ND, part_NO, weight, bias)
         _product(steps.gate(gate_up_NI), delta_ND, *products[12:14])
         x_ND += delta_ND
         return [states_NQ, seen_NQ, peaks_NH, middle_ND, gate_up_NI]
@@ -202,11 +210,11 @@ class _Layer:
         shape, steps = self.shape, self.steps
         input_norm, mlp_norm, *products = self.weights
         slope_NI = grad_ND @ products[12]
-        gated_NI, grad_gate_up_NI = torch.empty_like(slope_NI), torch.empty_like(gate_up_NI)
-        steps.call("aha_gate_backward", gate_up_NI, slope_NI, *slope_NI.shape, gated_NI, grad_gate_up_NI)
-        down = _gradients(grad_ND, gated_NI, products[13])
-        normed_ND = self._normed(middle_ND, mlp_norm)
-        gate_up = [_gradients(part, normed_ND, bias) for part, bias in zip(grad_gate_up_NI.chunk(2, 1), products[9:12:2], strict=True)]
+        product_NI, grad_gate_up_NI = torch.empty_like(slope_NI), torch.empty_like(gate_up_NI)
+        steps.call("aha_gate_backward", gate_up_NI, slope_NI, *slope_NI.shape, product_NI, grad_gate_up_NI)
+        down = _gradients(grad_ND, product_NI, products[13])
+        norm_ND = self._norm_of(middle_ND, mlp_norm)
+        gate_up = [_gradients(part, norm_ND, bias) for part, bias in zip(grad_gate_up_NI.chunk(2, 1), products[9:12:2], strict=True)]
         back_ND = _back(grad_gate_up_NI.chunk(2, 1), products[8:12:2])
         grad_mlp_norm = _norm_backward(steps, middle_ND, mlp_norm, back_ND, shape.epsilon, grad_ND)
         output = _gradients(grad_ND, seen_NQ, products[7])
@@ -214,8 +222,8 @@ class _Layer:
         rows = *self._places, self.rows.family, len(self.rows.family) - 1
         steps.call("aha_attend_rows_backward", states_NQ, *rows, *self._sizes, shape.scale, seen_NQ, peaks_NH, grad_seen_NQ, grad_states_NQ)
         self._turn(grad_states_NQ, -1.0)
-        normed_ND, parts = self._normed(x_ND, input_norm), grad_states_NQ.split(self._widths, 1)
-        states = [_gradients(part, normed_ND, bias) for part, bias in zip(parts, products[1:6:2], strict=True)]
+        norm_ND, parts = self._norm_of(x_ND, input_norm), grad_states_NQ.split(self._widths, 1)
+        states = [_gradients(part, norm_ND, bias) for part, bias in zip(parts, products[1:6:2], strict=True)]
         grad_input_norm = _norm_backward(steps, x_ND, input_norm, _back(parts, products[:6:2]), shape.epsilon, grad_ND)
         return [grad_input_norm, grad_mlp_norm, *(gradient for pair in (*states, output, *gate_up, down) for gradient in pair)]
 
@@ -237,7 +245,7 @@ class _Layer:
         sizes = len(states_NQ), shape.heads + shape.key_heads, shape.size, states_NQ.shape[1]
         self.steps.call("aha_turn", states_NQ, *self.rotation, *sizes, direction)
 
-    def _normed(self, x_ND: Tensor, weight_D: Tensor) -> Tensor:
+    def _norm_of(self, x_ND: Tensor, weight_D: Tensor) -> Tensor:
         return self.steps.add_norm(x_ND, None, weight_D, self.shape.epsilon)
 
 

@@ -10,7 +10,7 @@ import torch
 from transformers import AutoModelForCausalLM, LlamaConfig, MistralConfig, PretrainedConfig, PreTrainedModel, Qwen2Config, Qwen3Config
 
 from aha.backends.causal import Causal
-from aha.backends.compiled import steps_for
+from aha.backends.native import steps_for
 from aha.backends.torch_learner import TorchLearner
 from aha.protocols import Adam, Compute
 from tests.backends.models import GROUPED
@@ -23,7 +23,7 @@ FORMS: dict[str, Callable[[], PretrainedConfig]] = {
     "biases": lambda: LlamaConfig(**SMALL, attention_bias=True, mlp_bias=True),
     "biases of queries": lambda: Qwen2Config(**SMALL),
     "window": lambda: MistralConfig(**SMALL, sliding_window=5),
-    "one head of keys, large": lambda: LlamaConfig(**SMALL | {"num_key_value_heads": 1, "head_dim": 48}),
+    "one head of keys, large": lambda: LlamaConfig(**SMALL | {"num_key_value_heads": 1, "head_dim": 64}),
     "yarn": lambda: LlamaConfig(
         **SMALL, rope_parameters={"rope_type": "yarn", "rope_theta": 1e4, "factor": 4.0, "original_max_position_embeddings": 24}
     ),
@@ -40,9 +40,9 @@ def model(config: PretrainedConfig) -> PreTrainedModel:
     return made.eval()
 
 
-def has_compiled_steps(of: TorchLearner) -> bool:
+def has_native_steps(of: TorchLearner) -> bool:
     parts = [of.policy] if of.reference is None else [of.policy, of.reference]
-    return all(isinstance(part, Causal) and part.compiled is not None for part in parts)
+    return all(isinstance(part, Causal) and part.native is not None for part in parts)
 
 
 def learner(config: PretrainedConfig, **compute: Any) -> TorchLearner:
@@ -54,7 +54,7 @@ def test_gradients_and_logprobs_are_those_of_the_models_own_code(form: str) -> N
     config, steps = FORMS[form](), batch(SIZES)
     config.max_position_embeddings = 200
     compiled, plain = learner(config), learner(config, kernels="plain")
-    assert has_compiled_steps(compiled) and not has_compiled_steps(plain)
+    assert has_native_steps(compiled) and not has_native_steps(plain)
     for of in ("policy", "reference"):
         torch.testing.assert_close(compiled.logprobs(steps, of), plain.logprobs(steps, of), rtol=1e-5, atol=1e-5)
     for shares_prompts in (True, False):
@@ -91,11 +91,11 @@ def test_threads_change_no_bit_of_a_row_of_attention() -> None:
     ids=["norms of queries", "another gate", "heads of another size"],
 )
 def test_other_forms_are_computed_by_their_own_code(config: PretrainedConfig) -> None:
-    assert not has_compiled_steps(learner(config))
+    assert not has_native_steps(learner(config))
 
 
 def test_a_model_that_computes_something_else_is_found_out() -> None:
     made = model(FORMS["tied"]())
     body: Any = made.get_decoder()
     body.layers[0].mlp.register_forward_hook(lambda module, arguments, output: 1.5 * output)
-    assert not has_compiled_steps(TorchLearner(made, Adam(), Compute(device="cpu"), reference=False))
+    assert not has_native_steps(TorchLearner(made, Adam(), Compute(device="cpu"), reference=False))
