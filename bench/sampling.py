@@ -2,7 +2,7 @@
 and length.
 
     [AHA_VLLM=ENVIRONMENT] python bench/sampling.py [--threads 2] [--turns 3] [--rows 64] [--tokens 64] [--shapes tiny qwen2 smollm2]
-        [--ends limit early] [--ways generate plain modules straight vllm]
+        [--ends limit early] [--ways generate plain modules straight compiled vllm]
 
 In turns: each way once, then each again. All draw from the whole distribution at temperature 1; ours also records log-probabilities. Shown
 are medians, by the clock and by the processor's time, which says more on a machine that is busy with other things, and the range of the
@@ -63,7 +63,7 @@ STOPS = {
     "smollm2": 500,
 }  # ids that end a reply: each token one of about a hundred, so that rows finish at different times
 ENDS = ("limit", "early")  # all rows go on to the limit, or end early
-WAYS = ("generate", "plain", "modules", "straight")  # Hugging Face's, and our engine's kernels
+WAYS = ("generate", "plain", "modules", "straight", "compiled")  # Hugging Face's, and our engine's kernels
 VLLM = "vllm"
 SAMPLES = 8
 
