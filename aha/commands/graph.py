@@ -112,26 +112,6 @@ def line(step: Step) -> str:
     return f"{step.name}: {STATE_WORDS[step.state]}" + (f" ({step.why})" if step.why else "")
 
 
-def pretrain(out: Path | None, settings: tuple[tuple[str, str], ...], argv: tuple[str, ...], terminal: Terminal) -> int:
-    """Make the base model of the tiny world anew: write a model with random weights beside `out`, train it stage by stage, and print where
-    it is. The same command resumes a run that was stopped."""
-    from aha.backends.local_backend import write_fresh  # imports torch
-    from aha.recipes.zero import CONTEXT, SHAPE, tiny_base
-    from aha.stages.pretrain import Pretrain
-    from aha.tasks import vocabulary
-
-    folder = out or Path("runs/tiny-base")
-    fresh = folder.with_name(f"{folder.name}-fresh")
-    recipe = tiny_base(str(fresh)).change(settings)
-    vocabulary.save(fresh, CONTEXT)
-    ids = vocabulary.build().get_vocab()
-    tokens = {"vocab_size": len(ids), "eos_token_id": ids[vocabulary.END], "bos_token_id": None, "pad_token_id": ids[vocabulary.PAD]}
-    narrow = dict(recipe.stages)["narrow"]
-    assert isinstance(narrow, Pretrain)  # tiny_base made it
-    write_fresh({**SHAPE, **tokens}, fresh, narrow.seed)
-    return run(ResolvedRecipe(recipe), RunOptions(folder, argv=argv), terminal)
-
-
 # --- results and dry runs ---------------------------------------------------------------------------------------------
 
 

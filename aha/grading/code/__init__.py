@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from aha.grading.code.grade_code import grade_code, try_answer, try_code
-from aha.grading.code.mutation import MutationScore, mutation_score, unfit
 from aha.grading.code.reading import code_of, published_code_of
+from aha.grading.code.test_quality import MutationScore, WrittenTests, mutation_score, unfit, write_tests
 from aha.grading.code.trials import Trial, Trials
-from aha.grading.code.writing import WrittenTests, write_tests
 
 __all__ = [
     "MutationScore",
