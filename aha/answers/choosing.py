@@ -26,7 +26,7 @@ from aha.answers.statements import (
     readable,
     stands,
     statements,
-    turned,
+    turns_over,
 )
 from aha.answers.symbols import bare, ending, fold
 from aha.lazy import lazy_pattern
@@ -114,7 +114,7 @@ _RETRACTED_PATTERN = lazy_pattern(
     r"[,.:!\s—–-]{0,9}){1,5}"
     r"(?:it(?:'s|’s| is| should be| must be)|the (?:\w+ )?answer (?:is|should be|must be)|i meant?|make (?:it|that))\b[:\s]{0,9}"
 )
-_IT = lazy_pattern(r"(?i)\A(?:it|this|that|the (?:answer|value|result)) (?:is )?")
+_SUBJECT = lazy_pattern(r"(?i)\A(?:it|this|that|the (?:answer|value|result)) (?:is )?")
 _LETTER_ALONE = lazy_pattern(r"\(?[A-Z]\)?[.:]?")
 _MARKS = lazy_pattern(r"[\s()\]}.:,~*\"'”’–—]*")
 _RIGHT_TOO = lazy_pattern(r"(?i)\s*(?:also |all |both |the |only )*(?:correct|right|true|valid|answers?)\b")
@@ -239,7 +239,7 @@ class _Reader:
 
     def _option_alone(self, text: str) -> str | Wrong:
         """Return the letter of a text that is an option's, perhaps after "it is"; NONE for others and for a lone letter."""
-        parts = [part for part in (text, _IT.sub("", text)) if not _LETTER_ALONE.fullmatch(part)]
+        parts = [part for part in (text, _SUBJECT.sub("", text)) if not _LETTER_ALONE.fullmatch(part)]
         return next((letter for part in parts if (letter := self.letter_of(part)) is not NONE), NONE)
 
     def _readable(self, formula: re.Match[str]) -> str:
@@ -290,8 +290,8 @@ class _Reader:
 
     def _names_others(self, text: str) -> bool:
         """Return True if a statement without an announcement names several options without judging them."""
-        named = [place for place in _LONE.finditer(text[:400]) if not self._article(text, place.end())]
-        return len({place[1] for place in named if not _JUDGED_PATTERN.match(text, place.end())} & {*self.letters}) > 1
+        letters = [place for place in _LONE.finditer(text[:400]) if not self._article(text, place.end())]
+        return len({place[1] for place in letters if not _JUDGED_PATTERN.match(text, place.end())} & {*self.letters}) > 1
 
     def _letter_set(self, text: str) -> str | Wrong:
         """Return the letters at the start of a statement, within its first sentence, unless more than "are right" is said of them."""
@@ -323,7 +323,7 @@ class _Reader:
     def beside(self, letter: str, rest: str) -> str | Wrong:
         """Return the letter, unless the text after it denies it, adds another, takes it back or is the text of another option."""
         spelling, rest = rest, CONCEDES.sub(".", self._past(letter, rest))
-        if _DENIED_PATTERN.match(rest) or DENIED_AFTER.match(rest) or (turned(rest) and not INSTEAD.search(rest)):
+        if _DENIED_PATTERN.match(rest) or DENIED_AFTER.match(rest) or (turns_over(rest) and not INSTEAD.search(rest)):
             return NONE
         if correction := INSTEAD.search(rest):
             return self.statement(rest[correction.end() :], announced=True)

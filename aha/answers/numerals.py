@@ -72,7 +72,7 @@ def count_of(text: str) -> str:
     return _RUN.sub(digits, text)
 
 
-_MIXED = lazy_pattern(
+_MIXTURE = lazy_pattern(
     rf"(?i)(?<![\w.,/-])(?P<whole>{'|'.join(_ENGLISH)}|[0-9]{{1,9}}) and (?:an?|one)[ -](?P<part>half|quarter)\b"
     r"(?![ -](?:of|times|dozen|hundred|thousand|million|billion|as)\b)"
 )
@@ -84,7 +84,7 @@ def mixed_in_digits(text: str) -> str:
     if "half" not in text and "quarter" not in text:
         return text
     text = _HALF_A.sub(lambda hit: "0.5 " if known_unit(hit[1].lower()) else hit.group(), text)
-    return _MIXED.sub(
+    return _MIXTURE.sub(
         lambda hit: f"{english(hit['whole']) if hit['whole'].isalpha() else hit['whole']}.{'5' if hit['part'] == 'half' else '25'}", text
     )
 

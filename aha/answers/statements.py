@@ -220,7 +220,7 @@ _STOP = lazy_pattern(r"[.!?](?:\s|$)|\n")
 _OTHERS_PATTERN = lazy_pattern(r"\b(?:[Oo]ptions?|[Cc]hoices?|others?|[B-HJ]|[AI](?= (?:is|was|would|does|has|and|or)\b))\b")
 
 
-def turned(rest: str) -> bool:
+def turns_over(rest: str) -> bool:
     """Return True if the text after a letter takes it back; what is said of other options does not count."""
     rest = _OPTION_I.sub("J", rest)
     statement_match = _STOP.search(rest, 3)

@@ -1,4 +1,4 @@
-"""What can be known of other processes and machines before a heavy library is loaded: `--hardware`, the variables of torchrun, the address
+"""Facts about other processes and machines, known before a heavy library is loaded: `--hardware`, the variables of torchrun, the address
 of a Ray cluster, and the environment that has vLLM."""
 
 from __future__ import annotations

@@ -155,14 +155,14 @@ def _build(compiler: str) -> Path:
     if path.exists():
         return path
     with tempfile.TemporaryDirectory(prefix=".build-", dir=path.parent) as folder:
-        unit, shared = Path(folder, "steps.o"), Path(folder, "steps.so")
+        unit, library = Path(folder, "steps.o"), Path(folder, "steps.so")
         # Linked without -fopenmp, since PyTorch brings its own OpenMP: threads of a second one would wait beside those of the first.
         for command in (
             [compiler, *FLAGS, "-c", str(SOURCE), "-o", str(unit)],
-            [compiler, "-shared", str(unit), "-o", str(shared)],
+            [compiler, "-shared", str(unit), "-o", str(library)],
         ):
             subprocess.run(command, capture_output=True, timeout=TIMEOUT_S, check=True)
-        shared.replace(path)
+        library.replace(path)
     return path
 
 

@@ -134,33 +134,33 @@ class _Decoder(torch.autograd.Function):
         *weights: Tensor,
     ) -> Tensor:
         learns = any(ctx.needs_input_grad)
-        x_ND, saved = hidden_ND.clone(), list[Tensor]()
+        x_ND, states_of_layers = hidden_ND.clone(), list[Tensor]()
         for number, window in enumerate(shape.windows):
             layer = _NativeLayer(steps, shape, rows, rotation, window, weights[number * PARTS : (number + 1) * PARTS])
             if learns:
-                saved.append(x_ND.clone())
+                states_of_layers.append(x_ND.clone())
             states = layer.forward(x_ND)
             if learns and not recomputes:
-                saved += states
+                states_of_layers += states
         out_ND = torch.empty_like(x_ND)
         steps.call("aha_add_norm", x_ND, None, weights[-1], shape.epsilon, *x_ND.shape, out_ND)
         if learns:
-            ctx.save_for_backward(x_ND, *saved, *weights)
-            ctx.settings = steps, shape, rows, rotation, len(saved)
+            ctx.save_for_backward(x_ND, *states_of_layers, *weights)
+            ctx.settings = steps, shape, rows, rotation, len(states_of_layers)
         return out_ND
 
     @staticmethod
     def backward(ctx: Any, *outputs: Tensor) -> tuple[Tensor | None, ...]:
         steps, shape, rows, rotation, count = ctx.settings
         x_ND, *rest = ctx.saved_tensors
-        saved, weights = rest[:count], rest[count:]
+        states_of_layers, weights = rest[:count], rest[count:]
         grad_ND, gradients = torch.zeros_like(x_ND), list[Tensor | None]([None] * len(weights))
         gradients[-1] = _norm_backward(steps, x_ND, weights[-1], outputs[0].contiguous(), shape.epsilon, grad_ND)
         for number in reversed(range(len(shape.windows))):
             part = slice(number * PARTS, (number + 1) * PARTS)
             layer = _NativeLayer(steps, shape, rows, rotation, shape.windows[number], weights[part])
-            size = len(saved) // len(shape.windows)
-            input_ND, *states = saved[number * size : (number + 1) * size]
+            size = len(states_of_layers) // len(shape.windows)
+            input_ND, *states = states_of_layers[number * size : (number + 1) * size]
             gradients[part] = layer.backward(grad_ND, input_ND, *(states or layer.forward(input_ND.clone())))
         return (grad_ND, None, None, None, None, None, *gradients)
 

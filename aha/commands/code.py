@@ -20,7 +20,7 @@ from aha.commands.terminal import Command, Terminal, new_file, refuse_rest
 from aha.errors import BadInput
 
 if TYPE_CHECKING:
-    from aha.grading.code.test_quality import ProgramScore
+    from aha.grading.code.quality import ProgramScore
     from aha.grading.sandbox import Sandbox
     from aha.tasks.code import CodeProblem
 

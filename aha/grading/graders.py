@@ -50,10 +50,15 @@ def grade_text(reference: Text, answer: str) -> Grade:
     """Return Right if the whole answer, or its marked final claim, is one of the reference's texts."""
     claim_ = claim(answer)
     final = (last_line(claim_) or claim_.text).strip()
-    stated = "" if claim_.marked else stated_words(final[-LONGEST_CLAIM:]) or ""
+    statement = "" if claim_.marked else stated_words(final[-LONGEST_CLAIM:]) or ""
     texts = [
         text
-        for text in (answer.strip(), final, stated, _TAIL.sub("", without_style(bare(_SPACE.sub(" ", final[:LONGEST_CLAIM])))).strip(" {}"))
+        for text in (
+            answer.strip(),
+            final,
+            statement,
+            _TAIL.sub("", without_style(bare(_SPACE.sub(" ", final[:LONGEST_CLAIM])))).strip(" {}"),
+        )
         if 0 < len(text) <= LONGEST_CLAIM
     ]
     if not texts:

@@ -224,7 +224,7 @@ on March §, 2021
     needs={"day"},
 )
 
-NOT_STATED = templates(
+NO_STATEMENT = templates(
     r"""
 He might have §.
 He may have § of them.
@@ -245,4 +245,13 @@ print(§)
     needs={"number"},
 )
 
-NEAR_NUMBERS: tuple[Template, ...] = (*BOUNDS, *MORE_THAN_A_NUMBER, *FACTORIAL, *MORE_THAN_AN_INTEGER, *SIGNS, *SHARES, *DATES, *NOT_STATED)
+NEAR_NUMBERS: tuple[Template, ...] = (
+    *BOUNDS,
+    *MORE_THAN_A_NUMBER,
+    *FACTORIAL,
+    *MORE_THAN_AN_INTEGER,
+    *SIGNS,
+    *SHARES,
+    *DATES,
+    *NO_STATEMENT,
+)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from aha.grading.code.grade_code import grade_code, try_answer, try_code
+from aha.grading.code.quality import MutationScore, WrittenTests, mutation_score, unfit, write_tests
 from aha.grading.code.reading import code_of, published_code_of
-from aha.grading.code.test_quality import MutationScore, WrittenTests, mutation_score, unfit, write_tests
 from aha.grading.code.trials import Trial, Trials
 
 __all__ = [

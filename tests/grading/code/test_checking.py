@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from aha.grading.code import unfit
-from aha.grading.code.test_quality import idle_programs
+from aha.grading.code.quality import idle_programs
 from aha.grading.sandbox import Sandbox
 from aha.types import Asserts, Calls, Stdio
 

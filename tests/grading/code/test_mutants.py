@@ -3,7 +3,7 @@ from __future__ import annotations
 import ast
 
 from aha.grading.code import mutation_score
-from aha.grading.code.test_quality import mutants
+from aha.grading.code.quality import mutants
 from aha.grading.sandbox import Sandbox
 from aha.types import Calls, Stdio
 
