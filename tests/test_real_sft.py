@@ -22,7 +22,7 @@ pytestmark = [
     pytest.mark.skipif("AHA_DATA" not in os.environ, reason="AHA_DATA does not say where the real problems are"),
 ]
 GSM8K = Path(os.environ.get("AHA_DATA", ".")) / "math/gsm8k/train.jsonl"
-ROWS, BATCH = 24, 10
+ROWS, BATCH = 12, 5
 CHAT = (
     "{% if messages[0]['role'] != 'system' %}[system]You help.\n{% endif %}"
     "{% for message in messages %}{{ '[' + message['role'] + ']' + message['content'] }}"
@@ -69,7 +69,7 @@ def surprise(base: str, picked: list[dict[str, str]], opened: bool) -> float:
 def test_the_first_steps_loss_is_that_of_plain_hugging_face_on_replies_alone(tmp_path: Path, opened: bool) -> None:
     base, out = trained(tmp_path, OPENS if opened else CHAT, "--template.prefilled", str(opened).lower())
     metrics, data = Record(out).metrics(), rows()
-    assert len(metrics) == 5  # 24 twice, ten a step
+    assert len(metrics) == 5  # 12 twice, five a step
     first = [data[index] for index in Sft(base, "x", batch=BATCH).course(ROWS).picks(0)]
     assert metrics[0]["loss"] == pytest.approx(surprise(base, first, opened), rel=1e-5)
     assert metrics[-1]["loss"] < metrics[0]["loss"] and all(line["skipped"] == 0 for line in metrics)

@@ -119,7 +119,7 @@ def gradient(made: TorchLearner, batch: Batch) -> dict[str, Tensor]:
     return {name: weight.grad for name, weight in made.parameters.items() if weight.grad is not None}
 
 
-@pytest.mark.parametrize("checkpointing", [False, True])
+@pytest.mark.parametrize("checkpointing", ordinary([False, True], True))
 def test_every_split_gives_the_gradient_of_the_models_own_loss(build: Callable[[], PreTrainedModel], checkpointing: bool) -> None:
     batch, model = documents(), build().eval()
     rows = zip(batch.tokens_N.split(batch.length_R.tolist()), batch.trained_N.split(batch.length_R.tolist()), strict=True)

@@ -99,7 +99,7 @@ def world(folder: Path) -> list[list[str]]:
     return [*words, ["show", "pipe.json"], ["compare", "pipe.json"], ["report", "."]]
 
 
-FEW = 60
+FEW = 40
 
 
 @pytest.fixture(scope="module", params=[FEW, pytest.param(None, marks=pytest.mark.long)], ids=["few", "all"])

@@ -13,7 +13,7 @@ from pathlib import Path
 HERE = Path.cwd().resolve()
 HOMES = (sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"), str(Path(__file__).resolve().parents[2] / "aha"), "<frozen")
 CANARY = "c4nary"
-OURS = ("git", Path(sys.executable).name, "bwrap", "uname", "ldconfig", "fc-list")  # what packages start
+OURS = ("git", Path(sys.executable).name, "bwrap", "uname", "ldconfig", "fc-list", "c++")  # what packages start
 STARTED = {"os.system", "os.exec", "os.posix_spawn", "pty.spawn", "pickle.find_class", "marshal.loads"}
 found: list[str] = []
 watching = False

@@ -8,7 +8,7 @@ from aha.tasks.general import KINDS
 from aha.tasks.rubric import LONGEST, POINTS, Marks, is_safe, marks
 from aha.text import count_words
 from aha.types import Language, Open, Problem
-from tests.house import imports, the_house
+from tests.house import imports_in, the_house
 
 MAY_LOOK = {"aha.tasks.annotator", "aha.evals.benchmarks.tiny"}
 
@@ -95,8 +95,8 @@ def test_the_longest_good_reply_is_within_the_length() -> None:
 
 
 def test_only_the_annotator_and_the_final_measure_look_at_the_rubric() -> None:
-    house = the_house()
+    house = the_house("rubric")
     looking = {
-        module for module, source in house.items() if any(each.module.startswith("aha.tasks.rubric") for each in imports(source, house))
+        module for module, source in house.items() if any(each.module.startswith("aha.tasks.rubric") for each in imports_in(source, house))
     }
     assert looking <= MAY_LOOK
