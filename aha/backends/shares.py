@@ -22,6 +22,7 @@ from aha.protocols import Head, Loss, Metrics, Outputs, Weights
 
 Model = Literal["policy", "reference"]
 LEAST_SAVING = 1 / 3  # the least share of a step's tokens to save by shared prompts; below it, layout and masks cost as much
+LEAST_NATIVE_SAVING = 0.02  # the same for native steps, which need neither
 GLOBAL = ("loss", "grad_norm", "lr", "skipped")  # the same on every rank; all other metrics are sums over a rank's own tokens
 
 
@@ -39,13 +40,15 @@ class BatchShare:
 @dataclass(frozen=True)
 class Division:
     """The settings that divide a step: `micro_tokens` per pass, `packs` if the model takes packed rows, `width`, its hidden size (to weigh
-    the cost of attention), `shares_prompts` if the model can read one prompt for several replies."""
+    the cost of attention), `shares_prompts` if the model can read one prompt for several replies, which it does where
+    that saves `least_saving` of the tokens."""
 
     ranks: int
     micro_tokens: int
     packs: bool
     width: int
     shares_prompts: bool = field(default=False, kw_only=True)
+    least_saving: float = field(default=LEAST_SAVING, kw_only=True)
 
     def shares(self, batch: Batch) -> list[BatchShare]:
         """Return the share of each rank. Rows that train nothing are in none; a batch that trains nothing has no pass."""
@@ -59,7 +62,7 @@ class Division:
         if not (self.shares_prompts and isinstance(batch, PolicyBatch) and batch.M):
             return batch
         _, sizes = batch.families(self.micro_tokens)
-        worth = sum(sizes) <= (1 - LEAST_SAVING) * int(batch.length_R.sum()) and batch.has_common_prompts()
+        worth = sum(sizes) <= (1 - self.least_saving) * int(batch.length_R.sum()) and batch.has_common_prompts()
         return replace(batch, shared_prompts=worth)
 
     def _balance(self, batch: Batch) -> list[Tensor]:

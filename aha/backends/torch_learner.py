@@ -24,7 +24,7 @@ from aha.backends.checkpoint.loading import Loading
 from aha.backends.hf import ModuleWeights, micro_tokens_of, pick_device, torch_dtype
 from aha.backends.mesh import ALONE, Mesh, TensorFiles, local, shard_model, write_model, write_tensors
 from aha.backends.scoring import ScoreModel
-from aha.backends.shares import BatchShare, DividedLearner, Division, Model, check_lengths, places
+from aha.backends.shares import LEAST_NATIVE_SAVING, LEAST_SAVING, BatchShare, DividedLearner, Division, Model, check_lengths, places
 from aha.durable import read_document
 from aha.errors import BadInput
 from aha.learning import loss_function
@@ -86,7 +86,9 @@ class TorchLearner(DividedLearner):
         width = int(self.policy.model.config.get_text_config().hidden_size)
         policy = self.policy
         shares = isinstance(policy, Causal) and policy.shares_prompts
-        return Division(self.mesh.size, micro_tokens_of(self.compute), policy.packs, width, shares_prompts=shares)
+        least = LEAST_NATIVE_SAVING if isinstance(policy, Causal) and policy.native is not None else LEAST_SAVING
+        micro_tokens = micro_tokens_of(self.compute)
+        return Division(self.mesh.size, micro_tokens, policy.packs, width, shares_prompts=shares, least_saving=least)
 
     @property
     def context(self) -> int | None:
