@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-from tests.house import ROOT
+import pytest
+
+from tests.endtoend.conftest import Command, Warm
 from tests.servers import Answer, Request, Server, said
 
 SHARE = """
@@ -49,33 +51,42 @@ with OpenAiChat(Endpoint(sys.argv[1], "m"), options) as chat:
 """
 
 
-def start(script: str, *words: object) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", script, *map(str, words)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+@pytest.fixture
+def start(warm: Warm, tmp_path: Path) -> Callable[..., Command]:
+    """Starts a script in a process of its own."""
+
+    def start(script: str, *words: object) -> Command:
+        path = tmp_path / "script.py"
+        path.write_text(script)
+        return warm.start(path, *words)
+
+    return start
 
 
-def test_four_processes_share_a_cache_and_spend_no_more_than_one_budget(tmp_path: Path):
-    processes = [start(SHARE, tmp_path, number) for number in range(4)]
-    said_by = [process.communicate(timeout=300) for process in processes]
-    booked, strange = zip(*(map(int, out.split()) for out, _ in said_by), strict=True)
+def test_four_processes_share_a_cache_and_spend_no_more_than_one_budget(start: Callable[..., Command], tmp_path: Path):
+    shared = tmp_path / "shared"
+    processes = [start(SHARE, shared, number) for number in range(4)]
+    assert [process.code for process in processes] == [0] * 4
+    booked, strange = zip(*(map(int, process.out.split()) for process in processes), strict=True)
     assert (sum(booked), sum(strange)) == (100, 0)
-    assert json.loads((tmp_path / "spent.json").read_text()) == {"calls": 100, "prompt": 300, "completion": 400}
-    assert len(list(tmp_path.glob("*/*.json"))) == 8 and list(tmp_path.glob("*/*.aside")) == []
+    assert json.loads((shared / "spent.json").read_text()) == {"calls": 100, "prompt": 300, "completion": 400}
+    assert len(list(shared.glob("*/*.json"))) == 8 and list(shared.glob("*/*.aside")) == []
 
 
-def test_a_process_that_is_killed_loses_and_doubles_nothing(tmp_path: Path):
+def test_a_process_that_is_killed_loses_and_doubles_nothing(start: Callable[..., Command], tmp_path: Path):
     def slowly(request: Request, number: int) -> Answer:
         return Answer(said(f"reply to {request.asked}").body, wait_s=0.05)
 
     with Server(slowly) as server:
-        first = start(ASKS, server.url, tmp_path)
+        first = start(ASKS, server.url, tmp_path / "shared")
         deadline = time.monotonic() + 300
         while len(server.requests) < 20 and time.monotonic() < deadline:
             time.sleep(0.005)
-        first.kill()
-        first.communicate(timeout=60)
+        first.send(signal.SIGKILL)
+        assert first.code == -signal.SIGKILL
         killed_at = len(server.requests)
-        out, err = start(ASKS, server.url, tmp_path).communicate(timeout=300)
-        assert json.loads(out) == {str(number): f"reply to {number}" for number in range(60)}, err
+        second = start(ASKS, server.url, tmp_path / "shared")
+        assert second.code == 0, second.said
+        assert json.loads(second.out) == {str(number): f"reply to {number}" for number in range(60)}
         assert 20 <= killed_at < 60
         assert 60 <= len(server.requests) <= 60 + 4  # those that were under way

@@ -90,7 +90,8 @@ def load() -> None:
     import transformers.models.llama.modeling_llama
     import transformers.tokenization_utils_tokenizers  # noqa: F401
 
-    import aha.backends.local_backend  # noqa: F401
+    import aha.backends.local_backend
+    import aha.backends.openai.chat  # noqa: F401
     from aha.cli import main
     from aha.lazy import compile_patterns
     from aha.tasks.countdown import all_keys
