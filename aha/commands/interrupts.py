@@ -31,8 +31,12 @@ SHOW_CURSOR = "\x1b[?25h"
 
 
 def _deafen() -> None:
-    """Close a forked worker's signal pipe: it gets the terminal's ctrl-C as well, and must not pass it on as a second one."""
+    """Let a forked worker, as of a person's own reward, end by signals again: pools end their workers by SIGTERM and wait for that. Its
+    signal pipe is closed, since it gets the terminal's ctrl-C as well, and must not pass it on as a second one."""
     signal.set_wakeup_fd(-1)
+    for number in (*EXIT, signal.SIGALRM):
+        if isinstance(getattr(signal.getsignal(number), "__self__", None), Interrupts):
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 
 os.register_at_fork(after_in_child=_deafen)

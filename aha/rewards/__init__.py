@@ -14,7 +14,7 @@ from aha.errors import AhaError, BadInput
 from aha.protocols import Backend, Hosts, Opens, Reward
 from aha.redact import clip
 from aha.rewards.judge import Judge
-from aha.rewards.own import describe_error, is_number, is_ours, shorten
+from aha.rewards.own import TidyReward, describe_error, is_number, is_ours, shorten
 from aha.rewards.rules import Accuracy, Format, Harmless, Helpful, LanguageConsistency, SoftOverlong
 from aha.types import Abstained, Part, Problem, Reply, Score, Sees
 
@@ -138,7 +138,7 @@ def _open(part: RewardPart, backend: Backend, stack: ExitStack) -> RewardPart:
             opening = backend.host(opens) if isinstance(backend, Hosts) else opens.open(backend)
             return replace(part, reward=stack.enter_context(opening))
         case _:
-            return part
+            return part if is_ours(part.reward) else replace(part, reward=TidyReward(part.reward))
 
 
 def _score(reward_parts: Sequence[RewardPart], values: Sequence[float | Abstained]) -> Score:

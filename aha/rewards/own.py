@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import math
+import os
+import signal
+import sys
+import threading
 import traceback
+import warnings
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import SupportsFloat
+from dataclasses import dataclass, field
+from typing import Any, SupportsFloat
 
+from aha.protocols import Reward
 from aha.redact import clip
+from aha.types import Abstained, Problem, Reply
 
 LONGEST = 60
 MOST = 1e60
@@ -15,7 +24,8 @@ MOST = 1e60
 
 def is_ours(reward: object) -> bool:
     """Return True if the reward is part of the package, so that an exception in it is a bug of ours."""
-    return str(getattr(reward, "__module__", "")).startswith("aha.")
+    own = reward.reward if isinstance(reward, TidyReward) else reward
+    return str(getattr(own, "__module__", "")).startswith("aha.")
 
 
 def is_number(value: SupportsFloat) -> bool:
@@ -46,3 +56,71 @@ def describe_error(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
     return f"{type(error).__name__}: {error_text(error)}{place}"
+
+
+TORCH = ("default_dtype", "default_device", "num_threads")  # settings of torch for a whole process: `get_...` and `set_...`
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
+
+
+@dataclass
+class ProcessState:
+    """What holds for a whole process or thread and a person's own code may change: the working folder, the handlers of signals, the
+    filters of warnings, the depth of calls, the streams, and torch's settings."""
+
+    folder: str = field(default_factory=os.getcwd)
+    handlers: dict[signal.Signals, Any] = field(default_factory=lambda: {number: signal.getsignal(number) for number in STOPS})
+    filters: list[Any] = field(default_factory=lambda: list(warnings.filters))
+    depth: int = field(default_factory=sys.getrecursionlimit)
+    streams: tuple[Any, Any] = field(default_factory=lambda: (sys.stdout, sys.stderr))
+    torch: dict[str, Any] = field(default_factory=lambda: _torch_settings())
+
+    def restore(self) -> None:
+        """Put back what has changed. Handlers of signals can be put back by the main thread alone."""
+        with suppress(OSError):  # the folder may be gone, or closed to this process
+            if os.getcwd() != self.folder:
+                os.chdir(self.folder)
+        if threading.current_thread() is threading.main_thread():
+            for number, handler in self.handlers.items():
+                if signal.getsignal(number) is not handler and handler is not None:
+                    signal.signal(number, handler)
+        warnings.filters[:] = self.filters  # type: ignore[index]
+        if sys.getrecursionlimit() != self.depth:
+            sys.setrecursionlimit(self.depth)
+        sys.stdout, sys.stderr = self.streams
+        self._restore_torch()
+
+    def _restore_torch(self) -> None:
+        torch = sys.modules.get("torch")
+        if torch is None:
+            return
+        for name, value in self.torch.items():
+            if getattr(torch, f"get_{name}")() != value:
+                getattr(torch, f"set_{name}")(value)
+
+
+def _torch_settings() -> dict[str, Any]:
+    torch = sys.modules.get("torch")
+    return {} if torch is None else {name: getattr(torch, f"get_{name}")() for name in TORCH}
+
+
+@dataclass(frozen=True)
+class TidyReward:
+    """A person's own reward, after each call of which the process is as it was when the reward was opened. What it prints goes to stderr.
+    A process that the reward forked ends with the call, since it would do the rest of the run a second time."""
+
+    reward: Reward
+    state: ProcessState = field(default_factory=ProcessState, compare=False)
+
+    def __call__(self, problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
+        """Return the reward's values."""
+        process, torch = os.getpid(), sys.modules.get("torch")
+        learns = torch is not None and torch.is_grad_enabled()
+        sys.stdout = sys.stderr  # a program may read the command's output
+        try:
+            return self.reward(problem, replies)
+        finally:
+            if os.getpid() != process:
+                os._exit(0)
+            self.state.restore()
+            if torch is not None:
+                torch.set_grad_enabled(learns)

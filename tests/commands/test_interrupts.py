@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -179,12 +179,23 @@ def test_what_stands_between_two_steps_is_ended_where_it_stands() -> None:
     assert "stopped while: reading rows; the same command goes on with what is saved" in err
 
 
+def test_a_forked_child_ends_by_the_signal_with_which_pools_end_their_workers() -> None:
+    with Interrupts():
+        if (child := os.fork()) == 0:
+            time.sleep(60)
+            os._exit(0)
+        time.sleep(0.1)
+        os.kill(child, signal.SIGTERM)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGTERM
+
+
 def test_a_forked_child_passes_no_second_ctrl_c_on() -> None:
     with Interrupts(patience_s=60.0) as interrupts:
         interrupts.begin("step", 0)
         signal.raise_signal(signal.SIGINT)
         if (child := os.fork()) == 0:
-            signal.raise_signal(signal.SIGINT)
+            with suppress(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
             os._exit(0)
         os.waitpid(child, 0)
         time.sleep(0.1)

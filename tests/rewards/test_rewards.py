@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
+import signal
+import sys
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,11 +14,13 @@ from itertools import repeat
 from typing import Any
 
 import pytest
+import torch
 
 from aha.backends.engine_chat import ScriptedBackend
 from aha.errors import BadInput
 from aha.protocols import Backend, Reward
 from aha.rewards import Accuracy, Format, RewardPart, Rewards, SoftOverlong, paper
+from aha.rewards.own import ProcessState
 from aha.template import Short
 from aha.types import Abstained, Countdown, Judged, Part, Problem, Reference, Reply, Score
 
@@ -247,3 +253,73 @@ def test_what_was_opened_is_closed_when_the_work_fails() -> None:
 def test_accuracy_pays_the_same_opened_and_not() -> None:
     with paper().open(NOWHERE) as live:
         assert live(asked(), [GOOD, WRONG, BROKEN]) == paper()(asked(), [GOOD, WRONG, BROKEN])
+
+
+# --- what a reward of one's own does to the process --------------------------------------------------------------------
+
+
+def leave_the_folder() -> None:
+    os.chdir("/")
+
+
+def learn_nothing() -> None:
+    torch.set_grad_enabled(False)
+
+
+def count_in_doubles() -> None:
+    torch.set_default_dtype(torch.float64)
+
+
+def ignore_signals() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+
+
+def make_warnings_errors() -> None:
+    warnings.simplefilter("error")
+
+
+def go_no_deeper() -> None:
+    sys.setrecursionlimit(sys.getrecursionlimit() + 17)
+
+
+def write_elsewhere() -> None:
+    sys.stdout = sys.stderr
+
+
+def fork() -> None:
+    if os.fork() == 0:
+        return
+    os.wait()
+
+
+def fork_and_leave() -> None:
+    if os.fork() == 0:
+        sys.exit(1)
+    os.wait()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        leave_the_folder,
+        learn_nothing,
+        count_in_doubles,
+        ignore_signals,
+        make_warnings_errors,
+        go_no_deeper,
+        write_elsewhere,
+        fork,
+        fork_and_leave,
+    ],
+)
+def test_after_a_reward_of_ones_own_the_process_is_as_it_was(change: Callable[[], None]) -> None:
+    def changes(problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
+        change()
+        return [1.0 for _ in replies]
+
+    before, process = ProcessState(), os.getpid()
+    with Rewards((RewardPart("mine", changes),)).open(NOWHERE) as live:
+        assert [score.total for score in live(asked(), [GOOD, WRONG])] == [1.0, 1.0]
+        assert os.getpid() == process
+        assert ProcessState() == before and torch.is_grad_enabled()
