@@ -64,7 +64,7 @@ STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
 
 @dataclass
 class ProcessState:
-    """What holds for a whole process or thread and a person's own code may change: the working folder, the handlers of signals, the
+    """The state of a process or thread that a person's own code may change: the working folder, the handlers of signals, the
     filters of warnings, the depth of calls, the streams, and torch's settings."""
 
     folder: str = field(default_factory=os.getcwd)
