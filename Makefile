@@ -18,7 +18,7 @@ help:
 	@echo "make test    all that CI runs"
 	@echo "make check   format, lint, strict types, fast tests"
 	@echo "make format  rewrite the files as 'make check' wants them"
-	@echo "make long    the long counts: hundreds of kills, cuts and flipped bytes, a million claims"
+	@echo "make long    the long counts: hundreds of kills, cuts and flipped bytes, a million claims, second forms of a fact"
 	@echo "make real    what a real pre-trained model does, SmolLM2-135M-Instruct: downloads 93 MB once"
 	@echo "make vllm    .vllm, an environment with vLLM for processors, for --engine vllm: 3 GB"
 	@echo "make bench-env  .bench, an environment with TRL and lm-evaluation-harness beside Aha"
