@@ -318,7 +318,7 @@ def fastest_decoder(model: PreTrainedModel, shapes: Shapes, kernels: Kernels) ->
     if not _same(model, modules, plain_logits, APART[shapes.dtype]):
         return plain
     if kernels != "modules" and (straight := _straight_layers(model)) is not None:
-        if kernels in ("auto", "compiled") and NativeLayers.fit(straight) and (steps := steps_for(kernels)) is not None:
+        if kernels in ("auto", "compiled") and NativeLayers.fit(straight) and (steps := steps_for(kernels, straight.size)) is not None:
             native_decoder = partial(_native_decoder, model, shapes, straight, steps, modules.attention)
             if _same(model, native_decoder(), plain_logits, APART[shapes.dtype]):
                 return native_decoder

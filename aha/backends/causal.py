@@ -210,7 +210,9 @@ class Causal:
         before_M = batch.trained_N.nonzero().squeeze(1) - 1
         before_M = torch.where(kept_N[before_M], before_M, batch.start_R[base_R][batch.row_M] + batch.column_M - 1)
         targets_M = batch.tokens_N[batch.trained_N].long()
-        pairs, place_M = torch.stack(((kept_N.cumsum(0) - 1)[before_M], targets_M)).unique(dim=1, return_inverse=True)
+        vocabulary = self.head.out_features  # one number for a place and a target: PyTorch compares columns of two one by one
+        key_M, place_M = ((kept_N.cumsum(0) - 1)[before_M] * vocabulary + targets_M).unique(return_inverse=True)
+        pairs = key_M // vocabulary, key_M % vocabulary
         own_R = batch.length_R - shared_R
         layout = PackLayout.of(own_R[own_R > 0].tolist(), self.device, shared_R[own_R > 0].tolist())
         tokens_N = batch.tokens_N[kept_N].to(self.device, torch.long)

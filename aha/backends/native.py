@@ -35,6 +35,12 @@ COMPILERS = ("c++", "g++", "clang++")
 PACKED_ROWS = 32  # the number of rows that weights are laid out for
 LARGEST = 256  # numbers of a head
 
+
+def has_own_code(size: int) -> bool:
+    """Return True if heads of `size` numbers get code of their own, which learning needs; sampling has one for all others."""
+    return 0 < size <= LARGEST and size % 8 == 0
+
+
 _POINTER, _INT, _FLOAT, _THREADS = ctypes.c_void_p, ctypes.c_int64, ctypes.c_float, ctypes.c_int
 _SIGNATURES: dict[str, Sequence[type]] = {
     "aha_add_norm": (_POINTER, _POINTER, _POINTER, _FLOAT, _INT, _INT, _POINTER, _THREADS),
@@ -122,9 +128,10 @@ class NativeSteps:
         )
 
 
-def steps_for(kernels: str) -> NativeSteps | None:
-    """Return the compiled steps; None where they cannot be had, or BadInput if they are asked for by name, "compiled"."""
-    library = _library()
+def steps_for(kernels: str, size: int) -> NativeSteps | None:
+    """Return the compiled steps for heads of `size` numbers; None where they cannot be had, or BadInput if they are asked for by name,
+    "compiled"."""
+    library = _library(size)
     if isinstance(library, NativeSteps):
         return library
     if kernels == "compiled":
@@ -133,7 +140,7 @@ def steps_for(kernels: str) -> NativeSteps | None:
 
 
 @cache
-def _library() -> NativeSteps | str:
+def _library(size: int) -> NativeSteps | str:
     """Return the compiled steps, or the reason why there are none."""
     if sys.platform != "linux":
         return f"there are none for {sys.platform}"
@@ -141,16 +148,17 @@ def _library() -> NativeSteps | str:
     if compiler is None:
         return f"no C++ compiler is installed ({', '.join(COMPILERS)})"
     try:
-        return NativeSteps(_build(compiler))
+        return NativeSteps(_build(compiler, size))
     except (OSError, RuntimeError, subprocess.SubprocessError, AttributeError) as error:
         reason = getattr(error, "stderr", b"") or str(error).encode()
-        return f"{compiler} did not compile {SOURCE.name} ({reason.decode(errors='replace').splitlines()[0][:120]})"
+        return f"{compiler} did not compile {SOURCE.name} ({(reason.decode(errors='replace').splitlines() or ['it ended'])[0][:120]})"
 
 
-def _build(compiler: str) -> Path:
+def _build(compiler: str, size: int) -> Path:
     """Return the path of the library, which is compiled unless it is in the cache."""
     version = subprocess.run([compiler, "--version"], capture_output=True, timeout=TIMEOUT_S, check=True).stdout
-    identity = repr((SOURCE.read_bytes(), FLAGS, version, platform.machine(), _processor()))
+    flags = (*FLAGS, f"-DSIZES(CASE)=CASE({size})") if has_own_code(size) else FLAGS
+    identity = repr((SOURCE.read_bytes(), flags, version, platform.machine(), _processor()))
     path = _cache_folder() / f"steps-{hashlib.sha256(identity.encode()).hexdigest()[:24]}.so"
     if path.exists():
         return path
@@ -158,7 +166,7 @@ def _build(compiler: str) -> Path:
         unit, library = Path(folder, "steps.o"), Path(folder, "steps.so")
         # Linked without -fopenmp, since PyTorch brings its own OpenMP: threads of a second one would wait beside those of the first.
         for command in (
-            [compiler, *FLAGS, "-c", str(SOURCE), "-o", str(unit)],
+            [compiler, *flags, "-c", str(SOURCE), "-o", str(unit)],
             [compiler, "-shared", str(unit), "-o", str(library)],
         ):
             subprocess.run(command, capture_output=True, timeout=TIMEOUT_S, check=True)

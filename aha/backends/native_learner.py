@@ -14,11 +14,10 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from aha.backends.native import NativeSteps, steps_for
+from aha.backends.native import NativeSteps, has_own_code, steps_for
 from aha.backends.packing import PackLayout, packed_outputs
 from aha.backends.straight_layers import is_plain, rotation
 
-SIZES = (8, 32, 64, 96, 128)  # numbers of a head, as in the source
 CHUNK = 64  # rows whose part of a norm's gradient is summed first
 
 
@@ -60,11 +59,7 @@ class NativeDecoder:
         """Return the compiled decoder of a model in float32 on a processor; None for a model of another form, or without a compiler.
         `recomputes`: a layer keeps only its input, and is computed again in the backward pass."""
         body: Any = model.get_decoder()
-        if (
-            not is_plain(model)
-            or (steps := steps_for("auto")) is None
-            or not all(type(product) is nn.Linear for layer in body.layers for product in _products_of(layer))
-        ):
+        if not is_plain(model) or any(type(product) is not nn.Linear for layer in body.layers for product in _products_of(layer)):
             return None
         settings, sizes = _attention_settings(body), {layer.self_attn.head_dim for layer in body.layers}
         norms = [body.norm, *(norm for layer in body.layers for norm in (layer.input_layernorm, layer.post_attention_layernorm))]
@@ -72,7 +67,9 @@ class NativeDecoder:
         plain = all(weight.dtype == torch.float32 and weight.device.type == "cpu" for weight in body.parameters())
         norms_of_heads = any(hasattr(layer.self_attn, "q_norm") for layer in body.layers)
         one_of_each = max(map(len, (sizes, scales, epsilons))) == 1 and len(settings) == len(body.layers) and None not in scales
-        if not plain or norms_of_heads or not one_of_each or not sizes <= set(SIZES):
+        if not plain or norms_of_heads or not one_of_each or not all(map(has_own_code, sizes)):
+            return None
+        if (steps := steps_for("auto", *sizes)) is None:
             return None
         windows, heads = tuple(window or 0 for _, window in settings), (model.config.num_attention_heads, model.config.num_key_value_heads)
         return cls(body, steps, _Shape(*heads, sizes.pop(), windows, epsilons.pop(), cast(float, scales.pop())), recomputes)

@@ -67,7 +67,7 @@ def fix_kernels(chosen: ResolvedRecipe, root: Path) -> ResolvedRecipe:
     if (root / "manifest.json").is_file() and (manifest := read_manifest(root / "manifest.json")).recipe == recipe.name:
         setting = manifest.settings.get(KERNELS)
         first = OLD_KERNELS if setting is None else None if setting.value == "auto" else setting.value
-    kernels = first or (OLD_KERNELS if steps_for("auto") is None else "compiled")
+    kernels = first or (OLD_KERNELS if steps_for("auto", 0) is None else "compiled")
     new_recipe = recipe.change([(KERNELS, kernels)])
     return replace(chosen, recipe=replace(new_recipe, sources={**recipe.sources, KERNELS: KERNELS_SOURCE}))
 

@@ -16,14 +16,14 @@ from aha.protocols import Adam, Compute
 from tests.backends.models import GROUPED
 from tests.backends.test_shared_prompts import batch, gradient
 
-pytestmark = pytest.mark.skipif(steps_for("auto") is None, reason="no C++ compiler is installed")
+pytestmark = pytest.mark.skipif(steps_for("auto", 0) is None, reason="no C++ compiler is installed")
 SMALL: dict[str, Any] = GROUPED | {"hidden_size": 32, "head_dim": 8}
 FORMS: dict[str, Callable[[], PretrainedConfig]] = {
     "tied": lambda: LlamaConfig(**SMALL, tie_word_embeddings=True),
     "biases": lambda: LlamaConfig(**SMALL, attention_bias=True, mlp_bias=True),
     "biases of queries": lambda: Qwen2Config(**SMALL),
     "window": lambda: MistralConfig(**SMALL, sliding_window=5),
-    "one head of keys, large": lambda: LlamaConfig(**SMALL | {"num_key_value_heads": 1, "head_dim": 64}),
+    "one head of keys, large": lambda: LlamaConfig(**SMALL | {"num_key_value_heads": 1, "head_dim": 24}),
     "yarn": lambda: LlamaConfig(
         **SMALL, rope_parameters={"rope_type": "yarn", "rope_theta": 1e4, "factor": 4.0, "original_max_position_embeddings": 24}
     ),
@@ -70,7 +70,7 @@ def test_threads_change_no_bit_of_a_row_of_attention() -> None:
     try:
         for threads in (1, 3):
             torch.set_num_threads(threads)
-            steps = steps_for("compiled")
+            steps = steps_for("compiled", 8)
             assert steps is not None
             draw, sizes = torch.Generator().manual_seed(0), (40, 4, 2, 8)
             rows = torch.tensor([0, 30, 40]), torch.tensor([0, 0]), torch.tensor([0, 12])  # a row, and a tail after its first 12 tokens

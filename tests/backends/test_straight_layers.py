@@ -113,7 +113,7 @@ def test_loaded_weights_are_those_of_every_engine_of_the_module() -> None:
 
 
 def test_compiled_steps_give_the_same_bits_on_any_number_of_threads() -> None:
-    steps, before = steps_for("compiled"), torch.get_num_threads()
+    steps, before = steps_for("compiled", 8), torch.get_num_threads()
     assert steps is not None
     hidden, gate_up = torch.randn(9, 24), torch.randn(9, 80)
     results = []
@@ -140,7 +140,7 @@ def test_weights_offered_between_two_tokens_are_used_by_the_next_one() -> None:
     assert replies[0] == replies[1]
 
 
-@pytest.mark.parametrize("size", [6, 8, 32, 48, 128])
+@pytest.mark.parametrize("size", [6, 8, 24])
 @pytest.mark.parametrize("groups", [1, 3])
 def test_heads_of_every_size_and_rows_of_every_length_are_attended(size: int, groups: int) -> None:
     rows, key_heads, width = 5, 2, 150
@@ -150,7 +150,7 @@ def test_heads_of_every_size_and_rows_of_every_length_are_attended(size: int, gr
     for row, count in enumerate(size_N.tolist()):
         keys[row, :, : count - 1] = torch.randn(key_heads, count - 1, size, generator=torch.Generator().manual_seed(row))
         values[row, :, : count - 1] = torch.randn(key_heads, count - 1, size, generator=torch.Generator().manual_seed(row + 9))
-    steps = steps_for("compiled")
+    steps = steps_for("compiled", size)
     assert steps is not None
     still = torch.ones(rows, size), torch.zeros(rows, size)  # no rotation
     for window in (None, 3):
@@ -168,7 +168,7 @@ def test_without_a_compiler_there_is_one_line_for_who_asks_for_it_by_name(monkey
     _library.cache_clear()
     monkeypatch.setenv("PATH", "")
     try:
-        assert steps_for("auto") is None
+        assert steps_for("auto", 8) is None
         with pytest.raises(BadInput, match=r"compute.kernels is compiled: no C\+\+ compiler is installed"):
             TorchEngine(built("llama", True), STOP, COMPUTE, kernels="compiled")
     finally:

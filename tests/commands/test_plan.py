@@ -94,7 +94,7 @@ def test_fit_says_where_its_values_come_from_and_is_not_derived_again(
     assert "Memory and time" in Path("fitted/report.html").read_text()
 
 
-@pytest.mark.skipif(steps_for("auto") is None, reason="no C++ compiler is installed")
+@pytest.mark.skipif(steps_for("auto", 0) is None, reason="no C++ compiler is installed")
 @pytest.mark.parametrize("first", [None, "straight", "compiled"])
 def test_a_run_keeps_the_kernels_that_it_began_with(first: str | None, tmp_path: Path) -> None:
     chosen = ResolvedRecipe(zero())
