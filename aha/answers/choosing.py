@@ -22,11 +22,13 @@ from aha.answers.statements import (
     INSTEAD,
     OPEN,
     UNREAD,
+    before_letter,
     judged_alone,
+    option_at_end,
     readable,
     stands,
     statements,
-    turns_over,
+    takes_back,
 )
 from aha.answers.symbols import bare, ending, fold
 from aha.lazy import lazy_pattern
@@ -73,10 +75,10 @@ _JUDGED_PATTERN = lazy_pattern(  # these letters get a judgement other than "als
     r"|[:：]\s*\S|都?错|都?不)"
 )
 _DENIED_PATTERN = lazy_pattern(
-    r"(?i)^[)\].\s]*(?:,?\s*which\s+)?(?:is|was|选项|项|是|ist|est|es)?\s*(?:also\s+)?(?:not\b|n['’]t\b"
+    r"(?i)^[)\].\s]*(?:,?\s*which\s+)?(?:n['’]est\b|no\s(?:es|son)\b|non\s[eè]\b|não\sé\b|не\b|nie\sjest\b|(?:is|was|选项|项|是|ist|est|es)?\s*(?:also\s+)?(?:not\b|n['’]t\b"
     r"|(?:the )?least\b|unlikely\b|hardly\b|far from\b|değil|niet\b|नहीं|ไม่|❌|✗|✘|🚫|❎|wrong\b|incorrect[aoe]?s?\b|false\b|fals[ao]\b"
     r"|falsch\b|nicht\b|faux\b|fausse\b|errad[ao]\b|errat[ao]\b|sbagliat[ao]\b|неверен|неверн|неправил"
-    r"|błędn|niepoprawn|yanlış|salah\b|onjuist|fout\b|错|不)"
+    r"|błędn|niepoprawn|yanlış|salah\b|onjuist|fout\b|错|不))"
 )
 _DOUBTED_PATTERN = lazy_pattern(r"(?i)\s*(?:nicht|not|never|anything but|i (?:doubt|do not|don['’]t)|one of)\b")
 _HEDGED_PATTERN = lazy_pattern(
@@ -114,7 +116,7 @@ _RETRACTED_PATTERN = lazy_pattern(
     r"[,.:!\s—–-]{0,9}){1,5}"
     r"(?:it(?:'s|’s| is| should be| must be)|the (?:\w+ )?answer (?:is|should be|must be)|i meant?|make (?:it|that))\b[:\s]{0,9}"
 )
-_SUBJECT = lazy_pattern(r"(?i)\A(?:it|this|that|the (?:answer|value|result)) (?:is )?")
+_LEADING_SUBJECT = lazy_pattern(r"(?i)\A(?:it|this|that|the (?:answer|value|result)) (?:is )?")
 _LETTER_ALONE = lazy_pattern(r"\(?[A-Z]\)?[.:]?")
 _MARKS = lazy_pattern(r"[\s()\]}.:,~*\"'”’–—]*")
 _RIGHT_TOO = lazy_pattern(r"(?i)\s*(?:also |all |both |the |only )*(?:correct|right|true|valid|answers?)\b")
@@ -152,7 +154,7 @@ class _Reader:
     def check_rivals(self, letter: str | Wrong, text: str) -> str | Wrong:
         """Return the letter; SEVERAL if the last line goes on to another option's text, Wrong if it has that text before the letter."""
         line = bare(text.rstrip().rpartition("\n")[2]).rstrip(" .$*}_").casefold()
-        beside = line.removesuffix(f"({letter.casefold()})").rstrip() if isinstance(letter, str) else line  # 14 (B)
+        beside = before_letter(line, letter.casefold()) if isinstance(letter, str) else line  # 14 (B)
         for second, option in zip(self.letters, self.options, strict=False):
             words = option.strip().casefold()
             if words and second != letter and line.endswith(words) and _GOES_ON_TO.search(line[: -len(words)]):
@@ -239,7 +241,7 @@ class _Reader:
 
     def _option_alone(self, text: str) -> str | Wrong:
         """Return the letter of a text that is an option's, perhaps after "it is"; NONE for others and for a lone letter."""
-        parts = [part for part in (text, _SUBJECT.sub("", text)) if not _LETTER_ALONE.fullmatch(part)]
+        parts = [part for part in (text, _LEADING_SUBJECT.sub("", text)) if not _LETTER_ALONE.fullmatch(part)]
         return next((letter for part in parts if (letter := self.letter_of(part)) is not NONE), NONE)
 
     def _readable(self, formula: re.Match[str]) -> str:
@@ -290,8 +292,8 @@ class _Reader:
 
     def _names_others(self, text: str) -> bool:
         """Return True if a statement without an announcement names several options without judging them."""
-        letters = [place for place in _LONE.finditer(text[:400]) if not self._article(text, place.end())]
-        return len({place[1] for place in letters if not _JUDGED_PATTERN.match(text, place.end())} & {*self.letters}) > 1
+        places = [place for place in _LONE.finditer(text[:400]) if not self._article(text, place.end())]
+        return len({place[1] for place in places if not _JUDGED_PATTERN.match(text, place.end())} & {*self.letters}) > 1
 
     def _letter_set(self, text: str) -> str | Wrong:
         """Return the letters at the start of a statement, within its first sentence, unless more than "are right" is said of them."""
@@ -323,7 +325,7 @@ class _Reader:
     def beside(self, letter: str, rest: str) -> str | Wrong:
         """Return the letter, unless the text after it denies it, adds another, takes it back or is the text of another option."""
         spelling, rest = rest, CONCEDES.sub(".", self._past(letter, rest))
-        if _DENIED_PATTERN.match(rest) or DENIED_AFTER.match(rest) or (turns_over(rest) and not INSTEAD.search(rest)):
+        if _DENIED_PATTERN.match(rest) or DENIED_AFTER.match(rest) or (takes_back(rest) and not INSTEAD.search(rest)):
             return NONE
         if correction := INSTEAD.search(rest):
             return self.statement(rest[correction.end() :], announced=True)
@@ -365,7 +367,7 @@ class _Reader:
         for line in (lines[-1], lines[0]) if lines else ():
             if (letter := self.statement(line, announced=False)) is not NONE:
                 return letter
-        return NONE
+        return (option_at_end(lines[-1], self.letters, self.options) or NONE) if lines else NONE
 
     def _article(self, text: str, end: int) -> bool:
         """Return True if the letter that ends here is the word "a" or "I" rather than an option."""

@@ -21,7 +21,7 @@ from aha.answers.closings import (
 from aha.answers.context import LONGEST, denied_after, may_take_back, stance, states_plainly, suspect, taken_back
 from aha.answers.grammar import leads, upholds
 from aha.answers.numbers import rational
-from aha.answers.rephrasing import in_one_form
+from aha.answers.rephrasing import in_one_form, in_plain_signs
 from aha.answers.replies import announcements, answer_part, boxed, boxes, hashed, is_mention, names_box
 from aha.answers.surroundings import DENIALS, around, attachment, before, without_style
 from aha.answers.units import known_unit
@@ -115,7 +115,9 @@ _ENDED_PATTERN = lazy_pattern(r"[^\W\d_][.!。！]\Z|[$)}][.!。！]\Z|\|\Z")
 _NOT_IT_PATTERN = lazy_pattern(r"(?i)\b(?:answer|result) (?:(?:is|was) not|(?:is|was)n['’]t|cannot|can['’]t) ")
 _ANSWER_FIRST = lazy_pattern(r"\W*?(?P<value>[$€£]?-?[0-9][0-9.,]*)\s+[—–]\s+(?P<why>[A-Z][^\n0-9]{10,300})\Z")
 _EMPHASIS = lazy_pattern(r"(?i)(?<=[.!])\s*no,? (?:really|seriously)[.!]*\s*\Z")
-_ARROW = lazy_pattern(r"\A(?:[=-]>|[→⇒∴]|\$?\\(?:therefore|implies|Rightarrow|rightarrow|Longrightarrow)(?![A-Za-z]))\s*")
+_ARROW = lazy_pattern(
+    r"\A(?:(?:So|Thus|Hence|Therefore)[,:]?\s+)?(?:[=-]>|[→⇒∴]|\$?\\(?:therefore|implies|Rightarrow|rightarrow|Longrightarrow)(?![A-Za-z]))\s*"
+)
 _LONGEST_JOINT = 120
 _MOST_BOXES = 60  # joined into one list
 _LAST_WORDS = 500  # characters at the end of a long reply
@@ -145,8 +147,7 @@ def claim(text: str, how: How = "auto") -> Claim:
     """Return the final claim of an answer, from anywhere or only where a protocol wants it: in a box, on an `Answer:` line, at the end."""
     if how == "whole":
         return Claim(text.strip(), marked=True)
-    text = own_part(text)
-    text = _ABOUT.sub(r"\1≈", text) if "~" in text else text
+    text = in_plain_signs(own_part(text))
     if how == "auto" and (plain := _at_once(text)) is not None:
         return plain
     text = in_one_form(text)
@@ -167,7 +168,6 @@ def _looked_at(rest: str) -> str:
     return rest if len(rest) <= LONGEST else f"{rest[: LONGEST - _LAST_WORDS]}\n\n{rest[-_LAST_WORDS:]}"
 
 
-_ABOUT = lazy_pattern(r"(\A|[\s:*(])~\s?(?=\\?[$€£¥]?[0-9])")  # in plain text; between a box's braces a tilde is a blank
 _LAST_LINE = lazy_pattern(r"(?:\A|\n)(?:[ \t]*A:[ \t]*|####[ \t]*)(?P<said>\$?-?[0-9][0-9.,]*(?<![.,]))\s*\Z")
 _ENDING = 60  # characters of a last line that is only a number
 

@@ -27,6 +27,7 @@ _REMARK = lazy_pattern(
     rf"|(?:,|\.|\s[—–-])\s{CONFIDENT}[.!]?\s*\Z"
 )
 _SMILES = lazy_pattern("[\\s\u2600-\u2604\u2606-\u2712\u2714-\u274b\u2753-\u27bf\ufe0f\U0001f300-\U0001faff]+\\Z")
+_SMILES_FIRST = lazy_pattern("\\A[\\s\u2600-\u2604\u2606-\u2712\u2714-\u274b\u2753-\u27bf\ufe0f\U0001f300-\U0001faff]+(?=\\S)")
 _CROSS = lazy_pattern(r"[\s*_$)}\]]*[.。]?\s*(?:❌|✗|✘|🚫|❎)")
 _TAKES_BACK = lazy_pattern(f"(?i){languages.TAKES_BACK}")
 _ERRATUM = lazy_pattern(rf"(?i)(?:\n|^)[ \t]*(?:[*_#]{{1,4}})?(?:{languages.ERRATA})[*_]{{0,3}}[ \t]*[:：]")
@@ -57,14 +58,13 @@ _JUDGED_BY_NAME = lazy_pattern(
 )
 _TOO_LONG, _NEAR = 4_000, 300  # characters after a claim
 _OF_A_NAME = lazy_pattern(r"[\w.,]")
-_STOPS = lazy_pattern(r"[.!?\n。]")
-_CLOSERS = lazy_pattern(r"^[$*) ]+")
+_STOPS, _CLOSERS = lazy_pattern(r"[.!?\n。]"), lazy_pattern(r"^[$*) ]+")
 _WORD_BEFORE = lazy_pattern(r"[^\W\d_]{2} \Z")
 
 
 def without_check(text: str) -> str | None:
     """Return a reply that marks no claim without the check, the teaching remark and the emoji at its end; None if its check fails."""
-    text = _SMILES.sub("", _REMARK.sub("", text.rstrip())) if len(text) < _TOO_LONG else text
+    text = _SMILES_FIRST.sub("", _SMILES.sub("", _REMARK.sub("", text.rstrip()))) if len(text) < _TOO_LONG else text
     if match := _CHECK.search(text, max(0, len(text) - _TOO_LONG)):
         check, *closing = _CLOSES_AFTER.split(match["result"], maxsplit=1)
         if _FAILS.search(check):

@@ -45,7 +45,7 @@ _CLASSES = {
         "rule ruled refute disregard skip"
     ),
     "D": "doubt doubts deny denies disagree disagrees",  # doubts
-    "f": "we i us our my i'd we'd i'll",
+    "f": "we i us our my i'd we'd i'll let's",
     "p": "it this that these which those above",
     "a": "answer answers solution result",
     "A": "choice option",

@@ -55,7 +55,7 @@ _COMMANDS = {
 }
 _TAKES_AWAY = lazy_pattern(r"(?:over|under|mis|dis|non|un|im|ir|pseudo|mal|anti|counter)[a-z]{3}")
 _STATED_PATTERN = lazy_pattern(
-    r".*(?:剩下|留下|[合总共]计|[读看买卖做走跑吃写种画赚挣收是为為はがを有得即共于은는이가을를총需要约剩余花付用了达成值选選择答解案え답]|所以|因此|따라서|모두)\Z",
+    r".*(?:剩下|留下|得到|[合总共]计|[读看买卖做走跑吃写种画赚挣收是为為はがを有得即共于은는이가을를총需要约剩余花付用了达成值选選择答解案え답]|所以|因此|따라서|모두)\Z",
     re.S,
 )
 _UPHELD = lazy_pattern(

@@ -98,7 +98,7 @@ LANGUAGES = {
         " seria* poderia* deveria* errad* incorret* fals* sem segundo quant* primeir* ingênu* ingénu* apressad* tentador* aparente* supost* supon*"
         " suposi* estim* provisóri* aproximad* cerca entre dobro triplo dúzia* porcento ou que antes ontem anterior* inicial* parece* acha* acho"
         " pens* diz* disse* afirma* mas exceto demais pelo mínimo máximo raiz",
-        has="tem têm tenho temos paga pagam pagará pagou resta restam sobra sobram precisa precisam custa custam ganha ganham gasta gastam recebe"
+        has="tem têm tenho temos necessári* paga pagam pagará pagou resta restam sobra sobram precisa precisam custa custam ganha ganham gasta gastam recebe"
         " recebem há haverá vende vendem compra compram come comem economiza economizam deve devem percorre faltam falta leva mede pesa usa ficou"
         " fica ficam gastou comprou vendeu",
         gives="foi foram era é são dá dão resulta vale valem equivale obtemos totaliza",

@@ -87,7 +87,7 @@ def _last_side(node: Node) -> Node:
         _arithmetic(_count(side, sides[-1])) != _arithmetic(_count(sides[-1], sides[-1])) for side in (sides[1:] if name_of else sides)
     ):
         return node
-    return sides[-1]
+    return sides[0] if isinstance(sides[0], Num) and _bare(sides[-1]) is None and not _speaks(sides[-1]) else sides[-1]  # 27 = 35 - 8
 
 
 def _count(side: Node, last: Node) -> Node:
@@ -125,6 +125,10 @@ def _arithmetic(node: Node) -> Fraction | None:
         return None
     if node.name == "unit":
         return _arithmetic(node.args[0])
+    if node.name == "^":
+        base, power = (_arithmetic(item) for item in node.args)
+        small = base is not None and power is not None and power.denominator == 1 and abs(power) <= 64 and base.numerator.bit_length() <= 64
+        return base ** int(power) if small and base and power is not None else None
     if node.name not in ("+", "*", "/", "neg", "%", "scaled"):
         return None
     values = [_arithmetic(item) for item in node.args]

@@ -72,8 +72,9 @@ def count_of(text: str) -> str:
     return _RUN.sub(digits, text)
 
 
-_MIXTURE = lazy_pattern(
-    rf"(?i)(?<![\w.,/-])(?P<whole>{'|'.join(_ENGLISH)}|[0-9]{{1,9}}) and (?:an?|one)[ -](?P<part>half|quarter)\b"
+_MIXED_NUMERAL = lazy_pattern(
+    rf"(?i)(?<![\w.,/-])(?P<whole>{'|'.join(_ENGLISH)}|[0-9]{{1,9}}) and (?:(?:an?|one)[ -](?P<part>half|quarter)"
+    r"|three[ -](?P<three>quarters))\b"
     r"(?![ -](?:of|times|dozen|hundred|thousand|million|billion|as)\b)"
 )
 _HALF_A = lazy_pattern(r"(?i)(?<![\w-])(?<!and )(?<!and a )half an? (?=([a-z]+)\b(?! (?:ago|past|later|earlier)\b))")
@@ -84,9 +85,12 @@ def mixed_in_digits(text: str) -> str:
     if "half" not in text and "quarter" not in text:
         return text
     text = _HALF_A.sub(lambda hit: "0.5 " if known_unit(hit[1].lower()) else hit.group(), text)
-    return _MIXTURE.sub(
-        lambda hit: f"{english(hit['whole']) if hit['whole'].isalpha() else hit['whole']}.{'5' if hit['part'] == 'half' else '25'}", text
-    )
+    return _MIXED_NUMERAL.sub(_as_decimal, text)
+
+
+def _as_decimal(hit: re.Match[str]) -> str:
+    whole = english(hit["whole"]) if hit["whole"].isalpha() else hit["whole"]
+    return f"{whole}.{'75' if hit['three'] else '5' if hit['part'] == 'half' else '25'}"
 
 
 def chinese(text: str) -> str | None:

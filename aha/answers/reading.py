@@ -24,6 +24,7 @@ _WORDS = lazy_pattern(r"[A-Za-z\u3400-\u9fff][A-Za-z\u3400-\u9fff\s,.;:'’\"!?(
 _NAMES = ("pi", "infinity", "infty", "inf", "oo", "ln", "sin", "cos", "tan", "log", "exp")
 _BOX_OF_TEXT = lazy_pattern(r"\\(?:text\w{0,6}|math(?:rm|bf|it|sf)|mbox|bold|boldsymbol|bm)\s*\{")
 _BOLD_ENDS = lazy_pattern(r"\A\s*\*{2,3}(?=\S)|(?<=\S)\*{2,3}[.。]?\s*\Z")
+_QUOTED_PATTERN = lazy_pattern(r"\s*(?:'[^'’]{1,60}'|‘[^'’]{1,60}’)\s*")
 _CHOSEN = lazy_pattern(r"([CP])\(([0-9]{1,6}), ?([0-9]{1,6})\)|([0-9]{1,6}) ?C ?([0-9]{1,6})")
 _SPACED_UNIT = lazy_pattern(r"[0-9] ?[A-Za-z]+ [0-9]")
 _CONDITION = lazy_pattern(r"\b(?:where|for all|for any|for every|for each)\b")
@@ -84,6 +85,7 @@ def read(text: str) -> Reading:
     if _STRUCK_PATTERN.search(text):
         return Reading(text, why="it is crossed out")
     text = _BOLD_ENDS.sub("", text) if "**" in text else text
+    text = text.strip()[1:-1] if _QUOTED_PATTERN.fullmatch(text) else text
     text = _BASE_IN_WORDS.sub(_in_figures, text) if "_" in text else text
     cleaned = _unwrap(_tidy(in_latex(_unwrap(_tidy(text)))))
     if not cleaned:

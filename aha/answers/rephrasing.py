@@ -44,6 +44,20 @@ _MATRIX = lazy_pattern(r"\\begin\{[bpvBV]?matrix\}.{1,2000}?\\end\{[bpvBV]?matri
 _FENCE = lazy_pattern(r"(?m)^[ \t]*```[A-Za-z]*[ \t]*$")  # a fence of code, TeX or plain text
 
 
+_ABOUT = lazy_pattern(r"(\A|[\s:*(])~\s?(?=\\?[$€£¥]?[0-9])")  # in plain text; between a box's braces a tilde is a blank
+_OFFERS = lazy_pattern(  # a question to the reader behind the answer
+    r"(?i)(?<=[.!}$*)\n])[\s*_-]*(?:is there anything else|do you (?:want|need|have)|would you like|(?:can|may|could) i help"
+    r"|(?:any|do you have any) (?:other |more |further )?questions"
+    r"|need (?:any )?(?:more |further )?help|want me to|shall i)\b[^?.\n]{0,120}\?\s*\Z"
+)
+
+
+def in_plain_signs(text: str) -> str:
+    """Return the text with a tilde before a number as the sign of an approximation, and without an offer of more help at its end."""
+    text = _ABOUT.sub(r"\1≈", text) if "~" in text else text
+    return _OFFERS.sub("", text) if text.rstrip()[-1:] == "?" else text
+
+
 def in_one_form(text: str) -> str:
     """Return the text with ASCII digits, money with a decimal point, a matrix on one line, and one value for "not 3 but 4"; only the end of
     the text, where a claim may stand, is changed."""
@@ -73,6 +87,8 @@ def _in_one_form(text: str) -> str:
         text = _with_points(text)
     if ("but" in text and ("not " in text or "n't " in text or "n’t " in text)) or any(word in text for word in _SAYS_BUT):
         text = _CONTRAST.sub(_contrast, text)
+    if "but" in text and ("Not " in text or "not " in text):
+        text = _NOT_BUT.sub(" ", text)
     return text
 
 
@@ -115,11 +131,15 @@ _TO_GO = lazy_pattern(
 )
 _ENDS_WITH = lazy_pattern(
     r"(?i)\b(?:(?:starts?|started|begins?|began) (?:out )?with|(?:adds?|added) up to|(?:ends?|winds?) up with"
-    r"|(?:is|are) left with|lands? on|ends? (?:up )?at|(?:comes?|came|works?|worked) out (?:as|at|to(?: be)?)|turns? out (?:as|to be)"
+    r"|(?:is|are|was|were) left with|(?:leaves?|left) (?:[A-Z][a-z]+|him|her|them|us|me|you|it|the [a-z]+) with|lands? on|ends? (?:up )?at"
+    r"|(?:comes?|came|works?|worked) out (?:as|at|to(?: be)?)|turns? out (?:as|to be)"
     r"|finish(?:es)? (?:with|on))(?=[\s*$]+[0-9$])"
 )
 _SPARE = lazy_pattern(
-    r"(?i),?\s(?:and|with)\s(?:no|none|nothing)(?:\s[a-z]+){0,3}\s(?:(?:is|are|was|were)\s)?(?:left(?:\sover)?|remaining|over)(?=[.!]?\s*\Z)"
+    r"(?i),?\s(?:and|with)\s(?:no|none|nothing)(?:\s[a-z]+){0,3}\s(?:(?:is|are|was|were)\s)?(?:left(?:\sover)?|remaining|over|wasted|unused|missing)(?=[.!]?\s*\Z)"
+    r"|,?\s[—–-]+\sno more,?(?: and| nor)? no less(?=[.!]?\s*\Z)"
+    r"|\s\([$€£]?[0-9][0-9.,]*(?:\s[a-z]+){0,2}\s(?:per|for each|in each|on each)\s[a-z]+\)(?=[.!]?\s*\Z)"
+    rf"|,?\s(?:rather than|instead of)\s{VALUE}(?:\s[a-z]+)?(?=[.!]?\s*\Z)"
     r"|,\si\.e\.,?\s(?:half\s)?(?:an?|one|two|three)\s[a-z]+(?:\sand\s(?:an?|three)\s[a-z]+)?(?=[.!]?\s*\Z)"
     r"|\s\((?:that is|i\.e\.),?[^()\n]{1,40}\)(?=[.!]?\s*\Z)"
     r"|\s\((?:not (?:counting|including)|excluding|leaving out)\s(?![^()]*\b(?:answer|result|wrong)\b)[^()\n]{1,60}\)(?=[.!]?\s*\Z)"
@@ -141,6 +161,17 @@ _IS_MINE = lazy_pattern(
 _IT_IS = lazy_pattern(  # so 12 apples it is
     r"(?i)\A\W*(?:(?:so|then|thus|well|ok(?:ay)?),?\s)?(?P<said>[-−]?[*$€£]{0,3}[0-9](?:[^A-Za-z\n]|(?<=[0-9])e(?=[-0-9]))*?(?:\s[a-z]{2,}){0,2})"
     r"\sit\sis(?:,?\sthen)?[.!]*\s*\Z"
+)
+_NOT_BUT = lazy_pattern(rf"(?i)(?:\A|(?<=[.!?\n]))\s*not {VALUE}(?:\s[a-z]+)?,? but (?=[*$€£]{{0,3}}-?[0-9])")
+_IN_SHORT = lazy_pattern(
+    r"(?i)\A\W*(?:to sum up|in (?:summary|short|conclusion|the end)|to conclude|all in all|summing up"
+    r"|(?:according to|per|by|based on|from|following) (?:my|the|this|these|our|that) (?:above )?"
+    r"(?:calculations?|computations?|count|reasoning|analysis|work|steps)"
+    r"),\s"
+)
+_NOTHING_LEFT = lazy_pattern(
+    r"(?i)\A\W*(?:(?:so|thus|hence|therefore),?\s)?(?:(?:none|nothing)(?:\sof\s(?:them|it|the\s[a-z]+))?|there\s(?:are|is)\sno\s[a-z]+|no\s[a-z]+)"
+    r"(?:\s(?:is|are|was|were|will\sbe))?\s(?:left(?:\sover)?|remains?|remaining)[.!]*\s*\Z"
 )
 _REPLIES = lazy_pattern(r"(?i)\A\W*(?:no|nope|yes|yeah|yep|ok(?:ay)?|right|well),\s(?=(?:it|that|the|there|so|he|she|they|we|i)\b)")
 _OF_THOSE_PATTERN = lazy_pattern(r"(?<=[0-9*])\sof\s(?:those|them|these)(?=[.!]?\s*\Z)")
@@ -264,6 +295,16 @@ _SUM = lazy_pattern(
 _STEP = lazy_pattern(r"(?P<sign>[-+−–*×x·÷/]?)\s?\\?[$€£]?(?P<number>[0-9][0-9,]*(?:\.[0-9]+)?)")
 
 
+_TRUE_IN_BRACKETS = lazy_pattern(  # 27 (35 - 8)
+    r"(?<![\w.,])(?P<result>[0-9](?:[0-9,.]*[0-9])?)(?P<noun>\s[a-z]+)?\s\((?:=\s)?(?P<sum>[0-9][0-9,.]*(?:\s?[-+−–*×x·÷/]\s?[0-9][0-9,.]*){1,6}(?<![.,]))\)(?=[.!]?\s*\Z)"
+)
+
+
+def _without_true_sum(match: re.Match[str]) -> str:
+    """Return a number and its noun without the calculation in brackets that comes to it, or the whole if it does not."""
+    return match.group() if _without_sum(match) else f"{match['result']}{match['noun'] or ''}"
+
+
 def _without_sum(match: re.Match[str]) -> str:
     """Return an empty string for a calculation of amounts, such as "15 pages - 5 pages =", that comes to the number after it; else the
     calculation itself."""
@@ -283,6 +324,7 @@ def in_plain_words(sentence: str) -> str:
     """Return the sentence without what only compares, explains or repeats its number; "" for two values or steps after the answer."""
     if "=" in sentence and "\\" not in sentence.replace("\\$", ""):
         sentence = _SUM.sub(_without_sum, sentence)
+    sentence = sentence.replace("'re left", " are left").replace("’re left", " are left")
     differs = _DIFFERS.search(sentence) if " than " in sentence else None
     if differs and not (
         _NO_SUBJECT.search(sentence[: differs.start()]) or _NO_OTHER_PATTERN.search(differs["other"]) or SAYS_MORE.search(differs["other"])
@@ -293,7 +335,8 @@ def in_plain_words(sentence: str) -> str:
     sentence = _REALS.sub("", _TOTALS.sub("Total", _ENDS_WITH.sub("has", sentence)))
     sentence = _NEGATIVE.sub(r"\1-", sentence)
     sentence = _THAT_IS.sub("that is", _SOUGHT_PATTERN.sub("the answer is", _OF_THOSE_PATTERN.sub("", _IS_MINE.sub("", sentence))))
-    sentence = _IT_IS.sub(r"The answer is \g<said>", _REPLIES.sub("", sentence))
+    sentence = _IT_IS.sub(r"The answer is \g<said>", _REPLIES.sub("", _IN_SHORT.sub("", sentence)))
+    sentence = _NOTHING_LEFT.sub("The answer is 0", _TRUE_IN_BRACKETS.sub(_without_true_sum, sentence))
     if _OF_THE_ANSWER.match(sentence) or _says_two_values(sentence):
         return ""
     sentence = _ON_DAYS.sub("", _WITHOUT_IT_PATTERN.sub("", sentence))

@@ -22,6 +22,8 @@ _TURN = lazy_pattern(
     r"|</s>|<eos>|<pad>|<end_of_turn>|<start_of_turn>|\[/?INST\]|<｜(?:end▁of▁sentence|User|Assistant)｜>"
 )
 _TAGGED_PATTERN = lazy_pattern(r"<(?:final_)?answer>(.*?)</(?:final_)?answer>|\[ANSWER\](.*?)\[/ANSWER\]", re.S)
+_HTML = lazy_pattern(r"</?(?:b|strong|em|i|u|p|span|div|h[1-6]|center|code|mark|sup|small|font)(?:\s[a-z-]+=[^<>\n]{0,80})?>")
+_BREAKS = lazy_pattern(r"<br\s?/?>|</(?:p|div|h[1-6]|li)>(?=\s*<)")
 _WRAPPED_PATTERN = lazy_pattern(r"\s*<(?P<name>response|result|output|final|solution)>(?P<text>.*)</(?P=name)>\s*", re.S)
 _OPENED_PATTERN = lazy_pattern(
     r"(?:\A|\n)\s*<(?:final_)?answer>(?P<text>(?:(?!<(?:final_)?answer>)(?!\n\s*\n).){1,300})\Z", re.S
@@ -47,11 +49,11 @@ def answer_part(text: str) -> str:
         or "◁" in text
         or text[:40].lstrip().startswith("analysis")
     ):
-        text = _SOLUTION.sub("", _turn(_speech(text)))
+        text = _HTML.sub("", _BREAKS.sub("\n", _SOLUTION.sub("", _turn(_speech(text)))))
         if tag_match := _TAGGED_PATTERN.findall(text):
             text = "".join(tag_match[-1])
-        elif wrapped := _WRAPPED_PATTERN.fullmatch(text) or _OPENED_PATTERN.search(text):
-            text = wrapped["text"]
+        elif wrapper := _WRAPPED_PATTERN.fullmatch(text) or _OPENED_PATTERN.search(text):
+            text = wrapper["text"]
     return _value(text) if '"' in text and text.lstrip()[:1] in ("{", "`") else text
 
 

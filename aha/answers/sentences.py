@@ -38,7 +38,9 @@ _EXPLAINS = lazy_pattern(
 _TEXT = lazy_pattern(r"\\(?:text|textbf|textrm|mathrm|mbox)\s*\{([^{}]*)\}")
 _PRICE_PAIR = lazy_pattern(r"\$[0-9][0-9.,]*\s*(?:[-+−–*×=]|(?:[a-z]+\s+){1,4})?\s*\$[0-9]")
 _CALCULATOR = lazy_pattern(r"<<[^<>\n]{0,80}>>|`?\\f?boxed\s*(?:\{\s*\})?`?")
-_ASKS = lazy_pattern(r"(?i)\b(?:what|how|(?<![a-z] )who|find|compute|calculate|evaluate|determine|solve|guess|if|whether)\b")
+_ASKS = lazy_pattern(
+    r"(?i)\b(?:what|how|(?<![a-z] )who|(?<!we )(?<!i )(?:find|compute|calculate|evaluate|determine|solve)|guess|if|whether)\b"
+)
 _PRICES = lazy_pattern(r"(?<!\\)\$(?=[0-9])")
 _DENIED_START = lazy_pattern(r"(?i)\W*(?:not|never|nicht|pas|non|nunca|não|niet|inte|nie|не|(?:any|every)thing but)\b")
 _SPACES = lazy_pattern(r"[ \t]+")
@@ -50,7 +52,7 @@ _AND = lazy_pattern(r"(?i)\b(?:and|und|et|y|oder|ou|o|или|або|veya|lub|ata
 _UNFINISHED_PATTERN = lazy_pattern(r"(?i)\b(?:not|but|than|least|most|except|never|minus|negative|to)\W*\Z")
 _IT_IS = lazy_pattern(r"(?i)\bit(?:['’]s| is)\b")
 _IS_ANSWER = lazy_pattern(
-    r"(?i)is (?:the|our|my) (?:\w+ )?(?:answer|solution|result)\Z|is it\Z"
+    r"(?i)is (?:the|our|my) (?:\w+ )?(?:answer|solution|result)\Z|is (?:it|correct|right)\Z"
     r"|(?:works and )?is the (?:smallest|largest|least|greatest|only|unique)(?: such| possible)?(?: (?:number|integer|value|one))?\Z"
 )
 _JUDGED_PATTERN = lazy_pattern(
@@ -111,7 +113,7 @@ _DENIED_HEAD = lazy_pattern(r"(?i)(?:\bnot|n['’]t|\bnever|\\neq?|≠)[^\w]*(?:
 _FORMULA = lazy_pattern(r"\$[^$]+\$")
 _MONEY, _OF_VERBS = lazy_pattern(r"[$\\* ]{0,6}[$¤€£](?=[0-9])"), ("b", "u", "y", "s", "d", "g")
 _HAN_ADMITS = lazy_pattern(
-    r"(?:全部で|合計で?|[合总]计|剩下|留下|[读看买卖做走跑吃写种画赚挣收是为はがも有共得于需要约剩余花付用了成达值:：]|\A)\s*\Z"
+    r"(?:全部で|合計で?|[合总]计|剩下|留下|得到|求得|算得|等于|[读看买卖做走跑吃写种画赚挣收是为はがも有共得于需要约剩余花付用了成达值:：]|\A)\s*\Z"
 )
 _LABELS = lazy_pattern(r"(?:第\s*|[没沒][^，。,]{0,6})\Z")
 _SPEAKS = lazy_pattern(r"[^\W\d_]{2}|=")

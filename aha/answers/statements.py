@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from aha.answers import languages
 from aha.answers.claims import first_line
 from aha.answers.closings import is_denied
-from aha.answers.context import denied_after
+from aha.answers.context import denied_after, row, takes_away
 from aha.answers.grammar import upholds
 from aha.answers.replies import Box, announcements, boxes, is_mention
 from aha.answers.surroundings import DENIALS, around, without_style
-from aha.answers.symbols import INVISIBLE, ending
+from aha.answers.symbols import INVISIBLE, bare, ending
 from aha.lazy import lazy_pattern
 
 LONGEST_STATEMENT = 2_000
@@ -29,14 +29,15 @@ OPEN, CLOSE = r"[(\[<{\"'“”‘’«「*_ ]*", r"[)\]>}\"'“”‘’»」*_
 _LETTER_NEXT = rf"(?=(?:[Oo]ptions? |[Cc]hoices? )?{OPEN}[A-Z]{{1,8}}(?![A-Za-z]))"
 _CHOOSES = lazy_pattern(
     r"(?i)\b(?:choose|chose|pick|select|go with|going with|opt for|i(?:'d|'ll|’ll| would| will) (?:say|go for)|leav(?:es|ing)(?: only)?)\b"
-    r"|(?<!wrong )(?<!incorrect )\b(?:options?|choices?|letter)\b(?:[^.\n:=]{0,40}?\bis\b\s*:?|(?:\shere|\snow)?\s*[:=])"
+    r"|(?<!wrong )(?<!incorrect )\b(?:options?|choices?|letter)\b(?:[^.\n:=]{0,40}?\b(?:is|(?:would|should|must|will|has to) be)\b\s*:?"
+    r"|(?:\shere|\snow)?\s*[:=])"
     r"|\b(?:only|best|correct|right|true) (?:statement|claim|conclusion|one|sentence|candidate|possibility"
     r"|completion|fit|match|term|word|phrase|ending)\b[^.\n:=]{0,60}?\bis\b\s*:?"
     r"|\b(?:everything|the evidence|it all|all of this)\s+(?:points?|leads?)\s+to\b"
     r"|\bonly\s+(?:option\s+|choice\s+)?(?=(?-i:[A-Z])\s+(?:remains|is left|fits|works|survives|holds|can be)\b)"
     rf"|(?:(?:^|(?<=[.;,\n]\s))(?:so|thus|hence|therefore|(?:that|which"
     rf"|this) leaves(?: us with)?),?\s+(?:only\s+)?)(?=(?-i:{OPEN}[A-Z]{CLOSE})[.!]?\s*(?:\n|\Z))"
-    rf"|(?:→|⇒|[=-]>)\s?(?=(?-i:{OPEN}[A-Z]{CLOSE})[.!]?\s*(?:\n|\Z))"
+    rf"|(?<=[a-z]{{3}}\s)(?:→|⇒|[=-]>)\s?(?=(?-i:{OPEN}[A-Z]{CLOSE})[.!]?\s*(?:\n|\Z))"
     rf"|(?<!不)(?<!不能)(?<!不应)选(?:择|项[:是为]|(?!项))|\b(?:right|correct) (?:options?|choices?|letters?) are\b:?"
     rf"|\b(?:final )?(?:choice|answer)\s*-\s|\bit(?:'s|’s| is| must be"
     rf"| should be| has to be| can only be)\s+(?-i:{_LETTER_NEXT})"
@@ -96,7 +97,7 @@ CONCEDES = lazy_pattern(  # though A is close: what is said of other options, un
     r"(?![^.\n]*\b(?:right|correct|better|true|possible|valid|could|may|might|would|answer|best|acceptable|fits?|works|equally|instead|or)\b)[^.\n]*"
 )
 DENIED_AFTER = lazy_pattern(
-    r"(?i)[)\].\s]*(?:이|가|는|은|は|が)?\s*(?:(?:正解|正答|答え|答|正しく|정답|답)(?:이|가)?\s*)?(?:아닙|아니|では?(?:あり|ない|な[いく])|じゃ|(?:is|was)\s+(?:too|impossible)\b)"
+    r"(?i)[)\].\s]*(?:이|가|는|은|は|が)?\s*(?:(?:正解|正答|答え|答|正しく|정답|답)(?:이|가)?\s*)?(?:間違|誤り|誤っ|違[うい]|不正解|不適|틀[리렸린]|오답|아닙|아니|では?(?:あり|ない|な[いく])|じゃ|(?:is|was)\s+(?:too|impossible)\b)"
 )
 INSTEAD = lazy_pattern(
     r"(?i)(?:[.!?;,\n—–]\s*)(?:(?:actually|wait|no|correction|sorry|oops|hmm|on second thoughts?|rather|scratch that)\b[,.:!\s—–-]*)+"
@@ -220,13 +221,45 @@ _STOP = lazy_pattern(r"[.!?](?:\s|$)|\n")
 _OTHERS_PATTERN = lazy_pattern(r"\b(?:[Oo]ptions?|[Cc]hoices?|others?|[B-HJ]|[AI](?= (?:is|was|would|does|has|and|or)\b))\b")
 
 
-def turns_over(rest: str) -> bool:
+def takes_back(rest: str) -> bool:
     """Return True if the text after a letter takes it back; what is said of other options does not count."""
     rest = _OPTION_I.sub("J", rest)
     statement_match = _STOP.search(rest, 3)
     return bool(denied_after(rest, understood=False) or _TAKEN_BACK_ABROAD.search(rest[:200])) or (
         statement_match is not None and not upholds(_OTHERS_PATTERN.split(rest[statement_match.start() :], maxsplit=1)[0], opens=False)
     )
+
+
+_CONCLUDED_PATTERN = lazy_pattern(r"(?:[,;.]\s*)?\b(?:so|hence|thus|therefore)\b[^=]{0,30}\Z|\s*(?:→|⇒|[=-]>)\s*\Z")
+_NO_OPTION = lazy_pattern(
+    r"(?i)\b(?:not|never|neither|nor|cannot|except|wrong|incorrect|false|or|if|unless|maybe|perhaps|could|might)\b|n['’]t\b"
+)
+_SUBJECT = lazy_pattern(r"(?i)\A[^.,;:?!\n]{2,80}\s\Z")
+
+
+def before_letter(line: str, letter: str) -> str:
+    """Return the text before a letter that ends a line and repeats it or follows from it: "14 (b)", "v = 14, so (b)"; else the line."""
+    head = line.removesuffix(f"({letter})").rstrip()
+    if head != line and (conclusion := _CONCLUDED_PATTERN.search(head)) and "=" in head[: conclusion.start()]:
+        return head[: conclusion.start()].rpartition("=")[2].strip(" $*")
+    return head
+
+
+def option_at_end(line: str, letters: str, options: Sequence[str]) -> str | None:
+    """Return the letter of the option whose text ends a plain sentence, as in "the speed is 0.4 m/s", or None for any other line."""
+    low = bare(line).strip().rstrip(" .!*_").casefold()
+    ends = [(len(text), letter, text) for letter, option in zip(letters, options, strict=False) if (text := option.casefold())]
+    ends = [item for item in ends if low.endswith(f" {item[2]}")]
+    if not ends:
+        return None
+    length, letter, text = max(ends)
+    head = low[: len(low) - length]
+    if not _SUBJECT.match(head) or _NO_OPTION.search(head) or takes_away(row(head)):
+        return None
+    probe = f"{head}is " if text.partition(" ")[0].endswith("s") and " " in text else head  # it stays the same
+    if is_denied(f"{probe}{text}", len(probe), len(probe) + length):
+        return None
+    return None if any(other.casefold() in head for other in options if other.casefold() not in text) else letter
 
 
 _JUDGEMENT = lazy_pattern(

@@ -176,6 +176,10 @@ _MONEY_FIRST = lazy_pattern(
 )
 _EACH_DAY = lazy_pattern(r"(?<=[0-9])\s?/\s?(?=(?:day|week|month|year|hour|person|night|item)s?\b)")
 _A_MINUTE = lazy_pattern(r"(?<=[A-Za-z])\s?/\s?min(?![a-z({_\\])")  # min is a function elsewhere
+_SQUARE = lazy_pattern(
+    r"(?<=[0-9])(?P<gap>\s?)(?:(?P<unit>[kcdm]?m|ft|in|yd)(?P<power>[23])(?![0-9A-Za-z^])|(?P<word>sq|cu)\.?\s?(?=(?:[kcdm]?m|ft|in|yd)\b))"
+)
+_OVER_O = lazy_pattern(r"(?<=[0-9])\s*\^\s*(?:\{\s*o\s*\}|o(?![A-Za-z]))")  # 45^o
 _SIGNS_OF_MONEY = {"E": "€", "G": "£", "U": "¤"}
 _ORDINAL = lazy_pattern(  # 12^{\text{th}}
     r"(?<=[0-9])\s*(?:\^\s*)?(?P<brace>\{\s*)?\\(?:text\w{0,2}|mathrm|mbox)\s*\{\s*(?:th|st|nd|rd)\s*\}(?(brace)\s*\})"
@@ -233,6 +237,7 @@ def clean(text: str) -> str:
         text = _TEXTS.sub(r"\\text", text)
         while "\\text" in text and _NESTED_PATTERN.search(text):
             text = _NESTED_PATTERN.sub(r"\\text{\1}", text)
+    text = _OVER_O.sub(r"^{\\circ}", text) if "^o" in text or "^{o" in text else text
     text = _ALIGNS.sub("", text) if "&" in text else text
     if "_" in text and ("C" in text or "P" in text):
         text = _CHOSEN.sub(_chosen, text)
@@ -255,6 +260,7 @@ def clean(text: str) -> str:
         text = text.replace("\\%", "%").replace("\\#", "#").replace("\\_", "_").replace("\\&", "&").replace("$", " ")
         text = _CIRCLED_SIGNS.sub(r"\1,", _BLANK.sub(" ", _REPEATING_PATTERN.sub(_repeat, _SIZES.sub("", text))))
     text = _CODE.sub(_sign_of, _CENTS.sub(r"\1.\2", text)) if "US" in text or "EUR" in text or "€" in text or "GBP" in text else text
+    text = _SQUARE.sub(_with_power, text) if "2" in text or "3" in text or "sq" in text or "cu" in text else text
     text = _A_MINUTE.sub("/minute", _EACH_DAY.sub(" per ", text)) if "/" in text else text
     text = text.replace("per cent", "percent") if "per cent" in text else text
     text = _MIXED_PATTERN.sub(r"(\1+\2/\3)", text) if "/" in text else text
@@ -280,6 +286,13 @@ def _behind(hit: re.Match[str]) -> str:
     code = _SIGNS_BEFORE[hit["sign"]] if hit["sign"] else hit["code"].rstrip(".").replace("\\", "")
     code = "USD" if code.endswith("$") and code != "R$" else {"Rs": "INR", "R$": "BRL", "Rp": "IDR", "RMB": "CNY"}.get(code, code)
     return f"{'-' if hit['minus'] else ''}{_APART_IN_MONEY.sub('', hit['amount'])}{hit['scale'] or ''} {code}"
+
+
+def _with_power(hit: re.Match[str]) -> str:
+    """Return a power of a unit in LaTeX: m2, sq. m."""
+    if hit["word"]:
+        return " square " if hit["word"] == "sq" else " cubic "
+    return f"{hit['gap']}{hit['unit']}^{hit['power']}"
 
 
 def _sign_of(code: re.Match[str]) -> str:

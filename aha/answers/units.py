@@ -25,7 +25,7 @@ length 1852 nmi
 area 10000 hectare hectares ha 公顷
 area 316160658/78125 acre acres
 volume 1/1000 litre litres 升
-volume 1/1000000 毫升
+volume 1/1000000 cc 毫升
 volume 473176473/125000000000 gallon gallons gal
 volume 473176473/500000000000 quart quarts qt
 volume 473176473/1000000000000 pint pints pt

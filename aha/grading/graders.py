@@ -50,13 +50,13 @@ def grade_text(reference: Text, answer: str) -> Grade:
     """Return Right if the whole answer, or its marked final claim, is one of the reference's texts."""
     claim_ = claim(answer)
     final = (last_line(claim_) or claim_.text).strip()
-    statement = "" if claim_.marked else stated_words(final[-LONGEST_CLAIM:]) or ""
+    predicate = "" if claim_.marked else stated_words(final[-LONGEST_CLAIM:]) or ""
     texts = [
         text
         for text in (
             answer.strip(),
             final,
-            statement,
+            predicate,
             _TAIL.sub("", without_style(bare(_SPACE.sub(" ", final[:LONGEST_CLAIM])))).strip(" {}"),
         )
         if 0 < len(text) <= LONGEST_CLAIM

@@ -224,7 +224,7 @@ on March §, 2021
     needs={"day"},
 )
 
-NO_STATEMENT = templates(
+HALF_CLAIMS = templates(
     r"""
 He might have §.
 He may have § of them.
@@ -253,5 +253,5 @@ NEAR_NUMBERS: tuple[Template, ...] = (
     *SIGNS,
     *SHARES,
     *DATES,
-    *NO_STATEMENT,
+    *HALF_CLAIMS,
 )

@@ -31,7 +31,7 @@ _AFTER_LABEL = lazy_pattern(rf"(?i:{_LABEL})([ABC])\b")
 _AT_END = lazy_pattern(r"(?<![A-Za-z0-9])([ABC])\W*$")
 _LETTER_LIST = lazy_pattern(r"\b[ABC]\s*(?:/|\||,|\bor\b|\band\b)\s*[ABC]\b")
 _DRESS = lazy_pattern(r"</?[A-Za-z_ ]{1,20}>|\\(?:boxed|text(?:bf)?)|[*`\"'“”{}\[\]()$#>]")
-_DENIALS = lazy_pattern(
+_DENIAL = lazy_pattern(
     r"(?i:\b(?:not|never|neither|nor|cannot be|isn['’]t|wasn['’]t|rather than|instead of))\s+(?:(?:graded|marked|an?|as|be)\s+)*"
     r"(?:NOT[ _]ATTEMPTED|INCORRECT|CORRECT)(?![A-Za-z])"
 )
@@ -86,7 +86,7 @@ def read_verdict(text: str) -> str | None:
     if _LETTER_LIST.search(text):
         return None
     letter = _BEFORE.search(text) or _AFTER_LABEL.search(text) or _AT_END.search(text)
-    labels = {name.replace(" ", "_") for name in _NAMED.findall(_DENIALS.sub(" ", text))}
+    labels = {name.replace(" ", "_") for name in _NAMED.findall(_DENIAL.sub(" ", text))}
     if letter is not None:
         letter_label = LETTERS[letter.group(1)]
         return letter_label if not labels or letter_label in labels else None

@@ -261,8 +261,11 @@ def _says_words(gold: Reading, claim: Claim) -> bool:
     if gold.words in ("yes", "no") and (opening := _YES_NO.match(claim.text)):
         rest = claim.text[opening.end() :]
         return opening[1].lower() == gold.words and not _YES_NO_LATER.search(rest) and not taken_back(rest)
-    words = stated_words(claim.text)
-    return words is not None and fold(bare(words)) == gold.words
+    predicate = stated_words(claim.text)
+    return (predicate is not None and fold(bare(predicate)) == gold.words) or fold(bare(claim.text)) in (
+        f"on {gold.words}",
+        f"in {gold.words}",
+    )
 
 
 def _in_prose(gold: Reading, claim: Claim, settings: Settings) -> bool | None:
