@@ -34,6 +34,7 @@ _ANSWER_FIELD = lazy_pattern(
     r'(?:_?(?:choice|option|letter|value))?"'
     r'\s*:\s*(?:"(?P<text>(?:[^"\\]|\\.)*)"|(?P<bare>[^\s",{}\[\]]{1,200}))(?=\s*[,}])'
 )
+_NEAR = 200
 FINAL, BARE_FINAL, CHANNEL = "<|channel|>final<|message|>", "assistantfinal", "<|channel|>"
 _WORDS = lazy_pattern(r"\w+")
 
@@ -79,6 +80,22 @@ def _speech(text: str) -> str:
         opens = not (mark["ends"] or mark["ended"] or mark["over"] or mark["shut"] == "end")
         open_since, closed_at = opens, closed_at if opens else mark.end()
     return "" if open_since else text[closed_at:]
+
+
+def without_thought(text: str) -> str:
+    """Return a reply without the thought that it begins with, whose mark may stand in the prompt, or an empty string if that never ends.
+    Unlike in `answer_part`, marks further on belong to the text, as in a program that prints them."""
+    if CHANNEL in text[:_NEAR]:
+        return _speech(text)
+    begins = _THOUGHT.match(text, len(text) - len(text.lstrip()))
+    if begins is None and "</" not in text and "THINK]" not in text:
+        return text
+    for mark in _THOUGHT.finditer(text, begins.end() if begins else 0):
+        if (mark["ends"] or mark["ended"] or mark["over"] or mark["shut"] == "end") and (
+            begins or text[mark.end() : mark.end() + 1] in ("\n", "")
+        ):
+            return text[mark.end() :]
+    return "" if begins else text
 
 
 def _turn(text: str) -> str:

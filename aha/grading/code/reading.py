@@ -6,6 +6,7 @@ import re
 import textwrap
 from dataclasses import dataclass
 
+from aha.answers.replies import without_thought
 from aha.lazy import lazy_pattern
 from aha.types import Asserts, Code, Stdio
 
@@ -146,15 +147,19 @@ def _rank(block: Block, language: str) -> tuple[bool, bool, bool]:
 
 def code_of(reference: Code, answer: str) -> str:
     """Return the code of an answer: the fenced block asked for, or, if there is none, the whole answer up to a fence that stands alone."""
-    answer = answer.encode("utf-8", "replace").decode("utf-8")
+    answer = without_thought(answer.encode("utf-8", "replace").decode("utf-8"))
     if isinstance(reference, Asserts):
         return with_function(answer, reference.entry) or _without_fence(answer)
     program = program_in(answer, reference.language) if isinstance(reference, Stdio) else with_function(answer, reference.entry)
     return textwrap.dedent(program) if program else _without_fence(answer)
 
 
+_WRAPPED_PATTERN = lazy_pattern(r"\s*(?:<(?P<tag>answer|code)>|\[BEGIN\])(?P<code>.*)(?(tag)</(?P=tag)>|\[DONE\])\s*", re.S)
+
+
 def _without_fence(answer: str) -> str:
-    """Return the lines before the first fence."""
+    """Return the lines before the first fence, or within the tags around the whole answer."""
+    answer = wrapper["code"] if (wrapper := _WRAPPED_PATTERN.fullmatch(answer)) else answer
     lines = answer.split("\n")
     end = next((place for place, line in enumerate(lines) if _fence_of(line) is not None), len(lines))
     return "\n".join(lines[:end])

@@ -97,3 +97,18 @@ def test_reading_is_linear_in_the_answer() -> None:
     for text in ("```" * LONGEST_CODE, "``` " * LONGEST_CODE + "x", "```a" * LONGEST_CODE, "\n```\n" * LONGEST_CODE):
         assert all(block.strip() in text for block in insides(text))
         assert between_last_fences(text).strip() in text
+
+
+@pytest.mark.parametrize("opens", ["<think>", "[THINK]", "<thinking>"])
+def test_a_program_in_a_thought_is_none_and_the_one_after_it_counts(opens: str) -> None:
+    closes = opens.replace("<", "</").replace("[", "[/")
+    task, draft, final = Stdio((("", "1"),)), "```python\nprint(0)\n```", "```python\nprint(1)\n```"
+    assert code_of(task, f"{opens}\n{draft}") == ""
+    assert code_of(task, f"{opens}{draft}{closes}\n{final}").strip() == "print(1)"
+    assert code_of(task, f"{draft}{closes}\n{final}").strip() == "print(1)"
+    assert code_of(task, f"```python\nprint('{closes}')\n```").strip() == f"print('{closes}')"
+
+
+def test_tags_around_a_program_without_a_fence_are_not_code() -> None:
+    for text in ("<answer>print(1)</answer>", "<code>print(1)</code>", "[BEGIN]print(1)[DONE]"):
+        assert code_of(Stdio((("", "1"),)), text) == "print(1)"
