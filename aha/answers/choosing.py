@@ -45,7 +45,7 @@ _ONE_LETTER = lazy_pattern(r"[\s$\\()\[\]{}.:*]*(?:(?:text|textbf|mathrm|mathbf|
 
 _BUT = lazy_pattern(
     r"(?i)\b(all|every(?:thing| option)?|none|nothing)\b[^.\n]{0,30}?\b(?:except|but|other than|besides)\b\s*(?:for\s+)?(?:option\s+)?"
-    rf"{OPEN}(?-i:([A-Z]))\b{CLOSE}\s*(?:is|are|was|were)\s+(?:all\s+)?(wrong|incorrect|false|right|correct|true)\b"
+    rf"{OPEN}(?-i:([A-Z]))\b{CLOSE}\s*(?:is|are|was|were)\s+(?:all\s+)?(wrong|incorrect|false|impossible|right|correct|true|possible)\b"
 )
 _FILLER = lazy_pattern(
     r"(?i)^(?:[\s,:：\"“”'‘>#*→⇒➡️✅☑✔👉]+|=>|-\s(?!\s*[\d.$\\])|(?:so|thus|hence|therefore|clearly|definitely|simply|indeed|then|probably|likely"
@@ -60,7 +60,7 @@ _LINK = (
 _SAID_OF_IT_PATTERN = lazy_pattern(r"\s*(?:is|was|has|can|does|looks|seems|fits|matches|satisfies|explains|covers)\b")  # C is popular
 _FAILS = lazy_pattern(
     r"(?i)\b(?:but|fails?|exclude[ds]?|discard\w*|eliminat\w*|rules?|ruled|reject\w*|contradict\w*|violat\w*|impossible"
-    r"|too|only some|some of|partly)\b"
+    r"|too|worst|least|only some|some of|partly)\b"
 )
 _SPELLED_PATTERN = lazy_pattern(r"(?i)\b(?:starts?|begins?|ends?|contains?|rhymes)\s(?:with|in|on)?\s?(?:the\s|an?\s)?(?:letter\s)?\W*\Z")
 _ANOTHER_PATTERN = lazy_pattern(
@@ -78,7 +78,7 @@ _DENIED_PATTERN = lazy_pattern(
     r"(?i)^[)\].\s]*(?:,?\s*which\s+)?(?:n['’]est\b|no\s(?:es|son)\b|non\s[eè]\b|não\sé\b|не\b|nie\sjest\b|(?:is|was|选项|项|是|ist|est|es)?\s*(?:also\s+)?(?:not\b|n['’]t\b"
     r"|(?:the )?least\b|unlikely\b|hardly\b|far from\b|değil|niet\b|नहीं|ไม่|❌|✗|✘|🚫|❎|wrong\b|incorrect[aoe]?s?\b|false\b|fals[ao]\b"
     r"|falsch\b|nicht\b|faux\b|fausse\b|errad[ao]\b|errat[ao]\b|sbagliat[ao]\b|неверен|неверн|неправил"
-    r"|błędn|niepoprawn|yanlış|salah\b|onjuist|fout\b|错|不))"
+    r"|błędn|niepoprawn|yanlış|salah\b|onjuist|fout\b|错|不|以外))"
 )
 _DOUBTED_PATTERN = lazy_pattern(r"(?i)\s*(?:nicht|not|never|anything but|i (?:doubt|do not|don['’]t)|one of)\b")
 _HEDGED_PATTERN = lazy_pattern(
@@ -214,7 +214,7 @@ class _Reader:
             return option_letter
         text = bare(_FORMULA.sub(self._readable, text)).strip()
         if but := _BUT.search(text):
-            positive = but[3].lower() in ("right", "correct", "true")
+            positive = but[3].lower() in ("right", "correct", "true", "possible")
             return but[2] if but[2] in self.letters and positive == (but[1].lower() in ("none", "nothing")) else NONE
         if len({*_LISTED_PATTERN.findall(text)} & {*self.letters}) >= min(4, len(self.letters)):
             return SEVERAL  # the question is repeated

@@ -232,7 +232,7 @@ def takes_back(rest: str) -> bool:
 
 _CONCLUDED_PATTERN = lazy_pattern(r"(?:[,;.]\s*)?\b(?:so|hence|thus|therefore)\b[^=]{0,30}\Z|\s*(?:→|⇒|[=-]>)\s*\Z")
 _NO_OPTION = lazy_pattern(
-    r"(?i)\b(?:not|never|neither|nor|cannot|except|wrong|incorrect|false|or|if|unless|maybe|perhaps|could|might)\b|n['’]t\b"
+    r"(?i)\b(?:not|never|neither|nor|cannot|except|wrong|incorrect|false|or|if|unless|maybe|perhaps|could|might|least|most|than|above|below|over|under|nearly|almost|between|up)\b|n['’]t\b"
 )
 _SUBJECT = lazy_pattern(r"(?i)\A[^.,;:?!\n]{2,80}\s\Z")
 

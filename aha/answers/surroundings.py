@@ -70,7 +70,7 @@ _CLOSERS = r"[\s$*)\]}\\]{0,8}?"
 _SCALED_PATTERN = lazy_pattern(rf"(?i){_CLOSERS}[\s-]*({SCALE})\b")
 _MORE = lazy_pattern(
     rf"(?i){_CLOSERS}\s*,?\s*\(?\b(or (?:more|less|fewer|above|below|greater|larger|smaller|higher|lower)|and (?:above"
-    rf"|below|up))\b|[\s$]*\+[\s$.]*$"
+    rf"|below|up)|at (?:least|most))\b|[\s$]*\+[\s$.]*$"
 )
 _OTHERWISE = lazy_pattern(
     rf"(?i){_CLOSERS}\s*,?\s*\(?\bor\b\s+(?:maybe |possibly |perhaps |just )?(?![^\n]{{0,8}}f?box)(\$[^$\n]{{1,60}}\$"
