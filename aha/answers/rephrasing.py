@@ -169,7 +169,7 @@ _IN_SHORT = lazy_pattern(
     r"(?:calculations?|computations?|count|reasoning|analysis|work|steps)"
     r"),\s"
 )
-_ZERO_LEFT = lazy_pattern(
+_IS_ZERO = lazy_pattern(
     r"(?i)\A\W*(?:(?:so|thus|hence|therefore),?\s)?(?:(?:none|nothing)(?:\sof\s(?:them|it|the\s[a-z]+))?|there\s(?:are|is)\sno\s[a-z]+|no\s[a-z]+)"
     r"(?:\s(?:is|are|was|were|will\sbe))?\s(?:left(?:\sover)?|remains?|remaining)[.!]*\s*\Z"
 )
@@ -336,7 +336,7 @@ def in_plain_words(sentence: str) -> str:
     sentence = _NEGATIVE.sub(r"\1-", sentence)
     sentence = _THAT_IS.sub("that is", _SOUGHT_PATTERN.sub("the answer is", _OF_THOSE_PATTERN.sub("", _IS_MINE.sub("", sentence))))
     sentence = _IT_IS.sub(r"The answer is \g<said>", _REPLIES.sub("", _IN_SHORT.sub("", sentence)))
-    sentence = _ZERO_LEFT.sub("The answer is 0", _TRUE_IN_BRACKETS.sub(_without_true_sum, sentence))
+    sentence = _IS_ZERO.sub("The answer is 0", _TRUE_IN_BRACKETS.sub(_without_true_sum, sentence))
     if _OF_THE_ANSWER.match(sentence) or _says_two_values(sentence):
         return ""
     sentence = _ON_DAYS.sub("", _WITHOUT_IT_PATTERN.sub("", sentence))
