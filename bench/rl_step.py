@@ -1,21 +1,28 @@
 """One whole step of ours, from asking to updated weights, beside one of TRL's GRPOTrainer: the same model, prompts, samples and lengths.
 
-    pip install trl && python bench/rl_step.py [--threads 2] [--turns 2] [--steps 4] [--questions 8] [--samples 8] [--tokens 64]
+    pip install trl && python bench/rl_step.py [--threads 2] [--turns 2] [--steps 4] [--questions 16] [--samples 8] [--tokens 128]
+        [--model FOLDER]
 
-In turns: TRL, ours, TRL, ours. A step samples questions x samples replies and makes one update on them, with clipping and the divergence
-from a reference, in float32 and without recomputed activations. Counted are tokens sampled and tokens trained. Ours also writes each
-rollout's groups to disk. Medians, by the clock and by the processor's time; the first step of a turn warms up.
+In turns, each in a process of its own: TRL, ours, TRL, ours. A step samples questions x samples replies and makes one update on them, with
+clipping and the divergence from a reference, in float32 and without recomputed activations. Counted are tokens sampled and tokens trained.
+Ours also writes each rollout's groups to disk. Medians, by the clock and by the processor's time, with the range of the turns' ratios and
+the peak memory of each process; the first step of a turn warms up.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import logging
+import os
+import resource
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -56,6 +63,21 @@ class Spent:
     tokens: float
     wall_s: float
     cpu_s: float
+
+    def clock(self) -> float:
+        return self.wall_s
+
+    def processor(self) -> float:
+        return self.cpu_s
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One side's medians, in tokens sampled and trained a second by the clock and by the processor's time, and its peak in bytes."""
+
+    wall: float
+    cpu: float
+    peak: int
 
 
 def even(text: str) -> float:
@@ -175,32 +197,53 @@ def base(folder: Path) -> str:
     return str(folder)
 
 
+def one_turn(way: str, work: Work) -> None:
+    """Print what the steps of one side took after the first, which warms up, and the peak of this process."""
+    spent = (ours if way == "ours" else theirs)(work)[1:]
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+    print(json.dumps({"spent": [[step.tokens, step.wall_s, step.cpu_s] for step in spent], "peak": peak}))
+
+
+def in_a_process(way: str, chosen: argparse.Namespace, model: str, turn: int) -> Turn:
+    options = [f"--{name}={value}" for name, value in vars(chosen).items() if name not in ("model", "turns", "side", "turn")]
+    command = [sys.executable, __file__, *options, f"--model={model}", f"--side={way}", f"--turn={turn}"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=os.environ | {"HF_HUB_OFFLINE": "1"})
+    said = json.loads(done.stdout.splitlines()[-1])
+    steps = [Spent(*step) for step in said["spent"]]
+    by_clock, by_cpu = (median(2 * step.tokens / seconds(step) for step in steps) for seconds in (Spent.clock, Spent.processor))
+    return Turn(by_clock, by_cpu, said["peak"])
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--turns", type=int, default=2)
-    for name, count in (("steps", 4), ("questions", 8), ("samples", 8), ("tokens", 64)):
+    parser.add_argument("--model", help="a folder in Hugging Face format; default: 0.8M random weights")
+    parser.add_argument("--side", choices=["trl", "ours"], help=argparse.SUPPRESS)
+    parser.add_argument("--turn", type=int, default=0, help=argparse.SUPPRESS)
+    for name, count in (("steps", 4), ("questions", 16), ("samples", 8), ("tokens", 128)):
         parser.add_argument(f"--{name}", type=int, default=count)
     chosen = parser.parse_args()
-    try:
-        import trl
-    except ImportError:
+    if find_spec("trl") is None:
         print("trl is not installed: nothing to compare with (pip install trl)", file=sys.stderr)
         return 2
     logging.disable(logging.WARNING)
     torch.set_num_threads(chosen.threads)
-    spent: dict[str, list[Spent]] = {f"trl {trl.__version__}": [], "ours": []}
+    if chosen.side:
+        one_turn(chosen.side, Work(chosen.model, chosen.steps, chosen.questions, chosen.samples, chosen.tokens, chosen.turn))
+        return 0
+    turns: dict[str, list[Turn]] = {"trl": [], "ours": []}
     with tempfile.TemporaryDirectory() as folder:
-        model = base(Path(folder) / "base")
+        model = chosen.model or base(Path(folder) / "base")
         for turn in range(chosen.turns):
-            work = Work(model, chosen.steps, chosen.questions, chosen.samples, chosen.tokens, turn)
-            for way, step in zip(spent, (theirs, ours), strict=True):
-                spent[way] += step(work)[1:]
-    found = {way: (median(2 * s.tokens / s.wall_s for s in all), median(2 * s.tokens / s.cpu_s for s in all)) for way, all in spent.items()}
-    for way, (wall, cpu) in found.items():
-        print(f"{way:12} {wall:9,.0f} tokens/s {cpu:9,.0f} tokens/cpu s  ({len(spent[way])} steps)")
-    theirs_, ours_ = found.values()
-    print(f"ours / trl: x{ours_[0] / theirs_[0]:.2f}, by cpu time x{ours_[1] / theirs_[1]:.2f}")
+            for way, done in turns.items():
+                done.append(in_a_process(way, chosen, model, turn))
+    for way, done in turns.items():
+        wall, cpu, peak = (median(value) for value in zip(*((turn.wall, turn.cpu, turn.peak) for turn in done), strict=True))
+        print(f"{way:5} {wall:9,.0f} tokens/s {cpu:9,.0f} tokens/cpu s, at most {peak / 2**20:7,.0f} MiB  ({len(done)} turns)")
+    for name in ("wall", "cpu", "peak"):
+        ratios = sorted(getattr(o, name) / getattr(t, name) for t, o in zip(turns["trl"], turns["ours"], strict=True))
+        print(f"ours / trl, {name}: x{median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})")
     return 0
 
 
