@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from codecs import BOM_UTF8
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -64,6 +65,9 @@ class ModelFolder:
         value = read_document(path, LARGEST_JSON)
         if not isinstance(value, dict):
             raise BadInput(f"{path}: holds no JSON object but {type(value).__name__}")
+        with disk_errors(path), path.open("rb") as file:
+            if file.read(len(BOM_UTF8)) == BOM_UTF8:
+                raise BadInput(f"{path}: begins with a byte order mark, which transformers does not read: save it as UTF-8 without one")
         return value
 
     def _absent(self, path: Path) -> str:

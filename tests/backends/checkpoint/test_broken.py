@@ -74,6 +74,12 @@ def test_an_adapter_alone_is_called_one(tmp_path: Path) -> None:
         load_config(str(tmp_path))
 
 
+def test_a_mark_before_the_config_is_named(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_bytes(b"\xef\xbb\xbf{}")
+    with pytest.raises(BadInput, match="config.json: begins with a byte order mark"):
+        load_config(str(tmp_path))
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
