@@ -54,16 +54,18 @@ def span(seconds: float) -> str:
 
 
 def estimate_seconds(seconds: Sequence[float], count: int) -> float | None:
-    """Estimate the seconds of `count` more rollouts from the most recent ones; None before the first."""
+    """Estimate the seconds of `count` more rollouts from the most recent ones; None before the first, and once there are more than were
+    planned, as where groups without a signal leave steps to do."""
     recent = seconds[-RECENT:]
-    return sum(recent) / len(recent) * count if recent else None
+    return sum(recent) / len(recent) * count if recent and count >= 0 else None
 
 
 def line(number: int, of: int | None, metrics: Metrics, timings: Metrics, eta_s: float | None) -> str:
     """Return a rollout, or a step of imitation, as one line."""
     kind = "step" if "epoch" in metrics else "rollout"
-    count = f"{number + 1}/{of}" if of else f"{number + 1}"
-    place = f"{count} {kind}{'' if (of or number + 1) == 1 else 's'}"  # a count: on disk the first rollout is 000000
+    in_plan = of is not None and number < of
+    count = f"{number + 1}/{of}" if in_plan else f"{number + 1}"
+    place = f"{count} {kind}{'' if (of if in_plan else number + 1) == 1 else 's'}"  # a count: on disk the first rollout is 000000
     figures = [f"{name.replace('reward/', '')} {value:.3g}" for name, value in _headline(metrics).items()]
     speed = [f"{timings['tokens_per_s']:,.0f} tokens/s"] if "tokens_per_s" in timings else []
     speed += (
@@ -188,7 +190,7 @@ class PanelLines(Lines):
         grid.add_column(justify="right")
         eta_s = estimate_seconds(self._seconds, (self.rollouts or 0) - self.done)
         words = [
-            f"{self.done}/{self.rollouts} rollouts" if self.rollouts else f"{self.done} rollouts",
+            f"{self.done}/{self.rollouts} rollouts" if self.rollouts and self.done <= self.rollouts else f"{self.done} rollouts",
             f"{span(self.clock() - self.began)} so far",
         ]
         if self.rollouts and eta_s is not None:

@@ -51,6 +51,11 @@ def test_a_stage_without_rewards_shows_its_loss() -> None:
     assert line(0, None, {"step": 3.0, "loss": 2.5}, {}, None) == "1 rollout · step 3 · loss 2.5"
 
 
+def test_rollouts_beyond_those_planned_are_counted_alone() -> None:
+    assert line(2, 2, {"step": 3.0, "loss": 2.5}, {}, None) == "3 rollouts · step 3 · loss 2.5"
+    assert estimate_seconds([4.0, 6.0], -1) is None and estimate_seconds([4.0, 6.0], 0) == 0
+
+
 def test_a_log_gets_one_line_a_rollout_and_nothing_else() -> None:
     out = io.StringIO()
     with Lines(out, rollouts=3) as lines:
