@@ -176,15 +176,22 @@ def _build(compiler: str, size: int) -> Path:
 
 def _cache_folder() -> Path:
     """Return the user's cache directory for Aha; one of this user's for temporary files if that cannot be written."""
-    for folder in (
-        Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "aha",
-        Path(tempfile.gettempdir(), f"aha-{os.getuid()}"),
-    ):
-        with suppress(OSError):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if folder.stat().st_uid == os.getuid() and os.access(folder, os.W_OK):  # others may write to the place of temporary files
-                return folder
+    temporary = Path(tempfile.gettempdir(), f"aha-{os.getuid()}")
+    with suppress(RuntimeError):  # a user without a home directory, as in some containers
+        own = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "aha"
+        if _is_ours(own):
+            return own
+    if _is_ours(temporary):
+        return temporary
     raise OSError("no directory to compile in")
+
+
+def _is_ours(folder: Path) -> bool:
+    """Make the folder, and return True if this user owns it and may write to it: others may write to the place of temporary files."""
+    with suppress(OSError):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return folder.stat().st_uid == os.getuid() and os.access(folder, os.W_OK)
+    return False
 
 
 def _processor() -> str:
