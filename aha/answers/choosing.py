@@ -6,23 +6,26 @@ the last line of the reply is read, or its first. A letter within a formula is n
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from aha.answers.claims import CLOSER, own_part
 from aha.answers.closings import UNDECIDED_WORDS, is_denied
 from aha.answers.context import denied_after
-from aha.answers.numbers import rational
+from aha.answers.grammar import plainly_chosen
+from aha.answers.numbers import option_keys
 from aha.answers.replies import boxes, is_mention
 from aha.answers.statements import (
     CLOSE,
     CONCEDES,
     DENIED_AFTER,
     INSTEAD,
+    NEGATED,
     OPEN,
     UNREAD,
     before_letter,
+    denied_of_it,
     judged_alone,
     option_at_end,
     readable,
@@ -30,7 +33,7 @@ from aha.answers.statements import (
     statements,
     takes_back,
 )
-from aha.answers.symbols import bare, ending, fold
+from aha.answers.symbols import bare, ending
 from aha.lazy import lazy_pattern
 from aha.types import Wrong
 
@@ -38,7 +41,7 @@ SEVERAL, NONE = Wrong("several options"), Wrong("no option is named")
 
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _MARKER = lazy_pattern(
-    rf"{OPEN}(?:([A-Z])|([a-z])(?=[)\]>}}\"'”’]*\s*[)\]>}}\"'.:]|{CLOSE}\W*$)){CLOSE}(?![A-Za-z0-9+#^_\\])(?!['’][a-z])(?!\s*(?:[=<≤≥≠∩∪]|\\(?:[gl]eq?|[gl]t|neq?|cap|cup|in|subset|setminus|times|cdot)\b))"
+    rf"{OPEN}(?:([A-Z])|([a-z])(?=[)\]>}}\"'”’]*\s*[)\]>}}\"'.:]|{CLOSE}\W*$)){CLOSE}(?![A-Za-z0-9+#^_\\])(?!['’][a-z]|-[A-Z])(?!\s*(?:[=<≤≥≠∩∪]|\\(?:[gl]eq?|[gl]t|neq?|cap|cup|in|subset|setminus|times|cdot)\b))"
 )
 _FORMULA = lazy_pattern(r"\\\(.{1,400}?\\\)|\\\[.{1,400}?\\\]|\$\$[^$]{1,400}\$\$|\$[^$\n]{1,400}\$", re.S)
 _ONE_LETTER = lazy_pattern(r"[\s$\\()\[\]{}.:*]*(?:(?:text|textbf|mathrm|mathbf|boxed|bf)\b[\s{(\[*]*)*[A-Za-z][\s)}\]$\\.:*]*")
@@ -51,16 +54,11 @@ _FILLER = lazy_pattern(
     r"(?i)^(?:[\s,:：\"“”'‘>#*→⇒➡️✅☑✔👉]+|=>|-\s(?!\s*[\d.$\\])|(?:so|thus|hence|therefore|clearly|definitely|simply|indeed|then|probably|likely"
     r"|most likely|it is|it's|"
     r"it must be|that is|the|correct|right|final|best|answer|options?|choice|letter|is|are|be|i think|i believe|i would say|antwort"
-    r"|r[ée]ponse|respuesta|resposta|risposta|ответ|вариант|odpowiedź|cevap|yanıt|opci[óo]n|letra|lettre|buchstabe|donc|also)\b(?!\))(?=\W)|選択肢|보기|선택지|所以|因此|故|应该|选项|应选|选择|选|是|为|は|은|는)+"
+    r"|r[ée]ponse|respuesta|resposta|risposta|ответ|вариант|odpowiedź|cevap|yanıt|opci[óo]n|letra|lettre|buchstabe|donc|also)\b(?!\))(?=\W)|選択肢|보기|선택지|\d번(?=\s?\([A-Z])|所以|因此|故|应该|选项|应选|选择|选|是|为|は|은|는)+"
 )
 _LINK = (
     r"(?:\s*(?:[,;、/&|~+?∨∧]|\\(?:lor|vee|land|wedge|cup)\b|-+>|→|[-–—](?!\s*[a-z])|\b(?:and|or|nor|then|und|oder|et|ou|y|o|e|to)\b|或者?|和|与|及|または|と"
     r"|또는|와|과)\s*)+"
-)
-_SAID_OF_IT_PATTERN = lazy_pattern(r"\s*(?:is|was|has|can|does|looks|seems|fits|matches|satisfies|explains|covers)\b")  # C is popular
-_FAILS = lazy_pattern(
-    r"(?i)\b(?:but|fails?|exclude[ds]?|discard\w*|eliminat\w*|rules?|ruled|reject\w*|contradict\w*|violat\w*|impossible"
-    r"|too|worst|least|only some|some of|partly)\b"
 )
 _SPELLED_PATTERN = lazy_pattern(r"(?i)\b(?:starts?|begins?|ends?|contains?|rhymes)\s(?:with|in|on)?\s?(?:the\s|an?\s)?(?:letter\s)?\W*\Z")
 _ANOTHER_PATTERN = lazy_pattern(
@@ -89,11 +87,6 @@ _ALSO = lazy_pattern(
     r"(?-i:\b([A-Z]))\b\s*(?:is|are|could be|may be|might be|would be)\s+(?:also|equally|both)\s+(?:correct|right|possible|true|valid)",
     re.I,
 )
-_NEGATED_PATTERN = lazy_pattern(
-    r"(?i)\b(?:(?:incorrect|fals[aoe]|errad[ao]|errat[ao]|errón|sbagliat|faux|неверн|неверен|неправильн|falsch|onjuist|yanlış|błędn|mistak)\w*|not|never|neither|nor|cannot|wrong|incorrect|false|none|except|doubt|disagree|nicht|kein|pas"
-    r"|anything but|mistake|mistakenly|wrongly|tempting|trap|no (?:es|son)|n['’]est|ne|non è|não)\b|n['’]t\b|不|非|错"
-    r"|아니|아닙|ありません|では?ない|じゃない"
-)
 _GOES_ON_TO = lazy_pattern(r"(?:\b(?:or|oder|ou)\b|\bbut (?:it is|it's|rather|actually)\b|,)[\s$(]*(?:[a-z]\s*=\s*)?(?:\\text\s*)?\Z")
 _OF_A_LETTER = lazy_pattern(r"(?<![^\W\d_])(?<!['’])(?![oyeu]\s)[a-z]\s?\([A-Z]\)")
 _LONE = lazy_pattern(r"(?<![A-Za-z0-9'’\\_^{°])(?<![0-9°] )([A-Z])(?![A-Za-z0-9'’_^])(?!\s*[=<>+*/^≤≥])")
@@ -101,7 +94,10 @@ _LISTED_PATTERN = lazy_pattern(r"(?<!\S)[(\[]?([A-Z])[)\].:](?=\s)")
 _POINTED_PATTERN = lazy_pattern(
     r"(?i)(?:\b(?:option|choice|letter|opci[óo]n|alternativ[ae]|letra|lettre|opzione|r[ée]ponse|antwort|respuesta|resposta|risposta|вариант|ответ)s?|选项?)\s*[(\[]?(?-i:([A-Z]))(?![A-Za-z0-9'’])|(?<![A-Za-z])[(\[](?-i:([A-Z]))[)\]]"
 )
-_WORD_AFTER = lazy_pattern(r"\s+(?!(?:or|and|is|nor|are|because|since|as|but|then|was|being|instead|rather|not|over|only|too|also)\b)[a-z]")
+_WORD_AFTER = lazy_pattern(
+    r"\s+(?!(?:or|and|is|nor|are|because|since|as|but|then|was|being|instead|rather|not|over|only|too|also"
+    r"|satisfies|meets|fulfils|matches|qualifies|passes|obeys|agrees|makes|complies|corresponds|remains|works|fits|holds|survives|can)\b)[a-z]"
+)
 _SENTENCE = lazy_pattern(r"[.;。；\n]\s|\n|。")
 _MARKED_LINE = lazy_pattern(r"\s*(?:[-*>]\s*)?[(\[]?([A-Z])(?:[)\].:]|\s*$)")
 _PRIMED_PATTERN = lazy_pattern(r"[A-Za-z]['’]")
@@ -121,7 +117,10 @@ _LETTER_ALONE = lazy_pattern(r"\(?[A-Z]\)?[.:]?")
 _MARKS = lazy_pattern(r"[\s()\]}.:,~*\"'”’–—]*")
 _RIGHT_TOO = lazy_pattern(r"(?i)\s*(?:also |all |both |the |only )*(?:correct|right|true|valid|answers?)\b")
 _BOX_OPTION = lazy_pattern(r"(?i)[^()]{0,80}\((?:option|choice|answer)\s+(?-i:([A-Z]))\)")
-_SETS = lazy_pattern(r"(?i)(?:[\s,;、/&.()\[\]{}:*\"'“”]|\band\b|\bund\b|\bet\b|\boptions?\b|\bonly\b|和|与|及|と|와|과|选项?)*")
+_AND = lazy_pattern(r"\s*[,;]\s*(?:and\s+)?|\s+(?:and|und|et|y)\s+")
+_SHARE = lazy_pattern(r"\A[\s*]*\(?\d{1,3}\s?%\)?")
+_OWN_TEXT = lazy_pattern(r"(?<![A-Za-z])([A-Z])[)\].]?\s\(([^()\n]{1,80})\)")
+_SETS = lazy_pattern(r"(?i)(?:[\s,;、/&+.()\[\]{}:*\"'“”]|\band\b|\bund\b|\bet\b|\boptions?\b|\bonly\b|\bboth\b|和|与|及|と|와|과|选项?)*")
 
 
 def chosen(answer: str, options: Sequence[str] = (), count: int = 10, *, several: bool = False) -> str | Wrong:
@@ -132,7 +131,7 @@ def chosen(answer: str, options: Sequence[str] = (), count: int = 10, *, several
     text = reader.opaque(_OF_A_LETTER.sub(UNREAD, readable(own_part(ending(answer)))))
     if UNDECIDED_WORDS.search(text) or _EQUATIONS.search(text):
         return SEVERAL
-    if (alone := judged_alone(text, reader.letters)) is not None and not several:
+    if (alone := judged_alone(text, reader.letters, several=several)) is not None:
         return alone
     for statement in statements(text):
         letter = reader.boxed(statement.text) if statement.boxed else reader.statement(statement.text, announced=True)
@@ -197,11 +196,20 @@ class _Reader:
 
     def _list_of(self, text: str) -> set[str]:
         """Return the letters of a text that is nothing but separated letters, else an empty set."""
-        return {*re.findall("[A-Z]", text)} if _SETS.fullmatch(re.sub(r"(?<![A-Za-z])[A-Z](?![A-Za-z])", "", text)) else set()
+        return (
+            {*re.findall(r"(?<![A-Za-z])[A-Z](?![A-Za-z])", text)}
+            if _SETS.fullmatch(re.sub(r"(?<![A-Za-z])[A-Z](?![A-Za-z])", "", text))
+            else set()
+        )
 
     def _set(self, text: str) -> str | Wrong:
-        """Return the letters of a list such as `ACD` or `A, C and D` if several may be right; SEVERAL if only one may be."""
-        text = re.sub(r"\b[A-Z]{2,10}\b", lambda hit: ",".join(hit.group()), text) if self.several else text
+        """Return the letters of a list, `ACD`, `A (red) and C` or `red and blue`, if several may be right; SEVERAL if only one may be."""
+        if self.several:
+            parts = [self.letter_of(part) for part in _AND.split(text.strip(" ."))]
+            letters = [part for part in parts if isinstance(part, str)]
+            own = _OWN_TEXT.sub(lambda hit: hit[1] if self.letter_of(hit[2]) == hit[1] else hit.group(), text)
+            text = ",".join(letters) if len(letters) == len(parts) else own
+            text = re.sub(r"\b[A-Z]{2,10}\b", lambda hit: ",".join(hit.group()), text)
         hit = self._list_of(text)
         if not hit or not hit <= {*self.letters}:
             return SEVERAL if hit & {*self.letters} else NONE
@@ -233,7 +241,7 @@ class _Reader:
             return SEVERAL
         marker = _MARKER.match(text)
         if marker and not (marker[1] and self._article(text, marker.end(1))):
-            letter = "" if not announced and _denied_of_it(text, marker.end()) else (marker[1] or marker[2]).upper()
+            letter = "" if not announced and denied_of_it(text, marker.end()) else (marker[1] or marker[2]).upper()
             return self.beside(letter, text[marker.end() :]) if letter and letter in self.letters else NONE
         if not announced and self._names_others(text):
             return SEVERAL
@@ -317,14 +325,14 @@ class _Reader:
 
     def letter_of(self, text: str) -> str | Wrong:
         """Return the letter of the option with this text; Wrong if several options share the text, NONE if no option has it."""
-        for texts, key in zip(self.texts, _keys(text) if self.texts and len(text) <= self.longest else (), strict=False):
+        for texts, key in zip(self.texts, option_keys(text) if self.texts and len(text) <= self.longest else (), strict=False):
             if hits := texts.get(key):
                 return hits if len(hits) == 1 else Wrong("a text that several options share")
         return NONE
 
     def beside(self, letter: str, rest: str) -> str | Wrong:
         """Return the letter, unless the text after it denies it, adds another, takes it back or is the text of another option."""
-        spelling, rest = rest, CONCEDES.sub(".", self._past(letter, rest))
+        spelling, rest = rest, _SHARE.sub("", CONCEDES.sub(".", self._past(letter, rest)))
         if _DENIED_PATTERN.match(rest) or DENIED_AFTER.match(rest) or (takes_back(rest) and not INSTEAD.search(rest)):
             return NONE
         if correction := INSTEAD.search(rest):
@@ -357,7 +365,7 @@ class _Reader:
         letters = {letter for match in hit if (letter := next(filter(None, match.groups()))) in self.letters}
         if len(letters) > 1:
             return SEVERAL
-        return NONE if not letters or _NEGATED_PATTERN.search(text) else letters.pop()
+        return NONE if not letters or NEGATED.search(text) else letters.pop()
 
     def closing_letter(self, text: str) -> str | Wrong:
         """Return the letter of a reply that announces nothing, from its last line or else its first."""
@@ -367,7 +375,10 @@ class _Reader:
         for line in (lines[-1], lines[0]) if lines else ():
             if (letter := self.statement(line, announced=False)) is not NONE:
                 return letter
-        return (option_at_end(lines[-1], self.letters, self.options) or NONE) if lines else NONE
+        choice = lines and (
+            option_at_end(lines[-1], self.letters, self.options) or plainly_chosen(bare(lines[-1]), self.letters, self.options)
+        )
+        return choice or NONE
 
     def _article(self, text: str, end: int) -> bool:
         """Return True if the letter that ends here is the word "a" or "I" rather than an option."""
@@ -375,26 +386,13 @@ class _Reader:
         return start in ("A", "I") and _WORD_AFTER.match(text, end) is not None
 
 
-def _denied_of_it(text: str, end: int) -> bool:
-    """Return True if a denial stands in what is said of the letter that opens a sentence."""
-    return _SAID_OF_IT_PATTERN.match(text, end) is not None and bool(_NEGATED_PATTERN.search(text, end) or _FAILS.search(text, end))
-
-
 @lru_cache(maxsize=256)
 def _reader(options: tuple[str, ...], count: int, several: bool) -> _Reader:
     letters = _ALPHABET[: len(options) or count]
     texts: tuple[dict[object, str], ...] = ({}, {}, {}) if options else ()
     for letter, option in zip(letters, options, strict=False):
-        for entry, key in zip(texts, _keys(bare(option)), strict=True):
+        for entry, key in zip(texts, option_keys(bare(option)), strict=True):
             if key:
                 entry[key] = entry.get(key, "") + letter
     longest = 2 * max(map(len, options), default=0) + 100  # a longer text is not an option's text
     return _Reader(letters, texts, longest, several, tuple(bare(option).strip() for option in options))
-
-
-def _keys(text: str) -> Iterator[object]:
-    """Yield what equal options share: the text, the folded words, the number."""
-    yield text.strip()
-    yield fold(text, articles=True)
-    value = rational(text) if len(text) < 100 else None
-    yield value and (value.exact, value.percent)

@@ -8,6 +8,7 @@ calculation or a solver, so must the subject. What is said of the claim afterwar
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 from aha.answers import lexicon
@@ -271,3 +272,35 @@ def upholds(rest: str, *, opens: bool) -> bool:
         return False
     low = rest.lower()
     return not (any(word in low for word in _DUTY_WORDS) and _OBLIGES.search(rest))
+
+
+_CHOOSING = frozenset(
+    "that it this these so thus hence therefore then consequently accordingly is be being would must should has have to i we pick"
+    " choose select answer respond reply go say with for as my mine our the correct right best final most likely surely clearly"
+    " certainly definitely obviously evidently undoubtedly option choice letter ans verdict conclusion conclude result selected"
+    " selection chosen solution response match matches fit fits correspond corresponds equal equals agrees leads points based on"
+    " above analysis reasoning evidence all together in short summary only one and of us here now well yes done just simply indeed"
+    " second third fourth fifth last s d ll ve which question from among options given".split()
+)
+_ORDINALS = {word: place for place, word in enumerate("first second third fourth fifth sixth seventh eighth ninth tenth".split())}
+_ORDINAL_OPTION = lazy_pattern(rf"(?i)\b({'|'.join(_ORDINALS)})\s(?:option|choice|answer|alternative|one)\b")
+_CHOICE_TOKEN = lazy_pattern(r"\([a-z]\)|[^\W_]+|\S")
+_CHOICE_SIGNS = frozenset(".,:;!()[]*\"'’“”-–—>→➜➔⇒∴=✅✓")
+_FIRST_THOUGHT = lazy_pattern(r"(?i)\A.*\bI\s(?:\w+\s)?(?:thought|considered|believed|assumed|guessed|suspected|leaned)\b.*?,?\sbut\s")
+_CLAUSE = lazy_pattern(r"[.;。；]\s")
+
+
+def plainly_chosen(line: str, letters: str, options: Sequence[str]) -> str | None:
+    """Return the option that the last sentence of a line names by letter, text or place, if its other words only announce a choice."""
+    sentence = _FIRST_THOUGHT.sub("", _CLAUSE.split(line.strip(" .*"))[-1])
+    for option, letter in sorted(zip(options, letters, strict=False), key=lambda pair: -len(pair[0])):
+        if len(option) > 2:
+            sentence = re.sub(rf"(?i)(?<!\w){re.escape(option)}(?!\w)", f"({letter.lower()})", sentence)
+    sentence = _ORDINAL_OPTION.sub(lambda hit: f" {chr(65 + _ORDINALS[hit[1].lower()])} ", sentence)
+    tokens = _CHOICE_TOKEN.findall(sentence)
+    named = [token.strip("()").upper() for token in tokens if re.fullmatch(r"[A-Z]|\([a-z]\)", token)]
+    named = [letter for letter in named if letter != "I"] or (named if tokens and tokens[-1] == "I" else [])
+    known = all(
+        token.lower() in _CHOOSING or token in _CHOICE_SIGNS or re.fullmatch(r"[A-Z]|\([a-z]\)", token) is not None for token in tokens
+    )
+    return named[0] if known and len({*named}) == 1 and named[0] in letters else None

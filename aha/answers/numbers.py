@@ -5,10 +5,12 @@ one side only is read both ways: 25% equals 25 (as answers to "what percentage?"
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 
 from aha.answers.formulas import Call, Node, Num, Sym, is_call, nodes, symbols
+from aha.answers.symbols import fold
 from aha.lazy import lazy_pattern
 
 _PLAIN = lazy_pattern(
@@ -166,3 +168,11 @@ def _bare(node: Node) -> Fraction | None:
         case Call("unit", (inner, _)):
             return _bare(inner)
     return None
+
+
+def option_keys(text: str) -> Iterator[object]:
+    """Yield what the texts of equal options share: the text, the folded words, the number."""
+    yield text.strip()
+    yield fold(text, articles=True)
+    value = rational(text) if len(text) < 100 else None
+    yield value and (value.exact, value.percent)

@@ -34,13 +34,17 @@ _CHOOSES = lazy_pattern(
     r"|\b(?:only|best|correct|right|true) (?:statement|claim|conclusion|one|sentence|candidate|possibility"
     r"|completion|fit|match|term|word|phrase|ending)\b[^.\n:=]{0,60}?\bis\b\s*:?"
     r"|\b(?:everything|the evidence|it all|all of this)\s+(?:points?|leads?)\s+to\b"
-    r"|\bonly\s+(?:option\s+|choice\s+)?(?=(?-i:[A-Z])\s+(?:remains|is left|fits|works|survives|holds|can be)\b)"
+    r"|\bonly\s+(?:option\s+|choice\s+)?(?=(?-i:[A-Z])\s+(?:remains|is left|fits|works|survives|holds|can be|satisfies|meets|fulfill?s"
+    r"|matches|qualifies|passes"
+    r"|obeys|agrees|makes sense|complies|corresponds|is (?:left|consistent|possible|valid|plausible))\b)"
+    r"|\b(?:eliminating|excluding|discarding|ruling out)\b[^.\n]{1,60}?\b(?:gives|yields|gets us to|points to|brings us to)\b"
     rf"|(?:(?:^|(?<=[.;,\n]\s))(?:so|thus|hence|therefore|(?:that|which"
     rf"|this) leaves(?: us with)?),?\s+(?:only\s+)?)(?=(?-i:{OPEN}[A-Z]{CLOSE})[.!]?\s*(?:\n|\Z))"
     rf"|(?<=[a-z]{{3}}\s)(?:→|⇒|[=-]>)\s?(?=(?-i:{OPEN}[A-Z]{CLOSE})[.!]?\s*(?:\n|\Z))"
     rf"|(?<!不)(?<!不能)(?<!不应)选(?:择|项[:是为]|(?!项))|\b(?:right|correct) (?:options?|choices?|letters?) are\b:?"
     rf"|\b(?:final )?(?:choice|answer)\s*-\s|\bit(?:'s|’s| is| must be"
-    rf"| should be| has to be| can only be)\s+(?-i:{_LETTER_NEXT})"
+    rf"| should be| has to be| can only be)\s+(?:(?:actually|really|in fact|clearly|indeed|definitely|certainly|therefore|thus"
+    rf"|rather)\s+)?(?-i:{_LETTER_NEXT})"
 )
 _CORRECT = lazy_pattern(
     r"(?i)(?:^|(?<=[.!?;。\n]))([^.!?;。\n]{0,160}?)(?:\b(?:is|was|must be|has to be)\s+(?:therefore\s+|thus\s+|clearly\s+)?(?:(?:the|my"
@@ -59,7 +63,7 @@ _OTHER_THAN_RIGHT = lazy_pattern(  # the least plausible option is
 # The words of a sentence that names the right option: except for the letter, it has no others.
 _CLAUSE_BEFORE = lazy_pattern(
     r"(?i)\A.*(?:,\s(?:so|thus|hence|therefore)\s|\bbut\s"
-    r"|(?:므로|니까|아서|어서|고)\s)",
+    r"|(?:므로|니까|아서|어서|고)\s|(?:ので|から|ため|\A[^A-Z]*)[、，])",
     re.S,
 )  # A and B contradict it, so
 _RIGHT_ROW = (
@@ -93,6 +97,8 @@ _IS_CHOSEN = lazy_pattern(rf"(?i)(?<![^\W_]){_CHOOSES_ABROAD}")
 _TAKEN_BACK_ABROAD = lazy_pattern(rf"(?i)[.!?,;—–]\s*(?:{languages.CORRECTS})|{languages.TAKES_BACK}")
 CONCEDES = lazy_pattern(  # though A is close: what is said of other options, unless it calls them right
     rf"(?i),?\s(?:(?:(?:even\s)?though|although|while|whereas|albeit)\s(?P<other>(?:options?\s|choices?\s)?{OPEN}(?-i:[A-Z]){CLOSE}(?![A-Za-z0-9'’]))"
+    r"|(?:though|although|while|whereas|but|albeit)\s[^.,\n]{0,60}?\b(?:say|think|pick|choose|select|answer|prefer|guess|suggest)\s"
+    rf"(?:options?\s|choices?\s)?{OPEN}(?-i:[A-Z]){CLOSE}"
     rf"|but\s(?:options?\s|choices?\s)?{OPEN}(?-i:[A-Z]){CLOSE}(?:\([^()\n]{{1,60}}\)\s?)?\s?(?:is|was|looks?|seems?|comes?)\s(?:also\s|very\s|quite\s|pretty\s|so\s)*(?:close|tempting|similar|wrong|incorrect|false)\b)"
     r"(?![^.\n]*\b(?:right|correct|better|true|possible|valid|could|may|might|would|answer|best|acceptable|fits?|works|equally|instead|or)\b)[^.\n]*"
 )
@@ -115,6 +121,24 @@ _STRUCK_PATTERN = lazy_pattern(
 _TIED_PATTERN = lazy_pattern(r"(?<=[)}])~(?=\\[a-z])")  # \\textbf{(A)}~\\text{red}
 _BOX_IN_BOX = lazy_pattern(r"\\boxed\{(\\boxed\{[^{}]{0,200}\})\}")
 _STRUCK_LETTER = lazy_pattern(r"(?m)^([\s*_#>]*)~~\(?[A-Z]\)?~~,?[ \t]+(?=\(?[A-Z]\)?\W*$)")  # ~~B~~ C
+_OTHER_SCRIPTS = str.maketrans("أابجدঅবডঢАБСГ", "AABCDABCDABCD")  # as simple-evals has them; what Cyrillic has for B is either letter
+_OTHER_WORD = lazy_pattern(r"[\u0400-\u04ff\u0600-\u06ff\u0980-\u09ff]{3}")
+_OTHER_LETTER = lazy_pattern(r"(?m)(?<![^\W_])[أابجدঅবডঢАБСГ](?![^\W_])(?=\)|[\s\])}.*_:؛،।。]*$)")
+_CONTRAST = lazy_pattern(  # not D but B; nicht D, sondern B
+    rf"(?:\b(?:not|nicht)|\bn['’](?P<fr>est) pas|\bno (?P<es>es)|\bnon (?P<it>è)|\bnão (?P<pt>é)"
+    rf"|\bне)\s(?:[\w'’]{{1,12}}\s){{0,2}}?{OPEN}[A-Z]{CLOSE}"
+    rf"(?:\([^()\n]{{1,60}}\))?,?\s(?:but|sondern|mais|sino|bensì|ma|mas|а)\s(?:rather\s|instead\s|(?:the\s)?(?:option"
+    rf"|answer)\s)?(?={OPEN}[A-Z]{CLOSE}(?!\w))"
+    rf"|(?:不是|并非|而非)(?:选项)?\s?{OPEN}[A-Z]{CLOSE}[,，]?\s?而(?:是|应[是为选])|[(「]?(?<![A-Za-z])[A-Z][)」]?\s?(?:ではなく(?:て)?[,、，]?|(?:이|가)\s아니(?:라"
+    rf"|고),?\s)(?=\s?{OPEN}[A-Z])"
+)
+_CHANGES = lazy_pattern(
+    rf"(?<![^\W_])(?:I|Let me|let me)(?:['’]ll|['’]d like to| will| would like to| want to| must| need to| have to|['’]m|)\s(?:chang"
+    rf"|switch)(?:e|ed|ing|)\s(?:(?:my|the)\s(?:final\s)?"
+    rf"(?:answer|choice)\s)?(?:from\s(?:[Oo]ption\s)?{OPEN}[A-Z]{CLOSE}\s?)?to\s(?={OPEN}[A-Z]{CLOSE}(?!\w))"
+)
+_TURKISH_IS = lazy_pattern(r"(?<=\b[A-Z])['’]d[ıi]r\b")
+_HAN_HEADING = lazy_pattern(r"【\s*(?:(?P<letter>[A-Z])|(?P<answer>(?:最终|正确|参考)?(?:答案|正解|正答|回答))|[^】\n]{1,12})\s*】")
 _STYLE = lazy_pattern(r"\\(?:text(?:bf|it|rm|sf)?|math(?:rm|bf|it|sf)|mbox|operatorname)\s*\{([^{}]{0,2000})\}")
 _LAYOUT = lazy_pattern(
     r"\\(?:textcolor|colorbox|color)\s*\{[^{}]{0,30}\}|\\(?:begin|end)\s*\{[a-z]{1,12}\*?\}(?:\{[a-z|]{0,4}\})?|\\bbox\s*\[[^\]]{0,60}\]"
@@ -131,7 +155,17 @@ def readable(text: str) -> str:
         text = _STYLE.sub(r"\1", text)
     text = _LAYOUT.sub(" ", text) if "\\" in text else text
     text = _BOX_IN_BOX.sub(r"\1", text) if "\\boxed{\\boxed" in text else text
+    if not text.isascii():
+        text = _TURKISH_IS.sub("", _HAN_HEADING.sub(_heading, text))
+        text = _OTHER_LETTER.sub(lambda hit: hit.group().translate(_OTHER_SCRIPTS), text) if _OTHER_WORD.search(text) else text
+    text = _CHANGES.sub("Answer: ", text)
+    text = _CONTRAST.sub(lambda hit: next((f"{verb} " for verb in hit.groups() if verb), ""), text)
     return _CUT_SHORT.sub(r"\1 ", ending(text).replace("\\ ", " ").replace("~", " ~ "))
+
+
+def _heading(hit: re.Match[str]) -> str:
+    """Return the text that stands for a heading in lenticular brackets: a letter in parentheses, an announcement or a new line."""
+    return f"({hit['letter']})" if hit["letter"] else "\n答案：" if hit["answer"] else "\n"
 
 
 @dataclass(frozen=True)
@@ -216,6 +250,7 @@ def _speech(text: str) -> Iterator[Statement]:
         yield Statement(found_match.start(), _CLAUSE_BEFORE.sub("", statement))
 
 
+_UNSURE = lazy_pattern(r"(?i)(?:\bnot|n['’]t)\s(?:\w+\s)?(?:sure|certain)\b|\bno idea\b|\b(?:wild|random|blind|mere) guess\b")
 _OPTION_I = lazy_pattern(r"\bI(?= is\b)")  # the option, not the pronoun
 _STOP = lazy_pattern(r"[.!?](?:\s|$)|\n")
 _OTHERS_PATTERN = lazy_pattern(r"\b(?:[Oo]ptions?|[Cc]hoices?|others?|[B-HJ]|[AI](?= (?:is|was|would|does|has|and|or)\b))\b")
@@ -225,21 +260,40 @@ def takes_back(rest: str) -> bool:
     """Return True if the text after a letter takes it back; what is said of other options does not count."""
     rest = _OPTION_I.sub("J", rest)
     statement_match = _STOP.search(rest, 3)
-    return bool(denied_after(rest, understood=False) or _TAKEN_BACK_ABROAD.search(rest[:200])) or (
+    return bool(denied_after(rest, understood=False) or _TAKEN_BACK_ABROAD.search(rest[:200]) or _UNSURE.search(rest[:200])) or (
         statement_match is not None and not upholds(_OTHERS_PATTERN.split(rest[statement_match.start() :], maxsplit=1)[0], opens=False)
     )
+
+
+_SAID_OF_IT_PATTERN = lazy_pattern(r"\s*(?:is|was|has|can|does|looks|seems|fits|matches|satisfies|explains|covers)\b")  # C is popular
+_FAILS = lazy_pattern(
+    r"(?i)\b(?:but|fails?|exclude[ds]?|discard\w*|eliminat\w*|rules?|ruled|reject\w*|contradict\w*|violat\w*|impossible"
+    r"|too|worst|least|only some|some of|partly)\b"
+)
+NEGATED = lazy_pattern(
+    r"(?i)\b(?:(?:incorrect|fals[aoe]|errad[ao]|errat[ao]|errón|sbagliat|faux|неверн|неверен|неправильн|falsch|onjuist|yanlış|błędn"
+    r"|mistak)\w*|not|never|neither|nor|cannot|wrong|incorrect|false|none|except|doubt|disagree|nicht|kein|pas"
+    r"|anything but|mistake|mistakenly|wrongly|tempting|trap|no (?:es|son)|n['’]est|ne|non è|não)\b|n['’]t\b|不|非|错"
+    r"|아니|아닙|ありません|では?ない|じゃない"
+)
+
+
+def denied_of_it(text: str, end: int) -> bool:
+    """Return True if a denial stands in what is said of the letter that opens a sentence."""
+    return _SAID_OF_IT_PATTERN.match(text, end) is not None and bool(NEGATED.search(text, end) or _FAILS.search(text, end))
 
 
 _CONCLUDED_PATTERN = lazy_pattern(r"(?:[,;.]\s*)?\b(?:so|hence|thus|therefore)\b[^=]{0,30}\Z|\s*(?:→|⇒|[=-]>)\s*\Z")
 _NO_OPTION = lazy_pattern(
     r"(?i)\b(?:not|never|neither|nor|cannot|except|wrong|incorrect|false|or|if|unless|maybe|perhaps|could|might|least|most|than|above|below|over|under|nearly|almost|between|up)\b|n['’]t\b"
 )
+_NAMED_AS = lazy_pattern(r"(?:,\swhich)?\s(?:is|matches|corresponds to)\s(?:the\s)?(?:option|choice|answer)\s(?=\(?[a-z]\)?\Z)")
 _SUBJECT = lazy_pattern(r"(?i)\A[^.,;:?!\n]{2,80}\s\Z")
 
 
 def before_letter(line: str, letter: str) -> str:
     """Return the text before a letter that ends a line and repeats it or follows from it: "14 (b)", "v = 14, so (b)"; else the line."""
-    head = line.removesuffix(f"({letter})").rstrip()
+    head = _NAMED_AS.sub("", line).removesuffix(f"({letter})").rstrip() if line.rstrip(")").endswith(letter) else line
     if head != line and (conclusion := _CONCLUDED_PATTERN.search(head)) and "=" in head[: conclusion.start()]:
         return head[: conclusion.start()].rpartition("=")[2].strip(" $*")
     return head
@@ -254,6 +308,8 @@ def option_at_end(line: str, letters: str, options: Sequence[str]) -> str | None
         return None
     length, letter, text = max(ends)
     head = low[: len(low) - length]
+    if re.search(rf"[,;:.]\s(?:so|thus|hence|therefore)(?:\sit(?:'s|\sis))?,?\s[(\[]?{letter.lower()}[)\].:,]+\s*\Z", head):
+        return letter
     if not _SUBJECT.match(head) or _NO_OPTION.search(head) or takes_away(row(head)):
         return None
     probe = f"{head}is " if text.partition(" ")[0].endswith("s") and " " in text else head  # it stays the same
@@ -265,14 +321,20 @@ def option_at_end(line: str, letters: str, options: Sequence[str]) -> str | None
 _JUDGEMENT = lazy_pattern(
     r"(?<![A-Za-z0-9])[(\[]?([A-Z])[)\].:]{0,2}\s*(?:(yes|true|correct|right|✓|✔️?|✅|☑)|no|false|incorrect|wrong|✗|✘|❌|❎)(?![A-Za-z])"
 )
+_JUDGED_LINE = lazy_pattern(
+    r"(?i)\s*(?:[-*>•]\s*)?(?-i:[(\[]?([A-Z])[)\].:]{0,2})(?=\W)(?![^\n]*(?:\bnot\b|n['’]t\b|\?))[^\n]{0,200}?"
+    r"(?:(?:[-–—:,(\s]\s*|\bis\s)(yes|true|correct|right|✓|✔️?|✅|☑)[\s).!*_]*)?"
+)
 
 
-def judged_alone(text: str, letters: str) -> str | None:
-    """Return the only letter called right in a last line that judges every option: (A) ✗ (B) ✓ (C) ✗; None for any other line."""
-    line = text.rstrip().rpartition("\n")[2]
-    judged = {match[1]: match[2] is not None for match in _JUDGEMENT.finditer(line)}
-    right = [letter for letter, holds in judged.items() if holds]
-    return right[0] if len(right) == 1 and len(judged) > 2 and {*judged} == {*letters} else None
+def judged_alone(text: str, letters: str, *, several: bool = False) -> str | None:
+    """Return the only letter called right, with `several` all, where the last line judges every option, (A) ✗ (B) ✓, or lines do."""
+    lines = [line for line in text.rstrip().split("\n")[-3 * len(letters) :] if line.strip()]
+    judged = {match[1]: match[2] is not None for match in _JUDGEMENT.finditer(lines[-1] if lines else "")}
+    if {*judged} != {*letters}:
+        judged = {hit[1]: hit[2] is not None for line in lines[-len(letters) :] if (hit := _JUDGED_LINE.fullmatch(bare(line)))}
+    right = "".join(sorted(letter for letter, holds in judged.items() if holds))
+    return right if right and (several or len(right) == 1) and len(judged) > 2 and {*judged} == {*letters} else None
 
 
 Chain = Callable[[str], str | None]

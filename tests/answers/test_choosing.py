@@ -338,3 +338,74 @@ def test_a_correction_of_several_letters_counts() -> None:
 )
 def test_one_option_called_right_among_all_is_chosen(reply: str, right: str | None) -> None:
     assert letter(reply, COLOURS) == right
+
+
+# --- kinds of announcements, with every letter -------------------------------------------------------------------------
+
+INSTEAD_OF_ANOTHER = [
+    "The answer is not {other} but {right}.",
+    "Die Antwort ist nicht {other}, sondern {right}.",
+    "La réponse n'est pas {other} mais {right}.",
+    "La respuesta no es {other} sino {right}.",
+    "La risposta non è {other} ma {right}.",
+    "A resposta não é {other}, mas {right}.",
+    "Ответ не {other}, а {right}.",
+    "不是{other}，而是{right}。",
+    "答えは{other}ではなく{right}です。",
+    "정답은 {other}가 아니라 {right}입니다.",
+    "I change my answer from {other} to {right}.",
+    "Initially I thought {other}, but it's actually {right}.",
+    "The answer is {right}, although many would say {other}.",
+    "{other}は違うので、{right}が正しい。",
+]
+ANNOUNCED = [
+    "【{right}】",
+    "【答案】{right}【解析】略",
+    "したがって、選択肢{right}が正しい。",
+    "정답은 2번 ({right})입니다.",
+    "Doğru cevap {right}'dir.",
+    "Verdict: {right}",
+    "That would be {right}.",
+    "∴ {right}",
+    "{right} is most likely correct.",
+    "Only {right} satisfies both conditions.",
+    "\\boxed{{\\text{{Option {right}}}}}",
+]
+REFUSED = [
+    "{right}-OK",
+    "{right} (60%), {other} (40%)",
+    "{right}, I'm not sure",
+    "Maybe {right}, maybe not.",
+    "{right}++",
+    "That would be {right}?",
+]
+
+
+@pytest.mark.parametrize("form", INSTEAD_OF_ANOTHER + ANNOUNCED)
+def test_every_letter_is_read_in_every_form_of_announcement(form: str) -> None:
+    pairs = [(right, other) for right in "ABCD" for other in "ABCD" if right != other]
+    assert [(pair, found) for pair in pairs if (found := letter(form.format(right=pair[0], other=pair[1]), COLOURS)) != pair[0]] == []
+
+
+@pytest.mark.parametrize("form", REFUSED)
+def test_no_letter_is_read_where_none_is_committed_to(form: str) -> None:
+    assert [letter(form.format(right=right, other=other), COLOURS) for right, other in ("BC", "CD", "DA")] == [None] * 3
+
+
+@pytest.mark.parametrize(("row", "word"), [("أبجد", "الإجابة"), ("অবডঢ", "উত্তর"), ("АБ", "Ответ")])
+def test_letters_of_another_script_stand_for_those_of_the_options(row: str, word: str) -> None:
+    assert [letter(f"{word}: {sign}", COLOURS) for sign in row] == [*"ABCD"[: len(row)]]
+    assert [letter(sign, COLOURS) for sign in "ВС"] == [None, None]  # without a word of their language they may be Latin ones
+
+
+def test_an_option_is_chosen_by_a_line_that_judges_each() -> None:
+    assert letter("A. red - warm\nB. green - correct\nC. blue - cold\nD. grey - dull", COLOURS) == "B"
+    assert letter("A: no\nB: yes\nC: no\nD: yes", COLOURS) is None
+    assert letter("A: no\nB: yes\nC: no\nD: yes", COLOURS, several=True) == "BD"
+    assert letter("A: not correct\nB: yes\nC: no\nD: no", COLOURS) is None
+
+
+@pytest.mark.parametrize("answer", ["Both A and D", "A+D", "The answers are A (red) and D (grey).", "red and grey", "red, grey"])
+def test_several_options_are_read_by_letters_and_texts(answer: str) -> None:
+    assert letter(answer, COLOURS, several=True) == "AD"
+    assert letter(answer, COLOURS) is None
