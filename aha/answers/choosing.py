@@ -21,11 +21,11 @@ from aha.answers.statements import (
     CONCEDES,
     DENIED_AFTER,
     INSTEAD,
-    NEGATED,
+    NEGATION,
     OPEN,
     UNREAD,
     before_letter,
-    denied_of_it,
+    denies_letter,
     judged_alone,
     option_at_end,
     readable,
@@ -207,8 +207,8 @@ class _Reader:
         if self.several:
             parts = [self.letter_of(part) for part in _AND.split(text.strip(" ."))]
             letters = [part for part in parts if isinstance(part, str)]
-            own = _OWN_TEXT.sub(lambda hit: hit[1] if self.letter_of(hit[2]) == hit[1] else hit.group(), text)
-            text = ",".join(letters) if len(letters) == len(parts) else own
+            lone = _OWN_TEXT.sub(lambda hit: hit[1] if self.letter_of(hit[2]) == hit[1] else hit.group(), text)
+            text = ",".join(letters) if len(letters) == len(parts) else lone
             text = re.sub(r"\b[A-Z]{2,10}\b", lambda hit: ",".join(hit.group()), text)
         hit = self._list_of(text)
         if not hit or not hit <= {*self.letters}:
@@ -241,7 +241,7 @@ class _Reader:
             return SEVERAL
         marker = _MARKER.match(text)
         if marker and not (marker[1] and self._article(text, marker.end(1))):
-            letter = "" if not announced and denied_of_it(text, marker.end()) else (marker[1] or marker[2]).upper()
+            letter = "" if not announced and denies_letter(text, marker.end()) else (marker[1] or marker[2]).upper()
             return self.beside(letter, text[marker.end() :]) if letter and letter in self.letters else NONE
         if not announced and self._names_others(text):
             return SEVERAL
@@ -365,7 +365,7 @@ class _Reader:
         letters = {letter for match in hit if (letter := next(filter(None, match.groups()))) in self.letters}
         if len(letters) > 1:
             return SEVERAL
-        return NONE if not letters or NEGATED.search(text) else letters.pop()
+        return NONE if not letters or NEGATION.search(text) else letters.pop()
 
     def closing_letter(self, text: str) -> str | Wrong:
         """Return the letter of a reply that announces nothing, from its last line or else its first."""

@@ -274,7 +274,7 @@ def upholds(rest: str, *, opens: bool) -> bool:
     return not (any(word in low for word in _DUTY_WORDS) and _OBLIGES.search(rest))
 
 
-_CHOOSING = frozenset(
+_CHOICE_WORDS = frozenset(
     "that it this these so thus hence therefore then consequently accordingly is be being would must should has have to i we pick"
     " choose select answer respond reply go say with for as my mine our the correct right best final most likely surely clearly"
     " certainly definitely obviously evidently undoubtedly option choice letter ans verdict conclusion conclude result selected"
@@ -298,9 +298,9 @@ def plainly_chosen(line: str, letters: str, options: Sequence[str]) -> str | Non
             sentence = re.sub(rf"(?i)(?<!\w){re.escape(option)}(?!\w)", f"({letter.lower()})", sentence)
     sentence = _ORDINAL_OPTION.sub(lambda hit: f" {chr(65 + _ORDINALS[hit[1].lower()])} ", sentence)
     tokens = _CHOICE_TOKEN.findall(sentence)
-    named = [token.strip("()").upper() for token in tokens if re.fullmatch(r"[A-Z]|\([a-z]\)", token)]
-    named = [letter for letter in named if letter != "I"] or (named if tokens and tokens[-1] == "I" else [])
-    known = all(
-        token.lower() in _CHOOSING or token in _CHOICE_SIGNS or re.fullmatch(r"[A-Z]|\([a-z]\)", token) is not None for token in tokens
+    choices = [token.strip("()").upper() for token in tokens if re.fullmatch(r"[A-Z]|\([a-z]\)", token)]
+    choices = [letter for letter in choices if letter != "I"] or (choices if tokens and tokens[-1] == "I" else [])
+    is_plain = all(
+        token.lower() in _CHOICE_WORDS or token in _CHOICE_SIGNS or re.fullmatch(r"[A-Z]|\([a-z]\)", token) is not None for token in tokens
     )
-    return named[0] if known and len({*named}) == 1 and named[0] in letters else None
+    return choices[0] if is_plain and len({*choices}) == 1 and choices[0] in letters else None

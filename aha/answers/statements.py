@@ -270,7 +270,7 @@ _FAILS = lazy_pattern(
     r"(?i)\b(?:but|fails?|exclude[ds]?|discard\w*|eliminat\w*|rules?|ruled|reject\w*|contradict\w*|violat\w*|impossible"
     r"|too|worst|least|only some|some of|partly)\b"
 )
-NEGATED = lazy_pattern(
+NEGATION = lazy_pattern(
     r"(?i)\b(?:(?:incorrect|fals[aoe]|errad[ao]|errat[ao]|errón|sbagliat|faux|неверн|неверен|неправильн|falsch|onjuist|yanlış|błędn"
     r"|mistak)\w*|not|never|neither|nor|cannot|wrong|incorrect|false|none|except|doubt|disagree|nicht|kein|pas"
     r"|anything but|mistake|mistakenly|wrongly|tempting|trap|no (?:es|son)|n['’]est|ne|non è|não)\b|n['’]t\b|不|非|错"
@@ -278,9 +278,9 @@ NEGATED = lazy_pattern(
 )
 
 
-def denied_of_it(text: str, end: int) -> bool:
+def denies_letter(text: str, end: int) -> bool:
     """Return True if a denial stands in what is said of the letter that opens a sentence."""
-    return _SAID_OF_IT_PATTERN.match(text, end) is not None and bool(NEGATED.search(text, end) or _FAILS.search(text, end))
+    return _SAID_OF_IT_PATTERN.match(text, end) is not None and bool(NEGATION.search(text, end) or _FAILS.search(text, end))
 
 
 _CONCLUDED_PATTERN = lazy_pattern(r"(?:[,;.]\s*)?\b(?:so|hence|thus|therefore)\b[^=]{0,30}\Z|\s*(?:→|⇒|[=-]>)\s*\Z")

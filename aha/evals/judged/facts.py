@@ -26,16 +26,32 @@ LETTERS = {"A": CORRECT, "B": INCORRECT, "C": NOT_ATTEMPTED}
 USUAL = "The answer is " + "x" * 120
 _LABEL = r"\b(?:(?:the |my |final |overall )*(?:grade|answer|verdict|label|result|judge?ment|evaluation|choice|letter)(?: is)?[ :=]+)"
 _LINE = lazy_pattern(rf"(?:{_LABEL})?(?:(?P<letter>[abc])\b[ :.,=–—-]*)?(?P<name>not[ _]attempted|incorrect|correct)?[ .!]*", re.IGNORECASE)
-_BEFORE = lazy_pattern(rf"^\W*(?i:{_LABEL})?([ABC])(?=\W*$|\s*[:.,)\-–—\]*])")
+_NOUNS = "grade|verdict|answer|label|choice|rating|judge?ment|classification|appropriate|right|correct|fitting"
+_BEFORE = lazy_pattern(
+    rf"^\W*(?i:{_LABEL})?([ABC])(?=\W*$|\s*[:.,)\-–—\]*]|\s(?:is|would be|seems)\s(?:the |my |final |most |best )*(?:{_NOUNS})\b)"
+)
 _AFTER_LABEL = lazy_pattern(rf"(?i:{_LABEL})([ABC])\b")
-_AT_END = lazy_pattern(r"(?<![A-Za-z0-9])([ABC])\W*$")
+_AT_END = lazy_pattern(
+    r"(?<![A-Za-z0-9])([ABC])\W*$|(?i:\b(?:option|it|is|say|choose|pick|select|be|as|a|an|the|so|hence|thus)[\s:]+)([bc])\W*$"
+)
 _LETTER_LIST = lazy_pattern(r"\b[ABC]\s*(?:/|\||,|\bor\b|\band\b)\s*[ABC]\b")
 _DRESS = lazy_pattern(r"</?[A-Za-z_ ]{1,20}>|\\(?:boxed|text(?:bf)?)|[*`\"'“”{}\[\]()$#>]")
-_DENIAL = lazy_pattern(
+_NAME = r"(?P<name>not[ _]attempted|incorrect|correct|wrong|right)"
+_STATEMENT = (
+    lazy_pattern(  # the name alone, or said of the answer: "incorrect: another year", "the answer is not correct", "graded as CORRECT"
+        r"(?i)(?:(?:^|(?<=[.!?;:,\n]))\W*|\b(?:is|was|be|as|it['’]s|are|grade|graded|marked|(?P<joined>is|was)(?=n['’]t))\b\W*)"
+        r"(?P<denied>(?:not|never|n['’]t|neither|rather than|instead of)\s+(?:(?:graded|marked|an?|as|be)\s+)*)?"
+        r"(?:(?:clearly|therefore|thus|fully|completely|factually|simply|also|an?|the)\s+)*"
+        rf"{_NAME}(?=\W*(?:$|[.,:;!)\n✅✓❌✗–—-]|\b(?:because|since|as|and|given|due|but|rather|not|nor)\b))(?!\W{{0,2}}\?)"
+    )
+)
+_NO_ATTEMPT = lazy_pattern(r"(?i)\b(?:did|does|do|has|was|is)(?: not|n['’]t) (?:been )?(?:make any |make an )?attempt(?:ed)?\b")
+_DENIED_NAME = lazy_pattern(
     r"(?i:\b(?:not|never|neither|nor|cannot be|isn['’]t|wasn['’]t|rather than|instead of))\s+(?:(?:graded|marked|an?|as|be)\s+)*"
-    r"(?:NOT[ _]ATTEMPTED|INCORRECT|CORRECT)(?![A-Za-z])"
+    r"(?:NOT[ _]ATTEMPTED|INCORRECT|CORRECT)(?![A-Za-z])|(?<![A-Za-z])(?:NOT[ _]ATTEMPTED|INCORRECT|CORRECT)\s?\?"
 )
 _NAMED = lazy_pattern(r"(?<![A-Za-z])(NOT[ _]ATTEMPTED|INCORRECT|CORRECT)(?![A-Za-z])")
+_FIELD = lazy_pattern(r"""(?i)["'](?:grade|verdict|label|judge?ment|result|correctness|answer)["']\s*:\s*["']([^"'\n]{1,20})["']""")
 
 
 @dataclass(frozen=True)
@@ -81,16 +97,33 @@ def read_verdict(text: str) -> str | None:
     that is named. None for anything else, and for two different ones. Thoughts and invisible text do not count."""
     visible = "".join(letter for letter in normalize("NFKC", apart(text)[0]) if category(letter) != "Cf")
     text = visible.strip().replace("*", "")
-    if lines := set().union(*map(_line, text.split("\n"))):
+    fields = _FIELD.findall(text)
+    if lines := set().union(*map(_line, fields if len(fields) == 1 else text.split("\n"))):
         return lines.pop() if len(lines) == 1 else None
     if _LETTER_LIST.search(text):
         return None
     letter = _BEFORE.search(text) or _AFTER_LABEL.search(text) or _AT_END.search(text)
-    labels = {name.replace(" ", "_") for name in _NAMED.findall(_DENIAL.sub(" ", text))}
+    labels = {name.replace(" ", "_") for name in _NAMED.findall(_DENIED_NAME.sub(" ", text))}
     if letter is not None:
-        letter_label = LETTERS[letter.group(1)]
+        letter_label = LETTERS[(letter.group(1) or letter.group(2)).upper()]
         return letter_label if not labels or letter_label in labels else None
+    labels = labels or _statements(text)
     return labels.pop() if len(labels) == 1 else None
+
+
+def _statements(text: str) -> set[str]:
+    """Return the verdicts that sentences state in small letters; "not correct" is INCORRECT, "not incorrect" is no verdict."""
+    if _NO_ATTEMPT.search(text):
+        return {NOT_ATTEMPTED}
+    labels = set()
+    for match in _STATEMENT.finditer(text):
+        name = {"wrong": INCORRECT, "right": CORRECT}.get(match["name"].lower(), match["name"].upper().replace(" ", "_"))
+        if match["denied"] and "than" not in match["denied"] and "instead" not in match["denied"]:
+            name = INCORRECT if name == CORRECT else ""
+        elif match["denied"]:
+            continue
+        labels.add(name)
+    return labels if "" not in labels else {NOT_ATTEMPTED} if NOT_ATTEMPTED in labels else set()
 
 
 def _line(line: str) -> set[str]:

@@ -60,6 +60,20 @@ def graded(item: str, *kinds: str) -> list[GradedSample]:
         ("GRADE: CI", None),
         ("A or B", None),
         ("Both A and B fit", None),
+        ("The predicted answer is incorrect because the year differs.", INCORRECT),
+        ("the answer was not attempted", NOT_ATTEMPTED),
+        ("The model did not attempt an answer.", NOT_ATTEMPTED),
+        ("This is correct.", CORRECT),
+        ("Incorrect: Paris vs. Lyon", INCORRECT),
+        ("The answer is not correct.", INCORRECT),
+        ("The answer is not incorrect.", None),
+        ("The correct answer is Paris.", None),
+        ("The response is partially correct.", None),
+        ("CORRECT? No, INCORRECT.", INCORRECT),
+        ("B is my verdict", INCORRECT),
+        ("it is a b", INCORRECT),
+        ('{"grade": "B", "reason": "A different year"}', INCORRECT),
+        ("❌ Incorrect", INCORRECT),
         ("After review, the grade is A because the names match", CORRECT),
         ("My verdict: B, though vitamin A", INCORRECT),
         ("", None),
@@ -67,6 +81,23 @@ def graded(item: str, *kinds: str) -> list[GradedSample]:
 )
 def test_a_verdict_is_a_letter_or_its_name_and_nothing_else(text: str, meant: str | None):
     assert read_verdict(text) == meant
+
+
+FORMS = (
+    "the predicted answer is {}",
+    "{}, as the names differ",
+    "I would mark it as {}.",
+    "Verdict: {}!",
+    "**{}** ✅",
+    "so it is {} because of the date",
+)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("verdict", [CORRECT, INCORRECT, NOT_ATTEMPTED])
+def test_a_verdict_is_read_in_any_letters(form: str, verdict: str) -> None:
+    words = verdict.replace("_", " ")
+    assert {read_verdict(form.format(name)) for name in (verdict, words, words.lower(), words.capitalize())} == {verdict}
 
 
 def test_what_the_judge_says_becomes_the_grade():
