@@ -21,7 +21,7 @@ _TAGS = {
     "python": ("python", "python3", "py", "py3", "python2", "pypy", "pypy3"),
     "cpp": ("cpp", "c++", "cc", "cxx", "c", "c++17", "cpp17", "c++20", "cpp20"),
 }
-_READS = lazy_pattern(r"\b(?:input|stdin|fileinput|read|readline|open)\b|\b(?:cin|scanf|getline|getchar|fread|fgets)\b")
+_READS = lazy_pattern(r"\b(?:(?:input|stdin)(?!\s*=[^=])|fileinput|read|readline|open)\b|\b(?:cin|scanf|getline|getchar|fread|fgets)\b")
 _PRINTS = lazy_pattern(r"\b(?:print|write|stdout|cout|printf|puts|putchar|fwrite)\b")
 _SAMPLE = lazy_pattern(r"^[ \t]*(?:>>>|\$|In \[\d+\]:|C:\\)", re.MULTILINE)
 _USUAL = {
@@ -74,6 +74,8 @@ def blocks(text: str) -> list[Block]:
             if (next_fence := _fence_of(line)) is not None:
                 fence, inside = next_fence, []
             continue
+        if not inside and fence.is_repeated(line):
+            continue
         last = fence.closed_by(line)
         inside.append(fence.dedent(line if last is None else last))
         if last is not None:
@@ -100,6 +102,11 @@ class _Fence:
             return None
         code = rest.lstrip("> \t") if self.before.lstrip()[:1] == ">" else rest
         return code if not code.strip() or self.fence[0] == "`" else None
+
+    def is_repeated(self, line: str) -> bool:
+        """Return True if the line opens the block a second time, with the same language."""
+        second = _fence_of(line)
+        return second is not None and bool(self.tag) and second.tag == self.tag
 
     def dedent(self, line: str) -> str:
         """Return the line without the indentation of the fence: spaces, a list's marker or a quotation's."""
@@ -154,7 +161,7 @@ def code_of(reference: Code, answer: str) -> str:
     return textwrap.dedent(program) if program else _without_fence(answer)
 
 
-_WRAPPED_PATTERN = lazy_pattern(r"\s*(?:<(?P<tag>answer|code)>|\[BEGIN\])(?P<code>.*)(?(tag)</(?P=tag)>|\[DONE\])\s*", re.S)
+_WRAPPED_PATTERN = lazy_pattern(r"\s*(?:<(?P<tag>answer|code)>|\[(?:BEGIN|PYTHON)\])(?P<code>.*)(?(tag)</(?P=tag)>|\[(?:DONE|/PYTHON)\])\s*", re.S)
 
 
 def _without_fence(answer: str) -> str:

@@ -95,6 +95,7 @@ SAMPLES = (
     "\n```bash\npython main.py\n```",
     "\n```\n>>> run()\n7\n```",
     "\n```python\nprint(7 + 1)\n```",
+    "\n```python\nimport subprocess\nprint(subprocess.run(['python', 'a.py'], input='2', stdin=None))\n```",
 )
 
 
@@ -117,6 +118,7 @@ FORMS = [
     fenced("```", "python", "", True, INDENTED),
     f"Here it is: ```python\n{READING}\n```",
     f"```python title=main.py\n{READING}\n```",
+    f"```python\n```python\n{READING}\n```\n```",
 ]
 
 
