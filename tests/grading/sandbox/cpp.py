@@ -1,4 +1,4 @@
-"""Hostile programs in C++ of our own, and how they are run. The first line of each has the verdicts that it may end with and what it tries.
+"""Hostile programs of our own, most in C++, and how they are run. A first line has the verdicts that are allowed and what is tried.
 
 Those in `compiling` attack the compiler. Never run the others where nothing holds them back: they signal every process there is.
 """
@@ -27,15 +27,17 @@ ADD = '#include <cstdio>\nint main() { long a, b; scanf("%ld %ld", &a, &b); prin
 def attacks(folder: Path, prelude: str) -> list[Attack]:
     """By name."""
     made = []
-    for path in sorted(folder.glob("*.cpp")):
+    for path in sorted([*folder.glob("*.cpp"), *folder.glob("*.py")]):
         text = path.read_text(encoding="utf-8")
-        allowed = text.split("\n", 1)[0].removeprefix("//").partition(":")[0].split()
-        made.append(Attack(path.stem, "cpp", tuple(allowed), prelude + text))
+        allowed = text.split("\n", 1)[0].lstrip("/#").partition(":")[0].split()
+        cpp = path.suffix == ".cpp"
+        made.append(Attack(path.stem, "cpp" if cpp else "python", tuple(allowed), prelude + text if cpp else text))
     return made
 
 
 RUNNING = attacks(FOLDER, PRELUDE)
 COMPILING = attacks(FOLDER / "compiling", "")
+MORE = attacks(FOLDER / "more", PRELUDE) + attacks(FOLDER / "compiling/more", "")  # they take longer; some are in Python
 HARMLESS = [each for each in RUNNING if each.name in ("descriptors_counted", "reports_forged", "reports_forged_before_main")]  # anywhere
 
 
@@ -66,7 +68,7 @@ class Came:
 
 def attacked(sandbox: Sandbox, attack: Attack, made: Trap) -> Came:
     stdin = f"1 2\n{made.secret}\nport={made.port}\n".encode()
-    return Came(attack, sandbox.run(Job(attack.source, stdin, "cpp", LIMITS)), made.untouched())
+    return Came(attack, sandbox.run(Job(attack.source, stdin, attack.kind, LIMITS)), made.untouched())
 
 
 def beside_neighbours(sandbox: Sandbox, wanted: list[Attack], made: Trap) -> tuple[list[Came], list[Outcome]]:

@@ -19,7 +19,7 @@ from aha.grading.sandbox.remote import RemoteSandbox
 from aha.grading.sandbox.unsafe import UnsafeSandbox
 from aha.serving.sandbox import SandboxServer
 from tests.grading.sandbox import cpp, hostile
-from tests.grading.sandbox.cpp import COMPILING, HARMLESS, RUNNING, Came
+from tests.grading.sandbox.cpp import COMPILING, HARMLESS, MORE, RUNNING, Came
 from tests.grading.sandbox.here import is_root, needs_bwrap, needs_compiler
 from tests.grading.sandbox.hostile import CANARY, Attack, Trap
 from tests.house import ROOT
@@ -52,6 +52,15 @@ def test_an_attack_is_contained_and_its_verdict_its_own(attack: Attack, run_once
 def test_no_neighbour_is_harmed(run_once: tuple[dict[str, Came], list[Outcome]]) -> None:
     _, neighbours = run_once
     assert [(each.verdict, each.stdout) for each in neighbours] == [("OK", b"3\n")] * 2 * len(RUNNING + COMPILING)
+
+
+@pytest.mark.long
+def test_more_attacks_are_contained_beside_neighbours_that_are_right(sandbox: BwrapSandbox, made: Trap) -> None:
+    before = set(sandbox._live)
+    came, neighbours = cpp.beside_neighbours(sandbox, MORE, made)
+    assert [each.breach for each in came if each.breach] == []
+    assert {(each.verdict, each.stdout) for each in neighbours} == {("OK", b"3\n")}
+    assert before <= sandbox._live, "a slot was lost"
 
 
 def test_the_attacks_reach_what_is_there_to_be_reached(sandbox: BwrapSandbox, made: Trap, monkeypatch: pytest.MonkeyPatch) -> None:
