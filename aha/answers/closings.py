@@ -389,7 +389,7 @@ def is_denied(text: str, start: int, end: int | None = None, *, boxed: bool = Fa
     return denied_before(text, start, end) if abroad == "English" else abroad == "unclear"
 
 
-_ONE_WORD = lazy_pattern(r"(?i)\W*(?!an)[^\W\d_]{2,}\s?[:：]?\W*")  # Vastaus:
+_ONE_WORD = lazy_pattern(r"(?i)\W*(?!an)[^\W\d_]{2,}(?: (?!is|in|to|of|no|as|or)[^\W\d_]{1,6})?\s?[:：]?\W*")  # Vastaus:
 _FORMULAS = lazy_pattern(r"\s*(?:(?:\$[^$\n]{1,200}\$|\\\([^\n]{1,200}?\\\)|[-+*/=·×÷0-9()])[.,\s✓✔✅]*)+")
 _CHECK_AFTER = lazy_pattern(rf"(?i)\s*[.$*)\\]*\s*\n\s*[*_]{{0,2}}(?:{languages.CHECKS})[*_]{{0,2}}\s?[:：][*_]{{0,2}}(?P<result>[^\n]*)\Z")
 

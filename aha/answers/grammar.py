@@ -258,6 +258,38 @@ _SIGNED_PATTERN = lazy_pattern(  # signatures, addresses and links
 
 
 _MAY_BE_SIGNED = lazy_pattern(r"[~–@]|n by |t by |d by |://|-(?=[A-Z\s])|(?m:^[ \t]*-)")
+_REMARK = lazy_pattern(
+    r"[\s.,;]{0,4}\((?P<aside>[a-z][^()\n$0-9\\]{1,99})\)"
+    r"|\s*[.,;—–-]*\s*(?:this|that|it|which)(?:\s(?:is|was)|['’]s)\s(?P<noun>[^.,;:\n$0-9\\(]{2,60})(?:[.,;!(]|\Z)"
+)
+_IT_IS = lazy_pattern(r"(?i)\A\s*(?:(?:this|that|it|which)(?:\s(?:is|was)|['’]s)\s)?")
+_EXPLAINED_PATTERN = lazy_pattern(r"[tj]*(?:[chqofO=&yubMvip]|e?j*[an]$)|[jdewn]*[nsaL]$|j+$")
+_INDEFINITE = lazy_pattern(r"(?i)(?:[a-z]+\s){0,2}an?\s")
+_ABOUT = lazy_pattern(r"(?i)\b(?:about|around|roughly|approximately|approx)\b")
+_PLURALS = frozenset("people children men women feet mice geese teeth".split())
+
+
+def is_remark_understood(words: str) -> bool:
+    """Return True if a remark in parentheses behind a claim explains it or names its things, a unit or an answer. A single noun of another
+    kind may say that the claim is only an estimate or a bound."""
+    words = _IT_IS.sub("", words)
+    row = kinds(words).rstrip(".")
+    if _ABOUT.search(words) or (_INDEFINITE.match(words) and row.endswith("w")):
+        return False
+    last = _WORDS.findall(words)[-1:]
+    return bool(_EXPLAINED_PATTERN.match(row)) or all(measures(word) or word in _PLURALS for word in last)
+
+
+def _remarks(rest: str) -> bool:
+    """Return True if a remark directly behind a claim, "(…)" or "this is a …", is understood, or if there is none."""
+    hit = _REMARK.match(rest)
+    if hit is None:
+        return True
+    if aside := hit["aside"]:
+        return is_remark_understood(aside)
+    return not (_INDEFINITE.match(hit["noun"]) and kinds(hit["noun"]).endswith("w"))
+
+
 _DUTY_WORDS = "must should need have has ought forgot left remain still yet".split()  # each match of `_OBLIGES` contains one of these
 
 
@@ -268,7 +300,7 @@ def upholds(rest: str, *, opens: bool) -> bool:
     row = kinds(_SIGNED_PATTERN.sub("", rest) if _MAY_BE_SIGNED.search(rest) else rest)
     if opens and (_PREDICATE.match(row) or not _OPENS.match(row)):
         return False
-    if _NOT_SAID_PATTERN.search(row):
+    if _NOT_SAID_PATTERN.search(row) or not _remarks(rest):
         return False
     low = rest.lower()
     return not (any(word in low for word in _DUTY_WORDS) and _OBLIGES.search(rest))

@@ -342,6 +342,7 @@ PHRASES = (  # phrases with a word that has another meaning alone
     (r"(?i)\b(?:por (?:lo )?tanto|por consiguiente|por eso|por isso|así que|por lo que|de modo que|de manera que)\b", "entonces"),
     (r"(?i)\b(?:c['’]est pourquoi|ce qui fait que)\b", "donc"),
     (r"(?i)\bn(?:e |['’])([^\W\d_]+) qu(?:e |['’])", r"\1 "),  # ne … que means only
+    (r"(?i)\bcâu trả lời\b", "đáp án"),
     (r"(?i)\bna końcu\b", "ostatecznie"),
     (r"(?i)\btill slut\b", "alltså"),
     (

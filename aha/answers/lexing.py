@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from aha.answers.formulas import Exotic, Unreadable
+from aha.answers.grammar import is_remark_understood
 from aha.answers.lexicon import AGAINST, PARTS, SAYS_MORE, SCALES, SUSPECT
 from aha.answers.numerals import chinese, in_digits
 from aha.answers.units import LETTER_UNITS, known_unit, measures
@@ -28,6 +29,7 @@ FUNCTION_WORDS = {
     "sgn": "sgn",
 }
 
+_ASIDE = lazy_pattern(r"\(([a-z][^()0-9]{2,99})\)")  # a remark in parentheses
 _NO_NOUN = lazy_pattern(r"(?i)\b(?:times\s+[a-z]|per mille|(?:any|every)thing but)")
 _RANGE = lazy_pattern(r"(?<=[0-9])--(?=[0-9])")
 _DATE = lazy_pattern(r"(?<![0-9])(?:[0-9]{4}([-/.])[0-9]{1,2}\1[0-9]{1,2}|[0-9]{1,2}([-/.])[0-9]{1,2}\2[0-9]{4})(?![0-9])")
@@ -224,7 +226,8 @@ class _Lexer:
         if scale.lower() in ("minus", "negative") and not self._after_operand():
             self._add("sign", "-")
             return self._text(in_digits(count)) if count else None
-        if SAYS_MORE.search(words):
+        aside = _ASIDE.fullmatch(words)
+        if SAYS_MORE.search(words) or (aside and not is_remark_understood(aside[1])):
             raise Unreadable(f"the words {words!r}")
         if words.lower() in ("infinity", "inf"):
             return self._add("command", "infty")

@@ -17,6 +17,9 @@ _PLAIN = lazy_pattern(
     r"(?:\\?[$€£¥])?\s*([-+]?)\s*(?:\\?[$€£¥])?([0-9]{1,3}(?:,[0-9]{3}){1,40}|[0-9]{1,400})(\.[0-9]{1,400})?(?:\s?/\s?([0-9]{1,400}))?(\s?\\?%)?"
 )
 
+ORDINAL = Sym("ordinal")
+_CENTS = {Sym("cents"), Sym("cent"), Sym("¢")}
+_DOLLARS = {Sym("dollars"), Sym("dollar"), Sym("¤"), *_CENTS}
 _MONEY = tuple(map(Sym, ("¤", "€", "£", "¥", "percent", "pct", "%")))
 
 
@@ -63,15 +66,26 @@ def bare_number(node: Node) -> NumberValue | None:
     if isinstance(node, Call) and node.name == "neg":
         inner = bare_number(node.args[0])
         return None if inner is None else NumberValue(-inner.exact, inner.percent, inner.places)
+    if isinstance(node, Call) and node.name == "compound" and {part.args[1] for part in node.args if isinstance(part, Call)} <= _DOLLARS:
+        return NumberValue(sum((_in_dollars(part) for part in node.args), Fraction(0)))
     while isinstance(node, Call) and node.name in ("unit", "°", "%", "()", "[]"):
         if node.name in ("()", "[]") and len(node.args) != 1:
             return None
         if percent and node.name == "%":
             return None  # 12%%
+        if node.args[1:] == (ORDINAL,):
+            return None  # 12th
         percent = percent or node.name == "%" or node.args[1:] in ((Sym("percent"),), (Sym("pct"),))
         node = node.args[0]
     value = _bare(node)
     return None if value is None else NumberValue(value, percent, node.places if isinstance(node, Num) else 0)
+
+
+def _in_dollars(part: Node) -> Fraction:
+    """Return an amount of dollars or cents in dollars."""
+    amount, measure = part.args if isinstance(part, Call) else (part, part)
+    value = amount.value if isinstance(amount, Num) else Fraction(0)
+    return value / 100 if measure in _CENTS else value
 
 
 def _last_side(node: Node) -> Node:

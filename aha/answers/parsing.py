@@ -147,6 +147,8 @@ class _Parser(Operands):
             return _named_point(left, right)
         if was_number and _proper(right) and isinstance(left, Num) and left.value.denominator == 1:
             return Call("+", (left, right))
+        if was_number and isinstance(right, Call) and right.name in ("%", "°") and _proper(right.args[0]):
+            return Call(right.name, (Call("+", (left, right.args[0])),))
         if is_number and (was_number or _ends_in_number(left)):
             raise Unreadable("two numbers side by side")
         return Call("*", (left, right))

@@ -208,7 +208,24 @@ def _words(text: str, plain: str) -> str:
 def _phrase(text: str) -> str:
     """Return the folded text if it is words, perhaps with figures, without a sign of mathematics; else ""."""
     plain = bare(text).strip()
-    return fold(plain) if _SPEECH.search(plain) and not _SIGNS.search(plain) else ""
+    return dated(fold(plain)) if _SPEECH.search(plain) and not _SIGNS.search(plain) else ""
+
+
+_MONTHS = "january february march april may june july august september october november december".split()
+_MONTH = rf"(?P<month>{'|'.join(f'{name[:3]}(?:{name[3:]})?' for name in _MONTHS)}|sept)"
+_DAY_FIRST, _MONTH_FIRST = (
+    lazy_pattern(rf"(?:the )?(?P<day>[0-9]{{1,2}})(?:st|nd|rd|th)?(?: day)?(?: of)? {_MONTH}(?P<year> [0-9]{{4}})?"),
+    lazy_pattern(rf"{_MONTH} (?:the )?(?P<day>[0-9]{{1,2}})(?:st|nd|rd|th)?(?P<year> [0-9]{{4}})?"),
+)
+
+
+def dated(text: str) -> str:
+    """Return a folded date with its month first: "14th of jul" as "july 14"; any other text unchanged."""
+    hit = _DAY_FIRST.fullmatch(text) or _MONTH_FIRST.fullmatch(text)
+    if hit is None:
+        return text
+    month = next(name for name in _MONTHS if name.startswith(hit["month"][:3]))
+    return f"{month} {int(hit['day'])}{hit['year'] or ''}"
 
 
 def same_words(gold: Reading, statement: Reading) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from aha.answers.lexicon import SAYS_MORE
 from aha.lazy import lazy_pattern
 
 _THOUGHT = lazy_pattern(
@@ -200,14 +201,14 @@ def hashed(text: str) -> str | None:
 
 _KEY = lazy_pattern(
     r"(?i)(?<![^\W_])(?:answers?|ans(?=[.:])|antwort(?:en)?|lösung|r[ée]ponse|respuesta|resposta|risposta|antwoord|odpowied[źz]|ответ|відповідь|cevap|yanıt"
-    r"|jawaban(?:nya)?|jibu|đáp (?:án|số)|svar(?:et)?|răspuns(?:ul)?|απάντηση|vastaus|válasz)(?![^\W_])|答え|答案|正解|解答"
+    r"|jawaban(?:nya)?|jibu|đáp (?:án|số)|câu trả lời|svar(?:et)?|odgovor|отговор(?:ът)?|odpov[eě]ď|jawapan(?:nya)?|sagot|resposta|răspuns(?:ul)?|απάντηση|vastaus|válasz)(?![^\W_])|答え|答案|正解|解答"
     r"|回答|정답|답변|답|答|উত্তর|उत्तर|الإجابة|الجواب|إجابة|ค(?:ำ|\u0e4d\u0e32)ตอบ|సమాధానం|பதில்|জবাব|जवाब|پاسخ|תשובה"
 )
 _CALLS = lazy_pattern(  # the text between the word and the claim
-    r"[ \t]*(?:\*\*|__|[\"”])?[ \t]*"
+    r"[ \t]*(?:\*{1,2}|__|[\"”])?[ \t]*"
     r"(?:(?:[^\W\d]+[ \t]*){0,2}(?:[:ঃ](?!(?<=[A-Z]:)[A-Z])|：)|=|[-–—](?=[ \t])|(?=\$|\\[(\[])|(?<=[Aa]ns)\.[ \t]*:?"
     r"|[^.\n:：=!?。]{0,60}?(?:(?<=\s)(?:is|are|was|be|equals|comes (?:out )?(?:to|as|at)|ist|lautet|sind|est|es|son|é|è|sono"
-    r"|wynosi|brzmi|равен|равно|равна|составляет|là|ni|adalah|ialah|هي|هو|είναι|היא|הוא)(?![^\W_]|')[ \t]*:?"
+    r"|wynosi|brzmi|равен|равно|равна|составляет|là|ni|adalah|ialah|on|je|е|er|är|este|ay|هي|هو|είναι|היא|הוא)(?![^\W_]|')[ \t]*:?"
     r"|(?:是|为|為|は|은|는|이|等于|应为|应是)[ \t]*[:：]?(?![不非否])|(?:คือ|เท่ากับ)[ \t]*|(?<=[\u0900-\u0eff])[ \t]+(?=[-−$€₹]?[0-9]))"
     r"|(?<=cevap|ответ|álasz)[ \t]+(?=[-−]?[0-9]|[A-Z](?![^\W_]))|(?<=powiedź)[ \t]+to(?![^\W_])|[ \t]*(?=\*{0,2}[ \t]*\n))"
     r"[ \t]*(?:\*\*|__|[\"”])?[ \t]*(?:(?:that|then|thus|therefore|donc|also|daher|quindi)\b[ \t]*)?[:：]?[ \t]*"
@@ -253,7 +254,7 @@ def _announcement(text: str, key: re.Match[str]) -> int | None:
         begins = text.rfind("\n", 0, key.start()) + 1
         heads = len(_WORDS.findall(text[begins : key.start()])) <= 2
         return calls.end() if heads else None
-    if _DENIED_PATTERN.search(speech):
+    if _DENIED_PATTERN.search(speech) or (not speech.isascii() and SAYS_MORE.search(speech)):
         return None
     if speech[-1] not in ":：=ঃ" and _NOTHING_SAID_PATTERN.match(text, calls.end()):
         return None

@@ -325,15 +325,21 @@ def _within(place: int, pieces: list[Piece]) -> bool:
     return any(piece.start <= place < piece.end for piece in pieces)
 
 
+_IS_BOUND = lazy_pattern(r"[<>]=\s*\Z|<\s*\Z|[A-Za-z]\s*>\s*\Z")
+_LEADS_IN = lazy_pattern(r"[:：*✅∴]\Z|(?<![<>!])=\Z|(?:\A|\n|[-=])>\Z")  # not >=
+
+
 def _admitted(before: str, *, start: bool, unit: bool, noun: bool, money: bool) -> bool:
     """Return True if the words before a formula let it be a claim."""
     words = _WORDS.findall(before)
+    if _IS_BOUND.search(before) or (not words and before.strip().lower() in ("i.e.", "e.g.")):
+        return False
     if _ASKS.search(before) or _OPERATES.search(before) or "up to" in before or before.endswith("#"):
         return False
     if SAYS_MORE.search(before) and not _LEADS_TO.search(before):
         return False
     if not words:
-        return start or not before.strip(" ,*_:#-") or before.rstrip()[-1:] in ":：*>=✅∴"
+        return start or not before.strip(" ,*_:#-") or _LEADS_IN.search(before.rstrip()) is not None
     if _HAN.search(before):
         return _HAN_ADMITS.search(before) is not None and _LABELS.search(before) is None
     if money and kinds(words[-1]) in _OF_VERBS and OF_MONEY.isdisjoint((words[-1].lower(), *plain_forms(words[-1].lower()))):

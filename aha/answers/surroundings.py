@@ -45,7 +45,7 @@ _LAST_SIDE = lazy_pattern(
 ATTACHMENTS = lazy_pattern(r"_(?:\{[^{}\n]{1,20}\}|[0-9]{1,2})|\^\s*\{?\s*\\circ\s*\}?(?:\s*[CF]\b)?|°[CF]?|[ \t]?\\?%")
 _ENDS = lazy_pattern(
     r"(?:\s|\\[,;:! ]|~)*(?:\Z|\$|\\[)\]]|(?:=|≈|\\(?:equiv|approx|cong)(?![A-Za-z]))(?!\s*-?[0-9.,]+\s*(?:[$.,;]|\\"
-    r"[)\]]|\Z))|[.,;:](?![0-9])|[&}\])*`\"”'’<。，；）？?]|\\\\|\\end\b|\\q?quad\b|\\tag\b|\\(?:checkmark|blacksquare|square|Box|qed)\b|\n"
+    r"[)\]]|\Z))|[.,;:](?![0-9])|[&}\])*`\"”'’。，；）？?]|<(?=/?[a-z]+\s?/?>|[|｜])|\\\\|\\end\b|\\q?quad\b|\\tag\b|\\(?:checkmark|blacksquare|square|Box|qed)\b|\n"
     r"|\(?\\[pb]?mod(?![A-Za-z]))"
 )
 _IN_TEXT = lazy_pattern(r"\\(?:mathrm|text|textrm|mbox|operatorname|rm)\s*\{[^{}]{0,60}\}")
@@ -99,8 +99,9 @@ def around(text: str, box: Box, *, last: bool = True) -> HeldText:
     is not the `last`, only a base, a percent sign or degrees are added."""
     content, start, end = box
     content = _open(content).strip()
-    sign = before(text[max(0, start - _ROOM) : start])
-    if sign is None:
+    head = text[max(0, start - _ROOM) : start]
+    sign = before(head)
+    if sign is None or (last and is_estimated(head, content)):
         return DENIALS
     hit = ATTACHMENTS.match(text, end)
     after, ends = (hit.group(), hit.end()) if hit else ("", end)
@@ -111,6 +112,21 @@ def around(text: str, box: Box, *, last: bool = True) -> HeldText:
     if sign or (after and not ATTACHMENTS.fullmatch(after) and after[0] not in " ,\\"):
         content = f"{{{content}}}"
     return HeldText(f"{sign}{content}{after}".strip(), ends)
+
+
+_ESTIMATED_PATTERN = lazy_pattern(
+    r"(?i)(?:\b(?:about|around|roughly|approximately|approx\.?|circa)|(?P<sign>[≈≃~]|\\(?:approx|simeq|sim)(?![a-z])))[\s$*({\[\\]*\Z"
+)
+_ROUNDS = lazy_pattern(r"(?i)\b(?:round|near|clos|estimat)|約|四舍五入")
+_WHOLE = lazy_pattern(r"[-−]?[0-9][0-9,{}]*")
+
+
+def is_estimated(head: str, content: str) -> bool:
+    """Return True if the text before a whole number only estimates it, as in "about" and "x ≈"; a value rounded to it is no estimate."""
+    hit = _ESTIMATED_PATTERN.search(head)
+    if hit is None or not _WHOLE.fullmatch(content.strip()) or _ROUNDS.search(head):
+        return False
+    return not (hit["sign"] and re.search(r"[0-9]", _side(head[: hit.start()])))
 
 
 def attachment(text: str) -> int:

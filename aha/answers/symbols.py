@@ -19,6 +19,7 @@ _PLAIN = str.maketrans(
         **dict.fromkeys("−–－﹣‐‑", "-"),
         **dict.fromkeys("×·∙⋅∗＊", "*"),
         **dict.fromkeys("÷／∕⁄", "/"),
+        "\u00b5": "μ",
         "＋": "+",
         "（": "(",
         "）": ")",
@@ -244,7 +245,7 @@ def clean(text: str) -> str:
     if "{" in text and "_" in text:
         text = _BRACED_LOG.sub(r"\1", _BRACED_PATTERN.sub(r"\1", text))
     if "\\" in text:
-        text = _ORDINAL.sub("", text) if "{th" in text or "{st" in text or "{nd" in text or "{rd" in text else text
+        text = _ORDINAL.sub(r"\\text{ ordinal}", text) if "{th" in text or "{st" in text or "{nd" in text or "{rd" in text else text
         text = _OVER.sub(r"\\frac{\1}{\2}", _DOUBLED_PATTERN.sub(r"\\", text)) if "\\\\" in text or "\\over" in text else text
         text = _RATE.sub(lambda hit: f"{hit[1]}\\text{{ {hit[2]}/{hit[3]}}}" if measures(hit[2]) and measures(hit[3]) else hit[0], text)
         text = _MONEY_SIGN.sub(r"\1", text)

@@ -68,6 +68,7 @@ shekel 1 shekel shekels ILS ₪
 naira 1 naira NGN ₦
 hryvnia 1 hryvnia UAH ₴
 rand 1 ZAR
+ordinal 1 ordinal
 percent 1 percent prozent Prozent porcento procent pct percentage % per\u00a0cent 百分
 degree 1 degree degrees deg degs 度
 radian 1 radian radians rad rads 弧度

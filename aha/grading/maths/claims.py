@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from aha.answers.formulas import LISTS, Call, Node, Num, Sym, is_call, nodes, symbols, with_signs
+from aha.answers.numbers import bare_number
 from aha.answers.units import Unit, unit
 from aha.grading.maths.algebra import DEFAULT, Settings
 from aha.grading.maths.functions import Beyond, Opaque, Undefined, numbers
@@ -177,6 +178,8 @@ def _product(first: Node, second: Node) -> Node | None:
 
 def quantities(gold: Node, claim: Node, settings: Settings) -> bool | None:
     """Return whether two quantities are equal, None if unknown. A unit or a percent sign may be left out; degrees and the base may not."""
+    if is_call(claim, "compound") and not is_call(gold, "compound", "unit") and (dollars := bare_number(claim)) is not None:
+        return equal(gold, Num(dollars.exact), settings)
     if is_call(gold, "compound") or is_call(claim, "compound"):
         return _compounds(gold, claim, settings)
     statement = claim
@@ -190,6 +193,8 @@ def quantities(gold: Node, claim: Node, settings: Settings) -> bool | None:
             return False
         if gold_unit.size != claim_unit.size:
             gold, claim = _times(gold, gold_unit), _times(claim, claim_unit)
+    if (claim_unit and claim_unit.kinds == (("ordinal", 1),)) and not gold_unit:
+        return False  # 12th is no 12
     if is_call(gold, "base") or is_call(claim, "base"):
         return _based(gold, claim)
     if isinstance(gold, Call) and isinstance(claim, Call) and gold.name == claim.name == ":":

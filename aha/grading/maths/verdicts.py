@@ -11,7 +11,7 @@ from aha.answers.claims import Claim, last_line
 from aha.answers.context import denied_before, taken_back
 from aha.answers.formulas import BRACKETS, LISTS, RELATIONS, Call, Node, Num, is_call, nodes, symbols
 from aha.answers.numbers import NumberValue, bare_number, plain_number
-from aha.answers.reading import Reading, is_degrees, other_readings, read, same_words
+from aha.answers.reading import Reading, dated, is_degrees, other_readings, read, same_words
 from aha.answers.replies import answer_part
 from aha.answers.sentences import claimed_formula, closing_side, stated_words
 from aha.answers.symbols import bare, fold
@@ -35,6 +35,7 @@ _REVISES = lazy_pattern(r"(?:Or|Maybe|Perhaps|Possibly|But|No|Actually|Wait|Hmm)
 _DENIAL = lazy_pattern(r"(?i)\b(?:and |but )?not\s+(?:\$[^$\n]{1,80}\$|-?[0-9][0-9.,/]*)\s*\)?\s*\.?\s*$")  # "5, not 11"
 _NUMBERS = lazy_pattern(r"[0-9][0-9.,]*")
 _AFTER_COMMA = {True: "[0-9]{2}", False: "[0-9]{1,2}|[0-9]{4,}"}  # three digits are thousands, one digit may be a list
+_DOTS = lazy_pattern(r"\\[lcv]?dots[bc]?(?![a-z])|\.\.\.")
 _BRACES = lazy_pattern(r"[{}\s]")
 _LETTERS = lazy_pattern(r"\(?[A-Za-z]{1,3}\)?\.?")
 _NEGATED_PATTERN = lazy_pattern(
@@ -119,7 +120,7 @@ def _verdict(gold: Reading, claim: Claim, answer: str, settings: Settings) -> bo
         return True
     if (plain_verdict := _without_algebra(gold, claim_tree)) is not None:
         return plain_verdict
-    if gold.exotic and claim_tree.exotic and _BRACES.sub("", gold.cleaned) == _BRACES.sub("", claim_tree.cleaned):
+    if gold.exotic and claim_tree.exotic and _signs_of(gold.cleaned) == _signs_of(claim_tree.cleaned):
         return True
     if isinstance(gold.node, Call) and gold.node.name == ":" and (ratio := _ratio_in_words(claim.text)) is not None:
         return _compare(gold, ratio, settings)
@@ -142,6 +143,11 @@ def _verdict(gold: Reading, claim: Claim, answer: str, settings: Settings) -> bo
         for claim_node in (*_other_readings_of(claim_tree, gold, of_reference=False), *_factorials(claim_tree, claim))
     ]
     return True if any(are_same(*pair, settings) for pair in pairs) else node_verdict
+
+
+def _signs_of(text: str) -> str:
+    """Return a formula without braces and blanks, with dots of one kind."""
+    return _BRACES.sub("", _DOTS.sub(r"\\dots", text))
 
 
 def _is_limit_call(gold: Reading, claim: Reading) -> bool:
@@ -177,7 +183,7 @@ def _without_algebra(gold: Reading, claim: Reading) -> bool | None:
     if gold.spelled and (gold.words or _LETTERS.fullmatch(bare(gold.text).strip())) and same_words(gold, claim):
         return True
     if gold.phrase:
-        return fold(bare(claim.text)) == gold.phrase
+        return dated(fold(bare(claim.text))) == gold.phrase
     if gold.words:
         numeral = gold.node is not None and not symbols(gold.node)
         return None if numeral else False
