@@ -29,8 +29,8 @@ _CHOSEN = lazy_pattern(r"([CP])\(([0-9]{1,6}), ?([0-9]{1,6})\)|([0-9]{1,6}) ?C ?
 _SPACED_UNIT = lazy_pattern(r"[0-9] ?[A-Za-z]+ [0-9]")
 _CONDITION = lazy_pattern(r"\b(?:where|for all|for any|for every|for each)\b")
 _CAPITAL = lazy_pattern("[A-Z]")
-_LETTERS = lazy_pattern(r"\(?[A-Z]\)?(?:(?:[\s,;&、，]|and|和)+\(?[A-Z]\)?)+\.?")
-_BASED_PATTERN = lazy_pattern(r"(-?[0-9A-F]*(?:[0-9][A-F]|[A-F][0-9])[0-9A-F]*)_\{?([0-9]{2})\}?\.?")
+SEVERAL_LETTERS = lazy_pattern(r"\(?[A-Z]\)?(?:(?:[\s,;&、，]|and|和)+\(?[A-Z]\)?)+\.?")
+_BASED_PATTERN = lazy_pattern(r"(?i:(-?[0-9A-F]*(?:[0-9][A-F]|[A-F][0-9])[0-9A-F]*))_\{?([0-9]{2})\}?\.?")
 _IMAGINARY = lazy_pattern(r"(?<![A-Za-z\\])j(?![A-Za-z])")
 _GOES_ON = lazy_pattern(r"(?:(?<![mM])\.\.|\.\.\.|…|\\[lc]?dots)[\s$.*)\]]*\Z")
 _PHANTOM = lazy_pattern(r"\\[hv]?phantom(?![A-Za-z])\s*(?:\{[^{}]*\}|\\[A-Za-z]+|[^\s\\{}])")  # blank space
@@ -87,6 +87,7 @@ def read(text: str) -> Reading:
     text = _BOLD_ENDS.sub("", text) if "**" in text else text
     text = text.strip()[1:-1] if _QUOTED_PATTERN.fullmatch(text) else text
     text = _BASE_IN_WORDS.sub(_in_figures, text) if "_" in text else text
+    text = _IN_BASE.sub(r"\1_{\2}", text) if "base" in text else text
     cleaned = _unwrap(_tidy(in_latex(_unwrap(_tidy(text)))))
     if not cleaned:
         return Reading(text, why="nothing")
@@ -108,6 +109,9 @@ def read(text: str) -> Reading:
     return replace(tree, node=node, phrase=_phrase(text) if figures else "")
 
 
+_IN_BASE = lazy_pattern(  # 1011 in base 2, 1011_{\text{base }2}
+    r"(?<![\w.,])([0-9]{1,60})(?:\s|\\ )*(?:_\s*\{?\s*)?(?:\\text\s*\{\s*)?\(?(?:in )?base[\s-]*\}?\s*(?:\\text\s*\{)?([0-9]{1,2})\)?\s*\}{0,2}(?=[\s.$*)]*\Z)"
+)
 _BASE_IN_WORDS = lazy_pattern(r"(?<=[0-9])_\s*\{?\s*\\(?:text|mathrm|mbox|rm)\w*\s*\{\s*([a-z]{3,9})\s*\}\s*\}?")
 
 
@@ -228,16 +232,19 @@ def dated(text: str) -> str:
     return f"{month} {int(hit['day'])}{hit['year'] or ''}"
 
 
+_GAPS = lazy_pattern(r"\\ |~|\\q?quad(?![a-z])")
+
+
 def same_words(gold: Reading, statement: Reading) -> bool:
     """Return True if two texts say the same words; a single letter may be bracketed, or stand before the option it names."""
-    first, partner = bare(gold.text).strip(), bare(statement.text).strip()
+    first, partner = (_GAPS.sub(" ", bare(reading.text)).strip() for reading in (gold, statement))
     letter, claim_text = _LETTER.match(first), _LETTER.match(partner)
     if letter and letter.end() == len(first):
         return claim_text is not None and (letter[1] or letter[2]) == (claim_text[1] or claim_text[2])
     if len(first) == 1:
         return first == partner.strip("().。")
-    if _LETTERS.fullmatch(first) or _LETTERS.fullmatch(partner):
-        return bool(_LETTERS.fullmatch(first) and _LETTERS.fullmatch(partner)) and set(_CAPITAL.findall(first)) == set(
+    if SEVERAL_LETTERS.fullmatch(first) or SEVERAL_LETTERS.fullmatch(partner):
+        return bool(SEVERAL_LETTERS.fullmatch(first) and SEVERAL_LETTERS.fullmatch(partner)) and set(_CAPITAL.findall(first)) == set(
             _CAPITAL.findall(partner)
         )
     return fold(first) == fold(partner)

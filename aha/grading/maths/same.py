@@ -18,6 +18,8 @@ Verdict = bool | None
 
 def are_same(gold: Node, claim: Node, settings: Settings) -> Verdict:
     """Return whether the claim is right, or None if it takes algebra to tell."""
+    if isinstance(gold, Call) and isinstance(claim, Call) and (new := _index(gold.args)) and (old := _index(claim.args)) and old != new:
+        claim = _substitute(claim, {old: new}) if new not in symbols(claim) else claim
     gold, claim = _unconditional(gold), _unconditional(claim)
     if gold == claim:
         return True
@@ -191,6 +193,15 @@ def _lists(gold: Node, golds: list[Node], claim: Node, claims: list[Node], setti
     if len(golds) == len(claims) > 1 and (order := _order(gold, golds, claim, claims)) is not None:
         return _in_order([statement(part).value for part in golds], order, settings)
     return _match_members(golds, claims, settings)
+
+
+_COUNTABLE = (Sym("mathbb Z"), Sym("mathbb N"), Sym("mathbf Z"))
+
+
+def _index(parts: Sequence[Node]) -> str | None:
+    """Return the name of the whole number that counts the members of a family, as n in `n pi, n in Z`, or None."""
+    hit = [part.args[0] for part in parts if isinstance(part, Call) and _any_number(part) and part.args[1] in _COUNTABLE]
+    return hit[0].name if len(hit) == 1 and isinstance(hit[0], Sym) else None
 
 
 Assignment = dict[Node, Node]

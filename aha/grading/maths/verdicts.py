@@ -11,7 +11,7 @@ from aha.answers.claims import Claim, last_line
 from aha.answers.context import denied_before, taken_back
 from aha.answers.formulas import BRACKETS, LISTS, RELATIONS, Call, Node, Num, is_call, nodes, symbols
 from aha.answers.numbers import NumberValue, bare_number, plain_number
-from aha.answers.reading import Reading, dated, is_degrees, other_readings, read, same_words
+from aha.answers.reading import SEVERAL_LETTERS, Reading, dated, is_degrees, other_readings, read, same_words
 from aha.answers.replies import answer_part
 from aha.answers.sentences import claimed_formula, closing_side, stated_words
 from aha.answers.symbols import bare, fold
@@ -51,6 +51,7 @@ LONGEST_HEDGE, MOST_LINES = 60, 12
 _HEDGE = lazy_pattern(
     r"(?i)\W*(?:(?:about|around|roughly|approximately|approx\.?|some|maybe|perhaps|probably|possibly)\s+|(?:[≈~∼]|\\(?:approx|sim))\s*)"
     r"-?[$\\]*[0-9][0-9,]*(?:\.0+)?(?:\s[^0-9]*)?\.?"
+    r"|\W*[A-Za-z](?:_\{?\w{1,4}\}?)?\s*(?:[≈∼]|\\(?:approx|simeq|sim)(?![a-z]))\s*-?[0-9][0-9,]*(?:\.0+)?\W*"
     r"|\W*[0-9][0-9,]*(?:\.0+)?(?:\\ |\s|\\text\w*\{|\()*(?:about|roughly|approximately|approx\.?|or so|more or less)\W*"
 )
 _OTHER_SETS = lazy_pattern(
@@ -102,7 +103,7 @@ def unsure(claim: Claim) -> bool:
 
 
 def _verdict(gold: Reading, claim: Claim, answer: str, settings: Settings) -> bool | None:
-    if unsure(claim):
+    if unsure(claim) and gold.text != claim.text:
         return False
     claim_tree = read(claim.text) if claim.marked or len(claim.text) <= LONGEST_FORMULA else Reading(claim.text)
     if (
@@ -180,7 +181,7 @@ def _without_algebra(gold: Reading, claim: Reading) -> bool | None:
     """Return the verdict on times and words, or None if they do not settle it."""
     if gold.clock or claim.clock:
         return _clocks(gold, claim if claim.clock else _closing_time(claim.text) or claim)
-    if gold.spelled and (gold.words or _LETTERS.fullmatch(bare(gold.text).strip())) and same_words(gold, claim):
+    if gold.spelled and (gold.words or _LETTERS.fullmatch(letters := bare(gold.text).strip()) or SEVERAL_LETTERS.fullmatch(letters)) and same_words(gold, claim):
         return True
     if gold.phrase:
         return dated(fold(bare(claim.text))) == gold.phrase
