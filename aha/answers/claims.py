@@ -23,7 +23,7 @@ from aha.answers.grammar import leads, upholds
 from aha.answers.numbers import rational
 from aha.answers.rephrasing import in_one_form, in_plain_signs
 from aha.answers.replies import announcements, answer_part, boxed, boxes, hashed, is_mention, names_box
-from aha.answers.surroundings import DENIALS, around, attachment, before, is_estimated, without_style
+from aha.answers.surroundings import DENIALS, around, attachment, before, without_style
 from aha.answers.units import known_unit
 from aha.lazy import lazy_pattern
 
@@ -78,7 +78,7 @@ _FORMULA = r"(?:(?<!\$)\$[^$\n]{1,200}\$|\$\$[^$]{1,300}\$\$|\\\([^\n]{1,200}?\\
 _BEHIND = (  # words that may follow the formula a sentence states
     r"\s*(?:である|です|だ|となる|となります|になる|になります|입니다|이다)"
     r"|\sas (?:the (?:only|unique|final|required|desired) (?:solution|answer|value|root)|claimed|required|desired|expected)|\sinstead"
-    r"|\sworks(?:,? (?:and|but) no [a-z]+ [a-z]+ (?:does|do|works?))?|\s(?:square|cubic) units|,? and nowhere else"
+    r"|\sworks(?:,? (?:and|but) no [a-z]+ [a-z]+ (?:does|do|works?))?|\s(?:square |cubic )?units|,? and nowhere else"
     r"|\sis the (?:smallest|largest|least|greatest|first|unique) (?:such |possible )?[a-z]+"
     r"|\sis (?:the|our) (?:only |unique |desired |required |final )?(?:solution|answer|value)"
     r"|\s(?:die einzige Lösung|est l['’]unique solution|es la única solución|è l['’]unica soluzione|é a única solução)"
@@ -184,7 +184,7 @@ def _at_once(text: str) -> Claim | None:
     head = text[max(0, at - LONGEST_HEAD) : at]
     if hit is None or names_box(text[max(0, at - _USUALLY) : at]) or not head.isascii() or "~" in hit[1] or is_mention(hit[1]):
         return None
-    if "```" in head or before(head[-_ROOM:]) != "" or not states_plainly(head) or not _is_unit(hit["unit"]) or is_estimated(head[-_ROOM:], hit[1]):
+    if "```" in head or before(head[-_ROOM:], hit[1]) != "" or not states_plainly(head) or not _is_unit(hit["unit"]):
         return None
     return Claim(without_style(hit[1].strip()), marked=True, boxes=1)
 
@@ -308,8 +308,7 @@ def _alone(text: str) -> tuple[Claim, int] | None:
         or hit["unit"]
         or names_box(text[max(0, at - _USUALLY) : at])
         or is_mention(hit[1])
-        or before(head := text[max(0, at - _ROOM) : at]) != ""
-        or is_estimated(head, hit[1])
+        or before(text[max(0, at - _ROOM) : at], hit[1]) != ""
     ):
         return None
     return None if is_denied(text, at, len(text), boxed=True) else (Claim(without_style(hit[1].strip()), marked=True, boxes=1), len(text))

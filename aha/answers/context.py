@@ -124,7 +124,7 @@ _CONCLUDES = lazy_pattern(  # ", thus 3690 seconds"
     r"|(?:the )?(?:final|total|whole)\b|(?:which|that|this) (?:makes|gives|leaves|yields|means)"
     r"|[^.]{0,60}\b(?:asks? for|asked|looking for|we want|wanted|sought|of the whole)\b"
     r"|(?:the )?(?:correct|right|actual|true|real)\b[^.,;:]{0,30}?(?: is|:))\b[^.;]{0,80}?"
-    r"(?:(?<![A-Za-z_^{\d.])\\?\$?(?P<figure>[0-9]+(?:\.[0-9]+)?)|\$(?P<formula>(?:[^$A-Za-z]|\\[a-z]+){1,40})\$)"
+    r"(?:(?<![A-Za-z_^{\d.])\\?\$?(?P<figure>[0-9]+(?:\.[0-9]+)?)|\$(?P<formula>(?:[^$A-Za-z]|\\[a-z]+){1,40})\$|\\\((?P<inline>-?[0-9.,]{1,12})\\\))"
     r"(?!\s?[-+*/=^\\])[$°%]?(?:\s+[a-z]+){0,3}(?:[.!?,]|\s*\Z)"
 )
 _CHECKS = lazy_pattern(
@@ -135,7 +135,7 @@ _THOUSANDS = lazy_pattern(r"(?<=\d),(?:\\!)?(?=\d{3})")
 _LOOKED_AT = 1_000
 _COUNTERFACTUAL = lazy_pattern(
     r"(?i)\b(?:should|could|might) have (?:been\b[^.,;]*|(?:got(?:ten)?|obtained|found|answered|written)(?:\W|\b(?:an?|the)\b)*)\Z"
-    r"|\bwould(?:n['’]t)? have (?:\w+ly )?(?:\w+ed|been|\w+[aeo]wn|got|made|had|cost|paid|sold|bought|spent"
+    r"|\bwould(?:n['’]t)? have (?:\w+ly )?(?:\w+ed|\w+pt|\w+lt|been|\w+[aeo]wn|got|made|had|cost|paid|sold|bought|spent"
     r"|lost|won)\b[^.,;]*\Z"
     r"|(?i:\bso much for\W*\Z)"
 )
@@ -144,6 +144,7 @@ _HEDGED_PATTERN = lazy_pattern(  # a first or wrong attempt, before its result
     r"(?i)\b(?:naive|hasty|careless|sloppy|tempting|apparent|superficial|misguided|fallacious|mistaken|simplistic|knee-jerk|ostensible)\b[^,;:.]*\Z"
     rf"|\b(?:first|initial|quick|rough|crude|early|preliminary|tentative|provisional|ballpark|lucky)\s(?:\w+\s)?(?:{_ATTEMPT})\b[^,;:.]*\Z"
     r"|\b(?:at|on) (?:a |the )?first (?:glance|sight|look|reading|thought|try)\b[^;:.]*\Z"
+    r"|\ban? (?:[a-z]+ ){0,2}(?:bound|estimate|approximation)\b[^,;:.]*\Z"
     r"|(?<!of )(?<!of the )\b(?:wrong|incorrect|erroneous|false|bogus|flawed)\s(?:\w+\s)?"
     r"(?:answer|total|sum|value|result|count|number|solution|figure|price|cost|amount)s?\s"
     r"(?:is|was|gives|comes|yields|equals|makes)\b[^,;:.]*\Z"
@@ -159,19 +160,20 @@ _NOT_DONE = lazy_pattern(  # hoped to earn, grade this as, such as
     r"|solution|label)\b[^;]*\Z"
     r"|\b(?:wants?|wanted|wish(?:es|ed)? for|dreams? of|hopes? for)\W*\Z"
     r"|\A\W*(?:so |thus )?one of (?:the|these|those|its|his|her)\s(?:[a-z]+\s){0,2}is\W*\Z"
-    r"|\b(?:for (?:example|instance)|e\.g\.|such as),?\W*\Z|\b(?:we|i|you|let us|let['’]s|to|first|now|then)(?: (?:then|now|also))?"
-    r" (?:subtract|multiply|divide)(?: it)?(?: by)?(?: (?:these|those|this|that|the|our|all))?\W*\Z"
+    r"|\b(?:for (?:example|instance)|e\.g\.|such as),?\W*\Z|\b(?:we|i|you|let us|let['’]s|to|first|now|then|next"
+    r"|finally|must)(?: (?:then|now|also|must))?,? (?:add|subtract|multiply|divide|halve|double|triple|square|cube)(?: it)?(?: by)?"
+    r"(?: (?:these|those|this|that|the|our|all))?\W*\Z|\A\W*(?:add|subtract|multiply by|divide by|halve|double|triple|square)\W*\Z"
 )
 _ATTEMPTS = frozenset(  # each match of the four patterns contains one of these words
-    """bet dream dreams dreamed fear fears boast boasts guess one should could might subtract subtracts subtracted subtracting multiply
-    multiplies multiplied multiplying divide divides divided dividing hope hopes hoped hoping want wants wanted wish wishes wished
-    plan plans planned expect expects expected intend intends intended aim aims aimed try tries tried attempt attempts attempted
-    fail fails failed refuse refuses refused promise promises promised pretend pretends threaten threatened grade grading treat mark
-    score rate accept reference gold truth example instance such e would wouldn't wouldn’t much naive hasty careless sloppy tempting
-    apparent superficial misguided fallacious mistaken simplistic knee ostensible first initial quick rough crude early preliminary
-    tentative provisional ballpark inspired lucky wrong incorrect erroneous false bogus flawed think thinks thought believe believes
-    believed claim claims claimed say says said argue argues argued insist insists insisted suspect suspects suspected swear swears
-    assume assumes assumed""".split()
+    """bet dream dreams dreamed fear fears boast boasts guess one bound estimate approximation should could might add halve double
+    triple square cube subtract subtracts subtracted subtracting multiply multiplies multiplied multiplying divide divides divided
+    dividing hope hopes hoped hoping want wants wanted wish wishes wished plan plans planned expect expects expected intend intends
+    intended aim aims aimed try tries tried attempt attempts attempted fail fails failed refuse refuses refused promise promises
+    promised pretend pretends threaten threatened grade grading treat mark score rate accept reference gold truth example instance
+    such e would wouldn't wouldn’t much naive hasty careless sloppy tempting apparent superficial misguided fallacious mistaken
+    simplistic knee ostensible first initial quick rough crude early preliminary tentative provisional ballpark inspired lucky wrong
+    incorrect erroneous false bogus flawed think thinks thought believe believes believed claim claims claimed say says said argue
+    argues argued insist insists insisted suspect suspects suspected swear swears assume assumes assumed""".split()
 )
 _UNDONE_BEHIND = lazy_pattern(  # or the value is only an example
     r"(?i)\s*,?\s*(?:for|say, for) (?:instance|example)\b"
@@ -184,8 +186,7 @@ _COULD = lazy_pattern(r"\bcould(?= [a-z]+\W*\Z)")
 _SEGMENTS = lazy_pattern(r"(?<=frac)\{[A-Z]{2,3}(?=\})|(?<=\})\{[A-Z]{2,3}(?=\})")
 _COMMENTS = lazy_pattern(  # comments on mathematics, not on the answer
     r"[\s.,$)\\\]]*\(?(?:Alternatively|In general|To see that|To see why|Equality (?:is|holds|occurs)"
-    r"|An? (?:alternate|alternative) (?:way|solution|method)"
-    r"|In the above calculations|If this algebra|Either point is|The graph)"
+    r"|An? (?:alternate|alternative) (?:way|solution|method)|In the above calculations|If this algebra|Either point is|The graph)"
 )
 _NOTHING_OVER = lazy_pattern(
     r"(?i),\s(?:and |with )?(?:no (?:remainder|rest|change|leftovers?)(?: (?:left|over|remains?))?|so nothing(?: at all)?)(?=[.!]?\s*\Z)"
@@ -246,7 +247,7 @@ def _is_plain(line: str) -> bool:
     looks = [_PLAIN[word] for word in words]
     if takes_away("".join([look[0] for look in looks])) or leads_of_kinds("".join([look[1] for look in looks])) != "states":
         return False
-    return not any(look[2] for look in looks) or not _is_attempt(line)
+    return not any(look[2] for look in looks) or not is_attempt(line)
 
 
 @lru_cache(maxsize=2_000)
@@ -295,7 +296,7 @@ def _stance(text: str, start: int, end: int | None, head: str) -> Literal["state
     sentence = _COULD.sub("can", _LITERALLY.sub("has", sentence)) if counts else sentence  # he wrote 12 pages, he could buy 30 oranges
     if (suspect(sentence) or ("nswer" in sentence and not _ANNOUNCES.fullmatch(sentence))) and takes_away(row(sentence)):
         return "denied"
-    if not _ATTEMPTS.isdisjoint(_WORDS.findall(sentence.lower())) and _is_attempt(sentence):
+    if not _ATTEMPTS.isdisjoint(_WORDS.findall(sentence.lower())) and is_attempt(sentence):
         return "denied"
     if end is not None and "~~" in head[-9:] and "~~" in text[end : end + 9]:
         return "denied"
@@ -303,7 +304,7 @@ def _stance(text: str, start: int, end: int | None, head: str) -> Literal["state
     return "stated" if led == "states" or (led and (end is None or upholds(rest, opens=True))) else "unclear"
 
 
-def _is_attempt(sentence: str) -> bool:
+def is_attempt(sentence: str) -> bool:
     """Return True if a sentence says what would be, what a first attempt gives, what others believe or what is hoped for."""
     sentence = sentence.rpartition(" but ")[2]
     return any(pattern.search(sentence) for pattern in (_COUNTERFACTUAL, _HEDGED_PATTERN, _HELD_PATTERN, _NOT_DONE))
@@ -360,7 +361,7 @@ def _concludes_otherwise(rest: str, claim: str) -> bool:
         hit = _CONCLUDES.search(sentence)
         if (
             hit
-            and (hit["figure"] or hit["formula"]) != own_words[0]
+            and (hit["figure"] or hit["formula"] or hit["inline"]) != own_words[0]
             and own_words[0] not in _FIGURES.findall(sentence)
             and not _CHECKS.search(sentence)
         ):

@@ -223,6 +223,11 @@ def leads_of_kinds(row: str, *, counts: bool = False) -> str:
     return "states" if _STATES.search(row) else "opens"
 
 
+def misleads(row: str) -> bool:
+    """Return True if the kinds of the words before a claim say that it is of another sort: "the naive count", "rumour holds that"."""
+    return _BEFORE.search(row) is not None
+
+
 _OPENS = lazy_pattern(r"[wsnajb]{0,3}(?:$|[.;:,&tchloqO=v]|[iu]|pi)|[wnaj]*[eT]")  # what may follow a claim that begins its clause
 _PREDICATE = lazy_pattern(
     rf"[wsnajb]{{0,3}}i[jt]*(?:o|e?(?:j*f|(?!j+{_W}[na]))j*(?:{_W}|M))|[wnj]*s[epTwdgLxMf]|[xdgLy]|[wsnj]{{0,2}}(?:M(?!ib)|b(?![.,;lqo]|$|[iu]))|[wnj]*[wx][eTp]"
@@ -260,7 +265,7 @@ _SIGNED_PATTERN = lazy_pattern(  # signatures, addresses and links
 _MAY_BE_SIGNED = lazy_pattern(r"[~–@]|n by |t by |d by |://|-(?=[A-Z\s])|(?m:^[ \t]*-)")
 _REMARK = lazy_pattern(
     r"[\s.,;]{0,4}\((?P<aside>[a-z][^()\n$0-9\\]{1,99})\)"
-    r"|\s*[.,;—–-]*\s*(?:this|that|it|which)(?:\s(?:is|was)|['’]s)\s(?P<noun>[^.,;:\n$0-9\\(]{2,60})(?:[.,;!(]|\Z)"
+    r"|\s*[.,;—–-]*\s*(?:[Tt]his|[Tt]hat|[Ii]t|which)(?:\s(?:is|was)|['’]s)\s(?P<noun>[^.,;:\n$0-9\\(]{2,60})(?:[.,;!(]|\Z)"
 )
 _IT_IS = lazy_pattern(r"(?i)\A\s*(?:(?:this|that|it|which)(?:\s(?:is|was)|['’]s)\s)?")
 _EXPLAINED_PATTERN = lazy_pattern(r"[tj]*(?:[chqofO=&yubMvip]|e?j*[an]$)|[jdewn]*[nsaL]$|j+$")

@@ -69,9 +69,10 @@ def count_of(text: str) -> str:
         value = english(run.group()) if run.group().lower() != "one" else None
         return run.group() if value is None else str(value)
 
-    return _RUN.sub(digits, text)
+    return _RUN.sub(digits, _A_DOZEN.sub(r"\g<much>twelve ", text) if " a dozen " in text else text)
 
 
+_A_DOZEN = lazy_pattern(r"(?P<much>(?:(?<!half )(?<!about )(?<!than ))\b)a dozen (?=[a-z]+)")
 _MIXED_NUMERAL = lazy_pattern(
     rf"(?i)(?<![\w.,/-])(?P<whole>{'|'.join(_ENGLISH)}|[0-9]{{1,9}}) and (?:(?:an?|one)[ -](?P<part>half|quarter)"
     r"|three[ -](?P<three>quarters))\b"

@@ -9,8 +9,8 @@ import unicodedata
 from fractions import Fraction
 
 from aha.answers import languages
-from aha.answers.context import suspect
-from aha.answers.grammar import kinds
+from aha.answers.context import is_attempt, row, suspect, takes_away
+from aha.answers.grammar import kinds, misleads
 from aha.answers.lexicon import SAYS_MORE
 from aha.answers.numerals import count_of, english
 from aha.answers.units import known_unit
@@ -118,7 +118,7 @@ _NAMED_FORM = r"(?:(?:the|a|an|his|her|their|its|my|your)\s)?[A-Za-z][a-z'’-]*
 _COUNT = r"(?:[$€£]?[0-9][0-9.,]*(?:\s?(?:°|%|[a-z]{1,12}))?)"
 _DIFFERS = lazy_pattern(  # 21 more boys than girls, 2 years older than Al
     rf"(?P<count>{_COUNT})\*{{0,2}}\s(?:(?:more|fewer|less)(?P<noun>\s{_NOUNS}(?:\s{_NOUNS})?)|(?!never|other|rather|over|under|after|further)[a-z]+er"
-    rf"|further)\sthan\s(?P<other>{_NAMED_FORM})(?=[.!]?\s*\Z)"
+    rf"|further|(?<=[a-z]\s)(?:more|fewer|less))\sthan\s(?P<other>{_NAMED_FORM})(?=[.!]?\s*\Z)"
 )
 _LACKS = lazy_pattern(
     rf"({_COUNT})\*{{0,2}}\smore(\s{_NOUNS})?\sto\s(?!be\b)[a-z]+(?:(?:\s[a-z]+){{1,4}}|(?:\s[a-z]+){{0,4}}\s[$€£]?[0-9][0-9,]*)(?=[.!]?\s*\Z)"
@@ -289,10 +289,25 @@ def _says_two_values(sentence: str) -> bool:
 
 _AMOUNT_OF = r"\\?[$€£]?[0-9][0-9,]*(?:\.[0-9]+)?%?(?:/[a-z]+)?(?:\s(?!x\b|is\b|are\b)[a-z]{1,14}(?:/[a-z]+)?){0,2}"
 _OPERATOR = r"\s?[-+−–*×x·÷/]\s?"
+IS_RESULT = "⇒"
 _SUM = lazy_pattern(
-    rf"(?<![\w.,$)])(?P<sum>{_AMOUNT_OF}(?:{_OPERATOR}{_AMOUNT_OF}){{1,6}})\s?=\s?(?=\\?\$?(?P<result>[0-9](?:[0-9,.]*[0-9])?))"
+    rf"(?<![\w.,$)])(?<![-+*/×·÷^=] )(?P<sum>{_AMOUNT_OF}(?:{_OPERATOR}{_AMOUNT_OF}){{1,6}})"
+    r"\s?=\s?(?=\\?\$?(?P<result>[0-9](?:[0-9,.]*[0-9])?))"
 )
 _STEP = lazy_pattern(r"(?P<sign>[-+−–*×x·÷/]?)\s?\\?[$€£]?(?P<number>[0-9][0-9,]*(?:\.[0-9]+)?)")
+
+
+_OPERATES = lazy_pattern(
+    r"(?i)\b(?:add|subtract|multipl|divid|halv|doubl|tripl|squar|half|twice|about|around|roughly|approximately|answer|guess)[a-z]*(?:\s(?:by|of|to|from))?\W*\Z"
+    r"|\bso far\b|\bignor|\b(?:would|could|might|should)(?:n['’]t)? have\b"
+)
+
+
+def leads_to_sum(head: str) -> bool:
+    """Return True if the words before a true calculation leave its result as it is; the verb may be any but one that goes on computing."""
+    return not (
+        takes_away(row(head)) or is_attempt(head) or _AT_FIRST.search(head) or _OPERATES.search(head) or misleads(kinds(head.rstrip(" ,")))
+    )
 
 
 _TRUE_IN_BRACKETS = lazy_pattern(  # 27 (35 - 8)
@@ -320,10 +335,11 @@ def _without_sum(match: re.Match[str]) -> str:
     return "" if sum(terms, Fraction(0)) == Fraction(match["result"].replace(",", "")) else match.group()
 
 
-def in_plain_words(sentence: str) -> str:
-    """Return the sentence without what only compares, explains or repeats its number; "" for two values or steps after the answer."""
+def in_plain_words(sentence: str, *, sums: bool = False) -> str:
+    """Return the sentence without what only compares, explains or repeats its number; "" for two values or steps after the answer. With
+    `sums`, a sign before the result of a true calculation states it, whatever the verb is."""
     if "=" in sentence and "\\" not in sentence.replace("\\$", ""):
-        sentence = _SUM.sub(_without_sum, sentence)
+        sentence = _SUM.sub((lambda hit: _without_sum(hit) or f"{IS_RESULT} ") if sums else _without_sum, sentence)
     sentence = sentence.replace("'re left", " are left").replace("’re left", " are left")
     differs = _DIFFERS.search(sentence) if " than " in sentence else None
     if differs and not (

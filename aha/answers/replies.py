@@ -201,7 +201,8 @@ def hashed(text: str) -> str | None:
 
 _KEY = lazy_pattern(
     r"(?i)(?<![^\W_])(?:answers?|ans(?=[.:])|antwort(?:en)?|lösung|r[ée]ponse|respuesta|resposta|risposta|antwoord|odpowied[źz]|ответ|відповідь|cevap|yanıt"
-    r"|jawaban(?:nya)?|jibu|đáp (?:án|số)|câu trả lời|svar(?:et)?|odgovor|отговор(?:ът)?|odpov[eě]ď|jawapan(?:nya)?|sagot|resposta|răspuns(?:ul)?|απάντηση|vastaus|válasz)(?![^\W_])|答え|答案|正解|解答"
+    r"|jawaban(?:nya)?|jibu|đáp (?:án|số)|câu trả lời|svar(?:et)?|odgovor|отговор(?:ът)?|odpov[eě]ď|jawapan(?:nya)?"
+    r"|sagot|răspuns(?:ul)?|απάντηση|vastaus|válasz)(?![^\W_])|答え|答案|正解|解答"
     r"|回答|정답|답변|답|答|উত্তর|उत्तर|الإجابة|الجواب|إجابة|ค(?:ำ|\u0e4d\u0e32)ตอบ|సమాధానం|பதில்|জবাব|जवाब|پاسخ|תשובה"
 )
 _CALLS = lazy_pattern(  # the text between the word and the claim

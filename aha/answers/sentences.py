@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 
 from aha.answers.closings import is_supposed, plain_count
-from aha.answers.context import denied_after, denied_before, row, suspect, takes_away
+from aha.answers.context import denied_after, denied_before, suspect
 from aha.answers.formulas import SPAN, Piece, pieces_of
 from aha.answers.grammar import kinds, plain_forms
 from aha.answers.languages import ONLY_ENGLISH
 from aha.answers.lexicon import OF_MONEY, PARTS, SAYS_MORE, SCALES, SUSPECT
 from aha.answers.numerals import count_of, counted_abroad, in_digits, mixed_in_digits
-from aha.answers.rephrasing import in_plain_words
+from aha.answers.rephrasing import IS_RESULT, in_plain_words, leads_to_sum
 from aha.answers.symbols import money_behind
 from aha.answers.units import known_unit, measures
 from aha.lazy import lazy_pattern
@@ -131,11 +131,20 @@ def claimed_formula(text: str, *, marked: bool, boxed: bool = False) -> str | No
     if "~~" in text or (marked and _DENIED_START.match(text)):
         return None
     text = mixed_in_digits(_TIMES.sub("*", _SPACES.sub(" ", text)).replace("per cent", "percent"))
-    if _IF_IF.search(text) or _LIST_PHRASE.search(text):
+    if _IF_IF.search(text) or _LIST_PHRASE.search(text) or _TO_GRADER.search(text):
         return None
-    if _TO_GRADER.search(text):
-        return None
-    sentences = [in_plain_words(sentence) for sentence in _sentences(text)]
+    sentences = _sentences(text)
+    if sentences and (" than " in (last := sentences[0 if marked else -1]) or " dozen " in last):
+        sentences[0 if marked else -1] = _with_digits(last)  # seven more than; a dozen
+    claim = _last_claim([in_plain_words(sentence) for sentence in sentences], marked=marked, boxed=boxed)
+    if claim is None and "=" in text and not marked and sentences:
+        with_sums = [in_plain_words(sentence, sums=True) for sentence in sentences]
+        return _last_claim(with_sums, marked=False, boxed=boxed) if leads_to_sum(with_sums[-1].rpartition(IS_RESULT)[0]) else None
+    return claim
+
+
+def _last_claim(sentences: list[str], *, marked: bool, boxed: bool) -> str | None:
+    """Return the formula that the last sentence with a figure claims, or the first sentence if it is `marked`."""
     if sentences:
         place = 0 if marked else -1
         sentences[place] = _with_digits(sentences[place])
@@ -250,7 +259,6 @@ def _claim_of(sentence: str, *, marked: bool, boxed: bool) -> str | None:
     before = sentence[pieces[-2].end if len(pieces) > 1 else is_open : last.start]
     if _GOES_ON_IN_A_FORMULA.match(sentence, last.end) or _IS_A_LABEL.match(sentence, last.end):
         return None
-    after = sentence[last.end : ends].strip(" \t*_$").rstrip(".,:;!?。，！？*_ ")
     calculated = "=" in last.text and not _OF_A_NUMBER.search(before) and _IN_OR_AFTER.search(before) is not None
     if (len(pieces) > 1 and not calculated and not _leads_on(before)) or sentence[last.end : last.end + 2] in (
         "..",
@@ -260,18 +268,22 @@ def _claim_of(sentence: str, *, marked: bool, boxed: bool) -> str | None:
         "\\c",
     ):
         return None
+    after = sentence[last.end : ends].strip(" \t*_$").rstrip(".,:;!?。，！？*_ ")
     if _RATE_OVER_TIME.search(sentence, last.end) or denied_before(sentence, last.start, last.end) or denied_after(sentence[last.end :]):
         return None
     if not calculated and after and not _IS_ANSWER.match(after) and _of_a_case(before, after):
         return None
     if ((whole := _WHOLE.fullmatch(last.text)) and (whole["near"] or _ABOUT.search(before))) or " at first" in sentence[last.end : ends]:
         return None
+    if _FURTHER.match(after) and not before.strip():
+        return None  # i.e. 12 more
     measured = _MEASURE.match(after)
     if not calculated and not _admitted(
         before,
         start=is_open == 0 and marked,
-        unit=measured is not None and len(measured[1]) > 2 and known_unit(measured[1]),
+        unit=measured is not None and measures(measured[1]) and measured[1].lower() not in ("in", "a", "am"),
         noun=measured is not None,
+        percent=last.text.endswith("%") or after.startswith("percent"),
         money=_MONEY.match(last.text) is not None and not _FORMULA.fullmatch(last.text),
     ):
         return None
@@ -326,13 +338,14 @@ def _within(place: int, pieces: list[Piece]) -> bool:
 
 
 _IS_BOUND = lazy_pattern(r"[<>]=\s*\Z|<\s*\Z|[A-Za-z]\s*>\s*\Z")
+_SCALES_PATTERN = lazy_pattern(r"(?i)\b(?:we|i|you|multipl[a-z]*|divid[a-z]*|scal[a-z]*|adjust[a-z]*)\b")
 _LEADS_IN = lazy_pattern(r"[:：*✅∴]\Z|(?<![<>!])=\Z|(?:\A|\n|[-=])>\Z")  # not >=
 
 
-def _admitted(before: str, *, start: bool, unit: bool, noun: bool, money: bool) -> bool:
+def _admitted(before: str, *, start: bool, unit: bool, noun: bool, percent: bool, money: bool) -> bool:
     """Return True if the words before a formula let it be a claim."""
     words = _WORDS.findall(before)
-    if _IS_BOUND.search(before) or (not words and before.strip().lower() in ("i.e.", "e.g.")):
+    if _IS_BOUND.search(before):
         return False
     if _ASKS.search(before) or _OPERATES.search(before) or "up to" in before or before.endswith("#"):
         return False
@@ -349,7 +362,8 @@ def _admitted(before: str, *, start: bool, unit: bool, noun: bool, money: bool) 
         or words[-1].lower() in _ADMITS
         or kinds(words[-1]) in ("i", "b", "j", "u", "y")
         or (noun and words[-1].endswith("ed"))
-        or before.rstrip()[-1:] in ":："
+        or (percent and words[-1] == "by" and not _SCALES_PATTERN.search(before))
+        or before.rstrip()[-1:] in (":", "：", IS_RESULT)
     )
 
 
@@ -384,17 +398,3 @@ def _with_noun(formula: str, after: str) -> str | None:
     if 0 < len(words) <= 3 and scale not in SCALES and all(measures(word) or word in ("square", "cubic", "per") for word in words):
         return f"{formula} {after}"
     return f"{formula} {words[0]}" if scale in SCALES or (words and known_unit(words[0])) else formula
-
-
-_SAYS = lazy_pattern(
-    r"(?i)(?P<head>[^.\n=]{0,120}?\b(?:is|are|was|were|will be|must be|should be|equals|(?<!n['’]t )(?:falls|lands|comes) on)"
-    r"(?:\s(?:written|painted|invented|discovered|composed|directed|founded|created|built|designed|called|named|born|located|found)"
-    r"(?:\s(?:by|in|at|as))?)?)\s+(?:an?\s+|the\s+)?(?P<said>[^.\n]{1,60}?)[.!]?"
-)
-_DENIES = lazy_pattern(r"(?i)\b(?:not|never|no|if|whether|or|wrong|incorrect|false|doubt|disagree)\b|n['’]t\b")
-
-
-def stated_words(text: str) -> str | None:
-    """Return what the last line says that something is, as in "it will be a Monday", or None if it says or denies something else."""
-    says = _SAYS.fullmatch(text.strip().rpartition("\n")[2])
-    return None if says is None or _DENIES.search(says["head"]) or takes_away(row(says["head"])) else says["said"]

@@ -100,8 +100,8 @@ def around(text: str, box: Box, *, last: bool = True) -> HeldText:
     content, start, end = box
     content = _open(content).strip()
     head = text[max(0, start - _ROOM) : start]
-    sign = before(head)
-    if sign is None or (last and is_estimated(head, content)):
+    sign = before(head, content if last else "")
+    if sign is None:
         return DENIALS
     hit = ATTACHMENTS.match(text, end)
     after, ends = (hit.group(), hit.end()) if hit else ("", end)
@@ -121,7 +121,7 @@ _ROUNDS = lazy_pattern(r"(?i)\b(?:round|near|clos|estimat)|約|四舍五入")
 _WHOLE = lazy_pattern(r"[-−]?[0-9][0-9,{}]*")
 
 
-def is_estimated(head: str, content: str) -> bool:
+def _is_estimated(head: str, content: str) -> bool:
     """Return True if the text before a whole number only estimates it, as in "about" and "x ≈"; a value rounded to it is no estimate."""
     hit = _ESTIMATED_PATTERN.search(head)
     if hit is None or not _WHOLE.fullmatch(content.strip()) or _ROUNDS.search(head):
@@ -143,8 +143,11 @@ def _open(content: str) -> str:
     return hit[0][0] if len(hit) == 1 and not (content[: hit[0][1]] + content[hit[0][2] :]).strip() else content
 
 
-def before(head: str) -> str | None:
-    """Return the operators before a box that belong to its formula, mostly none, or None if the box is denied or is a bound."""
+def before(head: str, content: str = "") -> str | None:
+    """Return the operators before a box that belong to its formula, mostly none, or None if the box is denied, is a bound or estimates its
+    `content`."""
+    if content and _is_estimated(head, content):
+        return None
     bare = head.rstrip()
     if bare[-1:] == "=" and bare[-2:-1] != "!":
         return None if _MULTIPLE.search(bare) and not _NAMES_A_MULTIPLE.search(bare) else ""

@@ -199,7 +199,7 @@ _CHECKED_PATTERN = lazy_pattern(
 )
 _BRACED_PATTERN = lazy_pattern(r"(?<![A-Za-z])\{\s*(\\(?:log|ln|lg|sin|cos|tan)|\\(?:mathrm|text)\{[CAP]\}|[A-Za-z])\s*\}(?=\s*_)")
 _BRACED_LOG = lazy_pattern(r"\{\s*(\\log\s*_\s*(?:\{[^{}]{1,20}\}|[0-9a-z]))\s*\}")
-_TIMES_TEN = lazy_pattern(r"(?<=[0-9])\s*[xX]\s*(?=10\s*\^)")
+_TIMES_TEN = lazy_pattern(r"(?<=[0-9])(?:\s*[xX]\s*(?=10\s*\^)|\s+[xX]\s+(?=[0-9]))")
 _DOTTED_PATTERN = lazy_pattern(r"([0-9]{0,30})\.([0-9]{0,30}?)\\dot\s*\{?([0-9])\}?(?:([0-9]{0,20})\\dot\s*\{?([0-9])\}?)?")
 _BRACKETED_PATTERN = lazy_pattern(r"(?<![0-9A-Za-z])([0-9]{1,30})\.([0-9]{0,30})\(([0-9]{1,30})\)(?![0-9A-Za-z^])")
 _GOES_ON = lazy_pattern(r"([0-9]{1,30})\.([0-9]{0,12}?)([0-9]{1,12}?)\3{2,12}(?:\.\.\.|\\[lc]?dots(?![A-Za-z]))(?=[\s}]*\Z)")

@@ -14,7 +14,7 @@ from typing import Literal
 from aha.answers import gradable
 from aha.answers.choosing import chosen
 from aha.answers.claims import claim, last_line
-from aha.answers.sentences import stated_words
+from aha.answers.statements import states_words
 from aha.answers.surroundings import without_style
 from aha.answers.symbols import bare, ending, fold
 from aha.grading.code import grade_code, try_answer
@@ -50,22 +50,26 @@ def grade_text(reference: Text, answer: str) -> Grade:
     """Return Right if the whole answer, or its marked final claim, is one of the reference's texts."""
     claim_ = claim(answer)
     final = (last_line(claim_) or claim_.text).strip()
-    predicate = "" if claim_.marked else stated_words(final[-LONGEST_CLAIM:]) or ""
     texts = [
         text
         for text in (
             answer.strip(),
             final,
-            predicate,
             _TAIL.sub("", without_style(bare(_SPACE.sub(" ", final[:LONGEST_CLAIM])))).strip(" {}"),
         )
         if 0 < len(text) <= LONGEST_CLAIM
     ]
     if not texts:
         return Wrong("no answer of a readable length")
-    if any(_same(text, value, exact=reference.exact) for text in texts for value in reference.values):
+    if any(_is_one_of(text, reference) for text in texts):
+        return Right()
+    if not claim_.marked and states_words(final[-LONGEST_CLAIM:], lambda words: _is_one_of(words, reference)):
         return Right()
     return Wrong(f"is not {' or '.join(map(repr, reference.values[:3]))}"[:200])
+
+
+def _is_one_of(text: str, reference: Text) -> bool:
+    return any(_same(text, value, exact=reference.exact) for value in reference.values)
 
 
 def _same(text: str, value: str, *, exact: bool) -> bool:

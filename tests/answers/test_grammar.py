@@ -7,7 +7,8 @@ import pytest
 from aha.answers.context import _stance, states_plainly
 from aha.answers.grammar import kinds, leads, upholds
 from aha.grading import grade
-from aha.types import Latex, Right
+from aha.grading.maths import quick
+from aha.types import Latex, Number, Right
 
 JUDGING = {  # verbs whose subject is the claim, or the one who claims it
     "The naive count \\boxed{7} § the last case.": "treats overlooks flumps botches snubs",
@@ -108,3 +109,45 @@ def test_the_quick_look_at_plain_sentences_agrees_with_the_whole_one(count: int)
             quick += 1
             assert _stance(f"{sentence}7", len(sentence), None, sentence) == "stated", sentence
     assert quick
+
+
+ASIDES = (
+    "(this is only an upper bound)|(lower bound)|(a rough estimate)|(approximately)|(placeholder)|. This is an estimate.|(a mere flump)"
+)
+KNOWN_ASIDES = "(apples)|(people)|(in cm)|(checked)|(since 7 is prime)|(option C)|(by symmetry)|. This is the number of ways.|(the answer)"
+
+
+@pytest.mark.parametrize("head", ["\\boxed{7} ", "The answer is \\boxed{7} ", "We get $\\boxed{7}$ "])
+def test_a_remark_behind_a_claim_explains_it_or_takes_it_away(head: str) -> None:
+    def verdicts(asides: str) -> set[bool]:
+        return {quick(Latex("7"), f"{head.rstrip() if aside[0] in '.,' else head}{aside}") == Right() for aside in asides.split("|")}
+
+    assert (verdicts(ASIDES), verdicts(KNOWN_ASIDES)) == ({False}, {True})
+
+
+@pytest.mark.parametrize("number", ["7", "1,250", "-3"])
+@pytest.mark.parametrize("about", ["about", "roughly", "approximately", "around"])
+def test_a_whole_number_that_is_only_estimated_is_not_claimed(about: str, number: str) -> None:
+    boxed = f"\\boxed{{{number}}}"
+    for reply in (f"It is {about} {boxed}.", f"{about.title()} ${boxed}$", f"$x \\approx {boxed}$", f"x ≈ {number}"):
+        assert quick(Latex(number), reply) != Right(), reply
+    rounded = f"Rounded to the nearest integer this is {about} {boxed}."
+    assert quick(Latex(number), rounded) == quick(Latex("7"), "$6.9 \\approx \\boxed{7}$") == Right()
+
+
+VERBS = "rang|sold|climbed|flumped|slept for|walked a total of|went down the slide"
+
+
+@pytest.mark.parametrize("verb", VERBS.split("|"))
+def test_a_true_calculation_states_its_result_whatever_the_verb(verb: str) -> None:
+    assert quick(Number("22"), f"In all, she {verb} 4 + 12 + 6 = 22 times.") == Right()
+    for snare in (f"She {verb} 4 + 12 = 22 times.", f"She would have {verb} 16 + 6 = 22 times.", f"At most she {verb} 16 + 6 = 22 times."):
+        assert quick(Number("22"), snare) != Right(), snare
+
+
+SUMS = "We now add |Then we multiply by |Half of |A naive count gives |If it rained, she would sell |There are about |At least |So x + "
+
+
+@pytest.mark.parametrize("head", SUMS.split("|"))
+def test_a_true_calculation_that_is_only_a_step_states_nothing(head: str) -> None:
+    assert quick(Number("22"), f"{head}16 + 6 = 22.") != Right()

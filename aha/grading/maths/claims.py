@@ -15,6 +15,7 @@ from aha.grading.maths.functions import Beyond, Opaque, Undefined, numbers
 from aha.grading.maths.scalars import equal
 from aha.grading.maths.values import At
 
+_ORDINAL = unit("ordinal")  # 12th is no 12
 EQUALITIES = ("=", "approx")
 
 
@@ -178,13 +179,11 @@ def _product(first: Node, second: Node) -> Node | None:
 
 def quantities(gold: Node, claim: Node, settings: Settings) -> bool | None:
     """Return whether two quantities are equal, None if unknown. A unit or a percent sign may be left out; degrees and the base may not."""
-    if is_call(claim, "compound") and not is_call(gold, "compound", "unit") and (dollars := bare_number(claim)) is not None:
-        return equal(gold, Num(dollars.exact), settings)
     if is_call(gold, "compound") or is_call(claim, "compound"):
         return _compounds(gold, claim, settings)
     statement = claim
     (gold, gold_unit), (claim, claim_unit) = measured(gold), measured(claim)
-    if _nonsense(claim, claim_unit, statement):
+    if _nonsense(claim, claim_unit, statement) or (claim_unit == _ORDINAL and not gold_unit):
         return False
     if (gold_unit and is_call(claim, "%", "°")) or (claim_unit and is_call(gold, "%", "°")):
         return False
@@ -193,8 +192,6 @@ def quantities(gold: Node, claim: Node, settings: Settings) -> bool | None:
             return False
         if gold_unit.size != claim_unit.size:
             gold, claim = _times(gold, gold_unit), _times(claim, claim_unit)
-    if (claim_unit and claim_unit.kinds == (("ordinal", 1),)) and not gold_unit:
-        return False  # 12th is no 12
     if is_call(gold, "base") or is_call(claim, "base"):
         return _based(gold, claim)
     if isinstance(gold, Call) and isinstance(claim, Call) and gold.name == claim.name == ":":
@@ -218,6 +215,8 @@ def _nonsense(amount: Node, measure: Unit | None, whole: Node) -> bool:
 
 def _compounds(gold: Node, claim: Node, settings: Settings) -> bool | None:
     """Compare 1 h 30 min with 90 min in basic units of one kind; False if the kinds differ or one side has no unit."""
+    if not is_call(gold, "compound", "unit") and (dollars := bare_number(claim)) is not None:
+        return equal(gold, Num(dollars.exact), settings)
     totals = [_total(node) for node in (gold, claim)]
     (first, kinds), (second, other_kinds) = totals
     return equal(first, second, settings) if kinds and kinds == other_kinds else False

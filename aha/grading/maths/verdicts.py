@@ -13,7 +13,8 @@ from aha.answers.formulas import BRACKETS, LISTS, RELATIONS, Call, Node, Num, is
 from aha.answers.numbers import NumberValue, bare_number, plain_number
 from aha.answers.reading import SEVERAL_LETTERS, Reading, dated, is_degrees, other_readings, read, same_words
 from aha.answers.replies import answer_part
-from aha.answers.sentences import claimed_formula, closing_side, stated_words
+from aha.answers.sentences import claimed_formula, closing_side
+from aha.answers.statements import states_words
 from aha.answers.symbols import bare, fold
 from aha.grading.maths.algebra import Settings
 from aha.grading.maths.claims import wordy
@@ -181,7 +182,11 @@ def _without_algebra(gold: Reading, claim: Reading) -> bool | None:
     """Return the verdict on times and words, or None if they do not settle it."""
     if gold.clock or claim.clock:
         return _clocks(gold, claim if claim.clock else _closing_time(claim.text) or claim)
-    if gold.spelled and (gold.words or _LETTERS.fullmatch(letters := bare(gold.text).strip()) or SEVERAL_LETTERS.fullmatch(letters)) and same_words(gold, claim):
+    if (
+        gold.spelled
+        and (gold.words or _LETTERS.fullmatch(letters := bare(gold.text).strip()) or SEVERAL_LETTERS.fullmatch(letters))
+        and same_words(gold, claim)
+    ):
         return True
     if gold.phrase:
         return dated(fold(bare(claim.text))) == gold.phrase
@@ -268,8 +273,7 @@ def _says_words(gold: Reading, claim: Claim) -> bool:
     if gold.words in ("yes", "no") and (opening := _YES_NO.match(claim.text)):
         rest = claim.text[opening.end() :]
         return opening[1].lower() == gold.words and not _YES_NO_LATER.search(rest) and not taken_back(rest)
-    predicate = stated_words(claim.text)
-    return (predicate is not None and fold(bare(predicate)) == gold.words) or fold(bare(claim.text)) in (
+    return states_words(claim.text, lambda words: fold(bare(words)) == gold.words) or fold(bare(claim.text)) in (
         f"on {gold.words}",
         f"in {gold.words}",
     )
