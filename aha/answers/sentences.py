@@ -107,7 +107,7 @@ _ADMITS = frozenset(
     ).split()
 )
 _VERB = lazy_pattern(
-    r"(?i)\b(?:is|are|was|were|be|equals?|has|have|had|makes?|made|gives?|gave|costs?|gets?|got|takes?|needs?|leaves?|left|earns?|pays?|paid|contain|hold|weigh|total|measure|equal|it['’]s)\b|="
+    r"(?i)\b(?:is|are|was|were|be|equals?|has|have|had|makes?|made|gives?|gave|costs?|gets?|got|takes?|needs?|leaves?|left|earns?|pays?|paid|contain|hold|weigh|total|measure|equal|it['’]s)\b|[=⇒]"
 )
 _DENIED_HEAD = lazy_pattern(r"(?i)(?:\bnot|n['’]t|\bnever|\\neq?|≠)[^\w]*(?:\w+[^\w]+){0,2}\Z")
 _FORMULA = lazy_pattern(r"\$[^$]+\$")
@@ -339,7 +339,7 @@ def _within(place: int, pieces: list[Piece]) -> bool:
 
 _IS_BOUND = lazy_pattern(r"[<>]=\s*\Z|<\s*\Z|[A-Za-z]\s*>\s*\Z")
 _SCALES_PATTERN = lazy_pattern(r"(?i)\b(?:we|i|you|multipl[a-z]*|divid[a-z]*|scal[a-z]*|adjust[a-z]*)\b")
-_LEADS_IN = lazy_pattern(r"[:：*✅∴]\Z|(?<![<>!])=\Z|(?:\A|\n|[-=])>\Z")  # not >=
+_LEADS_IN = lazy_pattern(r"[:：*✅∴⇒]\Z|(?<![<>!])=\Z|(?:\A|\n|[-=])>\Z")  # not >=
 
 
 def _admitted(before: str, *, start: bool, unit: bool, noun: bool, percent: bool, money: bool) -> bool:
