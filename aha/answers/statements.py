@@ -14,7 +14,7 @@ from aha.answers import languages
 from aha.answers.claims import first_line
 from aha.answers.closings import is_denied
 from aha.answers.context import denied_after, row, takes_away
-from aha.answers.grammar import leads, upholds
+from aha.answers.grammar import upholds
 from aha.answers.replies import Box, announcements, boxes, is_mention
 from aha.answers.surroundings import DENIALS, around, without_style
 from aha.answers.symbols import INVISIBLE, bare, ending
@@ -335,22 +335,6 @@ def judged_alone(text: str, letters: str, *, several: bool = False) -> str | Non
         judged = {hit[1]: hit[2] is not None for line in lines[-len(letters) :] if (hit := _JUDGED_LINE.fullmatch(bare(line)))}
     right = "".join(sorted(letter for letter, holds in judged.items() if holds))
     return right if right and (several or len(right) == 1) and len(judged) > 2 and {*judged} == {*letters} else None
-
-
-_WORD_STARTS = lazy_pattern(r"(?<![\w$\\{'’-])(?=[^\W_]|[$\\])")
-_UNSTATED_PATTERN = lazy_pattern(r"(?i)\b(?:not|never|no|if|whether|or|wrong|incorrect|false|doubt|disagree)\b|n['’]t\b")
-_ARTICLE = lazy_pattern(r"(?i)\b(?:an?|the)\s+\Z")
-_LONGEST_PREDICATE = 12  # words
-
-
-def states_words(text: str, is_it: Callable[[str], bool]) -> bool:
-    """Return True if the last line ends by stating that something is what `is_it` accepts, as in "it will be a Monday"."""
-    line = text.strip().rpartition("\n")[2].rstrip(".! ")
-    for start in reversed([hit.start() for hit in _WORD_STARTS.finditer(line)][-_LONGEST_PREDICATE:]):
-        if is_it(line[start:]):
-            head = _ARTICLE.sub("", line[:start])
-            return leads(head) == "states" and "=" not in head and not _UNSTATED_PATTERN.search(head) and not is_denied(line, start)
-    return False
 
 
 Chain = Callable[[str], str | None]

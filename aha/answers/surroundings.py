@@ -5,8 +5,11 @@ Also claims without the colours, sizes and labels around them."""
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from aha.answers.closings import is_denied
+from aha.answers.grammar import leads
 from aha.answers.lexicon import SCALE
 from aha.answers.replies import Box, boxes, closes
 from aha.answers.units import measures
@@ -263,3 +266,19 @@ def without_style(text: str) -> str:
     while (whole := text.strip()).startswith("{") and closes(whole, 0) == len(whole) - 1 and not _INFIX.search(whole):
         text = whole[1:-1]
     return _LABELLED_PATTERN.sub(r"\1", _LABEL.sub("", text))
+
+
+_WORD_STARTS = lazy_pattern(r"(?<![\w$\\{'’-])(?=[^\W_]|[$\\])")
+_UNSTATED_PATTERN = lazy_pattern(r"(?i)\b(?:not|never|no|if|whether|or|wrong|incorrect|false|doubt|disagree)\b|n['’]t\b")
+_ARTICLE = lazy_pattern(r"(?i)\b(?:an?|the)\s+\Z")
+_LONGEST_PREDICATE = 12  # words
+
+
+def states_words(text: str, is_it: Callable[[str], bool]) -> bool:
+    """Return True if the last line ends by stating that something is what `is_it` accepts, as in "it will be a Monday"."""
+    line = text.strip().rpartition("\n")[2].rstrip(".! ")
+    for start in reversed([hit.start() for hit in _WORD_STARTS.finditer(line)][-_LONGEST_PREDICATE:]):
+        if is_it(line[start:]):
+            head = _ARTICLE.sub("", line[:start])
+            return leads(head) == "states" and "=" not in head and not _UNSTATED_PATTERN.search(head) and not is_denied(line, start)
+    return False

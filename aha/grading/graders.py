@@ -14,8 +14,7 @@ from typing import Literal
 from aha.answers import gradable
 from aha.answers.choosing import chosen
 from aha.answers.claims import claim, last_line
-from aha.answers.statements import states_words
-from aha.answers.surroundings import without_style
+from aha.answers.surroundings import states_words, without_style
 from aha.answers.symbols import bare, ending, fold
 from aha.grading.code import grade_code, try_answer
 from aha.grading.countdown import grade_countdown

@@ -14,7 +14,7 @@ from aha.answers.numbers import NumberValue, bare_number, plain_number
 from aha.answers.reading import SEVERAL_LETTERS, Reading, dated, is_degrees, other_readings, read, same_words
 from aha.answers.replies import answer_part
 from aha.answers.sentences import claimed_formula, closing_side
-from aha.answers.statements import states_words
+from aha.answers.surroundings import states_words
 from aha.answers.symbols import bare, fold
 from aha.grading.maths.algebra import Settings
 from aha.grading.maths.claims import wordy
