@@ -75,7 +75,7 @@ _MARKS = {"≠": "n", "不": "n", "不是": "n", "—": ",", "–": ",", "(": ",
 
 _BEFORE = (
     r"[dP][eo]*$|B(?:v&)?e*$",  # half of it
-    r"n[^bM=,;:ktv]*$|n[bc]?,?$|ne?[wy]p[^,;kt]*$|nv(?:w?v)*n?$",  # not it
+    r"n[^bM=,;:ktv]*$|n[bc]?,?$|ne?[wy]p[^,;kt]*$|nv(?:w?v)*n?$|nbp$",  # not it
     r"h[^bM=,;:kt]*$|he?b[eo]*$|(?:^|[,;:])(?:t,?)?h[wfp]{1,2}[bM][eo]*$",  # might be it, perhaps he has it
     r"(?<![&e])i(?!.*fb)[^,;:kt]*$|q[^bM,;:ktf]*$|(?:i.*|^)W.*H[^=t]*$|Hbc[^bM=]*$",  # if it is
     r"(?<!f)(?<!fH)(?<!fHt)(?<!ft)(?<!^)s(?:p?[ewyf]{0,3}[aAp][^,;:kt]*|[eo]*)$|bw?so",  # some say that it is
@@ -98,7 +98,7 @@ _LATER = (
     r"[.?!][kt]?,?r?x|[,.;]vb[ew]{0,2}y",  # wait
     r"Op?h|kp?h[w&]*c|[bpa]ne?w?[yaA]|x[,.]?[px]|pK",  # or maybe it is not
     r"[.?!]k(?!o|v[v,&]*b(?:n|w?j))[^.?!]*[vj]",  # but that
-    r"[.?!,][kt]?[,e]{0,2}(?:[pa]|f(?!&))[^.?!v,]{0,4}(?:ne?w?y|j(?!o)|n?D|ns(?=[p.]))",  # this is wrong
+    r"[.?!,][kt]?[,e]{0,2}(?:[pa]|f(?!&))[^.?!v,]{0,4}(?:n[ce]{0,2}w?y|j(?!o)|n?D|ns(?=[p.]))",  # this is wrong
 )
 _ENDS = lazy_pattern(r".*(?:[.?!](?:\$|\)|\*\*|[\"”])?\s|\n\s*\n|。|(?:\$\$|[.?!]\$|\\\]|\\end\{[a-z]{5,8}\*?\})\s?(?=[A-Z]))", re.S)
 _STOPS = lazy_pattern(r"[.!?。](?:\s|$)|\n")
@@ -125,7 +125,7 @@ _CONCLUDES = lazy_pattern(  # ", thus 3690 seconds"
     r"|[^.]{0,60}\b(?:asks? for|asked|looking for|we want|wanted|sought|of the whole)\b"
     r"|(?:the )?(?:correct|right|actual|true|real)\b[^.,;:]{0,30}?(?: is|:))\b[^.;]{0,80}?"
     r"(?:(?<![A-Za-z_^{\d.])\\?\$?(?P<figure>[0-9]+(?:\.[0-9]+)?)|\$(?P<formula>(?:[^$A-Za-z]|\\[a-z]+){1,40})\$|\\\((?P<inline>-?[0-9.,]{1,12})\\\))"
-    r"(?!\s?[-+*/=^\\])[$°%]?(?:\s+[a-z]+){0,3}(?:[.!?,]|\s*\Z)"
+    r"(?!\s?[-+*/=^\\])[$°%]?(?:\s+[a-z]+){0,6}(?:[.!?,]|\s*\Z)"
 )
 _CHECKS = lazy_pattern(
     r"(?i)\b(?:check\w*|verif\w+|indeed|note|notice|example|instance|cases?|alternatively|another|proof|prove\w*|step|since|because|means|if"
@@ -135,7 +135,7 @@ _THOUSANDS = lazy_pattern(r"(?<=\d),(?:\\!)?(?=\d{3})")
 _LOOKED_AT = 1_000
 _COUNTERFACTUAL = lazy_pattern(
     r"(?i)\b(?:should|could|might) have (?:been\b[^.,;]*|(?:got(?:ten)?|obtained|found|answered|written)(?:\W|\b(?:an?|the)\b)*)\Z"
-    r"|\bwould(?:n['’]t)? have (?:\w+ly )?(?:\w+ed|\w+pt|\w+lt|been|\w+[aeo]wn|got|made|had|cost|paid|sold|bought|spent"
+    r"|\b(?:without|but for|absent)\b[^.;]*\bwould\b[^,;:.]*\Z|\bwould(?:n['’]t)? have (?:\w+ly )?(?:\w+ed|\w+pt|\w+lt|been|\w+[aeo]wn|got|made|had|cost|paid|sold|bought|spent"
     r"|lost|won)\b[^.,;]*\Z"
     r"|(?i:\bso much for\W*\Z)"
 )
@@ -176,7 +176,7 @@ _ATTEMPTS = frozenset(  # each match of the four patterns contains one of these 
     argues argued insist insists insisted suspect suspects suspected swear swears assume assumes assumed""".split()
 )
 _UNDONE_BEHIND = lazy_pattern(  # or the value is only an example
-    r"(?i)\s*,?\s*(?:for|say, for) (?:instance|example)\b"
+    r"(?i)\s*,?\s*(?:(?:for|say, for) (?:instance|example)|roughly|approximately|more or less|at a guess)\b"
     r"|\s*(?:[a-z]+\s+){0,2}(?:short|shy) of\b|\s*(?:for|with|in|under|by) (?:the|an?) (?:\w+ ){0,2}(?:wrong|incorrect|false|mistaken)\b"
 )
 _LITERALLY = lazy_pattern(

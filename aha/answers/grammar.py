@@ -237,7 +237,7 @@ _NOT_SAID_PATTERN = lazy_pattern(
     rf"|(?:[.;][t&,j]*(?:[pT][an]?|e?j*a)|^[^.]*,[t&]*[hT])[jMt,]*(?:[sdxLg](?!,)|M+j*w)"  # this overlooks
     rf"|[.;][t&,j]*[pT][jMt,]*[by](?![^.;]*v)"  # this leaves out
     rf"|^[^.]*\.,*(?:{_W}{{1,2}}(?:[.,:;]|$)|{_W}[pT])"  # Nope.
-    rf"|[.;,][&t,j]*f[jMoue]*[xd]"  # I overlooked
+    rf"|[.;,][&t,j]*f[jMoue]*[xd]|[.;][&t,j]*f[jM]*w[pT](?:[.,]|$)"  # I overlooked; I retract this
 )
 _OBLIGES = lazy_pattern(
     r"(?i)\b(?:we|i|you)\s+(?:(?:now|also|still|then|therefore|thus)\s+)*(?:need to|must|have to|should|ought to|forgot|left out)\b"

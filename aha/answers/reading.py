@@ -88,6 +88,7 @@ def read(text: str) -> Reading:
     text = text.strip()[1:-1] if _QUOTED_PATTERN.fullmatch(text) else text
     text = _BASE_IN_WORDS.sub(_in_figures, text) if "_" in text else text
     text = _IN_BASE.sub(r"\1_{\2}", text) if "base" in text else text
+    text = _PART_OF.sub(r"\1/\2", text) if " in " in text or " out of " in text else text
     cleaned = _unwrap(_tidy(in_latex(_unwrap(_tidy(text)))))
     if not cleaned:
         return Reading(text, why="nothing")
@@ -113,6 +114,7 @@ _IN_BASE = lazy_pattern(  # 1011 in base 2, 1011_{\text{base }2}
     r"(?<![\w.,])([0-9]{1,60})(?:\s|\\ )*(?:_\s*\{?\s*)?"
     r"(?:\\text\s*\{\s*)?\(?(?:in )?base[\s-]*\}?\s*(?:\\text\s*\{)?([0-9]{1,2})\)?\s*\}{0,2}(?=[\s.$*)]*\Z)"
 )
+_PART_OF = lazy_pattern(r"\A\W*([0-9]{1,9}) (?:in|out of) ([0-9]{1,9})\W*\Z")  # 1 in 6
 _BASE_IN_WORDS = lazy_pattern(r"(?<=[0-9])_\s*\{?\s*\\(?:text|mathrm|mbox|rm)\w*\s*\{\s*([a-z]{3,9})\s*\}\s*\}?")
 
 

@@ -38,7 +38,7 @@ _OPERATIONS = frozenset("plus times over twice double half thrice triple than ex
 _SUSPECT = _OPERATIONS | frozenset("not never nicht than minus negative least most above below under up to between".split())
 _DENIES = lazy_pattern(r"(?i)(?:\bnot|n['’]t|\bnever|\bnicht|不是|不等于|\bthan|≠)\s*(?:\$|\\[(\[])?\s*\Z")
 _BOUNDED_PATTERN = lazy_pattern(
-    r"(?i)(?:(?:\b(?:is|are|be|was|equals)|[:=]|^|\n)\s*(?:strictly |also )?(?:at (?:least|most)|(?:more|less|fewer"
+    r"(?i)(?:(?:\b(?:is|are|be|was|equals)|[:=]|^|\n)\s*(?:strictly |also |just |slightly |well |only |far )?(?:at (?:least|most)|(?:more|less|fewer"
     r"|greater|larger|smaller) than"
     r"|above|below|over|under|up to|between)|大于|小于|至少|至多|超过)\s*(?:\$|\\[(\[])?\s*\Z"
 )
@@ -76,9 +76,10 @@ _MORE = lazy_pattern(
     rf"|below|up)|at (?:least|most))\b|[\s$]*\+[\s$.]*$"
 )
 _OTHERWISE = lazy_pattern(
-    rf"(?i){_CLOSERS}\s*,?\s*\(?\bor\b\s+(?:maybe |possibly |perhaps |just )?(?![^\n]{{0,8}}f?box)(\$[^$\n]{{1,60}}\$"
+    rf"(?i){_CLOSERS}\s*,?\s*\(?\b(?:or|to|through)\b\s+(?:maybe |possibly |perhaps |just )?(?![^\n]{{0,8}}f?box)(\$[^$\n]{{1,60}}\$"
     rf"|\\\([^$\n]{{1,60}}\\\)|-?[0-9][0-9.,/]*)"
 )
+_UNIT_SIGN = lazy_pattern(r"\\(?:mu|Omega|AA|circ|degree|prime)(?![A-Za-z])")
 _UNIT_WORDS = lazy_pattern(r"(?<!\\)\b[A-Za-zµμΩÅ]+")
 _UNEQUAL = lazy_pattern(r"(?:^|\s)!=\Z")
 _APPLICATION = lazy_pattern(r"[A-Za-z0-9}]\(\Z")
@@ -208,7 +209,7 @@ def _measures(segment: str) -> bool:
     words = _UNIT_WORDS.findall(bare)
     return (
         words[:1] not in (["squared"], ["cubed"])
-        and (bool(words) or bare != segment or "\\" in segment)
+        and (bool(words) or bare != segment or _UNIT_SIGN.search(segment) is not None)
         and _UNITS.fullmatch(bare) is not None
         and all(map(measures, words))
     )
@@ -248,7 +249,7 @@ _STYLED_PATTERN = lazy_pattern(
     r"|\\(?:begin|end)\s*\{(?:align|aligned|gather|gathered|equation|split)\*?\}|\\(?:underline|emph|texttt|mathtt|boldsymbol|bm|mathit|large|Large|LARGE|huge|Huge|small|displaystyle)(?![A-Za-z])\s*"
 )
 _BLANK = r"\s|(?<!~)~|\\[,;:! ]|\\(?:q?quad|checkmark|blacksquare|square|Box|qed)(?![A-Za-z])"
-_EDGES = lazy_pattern(rf"\A(?:{_BLANK})+|(?:{_BLANK})+\Z")
+_EDGES = lazy_pattern(rf"\A(?:{_BLANK}|\\(?:therefore|implies|[rR]ightarrow|Longrightarrow)(?![A-Za-z]))+|(?:{_BLANK})+\Z")
 _ONE_CELL = lazy_pattern(r"\\begin\{array\}\{[a-z|]{1,4}\}([^&\\]*(?:\\(?!\\|end)[^&\\]*)*)\\end\{array\}")
 _IS = r"(?:\s+is(?![\w'’])|\s*[:=])"
 _LABEL = lazy_pattern(

@@ -161,7 +161,9 @@ def code_of(reference: Code, answer: str) -> str:
     return textwrap.dedent(program) if program else _without_fence(answer)
 
 
-_WRAPPED_PATTERN = lazy_pattern(r"\s*(?:<(?P<tag>answer|code)>|\[(?:BEGIN|PYTHON)\])(?P<code>.*)(?(tag)</(?P=tag)>|\[(?:DONE|/PYTHON)\])\s*", re.S)
+_WRAPPED_PATTERN = lazy_pattern(
+    r"\s*(?:<(?P<tag>answer|code)>|\[(?:BEGIN|PYTHON)\])(?P<code>.*)(?(tag)</(?P=tag)>|\[(?:DONE|/PYTHON)\])\s*", re.S
+)
 
 
 def _without_fence(answer: str) -> str:
