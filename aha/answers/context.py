@@ -135,8 +135,9 @@ _THOUSANDS = lazy_pattern(r"(?<=\d),(?:\\!)?(?=\d{3})")
 _LOOKED_AT = 1_000
 _COUNTERFACTUAL = lazy_pattern(
     r"(?i)\b(?:should|could|might) have (?:been\b[^.,;]*|(?:got(?:ten)?|obtained|found|answered|written)(?:\W|\b(?:an?|the)\b)*)\Z"
-    r"|\b(?:without|but for|absent)\b[^.;]*\bwould\b[^,;:.]*\Z|\bwould(?:n['’]t)? have (?:\w+ly )?(?:\w+ed|\w+pt|\w+lt|been|\w+[aeo]wn|got|made|had|cost|paid|sold|bought|spent"
-    r"|lost|won)\b[^.,;]*\Z"
+    r"|\b(?:without|but for|absent)\b[^.;]*\bwould\b[^,;:.]*\Z"
+    r"|\bwould(?:n['’]t)? have (?:\w+ly )?(?:\w+ed|\w+pt|\w+lt|been|\w+[aeo]wn|got|made|had|cost|paid"
+    r"|sold|bought|spent|lost|won)\b[^.,;]*\Z"
     r"|(?i:\bso much for\W*\Z)"
 )
 _ATTEMPT = "estimate|guess|count|calculation|computation|attempt|approximation|tally|try|impression|method|approach|reading|thought|hunch"
@@ -156,8 +157,7 @@ _HELD_PATTERN = lazy_pattern(  # a belief of others
 )
 _NOT_DONE = lazy_pattern(  # hoped to earn, grade this as, such as
     r"(?i)\b(?:hop|want|wish|plann?|expect|intend|aim|tr[yi]|attempt|fail|refus|promis|pretend|threaten)(?:es?|s|ed|ing)?\sto(?:\s[a-z]+){1,3}\W*\Z"
-    r"|\b(?:grad(?:e|ing)|treat|mark|score|rate|accept)\s(?:this|me|my)\b[^;]*\Z|\b(?:reference|gold|ground[- ]truth)\s(?:answer"
-    r"|solution|label)\b[^;]*\Z"
+    r"|\b(?:(?:grad(?:e|ing)|treat|mark|score|rate|accept)\s(?:this|me|my)|(?:reference|gold|truth)\s(?:answer|solution|label))\b[^;]*\Z"
     r"|\b(?:wants?|wanted|wish(?:es|ed)? for|dreams? of|hopes? for)\W*\Z"
     r"|\A\W*(?:so |thus )?one of (?:the|these|those|its|his|her)\s(?:[a-z]+\s){0,2}is\W*\Z"
     r"|\b(?:for (?:example|instance)|e\.g\.|such as),?\W*\Z|\b(?:we|i|you|let us|let['’]s|to|first|now|then|next"

@@ -309,6 +309,8 @@ class Operands(ABC):
         """Parse relations one below the other, all of which hold; raise Unreadable if there are fewer than two."""
         hit = [self.statement()]
         while not self.sees("end"):
+            if self.sees("&", ","):
+                raise Exotic("a function in pieces")
             self.expect("row")
             if not self.sees("end"):
                 hit.append(self.statement())

@@ -88,6 +88,7 @@ def read(text: str) -> Reading:
     text = text.strip()[1:-1] if _QUOTED_PATTERN.fullmatch(text) else text
     text = _BASE_IN_WORDS.sub(_in_figures, text) if "_" in text else text
     text = _IN_BASE.sub(r"\1_{\2}", text) if "base" in text else text
+    text = _CHOSEN_OF.sub(_chosen, text) if "C" in text and text.strip("$ ")[0] == "C" else text
     text = _PART_OF.sub(r"\1/\2", text) if " in " in text or " out of " in text else text
     cleaned = _unwrap(_tidy(in_latex(_unwrap(_tidy(text)))))
     if not cleaned:
@@ -114,8 +115,15 @@ _IN_BASE = lazy_pattern(  # 1011 in base 2, 1011_{\text{base }2}
     r"(?<![\w.,])([0-9]{1,60})(?:\s|\\ )*(?:_\s*\{?\s*)?"
     r"(?:\\text\s*\{\s*)?\(?(?:in )?base[\s-]*\}?\s*(?:\\text\s*\{)?([0-9]{1,2})\)?\s*\}{0,2}(?=[\s.$*)]*\Z)"
 )
+_CHOSEN_OF = lazy_pattern(  # C(n, 2) and C_n^2
+    r"\A[\s$]*C(?:\(([mnkr](?:[+-][0-9])?), ?([0-9mnkr])\)|_\{?([mnkr](?:[+-][0-9])?)\}?\^\{?([0-9mkr])\}?)[\s$.]*\Z"
+)
 _PART_OF = lazy_pattern(r"\A\W*([0-9]{1,9}) (?:in|out of) ([0-9]{1,9})\W*\Z")  # 1 in 6
 _BASE_IN_WORDS = lazy_pattern(r"(?<=[0-9])_\s*\{?\s*\\(?:text|mathrm|mbox|rm)\w*\s*\{\s*([a-z]{3,9})\s*\}\s*\}?")
+
+
+def _chosen(match: re.Match[str]) -> str:
+    return f"\\binom{{{match[1] or match[3]}}}{{{match[2] or match[4]}}}"
 
 
 def _in_figures(match: re.Match[str]) -> str:
@@ -182,9 +190,12 @@ def other_readings(tree: Reading, decimal_comma: str) -> list[Node]:
 
 def in_latex(text: str) -> str:
     """Return a phrase that names a set, such as "all real numbers except 3", as LaTeX; any other text unchanged."""
-    if "real" not in text.lower() and "solution" not in text.lower() and "integers" not in text.lower():
+    low = text.lower()
+    if "real" not in low and "solution" not in low and "integers" not in low and "infinitely" not in low:
         return text
     plain = bare(text).strip().rstrip(".")
+    if plain.lower() == "infinitely many":
+        return "\\infty"
     if not (name_of := _SETS.fullmatch(plain)):
         return "\\emptyset" if _NO_SOLUTION.fullmatch(plain) else text
     base = "\\mathbb{Z}" if name_of[1].lower().startswith("integer") else "\\mathbb{R}"

@@ -38,9 +38,9 @@ _OPERATIONS = frozenset("plus times over twice double half thrice triple than ex
 _SUSPECT = _OPERATIONS | frozenset("not never nicht than minus negative least most above below under up to between".split())
 _DENIES = lazy_pattern(r"(?i)(?:\bnot|n['’]t|\bnever|\bnicht|不是|不等于|\bthan|≠)\s*(?:\$|\\[(\[])?\s*\Z")
 _BOUNDED_PATTERN = lazy_pattern(
-    r"(?i)(?:(?:\b(?:is|are|be|was|equals)|[:=]|^|\n)\s*(?:strictly |also |just |slightly |well |only |far )?(?:at (?:least|most)|(?:more|less|fewer"
-    r"|greater|larger|smaller) than"
-    r"|above|below|over|under|up to|between)|大于|小于|至少|至多|超过)\s*(?:\$|\\[(\[])?\s*\Z"
+    r"(?i)(?:(?:\b(?:is|are|be|was|equals)|[:=]|^|\n)"
+    r"\s*(?:strictly |also |just |slightly |well |only )?(?:at (?:least|most)|above"
+    r"|(?:more|less|fewer|greater|larger|smaller) than|below|over|under|up to|between)|大于|小于|至少|至多|超过)\s*(?:\$|\\[(\[])?\s*\Z"
 )
 _LAST_SIDE = lazy_pattern(
     r".*(?:=|≈|\\(?:approx|in|equiv|[rR]ightarrow|implies|to)(?![A-Za-z])|\$|\\[(\[]|&|\\\\|\n|:\s|,\s|;|\\end\{\w+\}|[A-Za-z]{3}\s)", re.S

@@ -210,6 +210,7 @@ _RATE = lazy_pattern(
     r"([0-9}]\s*)\\frac\s*\{\s*(?:\\(?:text|mathrm)\{)?\s*([A-Za-z]{1,4})\s*\}{1,2}\s*\{\s*(?:\\(?:text|mathrm)\{)?\s*([A-Za-z]{1,4})\s*\}{1,2}"
 )
 _MONEY_SIGN = lazy_pattern(r"\\(?:text\w{0,2}|mathrm|mbox)\s*\{\s*(\\\$|[€£¥])\s*\}")
+_CELSIUS = lazy_pattern(r"\\(?:text\w{0,2}|mathrm|mbox)\s*\{\s*\^\{\\circ\}\s*([CF])\s*\}")
 _RAISED_UNIT = lazy_pattern(r"(\\(?:text|textrm|mathrm|operatorname|mbox)\s*\{[^{}]{0,40}\^)\s*\{\s*(-?\s*[0-9])\s*\}")
 _CHOSEN = lazy_pattern(
     r"(?<![A-Za-z0-9)}])(?:\{\s*\})?\s*[_^]\s*(?:\{\s*([0-9]{1,6})\s*\}|([0-9]))\s*(?:\\(?:mathrm|text|rm)\s*)?\{?\s*([CP])\s*\}?\s*_\s*"
@@ -248,7 +249,7 @@ def clean(text: str) -> str:
         text = _ORDINAL.sub(r"\\text{ ordinal}", text) if "{th" in text or "{st" in text or "{nd" in text or "{rd" in text else text
         text = _OVER.sub(r"\\frac{\1}{\2}", _DOUBLED_PATTERN.sub(r"\\", text)) if "\\\\" in text or "\\over" in text else text
         text = _RATE.sub(lambda hit: f"{hit[1]}\\text{{ {hit[2]}/{hit[3]}}}" if measures(hit[2]) and measures(hit[3]) else hit[0], text)
-        text = _MONEY_SIGN.sub(r"\1", text)
+        text = _CELSIUS.sub(r"^{\\circ}\1", _MONEY_SIGN.sub(r"\1", text))
         text = _raised_units(text) if "^" in text else text
         text = _GROUPED_PATTERN.sub("", text)
     text = _BOLD.sub(r"\1", text) if "**" in text else text

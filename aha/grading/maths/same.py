@@ -20,7 +20,7 @@ def are_same(gold: Node, claim: Node, settings: Settings) -> Verdict:
     """Return whether the claim is right, or None if it takes algebra to tell."""
     if isinstance(gold, Call) and isinstance(claim, Call) and (new := _index(gold.args)) and (old := _index(claim.args)) and old != new:
         claim = _substitute(claim, {old: new}) if new not in symbols(claim) else claim
-    gold, claim = _unconditional(gold), _unconditional(claim)
+    gold, claim = _one_by_one(_unconditional(gold)), _one_by_one(_unconditional(claim))
     if gold == claim:
         return True
     if not settings.strict:
@@ -36,6 +36,16 @@ def are_same(gold: Node, claim: Node, settings: Settings) -> Verdict:
                 return verdict
         return _lists(gold, golds, claim, claims, settings)
     return _same_value_of(statement(golds[0]), statement(claims[0]), settings)
+
+
+def _one_by_one(node: Node) -> Node:
+    """Return a = b = 1 as the list of a = 1 and b = 1; any other node unchanged."""
+    if not isinstance(node, Call) or not node.name.startswith("= =") or set(node.name.split()) != {"="}:
+        return node
+    *names, value = node.args
+    if not all(isinstance(name, Sym) for name in names) or symbols(value) or len({*names}) < len(names):
+        return node
+    return Call("list", tuple(Call("=", (name, value)) for name in names))
 
 
 def _unconditional(node: Node) -> Node:
@@ -179,8 +189,9 @@ def _lists(gold: Node, golds: list[Node], claim: Node, claims: list[Node], setti
         return _same_assignments(gold_names, named_too, settings)
     if gold_names and (is_call(claim, "set") or (settings.strict and any(statement(part).label for part in claims))):
         return False
-    if len(golds) == 1 and len(claims) > 1 and is_call(golds[0], *BRACKETS, "matrix") and not is_call(claim, "set"):
-        inside = golds[0].args if is_call(golds[0], "()") and isinstance(golds[0], Call) else ()
+    whole = statement(golds[0]).value
+    if len(golds) == 1 and len(claims) > 1 and is_call(whole, *BRACKETS, "matrix") and not is_call(claim, "set"):
+        inside = whole.args if is_call(whole, "()") and isinstance(whole, Call) else ()
         return _in_order(inside, _by_letter(claims), settings) if len(inside) == len(claims) else False
     if len(claims) == 1 and len(golds) > 1 and is_call(statement(claims[0]).value, "()"):
         whole = statement(claims[0]).value
