@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 
 namespace {
 
@@ -229,108 +230,219 @@ struct Rows {
     int64_t rows, heads, key_heads, window;
     float scale;
 
-    // Call visit(first token, tokens, first place) for the tokens that a row's own token `place` sees, in one or two runs.
-    template <typename Visit>
-    void seen(int64_t row, int64_t place, Visit visit) const {
-        int64_t until = prompt[row] + place + 1, first = window && until > window ? until - window : 0;
-        if (first < prompt[row]) visit(base[row] + first, prompt[row] - first);
-        int64_t own = first > prompt[row] ? first - prompt[row] : 0;
-        visit(start[row] + own, place + 1 - own);
+    int64_t group() const { return heads / key_heads; }
+    int64_t tokens(int64_t row) const { return prompt[row] + start[row + 1] - start[row]; }
+
+    // The place in the sequence of what the row sees as token t.
+    int64_t place(int64_t row, int64_t t) const { return t < prompt[row] ? base[row] + t : start[row] + t - prompt[row]; }
+};
+
+constexpr int64_t kQueries = 4;  // queries that are computed together
+constexpr int64_t kBlock = 16;   // tokens whose scores are computed together
+
+inline int64_t whole_blocks(int64_t tokens) { return (tokens + kBlock - 1) / kBlock * kBlock; }
+
+// Vectors of SIZE numbers of some tokens, side by side, and also turned round: block by block, number by number, token by token.
+template <int SIZE>
+struct Vectors {
+    std::unique_ptr<float[]> by_token, by_number;
+
+    // The tokens that a row sees, from the numbers of each token that begin at `first`.
+    Vectors(const Rows& rows, const float* states, int64_t row, int64_t stride, int64_t first) {
+        int64_t tokens = rows.tokens(row), room = whole_blocks(tokens);
+        by_token.reset(new float[tokens * SIZE]);
+        by_number.reset(new float[room * SIZE]());
+        for (int64_t t = 0; t < tokens; ++t) {
+            const float* from = states + rows.place(row, t) * stride + first;
+            float *to = by_token.get() + t * SIZE, *turned = by_number.get() + t / kBlock * kBlock * SIZE + t % kBlock;
+            for (int i = 0; i < SIZE; ++i) {
+                to[i] = from[i];
+                turned[i * kBlock] = from[i];
+            }
+        }
     }
 };
 
+// out[c][t]: the product of vector c of `queries` with token t of a block; the rows of `out` lie `stride` numbers apart.
 template <int SIZE, int COUNT>
-void attend_row(const Rows& rows, const float* states, int64_t row, int64_t head, float* out, float* peaks) {
-    int64_t stride = (rows.heads + 2 * rows.key_heads) * SIZE, key_head = head / (rows.heads / rows.key_heads);
-    const float* keys = states + (rows.heads + key_head) * SIZE;
-    const float* values = keys + rows.key_heads * SIZE;
-    for (int64_t place = 0; place < rows.start[row + 1] - rows.start[row]; ++place) {
-        int64_t token = rows.start[row] + place;
-        Queries<SIZE, COUNT> queries(states + token * stride + head * SIZE, rows.scale);
-        rows.seen(row, place, [&](int64_t first, int64_t tokens) { queries.see(keys + first * stride, values + first * stride, stride, tokens); });
-        queries.write(out + (token * rows.heads + head) * SIZE);
-        for (int c = 0; c < COUNT; ++c) peaks[token * rows.heads + head + c] = queries.most[c] + std::log(queries.total[c]);
-    }
-}
-
-// The gradients of COUNT of a row's queries, and their part of those of the keys and values that they see. `out`: the row's attention.
-template <int SIZE, int COUNT>
-void attend_row_backward(const Rows& rows, const float* states, int64_t row, int64_t head, const float* out, const float* peaks,
-                         const float* grad_out, float* grad_states) {
-    constexpr int kParts = SIZE / 8;
-    int64_t stride = (rows.heads + 2 * rows.key_heads) * SIZE, key_head = head / (rows.heads / rows.key_heads);
-    int64_t key_place = (rows.heads + key_head) * SIZE, value_place = key_place + rows.key_heads * SIZE;
-    for (int64_t place = 0; place < rows.start[row + 1] - rows.start[row]; ++place) {
-        int64_t token = rows.start[row] + place;
-        Lanes q[COUNT][kParts], d[COUNT][kParts], sum[COUNT][kParts];
-        float delta[COUNT], peak[COUNT];
+inline void block_products(const float* block, const float* queries, float* out, int64_t stride) {
+    Lanes sum[COUNT][2];
+    for (int c = 0; c < COUNT; ++c) sum[c][0] = sum[c][1] = all(0.0f);
+    for (int i = 0; i < SIZE; ++i) {
+        Lanes first = load(block + i * kBlock), second = load(block + i * kBlock + 8);
         for (int c = 0; c < COUNT; ++c) {
-            int64_t at = (token * rows.heads + head + c) * SIZE;
-            Lanes along = all(0.0f);
-            for (int i = 0; i < kParts; ++i) {
-                q[c][i] = load(states + token * stride + (head + c) * SIZE + 8 * i) * rows.scale;
-                d[c][i] = load(grad_out + at + 8 * i);
-                along += d[c][i] * load(out + at + 8 * i);
-                sum[c][i] = all(0.0f);
-            }
-            delta[c] = sum_of(along);
-            peak[c] = peaks[token * rows.heads + head + c];
+            Lanes part = all(queries[c * SIZE + i]);
+            sum[c][0] += part * first;
+            sum[c][1] += part * second;
         }
-        rows.seen(row, place, [&](int64_t first, int64_t tokens) {
-            float share[COUNT][kTokens + 8], slope[COUNT][kTokens + 8];
-            for (int64_t begin = first; begin < first + tokens; begin += kTokens) {
-                int64_t count = first + tokens - begin < kTokens ? first + tokens - begin : kTokens;
-                products<SIZE, COUNT>(q, states + begin * stride + key_place, stride, count, share);
-                products<SIZE, COUNT>(d, states + begin * stride + value_place, stride, count, slope);
-                for (int c = 0; c < COUNT; ++c)
-                    for (int64_t t = 0; t < count; t += 8) {
-                        Lanes weights = exponential(load(share[c] + t) - peak[c]);
-                        store(share[c] + t, weights);
-                        store(slope[c] + t, weights * (load(slope[c] + t) - delta[c]));
-                    }
-                for (int64_t t = 0; t < count; ++t) {
-                    const float* key = states + (begin + t) * stride + key_place;
-                    float *grad_key = grad_states + (begin + t) * stride + key_place, *grad_value = grad_key + value_place - key_place;
-                    for (int i = 0; i < kParts; ++i) {
-                        Lanes part = load(key + 8 * i), by_key = load(grad_key + 8 * i), by_value = load(grad_value + 8 * i);
-                        for (int c = 0; c < COUNT; ++c) {
-                            sum[c][i] += slope[c][t] * part;
-                            by_key += slope[c][t] * q[c][i];
-                            by_value += share[c][t] * d[c][i];
-                        }
-                        store(grad_key + 8 * i, by_key);
-                        store(grad_value + 8 * i, by_value);
-                    }
-                }
-            }
-        });
-        for (int c = 0; c < COUNT; ++c)
-            for (int i = 0; i < kParts; ++i) store(grad_states + token * stride + (head + c) * SIZE + 8 * i, sum[c][i] * rows.scale);
+    }
+    for (int c = 0; c < COUNT; ++c) {
+        store(out + c * stride, sum[c][0]);
+        store(out + c * stride + 8, sum[c][1]);
     }
 }
 
-// Call two(head) for pairs of the heads that share a head of keys, and one(head) for a last one.
-template <typename Two, typename One>
-inline void by_pairs(int64_t key_head, int64_t group, Two two, One one) {
-    int64_t head = key_head * group, until = head + group;
-    for (; head + 2 <= until; head += 2) two(head);
-    if (head < until) one(head);
+// The lanes of a part of SIZE numbers that fits the registers once for each query.
+template <int SIZE>
+constexpr int strip_lanes() {
+    return SIZE / 8 % 3 == 0 ? 3 : SIZE / 8 % 2 == 0 ? 2 : 1;
 }
 
-template <int SIZE>
-void attend_group(const Rows& rows, const float* states, int64_t row, int64_t key_head, float* out, float* peaks) {
-    by_pairs(
-        key_head, rows.heads / rows.key_heads, [&](int64_t head) { attend_row<SIZE, 2>(rows, states, row, head, out, peaks); },
-        [&](int64_t head) { attend_row<SIZE, 1>(rows, states, row, head, out, peaks); });
+// out[c] = sum of weights[c][t] * vectors[t] over `count` tokens; the rows of `weights` lie `stride` numbers apart.
+template <int SIZE, int COUNT>
+inline void weighted_sums(const float* weights, int64_t stride, const float* vectors, int64_t count, float* out) {
+    constexpr int kStrip = strip_lanes<SIZE>();
+    for (int begin = 0; begin < SIZE; begin += 8 * kStrip) {
+        Lanes sum[COUNT][kStrip];
+        for (int c = 0; c < COUNT; ++c)
+            for (int i = 0; i < kStrip; ++i) sum[c][i] = all(0.0f);
+        for (int64_t t = 0; t < count; ++t) {
+            Lanes part[kStrip];
+            for (int i = 0; i < kStrip; ++i) part[i] = load(vectors + t * SIZE + begin + 8 * i);
+            for (int c = 0; c < COUNT; ++c) {
+                Lanes weight = all(weights[c * stride + t]);
+                for (int i = 0; i < kStrip; ++i) sum[c][i] += weight * part[i];
+            }
+        }
+        for (int c = 0; c < COUNT; ++c)
+            for (int i = 0; i < kStrip; ++i) store(out + c * SIZE + begin + 8 * i, sum[c][i]);
+    }
 }
 
+// vectors[t] += sum of weights[c][t] * queries[c].
 template <int SIZE>
-void attend_group_backward(const Rows& rows, const float* states, int64_t row, int64_t key_head, const float* out, const float* peaks,
-                           const float* grad_out, float* grad_states) {
-    by_pairs(
-        key_head, rows.heads / rows.key_heads,
-        [&](int64_t head) { attend_row_backward<SIZE, 2>(rows, states, row, head, out, peaks, grad_out, grad_states); },
-        [&](int64_t head) { attend_row_backward<SIZE, 1>(rows, states, row, head, out, peaks, grad_out, grad_states); });
+inline void add_weighted(const float* weights, int64_t stride, const float* queries, int64_t count, float* vectors) {
+    constexpr int kStrip = strip_lanes<SIZE>();
+    for (int begin = 0; begin < SIZE; begin += 8 * kStrip) {
+        Lanes part[kQueries][kStrip];
+        for (int c = 0; c < kQueries; ++c)
+            for (int i = 0; i < kStrip; ++i) part[c][i] = load(queries + c * SIZE + begin + 8 * i);
+        for (int64_t t = 0; t < count; ++t) {
+            float* to = vectors + t * SIZE + begin;
+            Lanes sum[kStrip];
+            for (int i = 0; i < kStrip; ++i) sum[i] = load(to + 8 * i);
+            for (int c = 0; c < kQueries; ++c) {
+                Lanes weight = all(weights[c * stride + t]);
+                for (int i = 0; i < kStrip; ++i) sum[i] += weight * part[c][i];
+            }
+            for (int i = 0; i < kStrip; ++i) store(to + 8 * i, sum[i]);
+        }
+    }
+}
+
+// Up to kQueries queries of a row that share a head of keys: `count` of them, and the tokens that any of them sees, from a whole block on.
+// Query number n of a row and a head of keys is head n % group of token n / group.
+template <int SIZE>
+struct QueryBlock {
+    const Rows& rows;
+    int64_t row, key_head, number, count, first, until;
+    float queries[kQueries * SIZE];
+
+    QueryBlock(const Rows& all_rows, const float* states, int64_t of_row, int64_t of_head, int64_t from)
+        : rows(all_rows), row(of_row), key_head(of_head), number(from) {
+        int64_t all_queries = (rows.start[row + 1] - rows.start[row]) * rows.group();
+        count = all_queries - number < kQueries ? all_queries - number : kQueries;
+        first = first_of(0) / kBlock * kBlock;
+        until = until_of(count - 1);
+        gather(states, (rows.heads + 2 * rows.key_heads) * SIZE, rows.scale, queries);
+    }
+
+    int64_t token(int64_t c) const { return rows.start[row] + (number + c) / rows.group(); }
+    int64_t head(int64_t c) const { return key_head * rows.group() + (number + c) % rows.group(); }
+    int64_t until_of(int64_t c) const { return rows.prompt[row] + (number + c) / rows.group() + 1; }
+    int64_t first_of(int64_t c) const { return rows.window && until_of(c) > rows.window ? until_of(c) - rows.window : 0; }
+    int64_t room() const { return whole_blocks(until - first); }
+
+    // The vectors of the queries in `from`, whose tokens lie `stride` numbers apart, times `factor`; zeros for those that are not there.
+    void gather(const float* from, int64_t stride, float factor, float* to) const {
+        for (int64_t c = 0; c < kQueries; ++c)
+            for (int i = 0; i < SIZE; i += 8)
+                store(to + c * SIZE + i, c < count ? load(from + token(c) * stride + head(c) * SIZE + i) * factor : all(0.0f));
+    }
+
+    // The products of `vectors` with all tokens, into rows of room() numbers.
+    void products(const Vectors<SIZE>& tokens, const float* vectors, float* out) const {
+        for (int64_t t = 0; t < room(); t += kBlock)
+            block_products<SIZE, kQueries>(tokens.by_number.get() + (first + t) * SIZE, vectors, out + t, room());
+    }
+
+    // Put `blank` where a query does not see a token.
+    void hide(float* scores, float blank) const {
+        for (int64_t c = 0; c < count; ++c) {
+            float* x = scores + c * room();
+            for (int64_t t = first; t < first_of(c); ++t) x[t - first] = blank;
+            for (int64_t t = until_of(c); t < first + room(); ++t) x[t - first] = blank;
+        }
+    }
+};
+
+template <int SIZE>
+void attend_row(const Rows& rows, const float* states, int64_t row, int64_t key_head, float* out, float* peaks) {
+    int64_t stride = (rows.heads + 2 * rows.key_heads) * SIZE, queries = (rows.start[row + 1] - rows.start[row]) * rows.group();
+    Vectors<SIZE> keys(rows, states, row, stride, (rows.heads + key_head) * SIZE);
+    Vectors<SIZE> values(rows, states, row, stride, (rows.heads + rows.key_heads + key_head) * SIZE);
+    std::unique_ptr<float[]> scores(new float[kQueries * whole_blocks(rows.tokens(row))]);
+    for (int64_t number = 0; number < queries; number += kQueries) {
+        QueryBlock<SIZE> block(rows, states, row, key_head, number);
+        block.products(keys, block.queries, scores.get());
+        block.hide(scores.get(), -1e30f);
+        float totals[kQueries], sums[kQueries * SIZE];
+        for (int64_t c = 0; c < block.count; ++c) {
+            float most = -1e30f;
+            totals[c] = 0.0f;
+            weigh(scores.get() + c * block.room(), block.room(), &most, &totals[c]);
+            peaks[block.token(c) * rows.heads + block.head(c)] = most + std::log(totals[c]);
+        }
+        weighted_sums<SIZE, kQueries>(scores.get(), block.room(), values.by_token.get() + block.first * SIZE, block.until - block.first, sums);
+        for (int64_t c = 0; c < block.count; ++c) {
+            float *to = out + (block.token(c) * rows.heads + block.head(c)) * SIZE, factor = 1.0f / totals[c];
+            for (int i = 0; i < SIZE; i += 8) store(to + i, load(sums + c * SIZE + i) * factor);
+        }
+    }
+}
+
+// The gradients of a row's queries, and its part of those of the keys and values that they see. `out`: the row's attention.
+template <int SIZE>
+void attend_row_backward(const Rows& rows, const float* states, int64_t row, int64_t key_head, const float* out, const float* peaks,
+                         const float* grad_out, float* grad_states) {
+    int64_t stride = (rows.heads + 2 * rows.key_heads) * SIZE, queries = (rows.start[row + 1] - rows.start[row]) * rows.group();
+    int64_t key_place = (rows.heads + key_head) * SIZE, value_place = key_place + rows.key_heads * SIZE, tokens = rows.tokens(row);
+    Vectors<SIZE> keys(rows, states, row, stride, key_place), values(rows, states, row, stride, value_place);
+    std::unique_ptr<float[]> shares(new float[kQueries * whole_blocks(tokens)]), slopes(new float[kQueries * whole_blocks(tokens)]);
+    std::unique_ptr<float[]> grad_keys(new float[tokens * SIZE]()), grad_values(new float[tokens * SIZE]());
+    for (int64_t number = 0; number < queries; number += kQueries) {
+        QueryBlock<SIZE> block(rows, states, row, key_head, number);
+        int64_t room = block.room(), seen = block.until - block.first;
+        float grads[kQueries * SIZE], sums[kQueries * SIZE];
+        block.gather(grad_out, rows.heads * SIZE, 1.0f, grads);
+        block.products(keys, block.queries, shares.get());
+        block.products(values, grads, slopes.get());
+        for (int64_t c = 0; c < block.count; ++c) {
+            float peak = peaks[block.token(c) * rows.heads + block.head(c)], *share = shares.get() + c * room;
+            for (int64_t t = 0; t < room; t += 8) store(share + t, exponential(load(share + t) - peak));
+        }
+        block.hide(shares.get(), 0.0f);
+        for (int64_t c = 0; c < block.count; ++c) {
+            const float *attention = out + (block.token(c) * rows.heads + block.head(c)) * SIZE, *share = shares.get() + c * room;
+            float along = 0.0f, *slope = slopes.get() + c * room;
+            for (int i = 0; i < SIZE; ++i) along += grads[c * SIZE + i] * attention[i];
+            for (int64_t t = 0; t < room; t += 8) store(slope + t, load(share + t) * (load(slope + t) - along));
+        }
+        for (int64_t c = block.count; c < kQueries; ++c)
+            for (int64_t t = 0; t < room; ++t) shares[c * room + t] = slopes[c * room + t] = 0.0f;
+        weighted_sums<SIZE, kQueries>(slopes.get(), room, keys.by_token.get() + block.first * SIZE, seen, sums);
+        for (int64_t c = 0; c < block.count; ++c)
+            for (int i = 0; i < SIZE; ++i) grad_states[block.token(c) * stride + block.head(c) * SIZE + i] = sums[c * SIZE + i] * rows.scale;
+        add_weighted<SIZE>(slopes.get(), room, block.queries, seen, grad_keys.get() + block.first * SIZE);
+        add_weighted<SIZE>(shares.get(), room, grads, seen, grad_values.get() + block.first * SIZE);
+    }
+    for (int64_t t = 0; t < tokens; ++t) {
+        float* to = grad_states + rows.place(row, t) * stride;
+        for (int i = 0; i < SIZE; ++i) {
+            to[key_place + i] += grad_keys[t * SIZE + i];
+            to[value_place + i] += grad_values[t * SIZE + i];
+        }
+    }
 }
 
 }  // namespace
@@ -426,7 +538,7 @@ void aha_attend_rows(const float* states, const int64_t* start, const int64_t* b
     for (int64_t row = 0; row < count; ++row)
         for (int64_t key_head = 0; key_head < key_heads; ++key_head) switch (size) {
 #define CASE(number) \
-    case number: attend_group<number>(rows, states, row, key_head, out, peaks); break;
+    case number: attend_row<number>(rows, states, row, key_head, out, peaks); break;
                 SIZES(CASE)
 #undef CASE
             }
@@ -443,7 +555,7 @@ void aha_attend_rows_backward(const float* states, const int64_t* start, const i
         for (int64_t key_head = 0; key_head < key_heads; ++key_head)
             for (int64_t row = family[number]; row < family[number + 1]; ++row) switch (size) {
 #define CASE(number) \
-    case number: attend_group_backward<number>(rows, states, row, key_head, out, peaks, grad_out, grad_states); break;
+    case number: attend_row_backward<number>(rows, states, row, key_head, out, peaks, grad_out, grad_states); break;
                     SIZES(CASE)
 #undef CASE
                 }
