@@ -30,7 +30,7 @@ from typing import Any, cast
 import torch
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedModel, Qwen2Config, Qwen2ForCausalLM
 
-from aha.backends.bucket_decoder import Kernels
+from aha.backends.batch_decoder import Kernels
 from aha.backends.torch_engine import TorchEngine
 from aha.backends.vllm_worker import ENVIRONMENT, ON_A_CPU
 from aha.protocols import Ask, Compute, Sampling

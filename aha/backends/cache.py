@@ -12,9 +12,10 @@ to four times as fast, and a mask removes the columns that are not a row's own.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import accumulate
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -139,15 +140,6 @@ def _stack(upper: Tensor, upper_length: int, lower: Tensor, lower_length: int) -
     return stack
 
 
-WIDTHS = tuple(sorted(step << shift for step in (64, 96) for shift in range(20)))  # 64, 96, 128, 192, 256 ...
-GROWTH = 1.5  # the growth factor of a bucket's room for rows
-
-
-def width_for(size: int) -> int:
-    """Return the least width with room for so many tokens."""
-    return next(width for width in WIDTHS if width >= size)
-
-
 @dataclass(frozen=True)
 class Shapes:
     """The shapes of one token's keys and values, (heads, size) in each layer."""
@@ -163,17 +155,56 @@ class Shapes:
         return sum(heads * size for heads, size in (*self.keys, *self.values)) * self.dtype.itemsize
 
 
+@dataclass(frozen=True)
+class CachedRow:
+    """A row that enters a store: its number, its row in the cache that it is copied from, and its tokens there."""
+
+    number: int
+    place: int
+    size: int
+
+
+class RowStore(Protocol):
+    """The keys and values of rows that go on token by token. `order`: the numbers of the rows, in the order in which it holds them."""
+
+    @property
+    def order(self) -> list[int]: ...
+
+    def add(self, cache: RowCache | None, rows: Sequence[CachedRow]) -> None:
+        """Copy the first tokens of rows of a cache; without one the rows are empty."""
+
+    def fork(self, copies: Mapping[int, Sequence[int]], sizes: Mapping[int, int]) -> None:
+        """Add copies of rows under other numbers; `sizes`: the number of tokens of each row."""
+
+    def drop(self, numbers: Set[int]) -> None:
+        """Remove rows."""
+
+    def make_room(self, sizes: Mapping[int, int]) -> bool:
+        """Make room for one more token in each row; return True if that changed the order."""
+
+    def begin_step(self, size_B: Tensor) -> None:
+        """Prepare to add one token to each row of these sizes, in order."""
+
+
+WIDTHS = tuple(sorted(step << shift for step in (64, 96) for shift in range(20)))  # 64, 96, 128, 192, 256 ...
+GROWTH = 1.5  # the growth factor of a bucket's room for rows
+
+
+def width_for(size: int) -> int:
+    """Return the least width with room for so many tokens."""
+    return next(width for width in WIDTHS if width >= size)
+
+
 @dataclass(eq=False)
 class Bucket:
     """A buffer of rows of at most `width` tokens. `rows`: the number of the row in each slot; `keys` and `values` [room, heads, width,
-    size] by layer. `zeros`: columns beyond a row's own are read and masked: a masked NaN would still spoil the sum in which it is
-    multiplied by 0, so new places are zeros.
+    size] by layer. Columns beyond a row's own are read and masked: a masked NaN would still spoil the sum in which it is multiplied by 0,
+    so new places are zeros.
 
     `size_N`: the number of tokens of each row, including the one being added; `_flat`: its write positions, by the number of heads."""
 
     width: int
     shapes: Shapes
-    zeros: bool = True
     rows: list[int] = field(default_factory=list)
     keys: list[Tensor] = field(default_factory=list)
     values: list[Tensor] = field(default_factory=list)
@@ -192,8 +223,9 @@ class Bucket:
         return slice(first, until)
 
     def _with_room(self, old: Sequence[Tensor], shapes: Sequence[tuple[int, int]]) -> list[Tensor]:
-        make = torch.zeros if self.zeros else torch.empty
-        new = [make(self.room, heads, self.width, size, dtype=self.shapes.dtype, device=self.shapes.device) for heads, size in shapes]
+        new = [
+            torch.zeros(self.room, heads, self.width, size, dtype=self.shapes.dtype, device=self.shapes.device) for heads, size in shapes
+        ]
         for states, before in zip(new, old, strict=False):
             states[: len(self.rows)] = before[: len(self.rows)]
         return new
@@ -240,3 +272,86 @@ class Bucket:
             zero_NW = torch.zeros(hidden_NW.shape, dtype=self.shapes.dtype, device=hidden_NW.device)
             self._masks[window] = zero_NW.masked_fill_(hidden_NW, float("-inf"))[:, None, None]
         return self._masks[window]
+
+
+class Buckets:
+    """Rows in buckets. It implements `RowStore`."""
+
+    def __init__(self, shapes: Shapes) -> None:
+        self._shapes = shapes
+        self._buckets: dict[int, Bucket] = {}
+
+    @property
+    def order(self) -> list[int]:
+        """See the protocol."""
+        return [number for _, _, bucket in self.spans for number in bucket.rows]
+
+    @property
+    def spans(self) -> list[tuple[int, int, Bucket]]:
+        """The buckets that hold rows, with the places of their first row and of the one after their last."""
+        buckets = [bucket for _, bucket in sorted(self._buckets.items()) if bucket.rows]
+        ends = [0, *accumulate(len(bucket.rows) for bucket in buckets)]
+        return list(zip(ends, ends[1:], buckets, strict=False))
+
+    def add(self, cache: RowCache | None, rows: Sequence[CachedRow]) -> None:
+        """See the protocol."""
+        by_width: dict[int, list[CachedRow]] = {}
+        for row in rows:
+            by_width.setdefault(width_for(row.size + 1), []).append(row)
+        for width, alike in by_width.items():
+            bucket = self._bucket(width)
+            slots = bucket.reserve(len(alike))
+            if cache is not None:
+                _copy(cache, [row.place for row in alike], bucket, slots)
+            bucket.rows += [row.number for row in alike]
+
+    def fork(self, copies: Mapping[int, Sequence[int]], sizes: Mapping[int, int]) -> None:
+        """See the protocol."""
+        for bucket in self._buckets.values():
+            slots = [(slot, copy) for slot, number in enumerate(bucket.rows) for copy in copies.get(number, ())]
+            if slots:
+                place = bucket.reserve(len(slots))
+                index = torch.tensor([slot for slot, _ in slots], device=self._shapes.device)
+                for states_NHWD in (*bucket.keys, *bucket.values):
+                    states_NHWD[place] = states_NHWD[index]
+                bucket.rows += [copy for _, copy in slots]
+
+    def drop(self, numbers: Set[int]) -> None:
+        """See the protocol."""
+        for bucket in self._buckets.values():
+            if slots := [slot for slot, number in enumerate(bucket.rows) if number in numbers]:
+                bucket.drop(slots)
+
+    def make_room(self, sizes: Mapping[int, int]) -> bool:
+        """See the protocol: rows without room move into the next wider bucket."""
+        moved = False
+        for width in sorted(self._buckets):
+            bucket = self._buckets[width]
+            if slots := [slot for slot, number in enumerate(bucket.rows) if sizes[number] >= width]:
+                wider = self._bucket(width_for(width + 1))
+                place = wider.reserve(len(slots))
+                index = torch.tensor(slots, device=self._shapes.device)
+                for old, new in zip((*bucket.keys, *bucket.values), (*wider.keys, *wider.values), strict=True):
+                    new[place, :, :width] = old[index]
+                wider.rows += [bucket.rows[slot] for slot in slots]
+                bucket.drop(slots)
+                moved = True
+        return moved
+
+    def begin_step(self, size_B: Tensor) -> None:
+        """See the protocol."""
+        for first, until, bucket in self.spans:
+            bucket.begin_step(size_B[first:until])
+
+    def _bucket(self, width: int) -> Bucket:
+        return self._buckets.setdefault(width, Bucket(width, self._shapes))
+
+
+def _copy(cache: RowCache, rows: Sequence[int], bucket: Bucket, slots: slice) -> None:
+    """Copy the first columns of read rows into a bucket; columns beyond a row's own are masked, or overwritten later."""
+    index = torch.tensor(list(rows), device=bucket.shapes.device)
+    width = min(cache.length, bucket.width)
+    for layer, keys, values in zip(cache.rows, bucket.keys, bucket.values, strict=True):
+        assert layer.keys is not None and layer.values is not None
+        keys[slots, :, :width] = layer.keys[:, :, :width].index_select(0, index)
+        values[slots, :, :width] = layer.values[:, :, :width].index_select(0, index)

@@ -24,7 +24,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from aha.backends.straight_layers import DecoderRows, LinearProduct, Norm, StraightLayers
+from aha.backends.pages import Pages
+from aha.backends.straight_layers import AttentionSettings, DecoderRows, LinearProduct, Norm, StraightLayers
 from aha.errors import BadInput
 
 SOURCE = Path(__file__).parent / "steps.cpp"
@@ -45,7 +46,8 @@ _POINTER, _INT, _FLOAT, _THREADS = ctypes.c_void_p, ctypes.c_int64, ctypes.c_flo
 _SIGNATURES: dict[str, Sequence[type]] = {
     "aha_add_norm": (_POINTER, _POINTER, _POINTER, _FLOAT, _INT, _INT, _POINTER, _THREADS),
     "aha_gate": (_POINTER, _INT, _INT, _POINTER, _THREADS),
-    "aha_attend": (*[_POINTER] * 5, _FLOAT, *[_POINTER] * 3, *[_INT] * 6, _FLOAT, _POINTER, _THREADS),
+    "aha_fill_pages": (*[_POINTER] * 2, *[_INT] * 3, *[_POINTER] * 3, *[_INT] * 5, _THREADS),
+    "aha_attend": (*[_POINTER] * 5, _FLOAT, *[_POINTER] * 2, *[_INT] * 7, _FLOAT, _POINTER, _THREADS),
     "aha_softmax": (*[_POINTER] * 2, *[_INT] * 2, *[_POINTER] * 2, _THREADS),
     "aha_turn": (*[_POINTER] * 3, *[_INT] * 4, _FLOAT, _THREADS),
     "aha_attend_rows": (*[_POINTER] * 4, *[_INT] * 5, _FLOAT, *[_POINTER] * 2, _THREADS),
@@ -89,37 +91,17 @@ class NativeSteps:
         states_NHS: Tensor,
         rotation: tuple[Tensor, Tensor],
         norms: tuple[Tensor, Tensor, float] | None,
-        buffers: tuple[Tensor, Tensor],
-        size_N: Tensor,
-        scale: float,
-        window: int | None,
+        pages: Pages,
+        layer: int,
+        settings: AttentionSettings,
         out_NHS: Tensor,
     ) -> None:
         """Compute the attention of one token of each row into `out_NHS`, as `aha_attend` in the source describes. `states_NHS`: queries,
         keys and values as the product gives them; `norms`: the weights of the norms of queries and keys, and their epsilon."""
-        keys, values = buffers
-        key_heads, width, size = keys.shape[1:]
         query_norm, key_norm, epsilon = (norms[0], norms[1], norms[2]) if norms else (None, None, 0.0)
-        self.call(
-            "aha_attend",
-            states_NHS,
-            rotation[0],
-            rotation[1],
-            query_norm,
-            key_norm,
-            epsilon,
-            keys,
-            values,
-            size_N,
-            len(states_NHS),
-            out_NHS.shape[1],
-            key_heads,
-            size,
-            width,
-            window or 0,
-            scale,
-            out_NHS,
-        )
+        sizes = *pages.table_BP.shape, layer * pages.layer_numbers, out_NHS.shape[1], pages.heads, pages.size, settings.window or 0
+        norm_weights = query_norm, key_norm, epsilon
+        self.call("aha_attend", states_NHS, *rotation, *norm_weights, pages.table_BP, pages.size_B, *sizes, settings.scale, out_NHS)
 
     def call(self, name: str, *arguments: Tensor | float | None) -> None:
         """Call a function of the source with the addresses of the tensors, which are contiguous, and the other arguments as they are."""
@@ -225,8 +207,6 @@ class _PackedLayer:
 class NativeLayers:
     """The layers of `straight` by packed products and compiled steps. It holds copies of the products' weights, made by `reload`."""
 
-    masks = False
-
     def __init__(self, straight: StraightLayers, library: NativeSteps) -> None:
         self._straight, self._library = straight, library
         self.reload()
@@ -261,25 +241,16 @@ class NativeLayers:
     def hidden(self, token_P: Tensor, position_P: Tensor, rows: DecoderRows) -> Tensor:
         """Return the states before the head [P, D], for one token of each of P rows."""
         straight, steps = self._straight, self._library
+        assert isinstance(rows.store, Pages)
         hidden_PD, delta_PD = F.embedding(token_P, straight.embedding_VD), None
-        rotation = tuple(part_P1S[:, 0].contiguous() for part_P1S in straight.rotation(position_P, hidden_PD.dtype))
+        cosine_P1S, sine_P1S = straight.rotation(position_P, hidden_PD.dtype)
+        rotation = cosine_P1S[:, 0].contiguous(), sine_P1S[:, 0].contiguous()
         seen_PHS = hidden_PD.new_zeros(len(token_P), straight.heads, straight.size)
         for number, (layer, packed) in enumerate(zip(straight.layers, self._layers, strict=True)):
             norm_PD = steps.add_norm(hidden_PD, delta_PD, layer.input_norm.weight_D, layer.input_norm.epsilon)
             states_PHS = packed.query_key_value(norm_PD).view(len(token_P), -1, straight.size)
-            settings = rows.attention[number]
-            for first, until, bucket in rows.spans:
-                part = slice(first, until)
-                steps.attend(
-                    states_PHS[part],
-                    (rotation[0][part], rotation[1][part]),
-                    _norms(layer.query_norm, layer.key_norm),
-                    (bucket.keys[number], bucket.values[number]),
-                    bucket.size_N,
-                    settings.scale,
-                    settings.window,
-                    seen_PHS[part],
-                )
+            norms = _norms(layer.query_norm, layer.key_norm)
+            steps.attend(states_PHS, rotation, norms, rows.store, number, rows.attention[number], seen_PHS)
             norm_PD = steps.add_norm(hidden_PD, packed.output(seen_PHS.flatten(1)), layer.mlp_norm.weight_D, layer.mlp_norm.epsilon)
             delta_PD = packed.down(steps.gate(packed.gate_up(norm_PD)))
         return steps.add_norm(hidden_PD, delta_PD, straight.norm.weight_D, straight.norm.epsilon)

@@ -14,7 +14,8 @@ namespace {
 #define SIZES(CASE)
 #endif
 
-constexpr int64_t kTokens = 64;  // tokens whose scores are computed before their values are added up
+constexpr int64_t kChunk = 64;         // rows whose part of a norm's gradient is summed first
+constexpr int64_t kMostNumbers = 256;  // numbers of a head
 
 typedef float Lanes __attribute__((vector_size(32), aligned(4)));  // 8 numbers, wherever they lie
 
@@ -93,51 +94,6 @@ inline void turn(const float* x, const float* cosine, const float* sine, int64_t
 }
 
 
-// The sums of 8 vectors as one.
-inline Lanes sums(const Lanes* a) {
-    Lanes b[4], c[2];
-    for (int i = 0; i < 4; ++i)
-        b[i] = __builtin_shufflevector(a[2 * i], a[2 * i + 1], 0, 8, 2, 10, 4, 12, 6, 14) +
-               __builtin_shufflevector(a[2 * i], a[2 * i + 1], 1, 9, 3, 11, 5, 13, 7, 15);
-    for (int i = 0; i < 2; ++i)
-        c[i] = __builtin_shufflevector(b[2 * i], b[2 * i + 1], 0, 1, 8, 9, 4, 5, 12, 13) +
-               __builtin_shufflevector(b[2 * i], b[2 * i + 1], 2, 3, 10, 11, 6, 7, 14, 15);
-    return __builtin_shufflevector(c[0], c[1], 0, 1, 2, 3, 8, 9, 10, 11) + __builtin_shufflevector(c[0], c[1], 4, 5, 6, 7, 12, 13, 14, 15);
-}
-
-template <int SIZE, int COUNT>
-inline void product(const Lanes (*q)[SIZE / 8], const float* key, Lanes (*sum)[8], int64_t place) {
-    Lanes total[COUNT];
-    for (int i = 0; i < SIZE / 8; ++i) {
-        Lanes part = load(key + 8 * i);
-        for (int c = 0; c < COUNT; ++c) total[c] = i ? total[c] + q[c][i] * part : q[c][i] * part;
-    }
-    for (int c = 0; c < COUNT; ++c) sum[c][place] = total[c];
-}
-
-// The products of COUNT queries with the keys of `count` tokens, at most kTokens, that lie `stride` numbers apart.
-template <int SIZE, int COUNT>
-inline void products(const Lanes (*q)[SIZE / 8], const float* keys, int64_t stride, int64_t count, float (*out)[kTokens + 8]) {
-    for (int64_t t = 0; t < count; t += 8, keys += 8 * stride) {
-        Lanes sum[COUNT][8] = {};
-        if (t + 8 <= count)
-            for (int64_t u = 0; u < 8; ++u) product<SIZE, COUNT>(q, keys + u * stride, sum, u);
-        else
-            for (int64_t u = 0; u < count - t; ++u) product<SIZE, COUNT>(q, keys + u * stride, sum, u);
-        for (int c = 0; c < COUNT; ++c) store(out[c] + t, sums(sum[c]));
-    }
-}
-
-// The scores of tokens start to start + count, for heads whose size is not a multiple of 8.
-inline void score(const float* query, const float* keys, int64_t start, int64_t count, int64_t size, float scale, float* scores) {
-    for (int64_t t = 0; t < count; ++t) {
-        const float* key = keys + (start + t) * size;
-        float sum = 0.0f;
-        for (int64_t i = 0; i < size; ++i) sum += query[i] * key[i];
-        scores[t] = sum * scale;
-    }
-}
-
 // Raise the largest score seen so far, turn the scores into weights relative to it, and return the factor for earlier weights.
 inline float weigh(float* scores, int64_t count, float* most, float* total) {
     for (int64_t t = count; t % 8; ++t) scores[t] = -1e30f;
@@ -155,72 +111,6 @@ inline float weigh(float* scores, int64_t count, float* most, float* total) {
     *most = peak;
     *total = *total * shrink + sum_of(sum);
     return shrink;
-}
-
-// Attention of one query over tokens first to until.
-void attend_any(const float* query, const float* keys, const float* values, int64_t first, int64_t until, float scale, int64_t size, float* out) {
-    float scores[kTokens + 7], most = -1e30f, total = 0.0f;
-    for (int64_t i = 0; i < size; ++i) out[i] = 0.0f;
-    for (int64_t start = first; start < until; start += kTokens) {
-        int64_t count = until - start < kTokens ? until - start : kTokens;
-        score(query, keys, start, count, size, scale, scores);
-        float shrink = weigh(scores, count, &most, &total);
-        for (int64_t i = 0; i < size; ++i) out[i] *= shrink;
-        for (int64_t t = 0; t < count; ++t)
-            for (int64_t i = 0; i < size; ++i) out[i] += scores[t] * values[(start + t) * size + i];
-    }
-    for (int64_t i = 0; i < size; ++i) out[i] /= total;
-}
-
-// The attention of COUNT queries that share keys over tokens that come part by part, for heads of SIZE numbers, a multiple of 8.
-template <int SIZE, int COUNT>
-struct Queries {
-    static constexpr int kParts = SIZE / 8;
-    Lanes q[COUNT][kParts], y[COUNT][kParts];
-    float most[COUNT], total[COUNT];
-
-    // The queries lie side by side.
-    Queries(const float* query, float scale) {
-        for (int c = 0; c < COUNT; ++c) {
-            most[c] = -1e30f;
-            total[c] = 0.0f;
-            for (int i = 0; i < kParts; ++i) {
-                q[c][i] = load(query + c * SIZE + 8 * i) * scale;
-                y[c][i] = all(0.0f);
-            }
-        }
-    }
-
-    // Add tokens, whose keys and values lie `stride` numbers apart.
-    void see(const float* keys, const float* values, int64_t stride, int64_t tokens) {
-        float scores[COUNT][kTokens + 8];
-        for (int64_t start = 0; start < tokens; start += kTokens) {
-            int64_t count = tokens - start < kTokens ? tokens - start : kTokens;
-            products<SIZE, COUNT>(q, keys + start * stride, stride, count, scores);
-            for (int c = 0; c < COUNT; ++c) {
-                float shrink = weigh(scores[c], count, &most[c], &total[c]);
-                for (int i = 0; i < kParts; ++i) y[c][i] *= shrink;
-            }
-            const float* value = values + start * stride;
-            for (int64_t t = 0; t < count; ++t, value += stride)
-                for (int i = 0; i < kParts; ++i) {
-                    Lanes part = load(value + 8 * i);
-                    for (int c = 0; c < COUNT; ++c) y[c][i] += scores[c][t] * part;
-                }
-        }
-    }
-
-    void write(float* out) const {
-        for (int c = 0; c < COUNT; ++c)
-            for (int i = 0; i < kParts; ++i) store(out + c * SIZE + 8 * i, y[c][i] * (1.0f / total[c]));
-    }
-};
-
-template <int SIZE>
-void attend_head(const float* query, const float* keys, const float* values, int64_t first, int64_t until, float scale, float* out) {
-    Queries<SIZE, 1> seen(query, scale);
-    seen.see(keys + first * SIZE, values + first * SIZE, SIZE, until - first);
-    seen.write(out);
 }
 
 // Rows of a packed sequence. Token n has its queries, keys and values side by side, `stride` numbers. Row r has the tokens from start[r]
@@ -445,6 +335,92 @@ void attend_row_backward(const Rows& rows, const float* states, int64_t row, int
     }
 }
 
+// A row of the decoder: `pages` of kBlock tokens, and where in a page the layer begins. A head of keys has its keys, number by number, and
+// then its values, token by token.
+struct PagedRow {
+    const int64_t* pages;
+    int64_t layer, size, first, until, begin, room;
+
+    // The row sees tokens first to until; begin: the first token of the page with the first one.
+    PagedRow(const int64_t* row_pages, int64_t layer_place, int64_t head_size, int64_t tokens, int64_t window)
+        : pages(row_pages), layer(layer_place), size(head_size), first(window && tokens > window ? tokens - window : 0), until(tokens),
+          begin(first / kBlock * kBlock), room(whole_blocks(until - begin)) {}
+
+    float* keys(int64_t page, int64_t head) const { return reinterpret_cast<float*>(pages[page]) + layer + head * 2 * kBlock * size; }
+    float* values(int64_t page, int64_t head) const { return keys(page, head) + kBlock * size; }
+
+    // Write the keys and values of token t, as `key` and `value` have them.
+    void write(int64_t t, int64_t head, const float* key, const float* value) const {
+        float *to_key = keys(t / kBlock, head) + t % kBlock, *to_value = values(t / kBlock, head) + t % kBlock * size;
+        for (int64_t i = 0; i < size; ++i) {
+            to_key[i * kBlock] = key[i];
+            to_value[i] = value[i];
+        }
+    }
+
+    // Turn the scores of tokens from `begin` on into weights, and return their sum.
+    float weigh_all(float* scores) const {
+        float most = -1e30f, total = 0.0f;
+        for (int64_t t = begin; t < first; ++t) scores[t - begin] = -1e30f;
+        for (int64_t t = until; t < begin + room; ++t) scores[t - begin] = -1e30f;
+        weigh(scores, room, &most, &total);
+        return total;
+    }
+};
+
+// The attention of COUNT queries, side by side, that share a head of keys. scores: COUNT times room numbers.
+template <int SIZE, int COUNT>
+void attend_pages(const PagedRow& row, int64_t head, const float* queries, float* scores, float* out) {
+    constexpr int kStrip = strip_lanes<SIZE>();
+    for (int64_t t = row.begin; t < row.until; t += kBlock)
+        block_products<SIZE, COUNT>(row.keys(t / kBlock, head), queries, scores + t - row.begin, row.room);
+    float factors[COUNT];
+    for (int c = 0; c < COUNT; ++c) factors[c] = 1.0f / row.weigh_all(scores + c * row.room);
+    for (int part = 0; part < SIZE; part += 8 * kStrip) {
+        Lanes sum[COUNT][kStrip];
+        for (int c = 0; c < COUNT; ++c)
+            for (int i = 0; i < kStrip; ++i) sum[c][i] = all(0.0f);
+        for (int64_t begin = row.begin; begin < row.until; begin += kBlock) {
+            const float *values = row.values(begin / kBlock, head) + part, *weights = scores + begin - row.begin;
+            int64_t count = row.until - begin < kBlock ? row.until - begin : kBlock;
+            for (int64_t t = 0; t < count; ++t)
+                for (int c = 0; c < COUNT; ++c) {
+                    Lanes weight = all(weights[c * row.room + t]);
+                    for (int i = 0; i < kStrip; ++i) sum[c][i] += weight * load(values + t * SIZE + 8 * i);
+                }
+        }
+        for (int c = 0; c < COUNT; ++c)
+            for (int i = 0; i < kStrip; ++i) store(out + c * SIZE + part + 8 * i, sum[c][i] * factors[c]);
+    }
+}
+
+// The same for one query of any size.
+void attend_any(const PagedRow& row, int64_t head, const float* query, float* scores, float* out) {
+    int64_t size = row.size;
+    for (int64_t t = row.first; t < row.until; ++t) {
+        const float* key = row.keys(t / kBlock, head) + t % kBlock;
+        float sum = 0.0f;
+        for (int64_t i = 0; i < size; ++i) sum += query[i] * key[i * kBlock];
+        scores[t - row.begin] = sum;
+    }
+    float factor = 1.0f / row.weigh_all(scores);
+    for (int64_t i = 0; i < size; ++i) out[i] = 0.0f;
+    for (int64_t t = row.first; t < row.until; ++t) {
+        const float *value = row.values(t / kBlock, head) + t % kBlock * size, weight = scores[t - row.begin] * factor;
+        for (int64_t i = 0; i < size; ++i) out[i] += weight * value[i];
+    }
+}
+
+template <int SIZE>
+void attend_heads(const PagedRow& row, int64_t head, int64_t count, const float* queries, float* scores, float* out) {
+    switch (count) {
+        case 1: return attend_pages<SIZE, 1>(row, head, queries, scores, out);
+        case 2: return attend_pages<SIZE, 2>(row, head, queries, scores, out);
+        case 3: return attend_pages<SIZE, 3>(row, head, queries, scores, out);
+        default: return attend_pages<SIZE, 4>(row, head, queries, scores, out);
+    }
+}
+
 }  // namespace
 
 extern "C" {
@@ -472,40 +448,55 @@ void aha_gate(const float* gate_up, int64_t rows, int64_t size, float* out, int 
     }
 }
 
+// Copy the first tokens [n] of rows places [n] of a cache, whose rows, heads and tokens lie so many numbers apart, into the pages of n rows.
+void aha_fill_pages(const float* keys, const float* values, int64_t row_stride, int64_t head_stride, int64_t token_stride, const int64_t* places,
+                    const int64_t* tokens, const int64_t* pages, int64_t rows, int64_t width, int64_t layer, int64_t key_heads, int64_t size,
+                    int threads) {
+#pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
+    for (int64_t number = 0; number < rows; ++number) {
+        PagedRow row(pages + number * width, layer, size, tokens[number], 0);
+        for (int64_t head = 0; head < key_heads; ++head)
+            for (int64_t t = 0; t < tokens[number]; ++t) {
+                int64_t place = places[number] * row_stride + head * head_stride + t * token_stride;
+                row.write(t, head, keys + place, values + place);
+            }
+    }
+}
+
 // One token of each row: turn its queries and keys, write its keys and values behind those of its row, and attend to the row's tokens.
-// states [rows, heads + 2 * key_heads, size], cosine and sine [rows, size], keys and values [rows, key_heads, width, size], tokens [rows]:
-// the tokens of each row with this one. window: the last tokens that it sees, 0: all. out [rows, heads, size].
+// states [rows, heads + 2 * key_heads, size], cosine and sine [rows, size], pages [rows, width]: addresses, see PagedRow; tokens [rows]: the
+// tokens of each row with this one. window: the last tokens that it sees, 0: all. out [rows, heads, size].
 void aha_attend(const float* states, const float* cosine, const float* sine, const float* query_norm, const float* key_norm, float epsilon,
-                float* keys, float* values, const int64_t* tokens, int64_t rows, int64_t heads, int64_t key_heads, int64_t size, int64_t width,
-                int64_t window, float scale, float* out, int threads) {
+                const int64_t* pages, const int64_t* tokens, int64_t rows, int64_t width, int64_t layer, int64_t heads, int64_t key_heads,
+                int64_t size, int64_t window, float scale, float* out, int threads) {
     int64_t group = heads / key_heads;
 #pragma omp parallel for num_threads(threads) schedule(dynamic, 4)
-    for (int64_t row = 0; row < rows; ++row) {
-        float turned[256], normed[256];
-        const float* state = states + row * (heads + 2 * key_heads) * size;
-        const float* c = cosine + row * size;
-        const float* s = sine + row * size;
-        int64_t until = tokens[row];
-        int64_t first = window && until > window ? until - window : 0;
-        for (int64_t k = 0; k < key_heads; ++k) {
-            float* row_keys = keys + (row * key_heads + k) * width * size;
-            float* row_values = values + (row * key_heads + k) * width * size;
-            const float* key = state + (heads + k) * size;
+    for (int64_t number = 0; number < rows; ++number) {
+        float turned[kMostNumbers], normed[kMostNumbers], queries[kQueries * kMostNumbers];
+        const float* state = states + number * (heads + 2 * key_heads) * size;
+        const float *c = cosine + number * size, *s = sine + number * size;
+        PagedRow row(pages + number * width, layer, size, tokens[number], window);
+        std::unique_ptr<float[]> scores(new float[kQueries * row.room]);
+        for (int64_t head = 0; head < key_heads; ++head) {
+            const float* key = state + (heads + head) * size;
             if (key_norm) { normalise(key, key_norm, epsilon, size, normed); key = normed; }
-            turn(key, c, s, size, row_keys + (until - 1) * size);
-            std::memcpy(row_values + (until - 1) * size, state + (heads + key_heads + k) * size, size * sizeof(float));
-            for (int64_t g = 0; g < group; ++g) {
-                int64_t head = k * group + g;
-                const float* query = state + head * size;
-                if (query_norm) { normalise(query, query_norm, epsilon, size, normed); query = normed; }
-                turn(query, c, s, size, turned);
-                float* y = out + (row * heads + head) * size;
+            turn(key, c, s, size, turned);
+            row.write(row.until - 1, head, turned, state + (heads + key_heads + head) * size);
+            for (int64_t first = head * group; first < (head + 1) * group; first += kQueries) {
+                int64_t count = (head + 1) * group - first < kQueries ? (head + 1) * group - first : kQueries;
+                for (int64_t q = 0; q < count; ++q) {
+                    const float* query = state + (first + q) * size;
+                    if (query_norm) { normalise(query, query_norm, epsilon, size, normed); query = normed; }
+                    turn(query, c, s, size, turned);
+                    for (int64_t i = 0; i < size; ++i) queries[q * size + i] = turned[i] * scale;
+                }
+                float* y = out + (number * heads + first) * size;
                 switch (size) {
-#define CASE(number) \
-    case number: attend_head<number>(turned, row_keys, row_values, first, until, scale, y); break;
+#define CASE(number_of) \
+    case number_of: attend_heads<number_of>(row, head, count, queries, scores.get(), y); break;
                     SIZES(CASE)
 #undef CASE
-                    default: attend_any(turned, row_keys, row_values, first, until, scale, size, y);
+                    default: for (int64_t q = 0; q < count; ++q) attend_any(row, head, queries + q * size, scores.get(), y + q * size);
                 }
             }
         }
@@ -564,12 +555,12 @@ void aha_attend_rows_backward(const float* states, const int64_t* start, const i
 // The gradient of x -> rms_norm(x) * weight: grad_x += its own, and parts [rows / 64, size]: the weight's, summed over 64 rows each.
 void aha_norm_backward(const float* x, const float* weight, const float* grad, float epsilon, int64_t rows, int64_t size, float* grad_x,
                        float* parts, int threads) {
-    int64_t chunks = (rows + kTokens - 1) / kTokens;
+    int64_t chunks = (rows + kChunk - 1) / kChunk;
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (int64_t chunk = 0; chunk < chunks; ++chunk) {
         float* part = parts + chunk * size;
         for (int64_t i = 0; i < size; ++i) part[i] = 0.0f;
-        for (int64_t row = chunk * kTokens; row < (chunk + 1) * kTokens && row < rows; ++row) {
+        for (int64_t row = chunk * kChunk; row < (chunk + 1) * kChunk && row < rows; ++row) {
             const float *from = x + row * size, *slope = grad + row * size;
             float square = 0.0f, along = 0.0f;
             for (int64_t i = 0; i < size; ++i) square += from[i] * from[i];

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from aha.backends.cache import Bucket, RowCache
+from aha.backends.cache import RowCache, RowStore
 from aha.backends.checkpoint.config import context_of
 
 TOGETHER = 8_192  # tokens in one pass with padding, which bounds the memory of a reading
@@ -198,9 +198,9 @@ class AttentionSettings:
 
 
 class DecoderRows(Protocol):
-    """The rows of a decoder: the buckets with the first and the last of their rows, and the settings of each layer's attention."""
+    """The rows of a decoder: their keys and values, and the settings of each layer's attention."""
 
-    spans: list[tuple[int, int, Bucket]]
+    store: RowStore
     attention: dict[int, AttentionSettings]
 
     def attended(self, layer: int, query_PHD: Tensor, key_PKD: Tensor, value_PKD: Tensor) -> Tensor:
@@ -208,10 +208,7 @@ class DecoderRows(Protocol):
 
 
 class Layers(Protocol):
-    """A model's layers without calls of modules. `masks`: columns beyond a row's own are masked, and not left out."""
-
-    @property
-    def masks(self) -> bool: ...
+    """A model's layers without calls of modules."""
 
     def reload(self) -> None:
         """Take over weights that were loaded into the model since the layers were made."""
@@ -323,7 +320,6 @@ class StraightLayers:
     frequency_F: Tensor
     rotation_scale: float
     output: LinearProduct
-    masks: bool = True
 
     @classmethod
     def of(cls, model: PreTrainedModel) -> Self | None:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from aha.backends.bucket_decoder import Kernels, fastest_decoder, shapes_of
+from aha.backends.batch_decoder import Kernels, fastest_decoder, shapes_of
 from aha.backends.checkpoint.config import context_of
 from aha.backends.hf import load_model, load_tokenizer, pick_device, torch_dtype
 from aha.backends.straight_layers import Decoder, Entry, PrefixPass, Tokens

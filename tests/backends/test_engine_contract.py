@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from aha.backends.bucket_decoder import Kernels
+from aha.backends.batch_decoder import Kernels
 from aha.backends.cache import Bucket
 from aha.backends.hf import ModuleWeights
 from aha.backends.torch_engine import TorchEngine

@@ -9,13 +9,17 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import nn
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedModel
 
-from aha.backends.bucket_decoder import BucketDecoder, Kernels, fastest_decoder, shapes_of
+from aha.backends.batch_decoder import BatchDecoder, Kernels, fastest_decoder, shapes_of
+from aha.backends.cache import CachedRow, RowCache, Shapes
 from aha.backends.hf import ModuleWeights
 from aha.backends.native import NativeLayers, _library, steps_for
-from aha.backends.straight_layers import StraightLayers
+from aha.backends.pages import Pages
+from aha.backends.straight_layers import AttentionSettings, StraightLayers
 from aha.backends.torch_engine import TorchEngine
 from aha.errors import BadInput
 from aha.protocols import Sampling
@@ -31,7 +35,7 @@ def way(model: PreTrainedModel) -> str:
     """How an engine of the model decodes without a compiler."""
     make: Any = fastest_decoder(model, shapes_of(model), "straight")
     assert isinstance(make, partial)
-    if make.func is not BucketDecoder:
+    if make.func is not BatchDecoder:
         return "plain"
     return "straight" if len(make.args) == 3 else "modules"
 
@@ -39,7 +43,7 @@ def way(model: PreTrainedModel) -> str:
 def compiled(model: PreTrainedModel) -> bool:
     """Whether an engine of the model decodes by compiled steps."""
     decoder: Any = fastest_decoder(model, shapes_of(model), "compiled")()
-    return isinstance(decoder, BucketDecoder) and isinstance(decoder._layers, NativeLayers)
+    return isinstance(decoder, BatchDecoder) and isinstance(decoder._layers, NativeLayers)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=named)
@@ -140,28 +144,74 @@ def test_weights_offered_between_two_tokens_are_used_by_the_next_one() -> None:
     assert replies[0] == replies[1]
 
 
-@pytest.mark.parametrize("size", [6, 8, 24])
-@pytest.mark.parametrize("groups", [1, 3])
+def filled(pages: Pages, layers: int, heads: int, size: int, sizes: list[int]) -> list[tuple[Tensor, Tensor]]:
+    """Add rows of these sizes with made-up keys and values to `pages`, and return those of each layer [rows, heads, width, size]."""
+    cache, states = RowCache(layers), []
+    for number, layer in enumerate(cache.rows):
+        made = torch.Generator().manual_seed(number)
+        layer.keys, layer.values = (torch.randn(len(sizes), heads, max(*sizes, 1), size, generator=made) for _ in range(2))
+        states.append((layer.keys, layer.values))
+    pages.add(cache, [CachedRow(row, row, count) for row, count in enumerate(sizes)])
+    return states
+
+
+@pytest.mark.parametrize("size", [6, 8, 24, 64])
+@pytest.mark.parametrize("groups", [1, 3, 7])
 def test_heads_of_every_size_and_rows_of_every_length_are_attended(size: int, groups: int) -> None:
-    rows, key_heads, width = 5, 2, 150
-    states = torch.randn(rows, key_heads * (groups + 2), size, generator=torch.Generator().manual_seed(size))
-    keys, values = torch.full((rows, key_heads, width, size), float("nan")), torch.full((rows, key_heads, width, size), float("nan"))
-    size_N, out = torch.tensor([1, 7, 64, 65, 150]), torch.empty(rows, key_heads * groups, size)
-    for row, count in enumerate(size_N.tolist()):
-        keys[row, :, : count - 1] = torch.randn(key_heads, count - 1, size, generator=torch.Generator().manual_seed(row))
-        values[row, :, : count - 1] = torch.randn(key_heads, count - 1, size, generator=torch.Generator().manual_seed(row + 9))
+    sizes, heads = [0, 6, 15, 16, 63, 64, 149], 2
     steps = steps_for("compiled", size)
     assert steps is not None
-    still = torch.ones(rows, size), torch.zeros(rows, size)  # no rotation
-    for window in (None, 3):
-        steps.attend(states, still, None, (keys, values), size_N, size**-0.5, window, out)
-        for row, count in enumerate(size_N.tolist()):
-            query, key, value = states[row].split((key_heads * groups, key_heads, key_heads))
-            first = max(0, count - (window or count))
-            assert torch.equal(keys[row, :, count - 1], key) and torch.equal(values[row, :, count - 1], value)
-            known_keys, known_values = (side[row, :, first:count].repeat_interleave(groups, 0) for side in (keys, values))
-            expected = F.scaled_dot_product_attention(query[:, None], known_keys, known_values)[:, 0]
+    states = torch.randn(len(sizes), heads * (groups + 2), size, generator=torch.Generator().manual_seed(size))
+    query, key, value = states.split((heads * groups, heads, heads), 1)
+    still = torch.ones(len(sizes), size), torch.zeros(len(sizes), size)  # no rotation
+    for layer, window in ((0, None), (1, 3), (1, 40)):
+        pages = Pages(steps, Shapes(((heads, size),) * 2, ((heads, size),) * 2, torch.float32, torch.device("cpu")))
+        known = filled(pages, 2, heads, size, sizes)[layer]
+        pages.make_room(dict(enumerate(sizes)))
+        pages.begin_step(torch.tensor(sizes))
+        out = torch.empty(len(sizes), heads * groups, size)
+        steps.attend(states, still, None, pages, layer, AttentionSettings(size**-0.5, None, window), out)
+        for row, count in enumerate(sizes):
+            first = max(0, count + 1 - (window or count + 1))
+            seen = (torch.cat([side[row, :, :count], new[row][:, None]], 1) for side, new in zip(known, (key, value), strict=True))
+            keys, values = (side[:, first:].repeat_interleave(groups, 0) for side in seen)
+            expected = F.scaled_dot_product_attention(query[row][:, None], keys, values)[:, 0]
             assert torch.allclose(out[row], expected, atol=1e-5)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["fork", "drop", "step"]), st.integers(0, 7)), max_size=60))
+def test_pages_hold_what_buckets_hold_whatever_forks_and_leaves(moves: list[tuple[str, int]]) -> None:
+    """The values of a token are its number: attention with equal scores is the mean of a row's own tokens."""
+    size = 8
+    steps = steps_for("compiled", size)
+    assert steps is not None
+    pages = Pages(steps, Shapes(((1, size),), ((1, size),), torch.float32, torch.device("cpu")))
+    pages.add(None, [CachedRow(0, 0, 0)])
+    rows: dict[int, list[float]] = {0: []}
+    for number, (move, pick) in enumerate(moves, 1):
+        row = sorted(rows)[pick % len(rows)]
+        if move == "fork":
+            pages.fork({row: [number]}, {name: len(tokens) for name, tokens in rows.items()})
+            rows[number] = [*rows[row]]
+        elif move == "drop" and len(rows) > 1:
+            pages.drop({row})
+            del rows[row]
+        else:
+            for _ in range(pick + 1):
+                sizes = {name: len(tokens) for name, tokens in rows.items()}
+                pages.make_room(sizes)
+                pages.begin_step(torch.tensor([sizes[name] for name in pages.order]))
+                states, out = torch.zeros(len(rows), 3, size), torch.empty(len(rows), 1, size)
+                states[:, 2] = torch.tensor([float(name + sizes[name]) for name in pages.order])[:, None]
+                still = torch.ones(len(rows), size), torch.zeros(len(rows), size)
+                steps.attend(states, still, None, pages, 0, AttentionSettings(1.0), out)
+                for name in rows:
+                    rows[name].append(float(name + sizes[name]))
+                means = [sum(rows[name]) / len(rows[name]) for name in pages.order]
+                assert out[:, 0, 0].tolist() == pytest.approx(means, rel=1e-5)
+        assert sorted(pages.order) == sorted(rows)
+    used = {page for held in pages._rows.values() for page in held}
+    assert used.isdisjoint(pages._free) and len(used) + len(pages._free) == len(pages._pages)
 
 
 def test_without_a_compiler_there_is_one_line_for_who_asks_for_it_by_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Decoding with keys and values in buckets: a model's own layers, with our attention if the model allows it.
+"""Decoding with keys and values in buckets or pages: a model's own layers, with our attention if the model allows it.
 
 A model qualifies if its attention goes through Hugging Face's table of attention functions; plain layers are also computed without calls of
 modules. A probe of a few tokens checks that either computes the same numbers before it is used.
@@ -19,10 +19,11 @@ from transformers import PreTrainedModel
 from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, sdpa_mask
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-from aha.backends.cache import Bucket, RowCache, Shapes, width_for
+from aha.backends.cache import Buckets, CachedRow, RowCache, RowStore, Shapes
 from aha.backends.causal import logit_scaling, soft_cap
 from aha.backends.checkpoint.config import context_of
 from aha.backends.native import NativeLayers, NativeSteps, steps_for
+from aha.backends.pages import Pages
 from aha.backends.straight_layers import (
     MULTIPLE,
     AttentionSettings,
@@ -45,20 +46,28 @@ APART = {torch.float32: 1e-3, torch.bfloat16: 0.1, torch.float16: 0.05}  # the l
 Kernels = Literal["auto", "compiled", "straight", "modules", "plain"]
 
 
-class BucketDecoder:
-    """A decoder of all rows in one pass through the layers, with attention bucket by bucket. `layers`: the model's layers without calls
-    of its modules, and each layer's attention; None: its modules are called, and they record their settings in `attention`.
+class BatchDecoder:
+    """A decoder of all rows in one pass through the layers. `layers`: the model's layers without calls of modules, and each layer's
+    attention; None: its modules are called, and they record their settings in `attention`. `store`: where keys and values are kept; None:
+    in buckets.
 
     Rows that agree to the token so far are one state, which is computed once; it is copied when they draw different tokens. On a GPU each
     row has a state of its own, since a comparison of tokens would wait for it at every step."""
 
-    def __init__(self, model: PreTrainedModel, shapes: Shapes, layers: tuple[Layers, dict[int, AttentionSettings]] | None = None) -> None:
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        shapes: Shapes,
+        layers: tuple[Layers, dict[int, AttentionSettings]] | None = None,
+        store: RowStore | None = None,
+    ) -> None:
         self.model: Any = model
         self._body = body_of(model)
         self._scale, self._softcap = logit_scaling(model)
         self._count = model.config.get_text_config().num_hidden_layers
         self._last_position = (context_of(model.config) or sys.maxsize) - 1
         self._shapes = shapes
+        self.store: RowStore = store or Buckets(shapes)
         self._layers = layers[0] if layers else None
         self.attention: dict[int, AttentionSettings] = layers[1] if layers else {}
         self._head: Any = model.get_output_embeddings() if self._layers is None else self._layers.head
@@ -68,10 +77,8 @@ class BucketDecoder:
         self._numbers = 0  # the number of states so far
         self._order: list[int] = []  # the state of each row of the batch
         self._size: dict[int, int] = {}  # the number of tokens of each state
-        self._buckets: dict[int, Bucket] = {}
         self._is_stale = True
         self._inside_B = self._outside_B = self._size_B = torch.zeros(0, dtype=torch.long)
-        self.spans: list[tuple[int, int, Bucket]] = []
 
     def reload(self) -> None:
         if self._layers is not None:
@@ -83,20 +90,16 @@ class BucketDecoder:
     @torch.inference_mode()
     def enter(self, entries: Sequence[Entry]) -> None:
         states: dict[object, int] = {}
-        together: dict[tuple[int, RowCache | None], list[tuple[int, int]]] = {}
+        together: dict[RowCache | None, list[CachedRow]] = {}
         for row, entry in enumerate(entries):
             key = (id(entry.prefix_pass), entry.place) if self._merges else row
             if key not in states:
                 states[key] = number = self._new_state(entry.size)
                 cache, place = entry.prefix_pass.states(entry.place) or (None, 0)
-                together.setdefault((width_for(entry.size + 1), cache), []).append((number, place))
+                together.setdefault(cache, []).append(CachedRow(number, place, entry.size))
             self._order.append(states[key])
-        for (width, cache), rows in together.items():
-            bucket = self._bucket(width)
-            slots = bucket.reserve(len(rows))
-            if cache is not None:
-                _copy(cache, [row for _, row in rows], bucket, slots)
-            bucket.rows += [number for number, _ in rows]
+        for cache, rows in together.items():
+            self.store.add(cache, rows)
 
     def _new_state(self, size: int) -> int:
         self._is_stale = True
@@ -109,9 +112,7 @@ class BucketDecoder:
         stay = [self._order[row] for row in rows]
         leavers = set(self._order) - set(stay)
         self._order, self._is_stale = stay, True
-        for bucket in self._buckets.values():
-            if slots := [slot for slot, number in enumerate(bucket.rows) if number in leavers]:
-                bucket.drop(slots)
+        self.store.drop(leavers)
         for number in leavers:
             del self._size[number]
 
@@ -119,16 +120,14 @@ class BucketDecoder:
     def logits(self, token_B: Tensor) -> Iterator[tuple[slice, Tensor]]:
         if self._merges and len(self._size) < len(self._order):
             self._part(token_B.tolist())
-        self._move_on()
-        if self._is_stale:
+        if self.store.make_room(self._size) or self._is_stale:
             self._arrange()
         rows = len(self._size)
         padded = -(-rows // MULTIPLE) * MULTIPLE
         token_P, position_P = token_B.new_zeros(padded), token_B.new_zeros(padded)
         token_P[:rows] = token_B[self._inside_B]
         position_P[:rows] = self._size_B.clamp(max=self._last_position)
-        for first, until, bucket in self.spans:
-            bucket.begin_step(self._size_B[first:until])
+        self.store.begin_step(self._size_B)
         if self._layers is None:
             hidden_PD = self._through_modules(token_P, position_P)
         else:
@@ -151,21 +150,16 @@ class BucketDecoder:
                     states[number, token] = copy = self._new_state(self._size[number])
                     copies.setdefault(number, []).append(copy)
             self._order[row] = states[number, token]
-        for bucket in self._buckets.values():
-            slots = [(slot, copy) for slot, number in enumerate(bucket.rows) for copy in copies.get(number, ())]
-            if slots:
-                place = bucket.reserve(len(slots))
-                index = torch.tensor([slot for slot, _ in slots], device=self._shapes.device)
-                for states_NHWD in (*bucket.keys, *bucket.values):
-                    states_NHWD[place] = states_NHWD[index]
-                bucket.rows += [copy for _, copy in slots]
+        if copies:
+            self.store.fork(copies, self._size)
 
     def attended(self, layer: int, query_PHD: Tensor, key_PKD: Tensor, value_PKD: Tensor) -> Tensor:
         """Return [P, heads, size], the attention of one token of each row over its whole row; zeros for padding rows."""
+        assert isinstance(self.store, Buckets)
         settings = self.attention[layer]
         out = query_PHD.new_empty(*query_PHD.shape[:2], value_PKD.shape[-1])
         out[len(self._size) :] = 0.0
-        for first, until, bucket in self.spans:
+        for first, until, bucket in self.store.spans:
             bucket.write(layer, key_PKD[first:until], value_PKD[first:until])
             keys, values = bucket.keys[layer][: until - first], bucket.values[layer][: until - first]
             out[first:until] = _attention(
@@ -199,48 +193,16 @@ class BucketDecoder:
                 logits_RV = logits_RV * self._scale
             yield part, soft_cap(logits_RV, self._softcap)
 
-    def _bucket(self, width: int) -> Bucket:
-        return self._buckets.setdefault(width, Bucket(width, self._shapes, self._layers is None or self._layers.masks))
-
-    def _move_on(self) -> None:
-        """Move rows without room for one more token into the next wider bucket."""
-        for width in sorted(self._buckets):
-            bucket = self._buckets[width]
-            if slots := [slot for slot, number in enumerate(bucket.rows) if self._size[number] >= width]:
-                wider = self._bucket(width_for(width + 1))
-                place = wider.reserve(len(slots))
-                index = torch.tensor(slots, device=self._shapes.device)
-                for old, new in zip((*bucket.keys, *bucket.values), (*wider.keys, *wider.values), strict=True):
-                    new[place, :, :width] = old[index]
-                wider.rows += [bucket.rows[slot] for slot in slots]
-                bucket.drop(slots)
-                self._is_stale = True
-
     def _arrange(self) -> None:
-        """Order the states by bucket, with the indices from rows to that order and back; padding comes last and is dropped there."""
-        device = self._shapes.device
-        self.spans = []
-        inside: list[int] = []
-        for width in sorted(self._buckets):
-            if rows := self._buckets[width].rows:
-                self.spans.append((len(inside), len(inside) + len(rows), self._buckets[width]))
-                inside += rows
+        """Note the order in which the store holds the states, with the indices from rows to that order and back; padding comes last and is
+        dropped there."""
+        inside, device = self.store.order, self._shapes.device
         place = {number: row for row, number in enumerate(self._order)}
         self._inside_B = torch.tensor([place[number] for number in inside], device=device)
         back = {number: row for row, number in enumerate(inside)}
         self._outside_B = F.pad(torch.tensor([back[number] for number in self._order], device=device), (0, -len(self._order) % MULTIPLE))
         self._size_B = torch.tensor([self._size[number] for number in inside], device=device)
         self._is_stale = False
-
-
-def _copy(cache: RowCache, rows: Sequence[int], bucket: Bucket, slots: slice) -> None:
-    """Copy the first columns of read rows into a bucket; columns beyond a row's own are masked, or overwritten later."""
-    index = torch.tensor(list(rows), device=bucket.shapes.device)
-    width = min(cache.length, bucket.width)
-    for layer, keys, values in zip(cache.rows, bucket.keys, bucket.values, strict=True):
-        assert layer.keys is not None and layer.values is not None
-        keys[slots, :, :width] = layer.keys[:, :, :width].index_select(0, index)
-        values[slots, :, :width] = layer.values[:, :, :width].index_select(0, index)
 
 
 def attend(
@@ -252,7 +214,7 @@ def attend(
     scaling: float | None = None,
     softcap: float | None = None,
     sliding_window: int | None = None,
-    decoder_rows: BucketDecoder | None = None,
+    decoder_rows: BatchDecoder | None = None,
     **rest: Any,
 ) -> tuple[Tensor, None]:
     """Return the attention of one token of each row over its whole row, [rows, 1, heads, size], as Hugging Face's models call it."""
@@ -314,7 +276,7 @@ def fastest_decoder(model: PreTrainedModel, shapes: Shapes, kernels: Kernels) ->
     if kernels == "plain" or not isinstance(model.get_output_embeddings(), nn.Linear) or len(shapes.keys) != len(shapes.values):
         return plain
     plain_logits = _probe_logits(model, plain())
-    modules = BucketDecoder(model, shapes)
+    modules = BatchDecoder(model, shapes)
     if not _same(model, modules, plain_logits, APART[shapes.dtype]):
         return plain
     if kernels != "modules" and (straight := _straight_layers(model)) is not None:
@@ -322,17 +284,17 @@ def fastest_decoder(model: PreTrainedModel, shapes: Shapes, kernels: Kernels) ->
             native_decoder = partial(_native_decoder, model, shapes, straight, steps, modules.attention)
             if _same(model, native_decoder(), plain_logits, APART[shapes.dtype]):
                 return native_decoder
-        straight_decoder = partial(BucketDecoder, model, shapes, (straight, modules.attention))
+        straight_decoder = partial(BatchDecoder, model, shapes, (straight, modules.attention))
         if _same(model, straight_decoder(), plain_logits, APART[shapes.dtype]):
             return straight_decoder
-    return partial(BucketDecoder, model, shapes)
+    return partial(BatchDecoder, model, shapes)
 
 
 def _native_decoder(
     model: PreTrainedModel, shapes: Shapes, straight: StraightLayers, steps: NativeSteps, attention: dict[int, AttentionSettings]
-) -> BucketDecoder:
+) -> BatchDecoder:
     """Return a decoder with a copy of the model's present weights."""
-    return BucketDecoder(model, shapes, (NativeLayers(straight, steps), attention))
+    return BatchDecoder(model, shapes, (NativeLayers(straight, steps), attention), Pages(steps, shapes))
 
 
 def _straight_layers(model: PreTrainedModel) -> StraightLayers | None:
