@@ -153,23 +153,29 @@ struct Vectors {
     }
 };
 
+// The sums that are kept apart for each of COUNT queries, so that the processor need not wait for the last one.
+constexpr int sums_apart(int count) { return count == 1 ? 4 : count == 2 ? 2 : 1; }
+
 // out[c][t]: the product of vector c of `queries` with token t of a block; the rows of `out` lie `stride` numbers apart.
 template <int SIZE, int COUNT>
 inline void block_products(const float* block, const float* queries, float* out, int64_t stride) {
-    Lanes sum[COUNT][2];
-    for (int c = 0; c < COUNT; ++c) sum[c][0] = sum[c][1] = all(0.0f);
-    for (int i = 0; i < SIZE; ++i) {
-        Lanes first = load(block + i * kBlock), second = load(block + i * kBlock + 8);
-        for (int c = 0; c < COUNT; ++c) {
-            Lanes part = all(queries[c * SIZE + i]);
-            sum[c][0] += part * first;
-            sum[c][1] += part * second;
+    constexpr int kSums = sums_apart(COUNT);
+    Lanes sum[kSums][COUNT][2] = {};
+    for (int i = 0; i < SIZE; i += kSums)
+        for (int u = 0; u < kSums; ++u) {
+            Lanes first = load(block + (i + u) * kBlock), second = load(block + (i + u) * kBlock + 8);
+            for (int c = 0; c < COUNT; ++c) {
+                Lanes part = all(queries[c * SIZE + i + u]);
+                sum[u][c][0] += part * first;
+                sum[u][c][1] += part * second;
+            }
         }
-    }
-    for (int c = 0; c < COUNT; ++c) {
-        store(out + c * stride, sum[c][0]);
-        store(out + c * stride + 8, sum[c][1]);
-    }
+    for (int c = 0; c < COUNT; ++c)
+        for (int half = 0; half < 2; ++half) {
+            Lanes total = sum[0][c][half];
+            for (int u = 1; u < kSums; ++u) total += sum[u][c][half];
+            store(out + c * stride + 8 * half, total);
+        }
 }
 
 // The lanes of a part of SIZE numbers that fits the registers once for each query.
@@ -371,26 +377,34 @@ struct PagedRow {
 // The attention of COUNT queries, side by side, that share a head of keys. scores: COUNT times room numbers.
 template <int SIZE, int COUNT>
 void attend_pages(const PagedRow& row, int64_t head, const float* queries, float* scores, float* out) {
-    constexpr int kStrip = strip_lanes<SIZE>();
-    for (int64_t t = row.begin; t < row.until; t += kBlock)
+    constexpr int kStrip = strip_lanes<SIZE>(), kSums = sums_apart(COUNT);
+    for (int64_t t = row.begin; t < row.until; t += kBlock) {
         block_products<SIZE, COUNT>(row.keys(t / kBlock, head), queries, scores + t - row.begin, row.room);
+        for (int i = 0; i < kBlock * SIZE; i += 16) __builtin_prefetch(row.values(t / kBlock, head) + i);  // they are needed soon
+    }
     float factors[COUNT];
     for (int c = 0; c < COUNT; ++c) factors[c] = 1.0f / row.weigh_all(scores + c * row.room);
     for (int part = 0; part < SIZE; part += 8 * kStrip) {
-        Lanes sum[COUNT][kStrip];
-        for (int c = 0; c < COUNT; ++c)
-            for (int i = 0; i < kStrip; ++i) sum[c][i] = all(0.0f);
+        Lanes sum[kSums][COUNT][kStrip] = {};
         for (int64_t begin = row.begin; begin < row.until; begin += kBlock) {
             const float *values = row.values(begin / kBlock, head) + part, *weights = scores + begin - row.begin;
-            int64_t count = row.until - begin < kBlock ? row.until - begin : kBlock;
-            for (int64_t t = 0; t < count; ++t)
+            int64_t count = row.until - begin < kBlock ? row.until - begin : kBlock, t = 0;
+            auto add = [&](int u) {
                 for (int c = 0; c < COUNT; ++c) {
-                    Lanes weight = all(weights[c * row.room + t]);
-                    for (int i = 0; i < kStrip; ++i) sum[c][i] += weight * load(values + t * SIZE + 8 * i);
+                    Lanes weight = all(weights[c * row.room + t + u]);
+                    for (int i = 0; i < kStrip; ++i) sum[u][c][i] += weight * load(values + (t + u) * SIZE + 8 * i);
                 }
+            };
+            for (; t + kSums <= count; t += kSums)
+                for (int u = 0; u < kSums; ++u) add(u);
+            for (; t < count; ++t) add(0);
         }
         for (int c = 0; c < COUNT; ++c)
-            for (int i = 0; i < kStrip; ++i) store(out + c * SIZE + part + 8 * i, sum[c][i] * factors[c]);
+            for (int i = 0; i < kStrip; ++i) {
+                Lanes total = sum[0][c][i];
+                for (int u = 1; u < kSums; ++u) total += sum[u][c][i];
+                store(out + c * SIZE + part + 8 * i, total * factors[c]);
+            }
     }
 }
 
