@@ -22,8 +22,7 @@ from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from aha.backends.cache import Buckets, CachedRow, RowCache, RowStore, Shapes
 from aha.backends.causal import logit_scaling, soft_cap
 from aha.backends.checkpoint.config import context_of
-from aha.backends.native import NativeLayers, NativeSteps, steps_for
-from aha.backends.pages import Pages
+from aha.backends.native import NativeLayers, NativeSteps, Pages, steps_for
 from aha.backends.straight_layers import (
     MULTIPLE,
     AttentionSettings,
@@ -36,6 +35,7 @@ from aha.backends.straight_layers import (
     Tokens,
     body_of,
 )
+from aha.sampling.draws import DrawSteps
 
 NAME = "aha_buckets"
 HEAD_BYTES = 64 << 20  # bytes of logits at a time
@@ -49,7 +49,7 @@ Kernels = Literal["auto", "compiled", "straight", "modules", "plain"]
 class BatchDecoder:
     """A decoder of all rows in one pass through the layers. `layers`: the model's layers without calls of modules, and each layer's
     attention; None: its modules are called, and they record their settings in `attention`. `store`: where keys and values are kept; None:
-    in buckets.
+    in buckets. `draws`: see `Decoder`.
 
     Rows that agree to the token so far are one state, which is computed once; it is copied when they draw different tokens. On a GPU each
     row has a state of its own, since a comparison of tokens would wait for it at every step."""
@@ -60,8 +60,10 @@ class BatchDecoder:
         shapes: Shapes,
         layers: tuple[Layers, dict[int, AttentionSettings]] | None = None,
         store: RowStore | None = None,
+        draws: DrawSteps | None = None,
     ) -> None:
         self.model: Any = model
+        self.draws = draws
         self._body = body_of(model)
         self._scale, self._softcap = logit_scaling(model)
         self._count = model.config.get_text_config().num_hidden_layers
@@ -294,7 +296,7 @@ def _native_decoder(
     model: PreTrainedModel, shapes: Shapes, straight: StraightLayers, steps: NativeSteps, attention: dict[int, AttentionSettings]
 ) -> BatchDecoder:
     """Return a decoder with a copy of the model's present weights."""
-    return BatchDecoder(model, shapes, (NativeLayers(straight, steps), attention), Pages(steps, shapes))
+    return BatchDecoder(model, shapes, (NativeLayers(straight, steps), attention), Pages(steps, shapes), steps)
 
 
 def _straight_layers(model: PreTrainedModel) -> StraightLayers | None:

@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -24,7 +24,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from aha.backends.pages import Pages
+from aha.backends.cache import CachedRow, RowCache, Shapes
 from aha.backends.straight_layers import AttentionSettings, DecoderRows, LinearProduct, Norm, StraightLayers
 from aha.errors import BadInput
 
@@ -35,6 +35,8 @@ TIMEOUT_S = 60.0
 COMPILERS = ("c++", "g++", "clang++")
 PACKED_ROWS = 32  # the number of rows that weights are laid out for
 LARGEST = 256  # numbers of a head
+PAGE = 16  # tokens of a page, as in the source of the steps
+SLAB = 64  # the least number of pages whose memory is taken at once
 
 
 def has_own_code(size: int) -> bool:
@@ -49,6 +51,7 @@ _SIGNATURES: dict[str, Sequence[type]] = {
     "aha_fill_pages": (*[_POINTER] * 2, *[_INT] * 3, *[_POINTER] * 3, *[_INT] * 5, _THREADS),
     "aha_attend": (*[_POINTER] * 5, _FLOAT, *[_POINTER] * 2, *[_INT] * 7, _FLOAT, _POINTER, _THREADS),
     "aha_softmax": (*[_POINTER] * 2, *[_INT] * 2, *[_POINTER] * 2, _THREADS),
+    "aha_draw": (*[_POINTER] * 4, *[_INT] * 3, *[_POINTER] * 2, _THREADS),
     "aha_turn": (*[_POINTER] * 3, *[_INT] * 4, _FLOAT, _THREADS),
     "aha_attend_rows": (*[_POINTER] * 4, *[_INT] * 5, _FLOAT, *[_POINTER] * 2, _THREADS),
     "aha_attend_rows_backward": (*[_POINTER] * 5, *[_INT] * 5, _FLOAT, *[_POINTER] * 4, _THREADS),
@@ -85,6 +88,13 @@ class NativeSteps:
         logp_M, entropy_M = logits_MV.new_empty(len(logits_MV)), logits_MV.new_empty(len(logits_MV))
         self.call("aha_softmax", logits_MV, targets_M.contiguous(), *logits_MV.shape, logp_M, entropy_M)
         return logp_M, entropy_M
+
+    def draw(self, logits_RV: Tensor, seed_R: Tensor, position_R: Tensor, temperature_R: Tensor) -> tuple[Tensor, Tensor]:
+        """See `draws.DrawSteps`."""
+        token_R, logp_R = torch.empty_like(seed_R), logits_RV.new_empty(len(seed_R))
+        sizes = *logits_RV.shape, logits_RV.stride(0)
+        self.call("aha_draw", logits_RV, seed_R, position_R, temperature_R, *sizes, token_R, logp_R)
+        return token_R, logp_R
 
     def attend(
         self,
@@ -184,6 +194,112 @@ def _processor() -> str:
     return platform.processor()
 
 
+class Pages:
+    """Rows as lists of pages, each of 16 tokens of all layers. It implements `cache.RowStore`. Rows that were one share the full pages of
+    that time; a page that is not full belongs to one row, since the next token is written into it.
+
+    In a page lie, layer by layer and head by head, the keys [size, 16] and then the values [16, size]. `table_BP` holds the addresses of
+    each row's pages, in the order of the rows; `size_B` the number of tokens of each row, with the one being added."""
+
+    def __init__(self, steps: NativeSteps, shapes: Shapes) -> None:
+        self._steps = steps
+        self.heads, self.size = shapes.keys[0]
+        self.layer_numbers = 2 * self.heads * self.size * PAGE
+        self._page_numbers = self.layer_numbers * len(shapes.keys)
+        self._pages: list[Tensor] = []
+        self._uses: list[int] = []  # the number of rows that hold each page
+        self._free: list[int] = []
+        self._rows: dict[int, list[int]] = {}  # the pages of each row
+        self.table_BP = torch.zeros(0, 1, dtype=torch.long)
+        self.size_B = torch.zeros(0, dtype=torch.long)
+
+    @property
+    def order(self) -> list[int]:
+        """See the protocol."""
+        return list(self._rows)
+
+    def add(self, cache: RowCache | None, rows: Sequence[CachedRow]) -> None:
+        """See the protocol."""
+        before = len(self._rows)
+        self._append({row.number: self._take(-(-row.size // PAGE)) for row in rows})
+        if cache is None:
+            return
+        places_N, sizes_N = torch.tensor([row.place for row in rows]), torch.tensor([row.size for row in rows])
+        table_NP = self.table_BP[before:]
+        for number, layer in enumerate(cache.rows):
+            keys, values = layer.keys, layer.values
+            assert keys is not None and values is not None and keys.stride() == values.stride() and keys.stride(-1) == 1
+            sizes = *table_NP.shape, number * self.layer_numbers, self.heads, self.size
+            self._steps.call("aha_fill_pages", keys, values, *keys.stride()[:3], places_N, sizes_N, table_NP, *sizes)
+
+    def fork(self, copies: Mapping[int, Sequence[int]], sizes: Mapping[int, int]) -> None:
+        """See the protocol."""
+        new: dict[int, list[int]] = {}
+        for number, others in copies.items():
+            full = sizes[number] // PAGE
+            shared, rest = self._rows[number][:full], self._rows[number][full:]
+            for other in others:
+                own = self._take(len(rest))
+                for page, source in zip(own, rest, strict=True):
+                    self._pages[page].copy_(self._pages[source])
+                for page in shared:
+                    self._uses[page] += 1
+                new[other] = [*shared, *own]
+        self._append(new)
+
+    def drop(self, numbers: Set[int]) -> None:
+        """See the protocol."""
+        stay = [place for place, number in enumerate(self._rows) if number not in numbers]
+        for number in numbers:
+            for page in self._rows.pop(number):
+                self._uses[page] -= 1
+                if not self._uses[page]:
+                    self._free.append(page)
+        self.table_BP = self.table_BP[stay]
+
+    def make_room(self, sizes: Mapping[int, int]) -> bool:
+        """See the protocol."""
+        rows = [(place, number) for place, number in enumerate(self._rows) if sizes[number] == len(self._rows[number]) * PAGE]
+        if rows:
+            new = self._take(len(rows))
+            places = [len(self._rows[number]) for _, number in rows]
+            self._widen(max(places) + 1)
+            for (_, number), page in zip(rows, new, strict=True):
+                self._rows[number].append(page)
+            addresses = torch.tensor([self._pages[page].data_ptr() for page in new])
+            self.table_BP[torch.tensor([place for place, _ in rows]), torch.tensor(places)] = addresses
+        return False
+
+    def begin_step(self, size_B: Tensor) -> None:
+        """See the protocol."""
+        self.size_B = size_B + 1
+
+    def _append(self, rows: Mapping[int, list[int]]) -> None:
+        """Add rows with their pages."""
+        self._rows |= rows
+        self._widen(max(map(len, rows.values()), default=0))
+        width = self.table_BP.shape[1]
+        addresses = [[*(self._pages[page].data_ptr() for page in pages), *[0] * (width - len(pages))] for pages in rows.values()]
+        self.table_BP = torch.cat([self.table_BP, torch.tensor(addresses, dtype=torch.long).view(-1, width)])
+
+    def _widen(self, width: int) -> None:
+        if width > self.table_BP.shape[1]:
+            self.table_BP = F.pad(self.table_BP, (0, width + SLAB // PAGE - self.table_BP.shape[1]))
+
+    def _take(self, count: int) -> list[int]:
+        """Return free pages, each for one row."""
+        if count > len(self._free):
+            first = len(self._pages)
+            more = max(count, SLAB, first // 4)
+            self._pages += torch.empty(more, self._page_numbers).unbind()
+            self._uses += [0] * more
+            self._free += reversed(range(first, first + more))
+        pages = [self._free.pop() for _ in range(count)]
+        for page in pages:
+            self._uses[page] = 1
+        return pages
+
+
 class PackedProduct:
     """A linear layer whose weights are laid out for oneDNN's kernel for few rows. A row's numbers do not depend on the number of rows."""
 
@@ -208,7 +324,7 @@ class NativeLayers:
     """The layers of `straight` by packed products and compiled steps. It holds copies of the products' weights, made by `reload`."""
 
     def __init__(self, straight: StraightLayers, library: NativeSteps) -> None:
-        self._straight, self._library = straight, library
+        self._straight, self.steps = straight, library
         self.reload()
 
     @staticmethod
@@ -240,7 +356,7 @@ class NativeLayers:
 
     def hidden(self, token_P: Tensor, position_P: Tensor, rows: DecoderRows) -> Tensor:
         """Return the states before the head [P, D], for one token of each of P rows."""
-        straight, steps = self._straight, self._library
+        straight, steps = self._straight, self.steps
         assert isinstance(rows.store, Pages)
         hidden_PD, delta_PD = F.embedding(token_P, straight.embedding_VD), None
         cosine_P1S, sine_P1S = straight.rotation(position_P, hidden_PD.dtype)

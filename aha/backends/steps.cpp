@@ -15,6 +15,7 @@ namespace {
 #endif
 
 constexpr int64_t kChunk = 64;         // rows whose part of a norm's gradient is summed first
+constexpr int64_t kDrawn = 64;         // tokens whose weights are added up before the walk
 constexpr int64_t kMostNumbers = 256;  // numbers of a head
 
 typedef float Lanes __attribute__((vector_size(32), aligned(4)));  // 8 numbers, wherever they lie
@@ -75,6 +76,19 @@ inline Lanes load_part(const float* x, int64_t place, int64_t size) {
     Lanes rest = all(0.0f);
     for (int64_t u = 0; u < size - place; ++u) rest[u] = x[place + u];
     return rest;
+}
+
+// A number in [0, 1) with an address: splitmix64's finaliser of seed and position; 53 random bits.
+inline uint64_t mix(uint64_t x) {
+    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9ull;
+    x = (x ^ (x >> 27)) * 0x94D049BB133111EBull;
+    return x ^ (x >> 31);
+}
+
+inline double uniform(int64_t seed, int64_t position) {
+    constexpr uint64_t kGolden = 0x9E3779B97F4A7C15ull;
+    uint64_t start = mix(static_cast<uint64_t>(seed) + kGolden);
+    return static_cast<double>(mix(start + static_cast<uint64_t>(position + 1) * kGolden) >> 11) * 0x1p-53;
 }
 
 inline void normalise(const float* x, const float* weight, float epsilon, int64_t size, float* out) {
@@ -602,6 +616,49 @@ void aha_gate_backward(const float* gate_up, const float* grad, int64_t rows, in
             store_part(grad_gate, i, size, d * u * open * (1.0f + x * (1.0f - open)));
             store_part(grad_up, i, size, d * silu);
         });
+    }
+}
+
+// The next token of each row, and its log-probability, as aha/sampling/draws.py describes; logits [rows, size], temperatures [rows]. The
+// logits may have any number of columns beyond a row's own; temperature 0 takes the likeliest token.
+void aha_draw(const float* logits, const int64_t* seeds, const int64_t* positions, const float* temperatures, int64_t rows, int64_t size,
+              int64_t stride, int64_t* tokens, float* logps, int threads) {
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t row = 0; row < rows; ++row) {
+        const float* x = logits + row * stride;
+        float factor = temperatures[row] > 0.0f ? 1.0f / temperatures[row] : 1.0f;
+        Lanes peaks = all(x[0]);
+        by_lanes(x, size, x[0], [&](int64_t, Lanes part) { peaks = part > peaks ? part : peaks; });
+        float most = most_of(peaks);
+        auto weights = [&](Lanes part) {
+            Lanes z = (part - most) * factor;
+            return z < all(-87.0f) ? all(0.0f) : exponential(z);  // a token of probability 0 is never drawn
+        };
+        std::unique_ptr<double[]> until(new double[(size + kDrawn - 1) / kDrawn]);  // sums of weights, block by block
+        double total = 0.0;
+        for (int64_t begin = 0; begin < size; begin += kDrawn) {
+            Lanes sum = all(0.0f);
+            by_lanes(x + begin, size - begin < kDrawn ? size - begin : kDrawn, -INFINITY, [&](int64_t, Lanes part) { sum += weights(part); });
+            until[begin / kDrawn] = total += sum_of(sum);
+        }
+        double aim = uniform(seeds[row], positions[row]) * total, before = 0.0;
+        int64_t token = -1, last = 0;
+        for (int64_t begin = 0; begin < size && token < 0; before = until[begin / kDrawn], begin += kDrawn) {
+            if (until[begin / kDrawn] <= aim && begin + kDrawn < size) continue;
+            double sum = before;
+            for (int64_t i = begin; i < size && i < begin + kDrawn && token < 0; ++i) {
+                float weight = weights(all(x[i]))[0];
+                sum += weight;
+                if (weight > 0.0f) last = i;
+                if (sum > aim) token = i;
+            }
+            if (token < 0 && last >= begin) token = last;  // the sum of the block was rounded upwards
+        }
+        if (token < 0) token = last;
+        if (temperatures[row] == 0.0f)
+            for (token = 0; x[token] != most;) ++token;
+        tokens[row] = token;
+        logps[row] = (x[token] - most) * factor - static_cast<float>(std::log(total));
     }
 }
 

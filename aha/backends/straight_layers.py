@@ -19,6 +19,7 @@ from transformers import PreTrainedModel
 
 from aha.backends.cache import RowCache, RowStore
 from aha.backends.checkpoint.config import context_of
+from aha.sampling.draws import DrawSteps
 
 TOGETHER = 8_192  # tokens in one pass with padding, which bounds the memory of a reading
 MULTIPLE = 4  # the batch is padded to a multiple: products of fewer rows are rounded otherwise than those of many
@@ -99,7 +100,11 @@ class Entry:
 
 
 class Decoder(Protocol):
-    """A decoder with the keys and values of a batch's rows, in the order of the batch."""
+    """A decoder with the keys and values of a batch's rows, in the order of the batch. `draws`: the compiled draw, if it computes with
+    compiled steps."""
+
+    @property
+    def draws(self) -> DrawSteps | None: ...
 
     def reload(self) -> None:
         """Take over weights that were loaded into the model since the decoder was made."""
@@ -125,6 +130,8 @@ def body_of(model: PreTrainedModel) -> Any:
 
 class PlainDecoder:
     """A decoder with all rows in one buffer, aligned on the right, as wide as the longest of them."""
+
+    draws = None
 
     def __init__(self, model: PreTrainedModel) -> None:
         self.model: Any = model

@@ -87,7 +87,7 @@ class TorchWorker:
                 break
             with self.phases.phase("draw_s"):
                 raw_RV = self._masked(part, logits_RV)
-                draws.append(draw(raw_RV, self._seed_B[part], self._position_B[part], self._draw.rows(part)))
+                draws.append(draw(raw_RV, self._seed_B[part], self._position_B[part], self._draw.rows(part), self.decoder.draws))
                 top += self._likeliest(part, logits_RV, draws[-1][0])
         self._token_B = torch.cat([token_R for token_R, _ in draws])
         self._position_B = self._position_B + 1

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Protocol, Self
 
 import torch
 from torch import Tensor
@@ -85,13 +85,24 @@ class DrawSettings:
         return DrawSettings(self.temperature_B[part], self.top_p_B[part], self.warm, self.plain, self.whole)
 
 
-def draw(logits_BV: Tensor, seed_B: Tensor, position_B: Tensor, settings: DrawSettings) -> tuple[Tensor, Tensor]:
+class DrawSteps(Protocol):
+    """The draw of a processor's compiled steps, for float32."""
+
+    def draw(self, logits_RV: Tensor, seed_R: Tensor, position_R: Tensor, temperature_R: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the tokens [R] and their log-probabilities [R] without a nucleus. The numbers of a row of logits lie side by side."""
+
+
+def draw(
+    logits_BV: Tensor, seed_B: Tensor, position_B: Tensor, settings: DrawSettings, steps: DrawSteps | None = None
+) -> tuple[Tensor, Tensor]:
     """Return one token [B] and its log-probability [B], float32, from the softmax of `logits / temperature`. With `top_p` < 1 only tokens
     of the nucleus are drawn: those for which the likelier ones add up to less than `top_p`, so that equally likely tokens are in it
     together.
 
     Temperature 0 takes the likeliest token, with its log-probability at temperature 1. The log-probability is that of the whole
-    distribution, even with a nucleus."""
+    distribution, even with a nucleus. `steps`: compiled ones, which are used where there is no nucleus."""
+    if steps is not None and settings.whole and logits_BV.dtype == torch.float32 and logits_BV.stride(-1) == 1:
+        return steps.draw(logits_BV, seed_B, position_B, settings.temperature_B)
     rows, vocabulary = logits_BV.shape
     step = max(1, CHUNK // vocabulary)
     if rows <= step:

@@ -17,8 +17,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedModel
 from aha.backends.batch_decoder import BatchDecoder, Kernels, fastest_decoder, shapes_of
 from aha.backends.cache import CachedRow, RowCache, Shapes
 from aha.backends.hf import ModuleWeights
-from aha.backends.native import NativeLayers, _library, steps_for
-from aha.backends.pages import Pages
+from aha.backends.native import NativeLayers, Pages, _library, steps_for
 from aha.backends.straight_layers import AttentionSettings, StraightLayers
 from aha.backends.torch_engine import TorchEngine
 from aha.errors import BadInput

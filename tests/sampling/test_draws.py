@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from aha.backends.native import steps_for
 from aha.protocols import Sampling
 from aha.sampling import draws
 from aha.sampling.draws import BLOCK, DrawSettings, uniform
@@ -142,3 +143,31 @@ def test_a_row_is_drawn_alike_in_any_company(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(draws, "CHUNK", 9_000)  # three rows at a time
     few = draw(logits_BV, seed_B, 3, Sampling(0.9, 0.9))
     assert torch.equal(together[0], few[0]) and torch.equal(together[1], few[1])
+
+
+@given(st.integers(1, 1_000), st.sampled_from([0.3, 1.0, 1.7]), st.integers(0, 2**62))
+def test_the_compiled_draw_is_this_draw(vocabulary: int, temperature: float, seed: int) -> None:
+    """Up to rounding, which may move a draw that falls between two tokens to the other one."""
+    steps = steps_for("auto", 8)
+    if steps is None:
+        pytest.skip("no C++ compiler")
+    rows = 40
+    logits = 5 * torch.randn(rows, vocabulary, generator=torch.Generator().manual_seed(vocabulary))
+    logits[3, : vocabulary // 2] = float("-inf")
+    seeds, positions = torch.arange(rows) * 7 + seed, torch.arange(rows)
+    settings = DrawSettings.of([(0.0 if row % 5 == 0 else temperature, 1.0) for row in range(rows)])
+    token_R, logp_R = draws.draw(logits, seeds, positions, settings)
+    own_R, own_logp_R = draws.draw(logits, seeds, positions, settings, steps)
+    same = token_R == own_R
+    assert int(same.sum()) >= rows - 1 and torch.allclose(logp_R[same], own_logp_R[same], atol=1e-5)
+
+
+def test_the_compiled_draw_of_a_part_of_the_columns_never_takes_a_token_of_probability_zero() -> None:
+    steps = steps_for("auto", 8)
+    if steps is None:
+        pytest.skip("no C++ compiler")
+    logits = torch.full((512, 300), float("-inf"))
+    logits[:, [64, 130]] = torch.tensor([0.0, -80.0])
+    settings = DrawSettings.repeat(Sampling(1.0, 1.0), 512)
+    token_R, logp_R = draws.draw(logits[:, :200], torch.arange(512), torch.arange(512), settings, steps)
+    assert token_R.tolist() == [64] * 512 and logp_R.tolist() == [0.0] * 512
