@@ -36,6 +36,7 @@ COMPILERS = ("c++", "g++", "clang++")
 PACKED_ROWS = 32  # the number of rows that weights are laid out for
 LARGEST = 256  # numbers of a head
 PAGE = 16  # tokens of a page, as in the source of the steps
+WIDER = 4  # pages by which the table of all rows grows
 SLAB = 64  # the least number of pages whose memory is taken at once
 
 
@@ -284,7 +285,7 @@ class Pages:
 
     def _widen(self, width: int) -> None:
         if width > self.table_BP.shape[1]:
-            self.table_BP = F.pad(self.table_BP, (0, width + SLAB // PAGE - self.table_BP.shape[1]))
+            self.table_BP = F.pad(self.table_BP, (0, width + WIDER - self.table_BP.shape[1]))
 
     def _take(self, count: int) -> list[int]:
         """Return free pages, each for one row."""
