@@ -21,14 +21,19 @@ from aha.grading.maths.values import At
 from aha.lazy import lazy_pattern
 
 DIGITS, POINTS = 40, 5
+SHORT = 20  # letters of a decimal that ends, of a value computed to DIGITS
 LONGEST_TEXT = 500
 
+_WORD = lazy_pattern(r"(?i)\W*(?:yes|no|true|false|even|odd|none|both|neither|never|always)\W*")
+_TURNED = {">": "<", "ge": "le"}
 _BLANKS = lazy_pattern(r"[\s{}$]+|\\[,;:! ]|\\(?:left|right)(?![a-z])")
 
 
 def vote(claim: Claim | str, *, evaluated: bool = False) -> str:
     """Return the canonical form of a claim. With `evaluated`, a calculation is not a value and votes apart from its result."""
     text = claim if isinstance(claim, str) else claim.text
+    if _WORD.fullmatch(text):
+        return fold(text)  # not the product of its letters
     claim_tree = read(text)
     if claim_tree.node is None and not claim_tree.words and not claim_tree.clock and not isinstance(claim, str):
         formula = claimed_formula(text, marked=claim.marked)
@@ -63,9 +68,7 @@ def _form(node: Node) -> str | None:
         return _text_of(Fraction(digits)) if base == "10" and digits.lstrip("-").isdigit() else f"{digits}_{base}"
     if is_call(node, "list", "or", "and", "parts", "set", "()", "[]", "[)", "(]", "matrix", "row", "cup", "such") or _relation(node):
         assert isinstance(node, Call)
-        parts = [_form(statement(part).value if node.name in ("list", "or", "and", "parts") else part) for part in node.args]
-        parts = sorted(parts, key=str) if node.name == "set" else parts
-        return None if None in parts else f"{node.name}({'; '.join(map(str, parts))})"
+        return _of_several(node)
     names = sorted(symbols(node))
     if isinstance(node, Sym) and names:
         return node.name
@@ -76,6 +79,20 @@ def _form(node: Node) -> str | None:
     form = _text_of(At({}).of(node))
     places = node.places if isinstance(node, Num) else 0
     return f"{form} at {places} places" if places >= DEFAULT.places else form
+
+
+def _of_several(node: Call) -> str | None:
+    """Return the form of a list, an interval, a matrix or a relation. Values with names of their own stand in the order of the names."""
+    name, args = _TURNED.get(node.name, node.name), list(node.args)[:: -1 if node.name in _TURNED else 1]
+    if name in ("list", "or", "and", "parts"):
+        values = [statement(part) for part in args]
+        labels = [str(value.label) for value in values if isinstance(value.label, Sym)]
+        if len({*labels}) == len(values):
+            values.sort(key=lambda value: str(value.label))
+        args = [value.value for value in values]
+    parts = [_form(part) for part in args]
+    parts = sorted(parts, key=str) if name == "set" else parts
+    return None if None in parts else f"{name}({'; '.join(map(str, parts))})"
 
 
 def _relation(node: Node) -> bool:
@@ -119,4 +136,6 @@ def _text_of(value: Value) -> str:
         return f"{_text_of(value.real)} + {_text_of(value.imag)} i"
     if abs(value) < context.mpf(10) ** (10 - context.dps):
         return "0"
-    return str(context.nstr(inexact(value), DIGITS))
+    text = str(context.nstr(inexact(value), DIGITS))
+    ends = len(text) < SHORT and text.lstrip("-").replace(".", "").isdigit()
+    return str(Fraction(text)) if ends else text  # log_4 8 is 3/2
