@@ -66,11 +66,13 @@ def pass_at_1(right: Sequence[Sequence[bool]]) -> list[float]:
 
 def mean_interval(samples: Samples, seed: int = 0) -> Interval:
     """Return the mean over problems of their samples' means, and its 95 % interval over problems: Wilson's if every sample is 0 or 1, so
-    that none right of 24 is not certainly none, else the bootstrap's. BadInput without a problem."""
+    that none right of 24 is not certainly none, else the bootstrap's. Shares that are the same for every problem have nothing to resample:
+    theirs is Wilson's of as many trials as problems. BadInput without a problem."""
     means = _means(samples)
-    if not _yes_or_no(samples):
-        return bootstrap(list(means), seed)
     value = float(means.mean())
+    if not _yes_or_no(samples):
+        alike = _are_shares(samples) and float(np.ptp(means)) < 1e-12
+        return Interval(value, *wilson(value, len(means))) if alike else bootstrap(list(means), seed)
     return Interval(value, *wilson(value, effective_size(samples)))
 
 
@@ -114,12 +116,14 @@ def bootstrap(per_problem: Sequence[float], seed: int = 0) -> Interval:
 
 def paired_difference(before: Samples, after: Samples, seed: int = 0) -> Interval:
     """Return the mean of after - before on the same problems in the same order, and its 95 % interval over problems: Newcombe's if every
-    sample is 0 or 1, else the bootstrap's of the differences."""
+    sample is 0 or 1 or all differences of shares are the same, else the bootstrap's of the differences."""
     if len(before) != len(after):
         raise BadInput(f"{len(before)} problems against {len(after)}: a paired difference needs the same problems on both sides")
-    if _yes_or_no(before) and _yes_or_no(after):
+    differences = _means(after) - _means(before)
+    alike = _are_shares(before) and _are_shares(after) and float(np.ptp(differences)) < 1e-12
+    if alike or (_yes_or_no(before) and _yes_or_no(after)):
         return newcombe(before, after)
-    return bootstrap(list(_means(after) - _means(before)), seed)
+    return bootstrap(list(differences), seed)
 
 
 def newcombe(before: Samples, after: Samples) -> Interval:
@@ -165,6 +169,10 @@ def _means(samples: Samples) -> Floats:
 
 def _yes_or_no(samples: Samples) -> bool:
     return all(value in (0, 1) for values in samples for value in values)
+
+
+def _are_shares(samples: Samples) -> bool:
+    return all(0.0 <= value <= 1.0 for values in samples for value in values)
 
 
 # --- tests of a difference --------------------------------------------------------------------------------------------

@@ -285,3 +285,19 @@ def test_other_problems_make_no_pairs():
 
 def test_rounding_is_no_difference():
     assert random_signs([5e-17] * 40) == 1.0
+
+
+@given(st.floats(0, 1), st.integers(1, 40))
+def test_shares_that_are_the_same_for_every_problem_are_no_certainty(share: float, problems: int) -> None:
+    interval = mean_interval([[share]] * problems)
+    assert interval.low <= interval.value <= interval.high
+    assert interval.high - interval.low > 1 / (2 * problems + 4)
+    assert interval.value == pytest.approx(share)
+
+
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=20))
+def test_a_difference_that_is_the_same_for_every_problem_is_no_certainty(shares: list[float]) -> None:
+    before = [[share] for share in shares]
+    difference = paired_difference(before, before)
+    assert difference.low < 0 < difference.high
+    assert difference.value == 0
