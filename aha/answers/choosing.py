@@ -14,6 +14,7 @@ from aha.answers.claims import CLOSER, own_part
 from aha.answers.closings import UNDECIDED_WORDS, is_denied
 from aha.answers.context import denied_after
 from aha.answers.grammar import plainly_chosen
+from aha.answers.lexicon import FILLER, LINK
 from aha.answers.numbers import option_keys
 from aha.answers.replies import boxes, is_mention
 from aha.answers.statements import (
@@ -21,6 +22,7 @@ from aha.answers.statements import (
     CONCEDES,
     DENIED_AFTER,
     INSTEAD,
+    INTRODUCES_SEVERAL,
     NEGATION,
     OPEN,
     UNREAD,
@@ -50,19 +52,9 @@ _BUT = lazy_pattern(
     r"(?i)\b(all|every(?:thing| option)?|none|nothing)\b[^.\n]{0,30}?\b(?:except|but|other than|besides)\b\s*(?:for\s+)?(?:option\s+)?"
     rf"{OPEN}(?-i:([A-Z]))\b{CLOSE}\s*(?:is|are|was|were)\s+(?:all\s+)?(wrong|incorrect|false|impossible|right|correct|true|possible)\b"
 )
-_FILLER = lazy_pattern(
-    r"(?i)^(?:[\s,:：\"“”'‘>#*→⇒➡️✅☑✔👉]+|=>|-\s(?!\s*[\d.$\\])|(?:so|thus|hence|therefore|clearly|definitely|simply|indeed|then|probably|likely"
-    r"|most likely|it is|it's|"
-    r"it must be|that is|the|correct|right|final|best|answer|options?|choice|letter|is|are|be|i think|i believe|i would say|antwort"
-    r"|r[ée]ponse|respuesta|resposta|risposta|ответ|вариант|odpowiedź|cevap|yanıt|opci[óo]n|letra|lettre|buchstabe|donc|also)\b(?!\))(?=\W)|選択肢|보기|선택지|\d번(?=\s?\([A-Z])|所以|因此|故|应该|选项|应选|选择|选|是|为|は|은|는)+"
-)
-_LINK = (
-    r"(?:\s*(?:[,;、/&|~+?∨∧]|\\(?:lor|vee|land|wedge|cup)\b|-+>|→|[-–—](?!\s*[a-z])|\b(?:and|or|nor|then|und|oder|et|ou|y|o|e|to)\b|或者?|和|与|及|または|と"
-    r"|또는|와|과)\s*)+"
-)
 _SPELLED_PATTERN = lazy_pattern(r"(?i)\b(?:starts?|begins?|ends?|contains?|rhymes)\s(?:with|in|on)?\s?(?:the\s|an?\s)?(?:letter\s)?\W*\Z")
 _ANOTHER_PATTERN = lazy_pattern(
-    rf"(?i)^[)\].]*\s*(?:\(?{_LINK}(?:(?:maybe|possibly|perhaps|also|even|either|option|choice|the)\b\s*|选项)?|(?<=\s))"
+    rf"(?i)^[)\].]*\s*(?:\(?{LINK}(?:(?:maybe|possibly|perhaps|also|even|either|option|choice|the)\b\s*|选项)?|(?<=\s))"
     rf"{OPEN}(?-i:([A-Z])){CLOSE}(?![A-Za-z0-9'’])"
 )
 _MORE = rf"(?:\s*(?:,|、|\band\b|\bor\b|&|和|与)\s*)+{OPEN}(?-i:[A-Z]){CLOSE}(?![A-Za-z0-9])"
@@ -88,12 +80,13 @@ _ALSO = lazy_pattern(
     re.I,
 )
 _GOES_ON_TO = lazy_pattern(r"(?:\b(?:or|oder|ou)\b|\bbut (?:it is|it's|rather|actually)\b|,)[\s$(]*(?:[a-z]\s*=\s*)?(?:\\text\s*)?\Z")
-_OF_A_LETTER = lazy_pattern(r"(?<![^\W\d_])(?<!['’])(?![oyeu]\s)[a-z]\s?\([A-Z]\)")
+_OF_A_LETTER = lazy_pattern(r"(?<![^\W\d_])(?<!['’])(?<![0-9]\s)(?<![0-9])(?![oyeu]\s)[a-z]\s?\([A-Z]\)")
 _LONE = lazy_pattern(r"(?<![A-Za-z0-9'’\\_^{°])(?<![0-9°] )([A-Z])(?![A-Za-z0-9'’_^])(?!\s*[=<>+*/^≤≥])")
 _LISTED_PATTERN = lazy_pattern(r"(?<!\S)[(\[]?([A-Z])[)\].:](?=\s)")
 _POINTED_PATTERN = lazy_pattern(
     r"(?i)(?:\b(?:option|choice|letter|opci[óo]n|alternativ[ae]|letra|lettre|opzione|r[ée]ponse|antwort|respuesta|resposta|risposta|вариант|ответ)s?|选项?)\s*[(\[]?(?-i:([A-Z]))(?![A-Za-z0-9'’])|(?<![A-Za-z])[(\[](?-i:([A-Z]))[)\]]"
 )
+_REFERS = lazy_pattern(r"(?i)\b(?:see|compare|consider|recall|unlike|versus|vs|refer|follows from|above|below)\b")  # see option B
 _WORD_AFTER = lazy_pattern(
     r"\s+(?!(?:or|and|is|nor|are|because|since|as|but|then|was|being|instead|rather|not|over|only|too|also"
     r"|satisfies|meets|fulfils|matches|qualifies|passes|obeys|agrees|makes|complies|corresponds|remains|works|fits|holds|survives|can)\b)[a-z]"
@@ -120,7 +113,7 @@ _BOX_OPTION = lazy_pattern(r"(?i)[^()]{0,80}\((?:option|choice|answer)\s+(?-i:([
 _AND = lazy_pattern(r"\s*[,;]\s*(?:and\s+)?|\s+(?:and|und|et|y)\s+")
 _SHARE = lazy_pattern(r"\A[\s*]*\(?\d{1,3}\s?%\)?")
 _OWN_TEXT = lazy_pattern(r"(?<![A-Za-z])([A-Z])[)\].]?\s\(([^()\n]{1,80})\)")
-_SETS = lazy_pattern(r"(?i)(?:[\s,;、/&+.()\[\]{}:*\"'“”]|\band\b|\bund\b|\bet\b|\boptions?\b|\bonly\b|\bboth\b|和|与|及|と|와|과|选项?)*")
+_SETS = lazy_pattern(r"(?i)(?:[\s,;、/&+.()\[\]{}:*\"'“”]|\band\b|\b(?:und|et|y|e|en|och|og|dan|và|ve|и)\b|\boptions?\b|\bonly\b|\bboth\b|和|与|及|と|와|과|选项?)*")
 
 
 def chosen(answer: str, options: Sequence[str] = (), count: int = 10, *, several: bool = False) -> str | Wrong:
@@ -181,13 +174,13 @@ class _Reader:
         if opening and self._adds(opening, after):
             return SEVERAL
         if self.several or len(self._list_of(plain)) > 1:
-            return self._set(_FILLER.sub("", plain, count=1) if self.several else plain)
+            return self._set(FILLER.sub("", plain, count=1) if self.several else plain)
         if hit := _BOX_OPTION.fullmatch(plain):
             return hit[1] if hit[1] in self.letters else NONE
-        marker = _MARKER.match(_FILLER.sub("", plain, count=1))
+        marker = _MARKER.match(FILLER.sub("", plain, count=1))
         if marker is None or _PRIMED_PATTERN.match(plain):
             return NONE
-        letter, rest = (marker[1] or marker[2]).upper(), _FILLER.sub("", plain, count=1)[marker.end() :]
+        letter, rest = (marker[1] or marker[2]).upper(), FILLER.sub("", plain, count=1)[marker.end() :]
         if letter not in self.letters:
             return NONE
         text = rest.strip(" .:,-–—)]=\"'”").lstrip()
@@ -228,7 +221,7 @@ class _Reader:
             return SEVERAL  # the question is repeated
         if doubt := _DOUBTED_PATTERN.match(text):
             return SEVERAL if doubt.group().strip().lower() == "one of" else NONE
-        text = _DENIAL_OF_OPTION.sub("", _FILLER.sub("", text, count=1))
+        text = _DENIAL_OF_OPTION.sub("", FILLER.sub("", text, count=1))
         if self.several:
             return self._letter_set(text)
         for part in (text, _SENTENCE.split(text, maxsplit=1)[0]):
@@ -284,7 +277,7 @@ class _Reader:
 
     def _adds(self, letter: str, rest: str) -> bool:
         """Return True if the text after an option goes on with the letter or text of another."""
-        link = re.match(rf"(?i)[)\].\"'”]*\s*\(?{_LINK}", rest)
+        link = re.match(rf"(?i)[)\].\"'”]*\s*\(?{LINK}", rest)
         if link is None:
             return False
         tail = rest[link.end() :].lstrip(" ([*")
@@ -307,7 +300,7 @@ class _Reader:
         """Return the letters at the start of a statement, within its first sentence, unless more than "are right" is said of them."""
         for correction in INSTEAD.finditer(text):
             return self._letter_set(text[correction.end() :])
-        text = _NOT_THESE_PATTERN.sub("", text)
+        text = INTRODUCES_SEVERAL.sub("", _NOT_THESE_PATTERN.sub("", text))
         sentence, clause = (
             _SENTENCE.split(text, maxsplit=1)[0],
             re.split(r"(?i)\s+(?:because|since|as|are|is)\b|:| \((?![A-Z]\))", text, maxsplit=1)[0],
@@ -357,6 +350,8 @@ class _Reader:
 
     def among(self, text: str, pattern: re.Pattern[str]) -> str | Wrong:
         """Return the only letter that a text names, or NONE if anything in the text is denied."""
+        if pattern is _POINTED_PATTERN and _REFERS.search(text):
+            return NONE
         hit = [match for match in pattern.finditer(text) if not self._article(text, match.end())]
         if hit and _SPELLED_PATTERN.search(text, 0, hit[-1].start()):
             return NONE
@@ -370,7 +365,12 @@ class _Reader:
     def closing_letter(self, text: str) -> str | Wrong:
         """Return the letter of a reply that announces nothing, from its last line or else its first."""
         lines = [line for line in text.strip().splitlines() if line.strip(" $\\[]")]
-        if len({match[1] for line in lines if (match := _MARKED_LINE.match(bare(line)))} & {*self.letters}) > 1 and not self.several:
+        if lines and lines[-1].rstrip(' *_)"”').endswith(("?", "？")):
+            return NONE
+        marks = [match for line in lines if (match := _MARKED_LINE.match(bare(line)))]
+        if self.several and 1 < len(marks) == len(lines) < len(self.letters):
+            return self._set(",".join(mark[1] for mark in marks))
+        if len({mark[1] for mark in marks} & {*self.letters}) > 1 and not self.several:
             return SEVERAL
         for line in (lines[-1], lines[0]) if lines else ():
             if (letter := self.statement(line, announced=False)) is not NONE:

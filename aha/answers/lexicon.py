@@ -6,6 +6,8 @@ Verbs are listed in their plain form; regular forms are recognized by their endi
 
 from __future__ import annotations
 
+import re
+
 from aha.answers.languages import ENGLISH, LANGUAGES
 from aha.lazy import lazy_pattern
 
@@ -176,3 +178,37 @@ LIGHT = (  # prepositions and pronouns
     "us me one you him them he she they there here what how many much not of into up out off down over per within between among through "
     "across along under above after before during until than"
 )
+
+# What stands before the letter of an option, in other languages: rows of alternatives of one expression.
+RIGHT_ROW = (
+    r"richtige?[rs]?|korrekte?[rs]?|zutreffende?|bonne|correcte?|exacte?|juste|corr(?:ett|ect|et)[aoe]s?|giust[ao]|esatt[ao]|cert[ao]|juiste|goede|poprawn[ay]"
+    r"|właściw[ay]|prawidłow[ay]|верн\w{2}|правильн\w{2}|doğru|đúng|benar|tepat|betul|rätta?|riktiga?|korrekta|oikea|corect[aă]?|správn[áéý]|सही|الصحيح[ةه]?|ถูกต้อง"
+)
+OPTION_ROW = (
+    r"antwort(?:möglichkeit)?|lösung|option|opción|respuesta|alternativ(?:et|[ae])?|solución|resposta|opção|letra|lettera|risposta|opzione|soluzione|réponse|lettre|choix"
+    r"|solution|antwoord|optie|letter|odpowied[źz]|opcj[aąę]|liter[aąę]|ответ(?:а)?|вариант(?:а)?|букв[аы]|cevap|yanıt|şık|seçenek|đáp|án|phương|câu|jawaban(?:nya)?"
+    r"|pilihan(?:nya)?|opsi|huruf|svar(?:et)?|vastaus|vaihtoehto|răspuns(?:ul)?|odpověď|možnost|varianta|gabarito|เฉลย|απάντηση|उत्तर|विकल्प|الجواب|الإجابة|الخيار|الحرف"
+)
+IS_ROW = r"je|ist|lautet|est|es|è|é|is|to|jest|là|adalah|ialah|är|on|este|हैं?|هو|هي|[-–—:]"
+SMALL_ROW = (  # articles, prepositions and words that lead to a conclusion
+    r"die|der|das|also|daher|somit|folglich|damit|la|le|l['’]|il|lo|el|los|(?-i:[ao]s?|[AO]s?(?=\s[a-z]))|la|de|di|da|du|del|della|het|een|dus|donc|ainsi|alors|c['’]|ce|por|lo"
+    r"|tanto|entonces|así|luego|portanto|logo|assim|quindi|pertanto|dunque|więc|zatem|итак|значит|поэтому|следовательно|таким|образом|öyleyse|yani|vậy|do|đó|nên"
+    r"|jadi|maka|yang|så|alltså|siis|deci|isto|अतः|इसलिए|तो|إذن|إذًا|لذلك|لذا|ดังนั้น|endgültige|finale?|final|richtigerweise|này"
+)
+CHOOSES_ROW = r"wähle|elijo|escojo|escolho|scelgo|choisis|kies|wybieram|выбираю|выбираем|seçiyorum|chọn|pilih|väljer|valitsen|aleg"
+SPEAKER_ROW = r"ich|je|yo|eu|io|ik|я|saya|tôi|jag"
+FILLER = lazy_pattern(
+    r"(?i)^(?:[\s,:：\"“”'‘>#*→⇒➡️✅☑✔👉]+|=>|-\s(?!\s*[\d.$\\])|(?:so|thus|hence|therefore|clearly|definitely|simply|indeed|then|probably|likely"
+    r"|most likely|it is|it's|"
+    r"it must be|that is|the|correct|right|final|best|answer|options?|choice|letter|is|are|be|i think|i believe|i would say|antwort"
+    r"|r[ée]ponse|respuesta|resposta|risposta|ответ|вариант|odpowiedź|cevap|yanıt|opci[óo]n|letra|lettre|buchstabe|donc|also)\b(?!\))(?=\W)|選択肢|보기|선택지|\d번(?=\s?\([A-Z])|所以|因此|故|应该|选项|应选|选择|选|是|为|は|은|는)+"
+)
+LINK = (
+    r"(?:\s*(?:[,;、/&|~+?∨∧]|\\(?:lor|vee|land|wedge|cup)\b|-+>|→|[-–—](?!\s*[a-z])|\b(?:and|or|nor|then|und|oder|et|ou|y|o|e|to|или|lub|albo|veya|atau|of|eller|hoặc|أو)\b|या|หรือ|か(?=\W*[A-Z])|还是|或者?|和|与|及|または|と"
+    r"|또는|혹은|이?나(?=\W*[A-Z])|와|과)\s*)+"
+)
+CLAUSE_BEFORE = lazy_pattern(
+    r"(?i)\A.*(?:,\s(?:so|thus|hence|therefore)\s|\bbut\s"
+    r"|(?:므로|니까|아서|어서|고)\s|(?:ので|から|ため|\A[^A-Z]*)[、，])",
+    re.S,
+)  # A and B contradict it, so

@@ -15,6 +15,7 @@ from aha.answers.claims import first_line
 from aha.answers.closings import is_denied
 from aha.answers.context import denied_after, row, takes_away
 from aha.answers.grammar import upholds
+from aha.answers.lexicon import CHOOSES_ROW, CLAUSE_BEFORE, IS_ROW, OPTION_ROW, RIGHT_ROW, SMALL_ROW, SPEAKER_ROW
 from aha.answers.replies import Box, announcements, boxes, is_mention
 from aha.answers.surroundings import DENIALS, around, without_style
 from aha.answers.symbols import INVISIBLE, bare, ending
@@ -28,7 +29,8 @@ OPEN, CLOSE = r"[(\[<{\"'“”‘’«「*_ ]*", r"[)\]>}\"'“”‘’»」*_
 
 _LETTER_NEXT = rf"(?=(?:[Oo]ptions? |[Cc]hoices? )?{OPEN}[A-Z]{{1,8}}(?![A-Za-z]))"
 _CHOOSES = lazy_pattern(
-    r"(?i)\b(?:choose|chose|pick|select|go with|going with|opt for|i(?:'d|'ll|’ll| would| will) (?:say|go for)|leav(?:es|ing)(?: only)?)\b"
+    r"(?i)\b(?:choose|chose|pick|select|go with|going with|opt for|i(?:'d|'ll|’ll| would| will) (?:say|go for)|left with|leav(?:es"
+    r"|ing)(?: only)?)\b"
     r"|(?<!wrong )(?<!incorrect )\b(?:options?|choices?|letter)\b(?:[^.\n:=]{0,40}?\b(?:is|(?:would|should|must|will|has to) be)\b\s*:?"
     r"|(?:\shere|\snow)?\s*[:=])"
     r"|\b(?:only|best|correct|right|true) (?:statement|claim|conclusion|one|sentence|candidate|possibility"
@@ -36,7 +38,7 @@ _CHOOSES = lazy_pattern(
     r"|\b(?:everything|the evidence|it all|all of this)\s+(?:points?|leads?)\s+to\b"
     r"|\bonly\s+(?:option\s+|choice\s+)?(?=(?-i:[A-Z])\s+(?:remains|is left|fits|works|survives|holds|can be|satisfies|meets|fulfill?s"
     r"|matches|qualifies|passes"
-    r"|obeys|agrees|makes sense|complies|corresponds|is (?:left|consistent|possible|valid|plausible))\b)"
+    r"|obeys|agrees|makes sense|complies|corresponds|is (?:an?|the|left|consistent|possible|valid|plausible))\b)"
     r"|\b(?:eliminating|excluding|discarding|ruling out)\b[^.\n]{1,60}?\b(?:gives|yields|gets us to|points to|brings us to)\b"
     rf"|(?:(?:^|(?<=[.;,\n]\s))(?:so|thus|hence|therefore|(?:that|which"
     rf"|this) leaves(?: us with)?),?\s+(?:only\s+)?)(?=(?-i:{OPEN}[A-Z]{CLOSE})[.!]?\s*(?:\n|\Z))"
@@ -60,38 +62,22 @@ _CORRECT = lazy_pattern(
 _OTHER_THAN_RIGHT = lazy_pattern(  # the least plausible option is
     r"(?i)\b(?:least|worst|weakest|poorest|un(?:likely|true|acceptable)|improbable|implausible)\s(?:[a-z]+\s)?(?:options?|choices?|answers?|letters?)\b[^.\n]{0,30}\Z"
 )
-# The words of a sentence that names the right option: except for the letter, it has no others.
-_CLAUSE_BEFORE = lazy_pattern(
-    r"(?i)\A.*(?:,\s(?:so|thus|hence|therefore)\s|\bbut\s"
-    r"|(?:므로|니까|아서|어서|고)\s|(?:ので|から|ため|\A[^A-Z]*)[、，])",
-    re.S,
-)  # A and B contradict it, so
-_RIGHT_ROW = (
-    r"richtige?[rs]?|korrekte?[rs]?|zutreffende?|bonne|correcte?|exacte?|juste|corr(?:ett|ect|et)[ao]s?|giust[ao]|esatt[ao]|cert[ao]|juiste|goede|poprawn[ay]"
-    r"|właściw[ay]|prawidłow[ay]|верн\w{2}|правильн\w{2}|doğru|đúng|benar|tepat|betul|rätta?|riktiga?|korrekta|oikea|corect[aă]?|správn[áéý]|सही|الصحيح[ةه]?|ถูกต้อง"
+_LAST_CLAUSE = lazy_pattern(  # B is wrong, D
+    rf"(?i)\A[^.]*\b(?:falsch|faux|fausse|falsa?|incorrect[ao]?|wrong|false|sbagliata?|errad[ao]|nicht|not|pas|неверн\w*)\b[^.]*?,\s(?:(?:and|but|und|aber|et|mais|y|e|ma|а)\s)?"
+    rf"(?=(?:option\s)?(?-i:{OPEN}[A-Z]{CLOSE})\Z)"
 )
-_OPTION_ROW = (
-    r"antwort(?:möglichkeit)?|lösung|option|opción|respuesta|alternativ(?:et|[ae])?|solución|resposta|opção|letra|lettera|risposta|opzione|soluzione|réponse|lettre|choix"
-    r"|solution|antwoord|optie|letter|odpowied[źz]|opcj[aąę]|liter[aąę]|ответ(?:а)?|вариант(?:а)?|букв[аы]|cevap|yanıt|şık|seçenek|đáp|án|phương|câu|jawaban(?:nya)?"
-    r"|pilihan(?:nya)?|opsi|huruf|svar(?:et)?|vastaus|vaihtoehto|răspuns(?:ul)?|odpověď|možnost|varianta|उत्तर|विकल्प|الجواب|الإجابة|الخيار|الحرف"
-)
-_IS_ROW = r"je|ist|lautet|est|es|è|é|is|to|jest|là|adalah|ialah|är|on|este|हैं?|هو|هي|[-–—:]"
-_SMALL_ROW = (  # articles, prepositions and words that lead to a conclusion
-    r"die|der|das|also|daher|somit|folglich|damit|la|le|l['’]|il|lo|el|los|(?-i:[ao]s?|[AO]s?(?=\s[a-z]))|la|de|di|da|du|del|della|het|een|dus|donc|ainsi|alors|c['’]|ce|por|lo"
-    r"|tanto|entonces|así|luego|portanto|logo|assim|quindi|pertanto|dunque|więc|zatem|итак|значит|поэтому|следовательно|таким|образом|öyleyse|yani|vậy|do|đó|nên"
-    r"|jadi|maka|yang|så|alltså|siis|deci|isto|अतः|इसलिए|तो|إذن|إذًا|لذلك|لذا|ดังนั้น|endgültige|finale?|final|richtigerweise|này"
-)
-_CHOOSES_ROW = r"wähle|elijo|escojo|escolho|scelgo|choisis|kies|wybieram|выбираю|выбираем|seçiyorum|chọn|pilih|väljer|valitsen|aleg"
-_SPEAKER_ROW = r"ich|je|yo|eu|io|ik|я|saya|tôi|jag"
 _OPTION_LETTER = rf"(?-i:{OPEN}([A-Z])(?![^\W_]){CLOSE}|{OPEN}([a-z]) ?\){CLOSE})"
-_IS_ABROAD = rf"(?:{_IS_ROW})(?![^\W_])"
-_CHOOSES_ABROAD = rf"(?:{_CHOOSES_ROW})(?![^\W_])"
+_IS_ABROAD = rf"(?:{IS_ROW})(?![^\W_])"
+_CHOOSES_ABROAD = rf"(?:{CHOOSES_ROW})(?![^\W_])"
 _CALLED_RIGHT = lazy_pattern(  # Richtig ist D, la respuesta correcta es la opción D: all their words are known
-    rf"(?i)(?:^|(?<=[.!?。\n]))\W*(?P<words>(?:(?:{_SMALL_ROW}|{_OPTION_ROW}|{_RIGHT_ROW}|{_SPEAKER_ROW}|{_IS_ABROAD}"
+    rf"(?i)(?:^|(?<=[.!?。\n]))\W*(?P<words>(?:(?:{SMALL_ROW}|{OPTION_ROW}|{RIGHT_ROW}|{SPEAKER_ROW}|{_IS_ABROAD}"
     rf"|{_CHOOSES_ABROAD})(?:[\s,:]+|(?<=['’]))){{1,9}}?){_OPTION_LETTER}"
     r"(?=\s*(?P<last>है[।.]?|ครับ|ค่ะ)?\s*(?:[.।:(,;–—-]|(?<=[)\]])\s+\S|(?<=[)\]]\s)\S|\n|\Z))(?!\s*[,-]\s*[A-Z](?![^\W_]))"
 )
-_NAMES_OPTION = lazy_pattern(rf"(?i)(?<![^\W_])(?:{_OPTION_ROW}|{_RIGHT_ROW})(?![^\W_])")
+INTRODUCES_SEVERAL = lazy_pattern(  # die richtigen Antworten sind; A is wrong, so
+    rf"(?i)\A(?:(?:(?:{SMALL_ROW}|(?:{OPTION_ROW}|{RIGHT_ROW})(?:s|es|en|n|i|e)?|risposte|les|las|gli|{_IS_ABROAD}|sind|sont|son|sono|são|zijn|są)[\s:,]+)+|[^.\n]*,\s(?:so|thus|hence|therefore)\s)(?={OPEN}(?-i:[A-Z])(?!\w))"
+)
+_NAMES_OPTION = lazy_pattern(rf"(?i)(?<![^\W_])(?:{OPTION_ROW}|{RIGHT_ROW})(?![^\W_])")
 _IS_SO = lazy_pattern(rf"(?i)(?<![^\W_])(?:{_IS_ABROAD})|:")
 _IS_CHOSEN = lazy_pattern(rf"(?i)(?<![^\W_]){_CHOOSES_ABROAD}")
 _TAKEN_BACK_ABROAD = lazy_pattern(rf"(?i)[.!?,;—–]\s*(?:{languages.CORRECTS})|{languages.TAKES_BACK}")
@@ -120,6 +106,7 @@ _STRUCK_PATTERN = lazy_pattern(
 )
 _TIED_PATTERN = lazy_pattern(r"(?<=[)}])~(?=\\[a-z])")  # \\textbf{(A)}~\\text{red}
 _BOX_IN_BOX = lazy_pattern(r"\\boxed\{(\\boxed\{[^{}]{0,200}\})\}")
+_SPACES = lazy_pattern(r"\\[ ,;:!]")
 _STRUCK_LETTER = lazy_pattern(r"(?m)^([\s*_#>]*)~~\(?[A-Z]\)?~~,?[ \t]+(?=\(?[A-Z]\)?\W*$)")  # ~~B~~ C
 _OTHER_SCRIPTS = str.maketrans("أابجدঅবডঢАБСГ", "AABCDABCDABCD")  # as simple-evals has them; what Cyrillic has for B is either letter
 _OTHER_WORD = lazy_pattern(r"[\u0400-\u04ff\u0600-\u06ff\u0980-\u09ff]{3}")
@@ -160,7 +147,7 @@ def readable(text: str) -> str:
         text = _OTHER_LETTER.sub(lambda hit: hit.group().translate(_OTHER_SCRIPTS), text) if _OTHER_WORD.search(text) else text
     text = _CHANGES.sub("Answer: ", text)
     text = _CONTRAST.sub(lambda hit: next((f"{verb} " for verb in hit.groups() if verb), ""), text)
-    return _CUT_SHORT.sub(r"\1 ", ending(text).replace("\\ ", " ").replace("~", " ~ "))
+    return _CUT_SHORT.sub(r"\1 ", _SPACES.sub(" ", ending(text)).replace("~", " ~ "))
 
 
 def _heading(hit: re.Match[str]) -> str:
@@ -247,7 +234,7 @@ def _speech(text: str) -> Iterator[Statement]:
         yield Statement(found_match.start(2 if found_match[2] else 3), f"{letter.upper()}{' ' if rest[:1].isalnum() else ''}{rest}")
     for found_match in _CORRECT.finditer(text):
         statement = next(filter(None, found_match.groups()), "")
-        yield Statement(found_match.start(), _CLAUSE_BEFORE.sub("", statement))
+        yield Statement(found_match.start(), _LAST_CLAUSE.sub("", CLAUSE_BEFORE.sub("", statement)))
 
 
 _UNSURE = lazy_pattern(r"(?i)(?:\bnot|n['’]t)\s(?:\w+\s)?(?:sure|certain)\b|\bno idea\b|\b(?:wild|random|blind|mere) guess\b")
@@ -266,6 +253,7 @@ def takes_back(rest: str) -> bool:
 
 
 _SAID_OF_IT_PATTERN = lazy_pattern(r"\s*(?:is|was|has|can|does|looks|seems|fits|matches|satisfies|explains|covers)\b")  # C is popular
+_DEFINES = lazy_pattern(r"[)\]]?\s(?:follows from|denotes|represents|stands for|refers to|implies)\b")
 _FAILS = lazy_pattern(
     r"(?i)\b(?:but|fails?|exclude[ds]?|discard\w*|eliminat\w*|rules?|ruled|reject\w*|contradict\w*|violat\w*|impossible"
     r"|too|worst|least|only some|some of|partly)\b"
@@ -280,6 +268,8 @@ NEGATION = lazy_pattern(
 
 def denies_letter(text: str, end: int) -> bool:
     """Return True if a denial stands in what is said of the letter that opens a sentence."""
+    if _DEFINES.match(text, end):
+        return True
     return _SAID_OF_IT_PATTERN.match(text, end) is not None and bool(NEGATION.search(text, end) or _FAILS.search(text, end))
 
 
@@ -288,6 +278,11 @@ _NO_OPTION = lazy_pattern(
     r"(?i)\b(?:not|never|neither|nor|cannot|except|wrong|incorrect|false|or|if|unless|maybe|perhaps|could|might|least|most|than|above|below|over|under|nearly|almost|between|up)\b|n['’]t\b"
 )
 _NAMED_AS = lazy_pattern(r"(?:,\swhich)?\s(?:is|matches|corresponds to)\s(?:the\s)?(?:option|choice|answer)\s(?=\(?[a-z]\)?\Z)")
+_ONE_THAT = lazy_pattern(
+    r"(?P<head>the (?:one|option|choice|statement|element|answer|word|item|thing|sentence|pair|figure|substance|animal"
+    r"|material)\s(?:that|which|we|whose|who)\s[^.,;:?!]{2,60}?\s)"
+    r"(?:is|must be|would be)\s(?:option\s)?\(?(?P<letter>[a-z])\)?"
+)
 _SUBJECT = lazy_pattern(r"(?i)\A[^.,;:?!\n]{2,80}\s\Z")
 
 
@@ -302,6 +297,12 @@ def before_letter(line: str, letter: str) -> str:
 def option_at_end(line: str, letters: str, options: Sequence[str]) -> str | None:
     """Return the letter of the option whose text ends a plain sentence, as in "the speed is 0.4 m/s", or None for any other line."""
     low = bare(line).strip().rstrip(" .!*_").casefold()
+    if subject := _ONE_THAT.fullmatch(low):
+        low, marked = subject["head"] + "is x", subject["letter"].upper()
+        return marked if marked in letters and not _NO_OPTION.search(low) and not takes_away(row(low)) else None
+    if low.endswith(")") and (marker := re.search(r"\s\(([a-z])\)\Z", low)):
+        texts = dict(zip(letters.lower(), options, strict=False))
+        low = low[: marker.start()] if low[: marker.start()].endswith(texts.get(marker[1], "\n").casefold()) else low
     ends = [(len(text), letter, text) for letter, option in zip(letters, options, strict=False) if (text := option.casefold())]
     ends = [item for item in ends if low.endswith(f" {item[2]}")]
     if not ends:
@@ -319,7 +320,7 @@ def option_at_end(line: str, letters: str, options: Sequence[str]) -> str | None
 
 
 _JUDGEMENT = lazy_pattern(
-    r"(?<![A-Za-z0-9])[(\[]?([A-Z])[)\].:]{0,2}\s*(?:(yes|true|correct|right|✓|✔️?|✅|☑)|no|false|incorrect|wrong|✗|✘|❌|❎)(?![A-Za-z])"
+    r"(?<![A-Za-z0-9])[(\[]?([A-Z])[)\].:]{0,2}\s*(?i:(yes|true|correct|right|✓|✔️?|✅|☑)|no|false|incorrect|wrong|✗|✘|❌|❎)(?![A-Za-z])"
 )
 _JUDGED_LINE = lazy_pattern(
     r"(?i)\s*(?:[-*>•]\s*)?(?-i:[(\[]?([A-Z])[)\].:]{0,2})(?=\W)(?![^\n]*(?:\bnot\b|n['’]t\b|\?))[^\n]{0,200}?"

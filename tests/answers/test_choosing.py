@@ -409,3 +409,63 @@ def test_an_option_is_chosen_by_a_line_that_judges_each() -> None:
 def test_several_options_are_read_by_letters_and_texts(answer: str) -> None:
     assert letter(answer, COLOURS, several=True) == "AD"
     assert letter(answer, COLOURS) is None
+
+
+OR = (
+    "or",
+    "oder",
+    "ou",
+    "o",
+    "или",
+    "lub",
+    "veya",
+    "atau",
+    "hoặc",
+    "أو",
+    "या",
+    "หรือ",
+    "或",
+    "还是",
+    "または",
+    "か",
+    "또는",
+    "나",
+    "/",
+    "|",
+)
+
+
+@pytest.mark.parametrize("link", OR)
+def test_two_options_are_no_choice_whatever_joins_them(link: str) -> None:
+    assert letter(f"B {link} D", COLOURS) is None
+    assert letter(f"Answer: B {link} D", COLOURS) is None
+    assert letter(f"B{link}D", COLOURS) is None or link.isalpha()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "B) green\nD) grey",
+        "- B\n- D",
+        "A and C are incorrect, so B and D.",
+        "Les réponses sont B et D.",
+        "Las respuestas correctas son B y D.",
+        "Die richtigen Antworten sind B und D.",
+        "Le risposte corrette sono B e D.",
+        "As respostas corretas são B e D.",
+    ],
+)
+def test_several_options_are_read_in_lists_and_languages(answer: str) -> None:
+    assert letter(answer, COLOURS, several=True) == "BD"
+
+
+@pytest.mark.parametrize("answer", ["Grey?", "D?", "See option D above.", "(d) follows from (a).", "B ist richtig, D ist falsch."])
+def test_a_question_and_a_reference_choose_nothing_and_what_is_called_wrong_neither(answer: str) -> None:
+    assert letter(answer, COLOURS) != "D"
+
+
+@pytest.mark.parametrize(
+    "answer", ["12 m (D)", "The length is 12 m (D).", "L = 12 m, i.e. (D)", "$12\\,\\text{m}$", "The one that we want is D."]
+)
+def test_a_unit_before_a_letter_is_no_function_of_it(answer: str) -> None:
+    assert letter(answer, ("3 m", "6 m", "9 m", "12 m")) == "D"
