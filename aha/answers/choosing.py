@@ -14,7 +14,7 @@ from aha.answers.claims import CLOSER, own_part
 from aha.answers.closings import UNDECIDED_WORDS, is_denied
 from aha.answers.context import denied_after
 from aha.answers.grammar import plainly_chosen
-from aha.answers.lexicon import FILLER, LINK
+from aha.answers.lexicon import AND, FILLER, LINK, REFERS, SHARE
 from aha.answers.numbers import option_keys
 from aha.answers.replies import boxes, is_mention
 from aha.answers.statements import (
@@ -22,7 +22,7 @@ from aha.answers.statements import (
     CONCEDES,
     DENIED_AFTER,
     INSTEAD,
-    INTRODUCES_SEVERAL,
+    INTRODUCTION,
     NEGATION,
     OPEN,
     UNREAD,
@@ -43,7 +43,7 @@ SEVERAL, NONE = Wrong("several options"), Wrong("no option is named")
 
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _MARKER = lazy_pattern(
-    rf"{OPEN}(?:([A-Z])|([a-z])(?=[)\]>}}\"'”’]*\s*[)\]>}}\"'.:]|{CLOSE}\W*$)){CLOSE}(?![A-Za-z0-9+#^_\\])(?!['’][a-z]|-[A-Z])(?!\s*(?:[=<≤≥≠∩∪]|\\(?:[gl]eq?|[gl]t|neq?|cap|cup|in|subset|setminus|times|cdot)\b))"
+    rf"{OPEN}(?:([A-Z])|([a-z])(?=[)\]>}}\"'”’]*\s*[)\]>}}\"'.:]|{CLOSE}\W*$)){CLOSE}(?![A-Za-z0-9+#^_\\])(?!['’][A-Za-z]|-[A-Za-z]{{2}})(?!\s*(?:[=<≤≥≠∩∪]|\\(?:[gl]eq?|[gl]t|neq?|cap|cup|in|subset|setminus|times|cdot)\b))"
 )
 _FORMULA = lazy_pattern(r"\\\(.{1,400}?\\\)|\\\[.{1,400}?\\\]|\$\$[^$]{1,400}\$\$|\$[^$\n]{1,400}\$", re.S)
 _ONE_LETTER = lazy_pattern(r"[\s$\\()\[\]{}.:*]*(?:(?:text|textbf|mathrm|mathbf|boxed|bf)\b[\s{(\[*]*)*[A-Za-z][\s)}\]$\\.:*]*")
@@ -81,12 +81,13 @@ _ALSO = lazy_pattern(
 )
 _GOES_ON_TO = lazy_pattern(r"(?:\b(?:or|oder|ou)\b|\bbut (?:it is|it's|rather|actually)\b|,)[\s$(]*(?:[a-z]\s*=\s*)?(?:\\text\s*)?\Z")
 _OF_A_LETTER = lazy_pattern(r"(?<![^\W\d_])(?<!['’])(?<![0-9]\s)(?<![0-9])(?![oyeu]\s)[a-z]\s?\([A-Z]\)")
-_LONE = lazy_pattern(r"(?<![A-Za-z0-9'’\\_^{°])(?<![0-9°] )([A-Z])(?![A-Za-z0-9'’_^])(?!\s*[=<>+*/^≤≥])")
+_LONE = lazy_pattern(
+    r"(?<![A-Za-z0-9'’\\_^{°])(?<![0-9°] )(?<![+*/^<≤≥] )(?<![+*/^<≤≥-])([A-Z])(?![A-Za-z0-9'’_^]|-[a-z]{2})(?!\s*[=<>+*/^≤≥])"
+)
 _LISTED_PATTERN = lazy_pattern(r"(?<!\S)[(\[]?([A-Z])[)\].:](?=\s)")
 _POINTED_PATTERN = lazy_pattern(
     r"(?i)(?:\b(?:option|choice|letter|opci[óo]n|alternativ[ae]|letra|lettre|opzione|r[ée]ponse|antwort|respuesta|resposta|risposta|вариант|ответ)s?|选项?)\s*[(\[]?(?-i:([A-Z]))(?![A-Za-z0-9'’])|(?<![A-Za-z])[(\[](?-i:([A-Z]))[)\]]"
 )
-_REFERS = lazy_pattern(r"(?i)\b(?:see|compare|consider|recall|unlike|versus|vs|refer|follows from|above|below)\b")  # see option B
 _WORD_AFTER = lazy_pattern(
     r"\s+(?!(?:or|and|is|nor|are|because|since|as|but|then|was|being|instead|rather|not|over|only|too|also"
     r"|satisfies|meets|fulfils|matches|qualifies|passes|obeys|agrees|makes|complies|corresponds|remains|works|fits|holds|survives|can)\b)[a-z]"
@@ -105,15 +106,15 @@ _RETRACTED_PATTERN = lazy_pattern(
     r"[,.:!\s—–-]{0,9}){1,5}"
     r"(?:it(?:'s|’s| is| should be| must be)|the (?:\w+ )?answer (?:is|should be|must be)|i meant?|make (?:it|that))\b[:\s]{0,9}"
 )
-_LEADING_SUBJECT = lazy_pattern(r"(?i)\A(?:it|this|that|the (?:answer|value|result)) (?:is )?")
+_LEADING_SUBJECT = lazy_pattern(r"(?i)\A(?:(?:it|this|that|the (?:answer|value|result)) (?:is )?|(?-i:[a-z])['′]?(?:\([a-z]\))?\s?=\s?)")
 _LETTER_ALONE = lazy_pattern(r"\(?[A-Z]\)?[.:]?")
 _MARKS = lazy_pattern(r"[\s()\]}.:,~*\"'”’–—]*")
 _RIGHT_TOO = lazy_pattern(r"(?i)\s*(?:also |all |both |the |only )*(?:correct|right|true|valid|answers?)\b")
 _BOX_OPTION = lazy_pattern(r"(?i)[^()]{0,80}\((?:option|choice|answer)\s+(?-i:([A-Z]))\)")
-_AND = lazy_pattern(r"\s*[,;]\s*(?:and\s+)?|\s+(?:and|und|et|y)\s+")
-_SHARE = lazy_pattern(r"\A[\s*]*\(?\d{1,3}\s?%\)?")
 _OWN_TEXT = lazy_pattern(r"(?<![A-Za-z])([A-Z])[)\].]?\s\(([^()\n]{1,80})\)")
-_SETS = lazy_pattern(r"(?i)(?:[\s,;、/&+.()\[\]{}:*\"'“”]|\band\b|\b(?:und|et|y|e|en|och|og|dan|và|ve|и)\b|\boptions?\b|\bonly\b|\bboth\b|和|与|及|と|와|과|选项?)*")
+_SETS = lazy_pattern(
+    r"(?i)(?:[\s,;、/&+.()\[\]{}:*\"'“”]|\band\b|\b(?:und|et|y|e|en|och|og|dan|và|ve|и)\b|\boptions?\b|\bonly\b|\bboth\b|和|与|及|と|와|과|选项?)*"
+)
 
 
 def chosen(answer: str, options: Sequence[str] = (), count: int = 10, *, several: bool = False) -> str | Wrong:
@@ -198,7 +199,7 @@ class _Reader:
     def _set(self, text: str) -> str | Wrong:
         """Return the letters of a list, `ACD`, `A (red) and C` or `red and blue`, if several may be right; SEVERAL if only one may be."""
         if self.several:
-            parts = [self.letter_of(part) for part in _AND.split(text.strip(" ."))]
+            parts = [self.letter_of(part) for part in AND.split(text.strip(" ."))]
             letters = [part for part in parts if isinstance(part, str)]
             lone = _OWN_TEXT.sub(lambda hit: hit[1] if self.letter_of(hit[2]) == hit[1] else hit.group(), text)
             text = ",".join(letters) if len(letters) == len(parts) else lone
@@ -300,7 +301,7 @@ class _Reader:
         """Return the letters at the start of a statement, within its first sentence, unless more than "are right" is said of them."""
         for correction in INSTEAD.finditer(text):
             return self._letter_set(text[correction.end() :])
-        text = INTRODUCES_SEVERAL.sub("", _NOT_THESE_PATTERN.sub("", text))
+        text = INTRODUCTION.sub("", _NOT_THESE_PATTERN.sub("", text))
         sentence, clause = (
             _SENTENCE.split(text, maxsplit=1)[0],
             re.split(r"(?i)\s+(?:because|since|as|are|is)\b|:| \((?![A-Z]\))", text, maxsplit=1)[0],
@@ -325,7 +326,7 @@ class _Reader:
 
     def beside(self, letter: str, rest: str) -> str | Wrong:
         """Return the letter, unless the text after it denies it, adds another, takes it back or is the text of another option."""
-        spelling, rest = rest, _SHARE.sub("", CONCEDES.sub(".", self._past(letter, rest)))
+        spelling, rest = rest, SHARE.sub("", CONCEDES.sub(".", self._past(letter, rest)))
         if _DENIED_PATTERN.match(rest) or DENIED_AFTER.match(rest) or (takes_back(rest) and not INSTEAD.search(rest)):
             return NONE
         if correction := INSTEAD.search(rest):
@@ -350,7 +351,7 @@ class _Reader:
 
     def among(self, text: str, pattern: re.Pattern[str]) -> str | Wrong:
         """Return the only letter that a text names, or NONE if anything in the text is denied."""
-        if pattern is _POINTED_PATTERN and _REFERS.search(text):
+        if pattern is _POINTED_PATTERN and REFERS.search(text):
             return NONE
         hit = [match for match in pattern.finditer(text) if not self._article(text, match.end())]
         if hit and _SPELLED_PATTERN.search(text, 0, hit[-1].start()):
@@ -389,7 +390,7 @@ class _Reader:
 @lru_cache(maxsize=256)
 def _reader(options: tuple[str, ...], count: int, several: bool) -> _Reader:
     letters = _ALPHABET[: len(options) or count]
-    texts: tuple[dict[object, str], ...] = ({}, {}, {}) if options else ()
+    texts: tuple[dict[object, str], ...] = ({}, {}, {}, {}) if options else ()
     for letter, option in zip(letters, options, strict=False):
         for entry, key in zip(texts, option_keys(bare(option)), strict=True):
             if key:

@@ -318,7 +318,8 @@ _CHOICE_WORDS = frozenset(
     " selection chosen solution response match matches fit fits correspond corresponds equal equals agrees leads points based on"
     " above analysis reasoning evidence all together in short summary only one and of us here now well yes done just simply indeed"
     " second third fourth fifth last s d ll ve which question from among options given"
-    " after careful thought consideration settle settled elimination by process holds true".split()
+    " careful thought consideration settle settled elimination by process holds true vote makes make key"
+    " output prediction return".split()
 )
 _ORDINALS = {word: place for place, word in enumerate("first second third fourth fifth sixth seventh eighth ninth tenth".split())}
 _ORDINAL_OPTION = lazy_pattern(rf"(?i)\b({'|'.join(_ORDINALS)})\s(?:option|choice|answer|alternative|one)\b")

@@ -212,3 +212,10 @@ CLAUSE_BEFORE = lazy_pattern(
     r"|(?:므로|니까|아서|어서|고)\s|(?:ので|から|ため|\A[^A-Z]*)[、，])",
     re.S,
 )  # A and B contradict it, so
+UNSURE = lazy_pattern(r"(?i)(?:\bnot|n['’]t)\s(?:\w+\s)?(?:sure|certain)\b|\bno idea\b|\b(?:wild|random|blind|mere) guess\b")
+TURKISH_IS = lazy_pattern(r"(?<=\b[A-Z])['’]d[ıi]r\b")
+SPACES = lazy_pattern(r"\\[ ,;:!]")
+DEFINES = lazy_pattern(r"[)\]]?\s(?:follows from|denotes|represents|stands for|refers to|implies)\b")
+SHARE = lazy_pattern(r"\A[\s*]*\(?\d{1,3}\s?%\)?")
+AND = lazy_pattern(r"\s*[,;]\s*(?:and\s+)?|\s+(?:and|und|et|y)\s+")
+REFERS = lazy_pattern(r"(?i)\b(?:see|compare|consider|recall|unlike|versus|vs|refer|follows from|above|below)\b")  # see option B

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from aha.answers.formulas import Call, Node, Num, Sym, is_call, nodes, symbols
-from aha.answers.symbols import fold
+from aha.answers.symbols import fold, latex, spelled
 from aha.lazy import lazy_pattern
 
 _PLAIN = lazy_pattern(
@@ -185,8 +185,9 @@ def _bare(node: Node) -> Fraction | None:
 
 
 def option_keys(text: str) -> Iterator[object]:
-    """Yield what the texts of equal options share: the text, the folded words, the number."""
+    """Yield what the texts of equal options share: the text, the folded words, the number, the signs of a formula."""
     yield text.strip()
     yield fold(text, articles=True)
     value = rational(text) if len(text) < 100 else None
     yield value and (value.exact, value.percent)
+    yield tuple(spelled(latex(text))) if len(text) < 200 else None

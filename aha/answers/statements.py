@@ -10,12 +10,11 @@ import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from aha.answers import languages
+from aha.answers import languages, lexicon
 from aha.answers.claims import first_line
 from aha.answers.closings import is_denied
 from aha.answers.context import denied_after, row, takes_away
 from aha.answers.grammar import upholds
-from aha.answers.lexicon import CHOOSES_ROW, CLAUSE_BEFORE, IS_ROW, OPTION_ROW, RIGHT_ROW, SMALL_ROW, SPEAKER_ROW
 from aha.answers.replies import Box, announcements, boxes, is_mention
 from aha.answers.surroundings import DENIALS, around, without_style
 from aha.answers.symbols import INVISIBLE, bare, ending
@@ -67,17 +66,17 @@ _LAST_CLAUSE = lazy_pattern(  # B is wrong, D
     rf"(?=(?:option\s)?(?-i:{OPEN}[A-Z]{CLOSE})\Z)"
 )
 _OPTION_LETTER = rf"(?-i:{OPEN}([A-Z])(?![^\W_]){CLOSE}|{OPEN}([a-z]) ?\){CLOSE})"
-_IS_ABROAD = rf"(?:{IS_ROW})(?![^\W_])"
-_CHOOSES_ABROAD = rf"(?:{CHOOSES_ROW})(?![^\W_])"
+_IS_ABROAD = rf"(?:{lexicon.IS_ROW})(?![^\W_])"
+_CHOOSES_ABROAD = rf"(?:{lexicon.CHOOSES_ROW})(?![^\W_])"
 _CALLED_RIGHT = lazy_pattern(  # Richtig ist D, la respuesta correcta es la opción D: all their words are known
-    rf"(?i)(?:^|(?<=[.!?。\n]))\W*(?P<words>(?:(?:{SMALL_ROW}|{OPTION_ROW}|{RIGHT_ROW}|{SPEAKER_ROW}|{_IS_ABROAD}"
+    rf"(?i)(?:^|(?<=[.!?。\n]))\W*(?P<words>(?:(?:{lexicon.SMALL_ROW}|{lexicon.OPTION_ROW}|{lexicon.RIGHT_ROW}|{lexicon.SPEAKER_ROW}|{_IS_ABROAD}"
     rf"|{_CHOOSES_ABROAD})(?:[\s,:]+|(?<=['’]))){{1,9}}?){_OPTION_LETTER}"
     r"(?=\s*(?P<last>है[।.]?|ครับ|ค่ะ)?\s*(?:[.।:(,;–—-]|(?<=[)\]])\s+\S|(?<=[)\]]\s)\S|\n|\Z))(?!\s*[,-]\s*[A-Z](?![^\W_]))"
 )
-INTRODUCES_SEVERAL = lazy_pattern(  # die richtigen Antworten sind; A is wrong, so
-    rf"(?i)\A(?:(?:(?:{SMALL_ROW}|(?:{OPTION_ROW}|{RIGHT_ROW})(?:s|es|en|n|i|e)?|risposte|les|las|gli|{_IS_ABROAD}|sind|sont|son|sono|são|zijn|są)[\s:,]+)+|[^.\n]*,\s(?:so|thus|hence|therefore)\s)(?={OPEN}(?-i:[A-Z])(?!\w))"
+INTRODUCTION = lazy_pattern(  # die richtigen Antworten sind; A is wrong, so
+    rf"(?i)\A(?:(?:(?:{lexicon.SMALL_ROW}|(?:{lexicon.OPTION_ROW}|{lexicon.RIGHT_ROW})(?:s|es|en|n|i|e)?|risposte|les|las|gli|{_IS_ABROAD}|sind|sont|son|sono|são|zijn|są)[\s:,]+)+|[^.\n]*,\s(?:so|thus|hence|therefore)\s)(?={OPEN}(?-i:[A-Z])(?!\w))"
 )
-_NAMES_OPTION = lazy_pattern(rf"(?i)(?<![^\W_])(?:{OPTION_ROW}|{RIGHT_ROW})(?![^\W_])")
+_NAMES_OPTION = lazy_pattern(rf"(?i)(?<![^\W_])(?:{lexicon.OPTION_ROW}|{lexicon.RIGHT_ROW})(?![^\W_])")
 _IS_SO = lazy_pattern(rf"(?i)(?<![^\W_])(?:{_IS_ABROAD})|:")
 _IS_CHOSEN = lazy_pattern(rf"(?i)(?<![^\W_]){_CHOOSES_ABROAD}")
 _TAKEN_BACK_ABROAD = lazy_pattern(rf"(?i)[.!?,;—–]\s*(?:{languages.CORRECTS})|{languages.TAKES_BACK}")
@@ -92,7 +91,8 @@ DENIED_AFTER = lazy_pattern(
     r"(?i)[)\].\s]*(?:이|가|는|은|は|が)?\s*(?:(?:正解|正答|答え|答|正しく|정답|답)(?:이|가)?\s*)?(?:間違|誤り|誤っ|違[うい]|不正解|不適|틀[리렸린]|오답|아닙|아니|では?(?:あり|ない|な[いく])|じゃ|(?:is|was)\s+(?:too|impossible)\b)"
 )
 INSTEAD = lazy_pattern(
-    r"(?i)(?:[.!?;,\n—–]\s*)(?:(?:actually|wait|no|correction|sorry|oops|hmm|on second thoughts?|rather|scratch that)\b[,.:!\s—–-]*)+"
+    r"(?i)(?:[.!?;,\n—–]\s*)(?:(?:actually|wait|no|correction|sorry|oops|hmm|on second thoughts?|rather|scratch that|edit"
+    r"|update)\b[,.:!\s—–-]*)+"
     rf"(?:(?:it(?:'s|’s| is| should be| must be)|the (?:\w+ )?answer (?:is|should be|must be)|i meant?|make (?:it|that))\b"
     rf"[:\s]*)?(?-i:{_LETTER_NEXT})"
 )
@@ -106,13 +106,13 @@ _STRUCK_PATTERN = lazy_pattern(
 )
 _TIED_PATTERN = lazy_pattern(r"(?<=[)}])~(?=\\[a-z])")  # \\textbf{(A)}~\\text{red}
 _BOX_IN_BOX = lazy_pattern(r"\\boxed\{(\\boxed\{[^{}]{0,200}\})\}")
-_SPACES = lazy_pattern(r"\\[ ,;:!]")
 _STRUCK_LETTER = lazy_pattern(r"(?m)^([\s*_#>]*)~~\(?[A-Z]\)?~~,?[ \t]+(?=\(?[A-Z]\)?\W*$)")  # ~~B~~ C
+_SQUARES = {first + place: 65 + place for first in (0x1F150, 0x1F170) for place in range(26)}  # letters in black circles and squares
 _OTHER_SCRIPTS = str.maketrans("أابجدঅবডঢАБСГ", "AABCDABCDABCD")  # as simple-evals has them; what Cyrillic has for B is either letter
 _OTHER_WORD = lazy_pattern(r"[\u0400-\u04ff\u0600-\u06ff\u0980-\u09ff]{3}")
 _OTHER_LETTER = lazy_pattern(r"(?m)(?<![^\W_])[أابجدঅবডঢАБСГ](?![^\W_])(?=\)|[\s\])}.*_:؛،।。]*$)")
 _CONTRAST = lazy_pattern(  # not D but B; nicht D, sondern B
-    rf"(?:\b(?:not|nicht)|\bn['’](?P<fr>est) pas|\bno (?P<es>es)|\bnon (?P<it>è)|\bnão (?P<pt>é)"
+    rf"(?:\b(?:not|nicht)|\b(?P<en>is|was)n['’]t|\bn['’](?P<fr>est) pas|\bno (?P<es>es)|\bnon (?P<it>è)|\bnão (?P<pt>é)"
     rf"|\bне)\s(?:[\w'’]{{1,12}}\s){{0,2}}?{OPEN}[A-Z]{CLOSE}"
     rf"(?:\([^()\n]{{1,60}}\))?,?\s(?:but|sondern|mais|sino|bensì|ma|mas|а)\s(?:rather\s|instead\s|(?:the\s)?(?:option"
     rf"|answer)\s)?(?={OPEN}[A-Z]{CLOSE}(?!\w))"
@@ -124,7 +124,8 @@ _CHANGES = lazy_pattern(
     rf"|switch)(?:e|ed|ing|)\s(?:(?:my|the)\s(?:final\s)?"
     rf"(?:answer|choice)\s)?(?:from\s(?:[Oo]ption\s)?{OPEN}[A-Z]{CLOSE}\s?)?to\s(?={OPEN}[A-Z]{CLOSE}(?!\w))"
 )
-_TURKISH_IS = lazy_pattern(r"(?<=\b[A-Z])['’]d[ıi]r\b")
+_ANSWER_TAGS = lazy_pattern(r"(?m)^[ \t]*`{3,}\w*[ \t]*$|</?(?i:answer|final|option|choice|result)>")
+_FIELD = lazy_pattern(r"'(?:final_)?(?:answer|choice|option)'\s*:\s*'([^'\n]{1,80})'")
 _HAN_HEADING = lazy_pattern(r"【\s*(?:(?P<letter>[A-Z])|(?P<answer>(?:最终|正确|参考)?(?:答案|正解|正答|回答))|[^】\n]{1,12})\s*】")
 _STYLE = lazy_pattern(r"\\(?:text(?:bf|it|rm|sf)?|math(?:rm|bf|it|sf)|mbox|operatorname)\s*\{([^{}]{0,2000})\}")
 _LAYOUT = lazy_pattern(
@@ -142,12 +143,13 @@ def readable(text: str) -> str:
         text = _STYLE.sub(r"\1", text)
     text = _LAYOUT.sub(" ", text) if "\\" in text else text
     text = _BOX_IN_BOX.sub(r"\1", text) if "\\boxed{\\boxed" in text else text
+    text = _FIELD.sub(r"\nAnswer: \1\n", _ANSWER_TAGS.sub(" ", text))
     if not text.isascii():
-        text = _TURKISH_IS.sub("", _HAN_HEADING.sub(_heading, text))
+        text = lexicon.TURKISH_IS.sub("", _HAN_HEADING.sub(_heading, text.translate(_SQUARES)))
         text = _OTHER_LETTER.sub(lambda hit: hit.group().translate(_OTHER_SCRIPTS), text) if _OTHER_WORD.search(text) else text
     text = _CHANGES.sub("Answer: ", text)
     text = _CONTRAST.sub(lambda hit: next((f"{verb} " for verb in hit.groups() if verb), ""), text)
-    return _CUT_SHORT.sub(r"\1 ", _SPACES.sub(" ", ending(text)).replace("~", " ~ "))
+    return _CUT_SHORT.sub(r"\1 ", lexicon.SPACES.sub(" ", ending(text)).replace("~", " ~ "))
 
 
 def _heading(hit: re.Match[str]) -> str:
@@ -234,10 +236,9 @@ def _speech(text: str) -> Iterator[Statement]:
         yield Statement(found_match.start(2 if found_match[2] else 3), f"{letter.upper()}{' ' if rest[:1].isalnum() else ''}{rest}")
     for found_match in _CORRECT.finditer(text):
         statement = next(filter(None, found_match.groups()), "")
-        yield Statement(found_match.start(), _LAST_CLAUSE.sub("", CLAUSE_BEFORE.sub("", statement)))
+        yield Statement(found_match.start(), _LAST_CLAUSE.sub("", lexicon.CLAUSE_BEFORE.sub("", statement)))
 
 
-_UNSURE = lazy_pattern(r"(?i)(?:\bnot|n['’]t)\s(?:\w+\s)?(?:sure|certain)\b|\bno idea\b|\b(?:wild|random|blind|mere) guess\b")
 _OPTION_I = lazy_pattern(r"\bI(?= is\b)")  # the option, not the pronoun
 _STOP = lazy_pattern(r"[.!?](?:\s|$)|\n")
 _OTHERS_PATTERN = lazy_pattern(r"\b(?:[Oo]ptions?|[Cc]hoices?|others?|[B-HJ]|[AI](?= (?:is|was|would|does|has|and|or)\b))\b")
@@ -247,13 +248,12 @@ def takes_back(rest: str) -> bool:
     """Return True if the text after a letter takes it back; what is said of other options does not count."""
     rest = _OPTION_I.sub("J", rest)
     statement_match = _STOP.search(rest, 3)
-    return bool(denied_after(rest, understood=False) or _TAKEN_BACK_ABROAD.search(rest[:200]) or _UNSURE.search(rest[:200])) or (
+    return bool(denied_after(rest, understood=False) or _TAKEN_BACK_ABROAD.search(rest[:200]) or lexicon.UNSURE.search(rest[:200])) or (
         statement_match is not None and not upholds(_OTHERS_PATTERN.split(rest[statement_match.start() :], maxsplit=1)[0], opens=False)
     )
 
 
 _SAID_OF_IT_PATTERN = lazy_pattern(r"\s*(?:is|was|has|can|does|looks|seems|fits|matches|satisfies|explains|covers)\b")  # C is popular
-_DEFINES = lazy_pattern(r"[)\]]?\s(?:follows from|denotes|represents|stands for|refers to|implies)\b")
 _FAILS = lazy_pattern(
     r"(?i)\b(?:but|fails?|exclude[ds]?|discard\w*|eliminat\w*|rules?|ruled|reject\w*|contradict\w*|violat\w*|impossible"
     r"|too|worst|least|only some|some of|partly)\b"
@@ -268,17 +268,17 @@ NEGATION = lazy_pattern(
 
 def denies_letter(text: str, end: int) -> bool:
     """Return True if a denial stands in what is said of the letter that opens a sentence."""
-    if _DEFINES.match(text, end):
+    if lexicon.DEFINES.match(text, end):
         return True
     return _SAID_OF_IT_PATTERN.match(text, end) is not None and bool(NEGATION.search(text, end) or _FAILS.search(text, end))
 
 
 _CONCLUDED_PATTERN = lazy_pattern(r"(?:[,;.]\s*)?\b(?:so|hence|thus|therefore)\b[^=]{0,30}\Z|\s*(?:→|⇒|[=-]>)\s*\Z")
 _NO_OPTION = lazy_pattern(
-    r"(?i)\b(?:not|never|neither|nor|cannot|except|wrong|incorrect|false|or|if|unless|maybe|perhaps|could|might|least|most|than|above|below|over|under|nearly|almost|between|up)\b|n['’]t\b"
+    r"(?i)\b(?:not|never|neither|nor|cannot|except|wrong|incorrect|false|or|if|unless|maybe|perhaps|could|might|least|most|than|above|below|over|under|after|before|until|nearly|almost|between|up)\b|n['’]t\b"
 )
 _NAMED_AS = lazy_pattern(r"(?:,\swhich)?\s(?:is|matches|corresponds to)\s(?:the\s)?(?:option|choice|answer)\s(?=\(?[a-z]\)?\Z)")
-_ONE_THAT = lazy_pattern(
+_RELATIVE_SUBJECT = lazy_pattern(
     r"(?P<head>the (?:one|option|choice|statement|element|answer|word|item|thing|sentence|pair|figure|substance|animal"
     r"|material)\s(?:that|which|we|whose|who)\s[^.,;:?!]{2,60}?\s)"
     r"(?:is|must be|would be)\s(?:option\s)?\(?(?P<letter>[a-z])\)?"
@@ -297,9 +297,9 @@ def before_letter(line: str, letter: str) -> str:
 def option_at_end(line: str, letters: str, options: Sequence[str]) -> str | None:
     """Return the letter of the option whose text ends a plain sentence, as in "the speed is 0.4 m/s", or None for any other line."""
     low = bare(line).strip().rstrip(" .!*_").casefold()
-    if subject := _ONE_THAT.fullmatch(low):
-        low, marked = subject["head"] + "is x", subject["letter"].upper()
-        return marked if marked in letters and not _NO_OPTION.search(low) and not takes_away(row(low)) else None
+    if subject := _RELATIVE_SUBJECT.fullmatch(low):
+        low, letter = subject["head"] + "is x", subject["letter"].upper()
+        return letter if letter in letters and not _NO_OPTION.search(low) and not takes_away(row(low)) else None
     if low.endswith(")") and (marker := re.search(r"\s\(([a-z])\)\Z", low)):
         texts = dict(zip(letters.lower(), options, strict=False))
         low = low[: marker.start()] if low[: marker.start()].endswith(texts.get(marker[1], "\n").casefold()) else low

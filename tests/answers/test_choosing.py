@@ -469,3 +469,31 @@ def test_a_question_and_a_reference_choose_nothing_and_what_is_called_wrong_neit
 )
 def test_a_unit_before_a_letter_is_no_function_of_it(answer: str) -> None:
     assert letter(answer, ("3 m", "6 m", "9 m", "12 m")) == "D"
+
+
+DRESSED = (
+    "🅲",
+    "```\nC\n```",
+    "<ANSWER>C</ANSWER>",
+    "{'answer': 'C'}",
+    "D\n\nEdit: C",
+    "That makes C the answer.",
+    "Key: C",
+    "It isn't D but C.",
+)
+SHAPES = ("The answer is C-shaped.", "The answer is C'Alembert.", "The answer is x + C.", "y = x^2 + C", "C-OK", "after blue")
+
+
+@pytest.mark.parametrize("answer", DRESSED)
+def test_a_letter_is_read_in_whatever_dress(answer: str) -> None:
+    assert letter(answer, COLOURS) == "C"
+
+
+@pytest.mark.parametrize("answer", SHAPES)
+def test_a_letter_within_a_word_or_a_sum_is_no_option(answer: str) -> None:
+    assert letter(answer, COLOURS) is None
+
+
+@pytest.mark.parametrize("answer", ["x^2 - 1", "$x^2-1$", "f(x) = x^2-1", "\\boxed{x^{2}-1}"])
+def test_an_option_that_is_a_formula_is_chosen_by_its_signs(answer: str) -> None:
+    assert letter(answer, ("$x^2+1$", "$2x$", "$x^2-1$", "$\\sqrt{x}$")) == "C"

@@ -25,7 +25,7 @@ SHORT = 20  # letters of a decimal that ends, of a value computed to DIGITS
 LONGEST_TEXT = 500
 
 _WORD = lazy_pattern(r"(?i)\W*(?:yes|no|true|false|even|odd|none|both|neither|never|always)\W*")
-_TURNED = {">": "<", "ge": "le"}
+_MIRROR = {">": "<", "ge": "le"}
 _BLANKS = lazy_pattern(r"[\s{}$]+|\\[,;:! ]|\\(?:left|right)(?![a-z])")
 
 
@@ -68,7 +68,7 @@ def _form(node: Node) -> str | None:
         return _text_of(Fraction(digits)) if base == "10" and digits.lstrip("-").isdigit() else f"{digits}_{base}"
     if is_call(node, "list", "or", "and", "parts", "set", "()", "[]", "[)", "(]", "matrix", "row", "cup", "such") or _relation(node):
         assert isinstance(node, Call)
-        return _of_several(node)
+        return _list_form(node)
     names = sorted(symbols(node))
     if isinstance(node, Sym) and names:
         return node.name
@@ -81,9 +81,9 @@ def _form(node: Node) -> str | None:
     return f"{form} at {places} places" if places >= DEFAULT.places else form
 
 
-def _of_several(node: Call) -> str | None:
+def _list_form(node: Call) -> str | None:
     """Return the form of a list, an interval, a matrix or a relation. Values with names of their own stand in the order of the names."""
-    name, args = _TURNED.get(node.name, node.name), list(node.args)[:: -1 if node.name in _TURNED else 1]
+    name, args = _MIRROR.get(node.name, node.name), list(node.args)[:: -1 if node.name in _MIRROR else 1]
     if name in ("list", "or", "and", "parts"):
         values = [statement(part) for part in args]
         labels = [str(value.label) for value in values if isinstance(value.label, Sym)]
