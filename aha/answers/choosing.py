@@ -14,7 +14,7 @@ from aha.answers.claims import CLOSER, own_part
 from aha.answers.closings import UNDECIDED_WORDS, is_denied
 from aha.answers.context import denied_after
 from aha.answers.grammar import plainly_chosen
-from aha.answers.lexicon import AND, FILLER, LINK, REFERS, SHARE
+from aha.answers.lexicon import ALSO, AND, BUT, FILLER, HEDGE, LINK, ONLY_BUT, REFERS, SHARE, WORD_AFTER
 from aha.answers.numbers import option_keys
 from aha.answers.replies import boxes, is_mention
 from aha.answers.statements import (
@@ -48,10 +48,6 @@ _MARKER = lazy_pattern(
 _FORMULA = lazy_pattern(r"\\\(.{1,400}?\\\)|\\\[.{1,400}?\\\]|\$\$[^$]{1,400}\$\$|\$[^$\n]{1,400}\$", re.S)
 _ONE_LETTER = lazy_pattern(r"[\s$\\()\[\]{}.:*]*(?:(?:text|textbf|mathrm|mathbf|boxed|bf)\b[\s{(\[*]*)*[A-Za-z][\s)}\]$\\.:*]*")
 
-_BUT = lazy_pattern(
-    r"(?i)\b(all|every(?:thing| option)?|none|nothing)\b[^.\n]{0,30}?\b(?:except|but|other than|besides)\b\s*(?:for\s+)?(?:option\s+)?"
-    rf"{OPEN}(?-i:([A-Z]))\b{CLOSE}\s*(?:is|are|was|were)\s+(?:all\s+)?(wrong|incorrect|false|impossible|right|correct|true|possible)\b"
-)
 _SPELLED_PATTERN = lazy_pattern(r"(?i)\b(?:starts?|begins?|ends?|contains?|rhymes)\s(?:with|in|on)?\s?(?:the\s|an?\s)?(?:letter\s)?\W*\Z")
 _ANOTHER_PATTERN = lazy_pattern(
     rf"(?i)^[)\].]*\s*(?:\(?{LINK}(?:(?:maybe|possibly|perhaps|also|even|either|option|choice|the)\b\s*|选项)?|(?<=\s))"
@@ -71,14 +67,6 @@ _DENIED_PATTERN = lazy_pattern(
     r"|błędn|niepoprawn|yanlış|salah\b|onjuist|fout\b|错|不|以外))"
 )
 _DOUBTED_PATTERN = lazy_pattern(r"(?i)\s*(?:nicht|not|never|anything but|i (?:doubt|do not|don['’]t)|one of)\b")
-_HEDGED_PATTERN = lazy_pattern(
-    r"(?i)\bor (?:maybe|perhaps|possibly|it (?:could|might))\b|\bbut (?:it )?(?:might|may|could)(?: also)? be\b"
-    r"|\bif \w+ is\b|\binstead of\s*\Z"
-)
-_ALSO = lazy_pattern(
-    r"(?-i:\b([A-Z]))\b\s*(?:is|are|could be|may be|might be|would be)\s+(?:also|equally|both)\s+(?:correct|right|possible|true|valid)",
-    re.I,
-)
 _GOES_ON_TO = lazy_pattern(r"(?:\b(?:or|oder|ou)\b|\bbut (?:it is|it's|rather|actually)\b|,)[\s$(]*(?:[a-z]\s*=\s*)?(?:\\text\s*)?\Z")
 _OF_A_LETTER = lazy_pattern(r"(?<![^\W\d_])(?<!['’])(?<![0-9]\s)(?<![0-9])(?![oyeu]\s)[a-z]\s?\([A-Z]\)")
 _LONE = lazy_pattern(
@@ -88,13 +76,10 @@ _LISTED_PATTERN = lazy_pattern(r"(?<!\S)[(\[]?([A-Z])[)\].:](?=\s)")
 _POINTED_PATTERN = lazy_pattern(
     r"(?i)(?:\b(?:option|choice|letter|opci[óo]n|alternativ[ae]|letra|lettre|opzione|r[ée]ponse|antwort|respuesta|resposta|risposta|вариант|ответ)s?|选项?)\s*[(\[]?(?-i:([A-Z]))(?![A-Za-z0-9'’])|(?<![A-Za-z])[(\[](?-i:([A-Z]))[)\]]"
 )
-_WORD_AFTER = lazy_pattern(
-    r"\s+(?!(?:or|and|is|nor|are|because|since|as|but|then|was|being|instead|rather|not|over|only|too|also"
-    r"|satisfies|meets|fulfils|matches|qualifies|passes|obeys|agrees|makes|complies|corresponds|remains|works|fits|holds|survives|can)\b)[a-z]"
-)
 _SENTENCE = lazy_pattern(r"[.;。；\n]\s|\n|。")
 _MARKED_LINE = lazy_pattern(r"\s*(?:[-*>]\s*)?[(\[]?([A-Z])(?:[)\].:]|\s*$)")
 _PRIMED_PATTERN = lazy_pattern(r"[A-Za-z]['’]")
+_REASON = lazy_pattern(r"(?i)\s*,\s(?:because|since|for)\s")
 _INSTEAD_OF = lazy_pattern(r"(?i)\s*(?:,\s*|,?\s*(?:and|but)\s+)not\b|\s*,?\s*(?:instead of|rather than)\b")
 _EQUATIONS = lazy_pattern(r"\b[a-z](?:_\{?\w+\}?)?\s*=\s*\(?[A-J]\)?\s*[,;]\s*[a-z](?:_\{?\w+\}?)?\s*=")  # x_1 = (D), x_2 = 0.25
 _DENIAL_OF_OPTION = lazy_pattern(
@@ -215,9 +200,8 @@ class _Reader:
         if (option_letter := self._option_alone(whole)) is not NONE:
             return option_letter
         text = bare(_FORMULA.sub(self._readable, text)).strip()
-        if but := _BUT.search(text):
-            positive = but[3].lower() in ("right", "correct", "true", "possible")
-            return but[2] if but[2] in self.letters and positive == (but[1].lower() in ("none", "nothing")) else NONE
+        if (exception := _exception(text, self.letters)) is not None:
+            return exception
         if len({*_LISTED_PATTERN.findall(text)} & {*self.letters}) >= min(4, len(self.letters)):
             return SEVERAL  # the question is repeated
         if doubt := _DOUBTED_PATTERN.match(text):
@@ -229,7 +213,7 @@ class _Reader:
             if (option_letter := self.letter_of(part)) is not NONE and not _LETTER_ALONE.fullmatch(part.strip()):
                 return self.beside(option_letter, text[len(part) :]) if isinstance(option_letter, str) else option_letter
         opening, rest = self._opening(text)
-        if opening and (_INSTEAD_OF.match(rest) or rest.strip(" .*") == f"({opening})"):
+        if opening and (_INSTEAD_OF.match(rest) or rest.strip(" .*") == f"({opening})" or _REASON.match(rest)):
             return opening
         if opening and (self._adds(opening, rest) or _DENIED_PATTERN.match(rest)):
             return SEVERAL
@@ -315,7 +299,7 @@ class _Reader:
         """Return True if the text after several letters says nothing against them."""
         verb = re.match(r"(?i)\s+(?:are|is)\b", rest)
         judgement = verb is not None and not _RIGHT_TOO.match(rest, verb.end())
-        return not (judgement or _DENIED_PATTERN.match(rest) or DENIED_AFTER.match(rest) or _HEDGED_PATTERN.search(rest))
+        return not (judgement or _DENIED_PATTERN.match(rest) or DENIED_AFTER.match(rest) or HEDGE.search(rest))
 
     def letter_of(self, text: str) -> str | Wrong:
         """Return the letter of the option with this text; Wrong if several options share the text, NONE if no option has it."""
@@ -340,7 +324,7 @@ class _Reader:
         adds = next_match and next_match[1] in self.letters and next_match[1] != letter and not self._article(rest, next_match.end(1))
         if next_match and adds and not _JUDGED_PATTERN.match(rest, next_match.end()):
             return SEVERAL if self.letter_of(rest.strip(" .:,-–—)]")) != letter else letter
-        if any(also != letter and also in self.letters for also in _ALSO.findall(rest)):
+        if any(also != letter and also in self.letters for also in ALSO.findall(rest)):
             return SEVERAL
         text = rest.strip(" .:,-–—)]=\"'”").lstrip() if rest == spelling else ""
         with_sign = rest.strip(" .:,–—)]=\"'”")
@@ -373,6 +357,9 @@ class _Reader:
             return self._set(",".join(mark[1] for mark in marks))
         if len({mark[1] for mark in marks} & {*self.letters}) > 1 and not self.several:
             return SEVERAL
+        last = re.split(r"[.!]\s", bare(lines[-1]).strip(" .*"))[-1] if lines and not self.several else ""
+        if last.count(" ") > 1 and (letter := plainly_chosen(last, self.letters, self.options) or NONE) is not NONE:
+            return letter
         for line in (lines[-1], lines[0]) if lines else ():
             if (letter := self.statement(line, announced=False)) is not NONE:
                 return letter
@@ -384,7 +371,17 @@ class _Reader:
     def _article(self, text: str, end: int) -> bool:
         """Return True if the letter that ends here is the word "a" or "I" rather than an option."""
         start = text[max(0, end - 2) : end].strip("([ ")[-1:]
-        return start in ("A", "I") and _WORD_AFTER.match(text, end) is not None
+        return start in ("A", "I") and WORD_AFTER.match(text, end) is not None
+
+
+def _exception(text: str, letters: str) -> str | Wrong | None:
+    """Return the letter that a text takes out of all: none but B fits; NONE if all but that one are right; None for any other text."""
+    if hit := ONLY_BUT.search(text):
+        return hit[1] or hit[2]
+    if (hit := BUT.search(text)) is None:
+        return None
+    positive = hit[3].lower() in ("right", "correct", "true", "possible")
+    return hit[2] if hit[2] in letters and positive == (hit[1].lower() in ("none", "nothing")) else NONE
 
 
 @lru_cache(maxsize=256)

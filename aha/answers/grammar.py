@@ -326,12 +326,12 @@ _ORDINAL_OPTION = lazy_pattern(rf"(?i)\b({'|'.join(_ORDINALS)})\s(?:option|choic
 _CHOICE_TOKEN = lazy_pattern(r"\([a-z]\)|[^\W_]+|\S")
 _CHOICE_SIGNS = frozenset(".,:;!()[]*\"'’“”-–—>→➜➔⇒∴=✅✓")
 _FIRST_THOUGHT = lazy_pattern(r"(?i)\A.*\bI\s(?:\w+\s)?(?:thought|considered|believed|assumed|guessed|suspected|leaned)\b.*?,?\sbut\s")
-_CHOICE_CLAUSE = lazy_pattern(r"[.;。；]\s")
+_CHOICE_CLAUSE = lazy_pattern(r"[.;!。；]\s")
 
 
 def plainly_chosen(line: str, letters: str, options: Sequence[str]) -> str | None:
     """Return the option that the last sentence of a line names by letter, text or place, if its other words only announce a choice."""
-    sentence = _FIRST_THOUGHT.sub("", _CHOICE_CLAUSE.split(line.strip(" .*"))[-1])
+    sentence = lexicon.OPENING.sub("", _FIRST_THOUGHT.sub("", _CHOICE_CLAUSE.split(line.strip(" .*"))[-1]))
     for option, letter in sorted(zip(options, letters, strict=False), key=lambda pair: -len(pair[0])):
         if len(option) > 2:
             sentence = re.sub(rf"(?i)(?<!\w){re.escape(option)}(?!\w)", f"({letter.lower()})", sentence)

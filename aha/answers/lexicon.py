@@ -189,14 +189,18 @@ OPTION_ROW = (
     r"|solution|antwoord|optie|letter|odpowied[źz]|opcj[aąę]|liter[aąę]|ответ(?:а)?|вариант(?:а)?|букв[аы]|cevap|yanıt|şık|seçenek|đáp|án|phương|câu|jawaban(?:nya)?"
     r"|pilihan(?:nya)?|opsi|huruf|svar(?:et)?|vastaus|vaihtoehto|răspuns(?:ul)?|odpověď|možnost|varianta|gabarito|เฉลย|απάντηση|उत्तर|विकल्प|الجواب|الإجابة|الخيار|الحرف"
 )
-IS_ROW = r"je|ist|lautet|est|es|è|é|is|to|jest|là|adalah|ialah|är|on|este|हैं?|هو|هي|[-–—:]"
+IS_ROW = r"agit|trata|je|ist|lautet|est|es|è|é|is|to|jest|là|adalah|ialah|är|on|este|हैं?|هو|هي|[-–—:]"
 SMALL_ROW = (  # articles, prepositions and words that lead to a conclusion
     r"die|der|das|also|daher|somit|folglich|damit|la|le|l['’]|il|lo|el|los|(?-i:[ao]s?|[AO]s?(?=\s[a-z]))|la|de|di|da|du|del|della|het|een|dus|donc|ainsi|alors|c['’]|ce|por|lo"
     r"|tanto|entonces|así|luego|portanto|logo|assim|quindi|pertanto|dunque|więc|zatem|итак|значит|поэтому|следовательно|таким|образом|öyleyse|yani|vậy|do|đó|nên"
-    r"|jadi|maka|yang|så|alltså|siis|deci|isto|अतः|इसलिए|तो|إذن|إذًا|لذلك|لذا|ดังนั้น|endgültige|finale?|final|richtigerweise|này"
+    r"|jadi|maka|yang|så|alltså|siis|deci|isto|अतः|इसलिए|तो|إذن|إذًا|لذلك|لذا|ดังนั้น|endgültige|finale?|final|richtigerweise|này|bu|yüzden|nedenle|dolayısıyla|vì|así|que"
 )
-CHOOSES_ROW = r"wähle|elijo|escojo|escolho|scelgo|choisis|kies|wybieram|выбираю|выбираем|seçiyorum|chọn|pilih|väljer|valitsen|aleg"
-SPEAKER_ROW = r"ich|je|yo|eu|io|ik|я|saya|tôi|jag"
+CHOOSES_ROW = (
+    r"pense|creo|penso|acho|denke|glaube|думаю|bleibt|reste|queda|resta|rimane|blijft|остаётся|верно|choisit|choisissons|elegimos"
+    r"|wählen|scegliamo|kiezen|wähle|elijo|escojo|escolho|scelgo|choisis|kies|wybieram"
+    r"|выбираю|выбираем|seçiyorum|chọn|pilih|väljer|valitsen|aleg"
+)
+SPEAKER_ROW = r"on|il|se|s['’]|que|che|dass|ich|je|yo|eu|io|ik|я|saya|tôi|jag"
 FILLER = lazy_pattern(
     r"(?i)^(?:[\s,:：\"“”'‘>#*→⇒➡️✅☑✔👉]+|=>|-\s(?!\s*[\d.$\\])|(?:so|thus|hence|therefore|clearly|definitely|simply|indeed|then|probably|likely"
     r"|most likely|it is|it's|"
@@ -219,3 +223,49 @@ DEFINES = lazy_pattern(r"[)\]]?\s(?:follows from|denotes|represents|stands for|r
 SHARE = lazy_pattern(r"\A[\s*]*\(?\d{1,3}\s?%\)?")
 AND = lazy_pattern(r"\s*[,;]\s*(?:and\s+)?|\s+(?:and|und|et|y)\s+")
 REFERS = lazy_pattern(r"(?i)\b(?:see|compare|consider|recall|unlike|versus|vs|refer|follows from|above|below)\b")  # see option B
+CONCLUDES_ROW = (
+    r"also|daher|somit|folglich|deshalb|damit|donc|alors|así que|por (?:lo )?tanto|entonces|luego|portanto|logo|então|quindi|dunque"
+    r"|pertanto|więc|zatem|dlatego"
+    r"|bu yüzden|bu nedenle|dus|daarom|vì vậy|do đó|nên|jadi|maka|поэтому|значит|следовательно|لذلك|لذا|إذن|इसलिए|अतः"
+)
+OPENING = lazy_pattern(  # what may stand before a sentence that chooses: In my opinion, B
+    r"(?i)\A(?:in my (?:opinion|view|judge?ment)|in (?:summary|conclusion|short|sum|the end)|according to [^,:]{1,80}|as (?:stated|shown"
+    r"|explained|noted|discussed|seen|mentioned)"
+    r"(?: (?:above|before|earlier))?|to (?:sum up|conclude|summari[sz]e)|with (?:this|that) in mind|(?:since|because|as"
+    r"|given that)\s(?!well\b|if\b)[^.;?!\n]{1,200}"
+    r"|(?:given|based on|considering) [^,:]{1,80}|after (?:careful|some|much|more|further) [^,:]{1,60}|overall|all in all|finally"
+    r"|ultimately|altogether|sure|okay|yes|well|hmm+|right)[,:!]\s"
+)
+ONLY_BUT = lazy_pattern(  # rules out everything but B; none but B fits
+    r"(?i)\b(?:(?:rul(?:es?|ed|ing) out|eliminat\w+|exclud\w+) (?:everything|all(?: options| choices| answers)?|every (?:option|choice"
+    r"|answer)) (?:except|but|other than|besides)"
+    r" (?:for )?(?:option )?[(]?(?-i:([A-Z]))\b[)]?(?=\W*\Z)|(?:none|nothing|no (?:other )?(?:option|choice|answer|one)) (?:except|but"
+    r"|other than|besides) (?:option )?[(]?(?-i:([A-Z]))\b[)]?"
+    r" (?:fits?|works?|remains?|satisf\w+|holds?|is (?:left|right|correct|possible))\b)"
+)
+BUT = lazy_pattern(
+    r"(?i)\b(all|every(?:thing| option)?|none|nothing)\b[^.\n]{0,30}?\b(?:except|but|other than|besides)\b\s*(?:for\s+)?(?:option\s+)?"
+    r"[(\[<{\"'“”‘’*_ ]*(?-i:([A-Z]))\b[)\]>}\"'“”‘’*_ ]*\s*(?:is|are|was|were)\s+(?:all\s+)?(wrong|incorrect|false|impossible|right"
+    r"|correct|true|possible)\b"
+)
+ALSO = lazy_pattern(
+    r"(?-i:\b([A-Z]))\b\s*(?:is|are|could be|may be|might be|would be)\s+(?:also|equally|both)\s+(?:correct|right|possible|true|valid)",
+    re.I,
+)
+HEDGE = lazy_pattern(
+    r"(?i)\bor (?:maybe|perhaps|possibly|it (?:could|might))\b|\bbut (?:it )?(?:might|may|could)(?: also)? be\b"
+    r"|\bif \w+ is\b|\binstead of\s*\Z"
+)
+WORD_AFTER = lazy_pattern(
+    r"\s+(?!(?:or|and|is|nor|are|because|since|as|but|then|was|being|instead|rather|not|over|only|too|also"
+    r"|satisfies|meets|fulfils|matches|qualifies|passes|obeys|agrees|makes|complies|corresponds|remains|works|fits|holds|survives|can)\b)[a-z]"
+)
+OTHER_THAN_RIGHT = lazy_pattern(  # the least plausible option is
+    r"(?i)\b(?:least|worst|weakest|poorest|un(?:likely|true|acceptable)|improbable|implausible)\s(?:[a-z]+\s)?(?:options?|choices?|answers?|letters?)\b[^.\n]{0,30}\Z"
+)
+CLAUSE_END = lazy_pattern(r"(?<=으므로)\s|(?<=니까)\s|(?<=ので)[、,]|(?<=ため)[、,]")
+RELATIVE_SUBJECT = lazy_pattern(
+    r"(?P<head>the (?:one|option|choice|statement|element|answer|word|item|thing|sentence|pair|figure|substance|animal"
+    r"|material)\s(?:that|which|we|whose|who)\s[^.,;:?!]{2,60}?\s)"
+    r"(?:is|must be|would be)\s(?:option\s)?\(?(?P<letter>[a-z])\)?"
+)

@@ -53,13 +53,10 @@ _CORRECT = lazy_pattern(
     r"(?:only\s+)?(?:(?:final |correct |right |best )?answer|correct|right|best|true)\b(?!\s(?:most|many|some|that|which|people"
     r"|students)\b)|\b(?:ist|est|es|è)\s+(?:richtig"
     r"|korrekt|correcte?|juste|vraie?|correct[ao]|giust[ao])\b)"
-    r"|(?:^|(?<=[.!?;。,\n]))([^.!?;。,\n]{0,60}?)(?<!不)(?:是正确|正确(?!选项|答案)"
+    r"|(?:^|(?<=[.!?;。,\n]))([^.!?;。,\n]{0,60}?)(?<!不)(?:符合(?:题意|要求)|是正确|正确(?!选项|答案)"
     r"|が正解|が正しい|(?:이|가) 정답(?!\s*[이은]?\s?(?:아니|아닙)))"
     r"|(?:^|(?<=[.!?;\n]))([^.!?;\n]{0,80}?)\b(?:fits|matches) best\b"
     rf"|(?:^|(?<=[.!?;\n]))[^.!?;\n]{{0,80}}?\bist ((?-i:(?:Option |Antwort )?{OPEN}[A-Z]{CLOSE})) ?(?:richtig|korrekt)\b"
-)
-_OTHER_THAN_RIGHT = lazy_pattern(  # the least plausible option is
-    r"(?i)\b(?:least|worst|weakest|poorest|un(?:likely|true|acceptable)|improbable|implausible)\s(?:[a-z]+\s)?(?:options?|choices?|answers?|letters?)\b[^.\n]{0,30}\Z"
 )
 _LAST_CLAUSE = lazy_pattern(  # B is wrong, D
     rf"(?i)\A[^.]*\b(?:falsch|faux|fausse|falsa?|incorrect[ao]?|wrong|false|sbagliata?|errad[ao]|nicht|not|pas|неверн\w*)\b[^.]*?,\s(?:(?:and|but|und|aber|et|mais|y|e|ma|а)\s)?"
@@ -69,7 +66,7 @@ _OPTION_LETTER = rf"(?-i:{OPEN}([A-Z])(?![^\W_]){CLOSE}|{OPEN}([a-z]) ?\){CLOSE}
 _IS_ABROAD = rf"(?:{lexicon.IS_ROW})(?![^\W_])"
 _CHOOSES_ABROAD = rf"(?:{lexicon.CHOOSES_ROW})(?![^\W_])"
 _CALLED_RIGHT = lazy_pattern(  # Richtig ist D, la respuesta correcta es la opción D: all their words are known
-    rf"(?i)(?:^|(?<=[.!?。\n]))\W*(?P<words>(?:(?:{lexicon.SMALL_ROW}|{lexicon.OPTION_ROW}|{lexicon.RIGHT_ROW}|{lexicon.SPEAKER_ROW}|{_IS_ABROAD}"
+    rf"(?i)(?:^|(?<=[.!?。\n])|(?<=[,،])(?=\s(?:{lexicon.CONCLUDES_ROW})(?![^\W_])))\W*(?P<words>(?:(?:{lexicon.SMALL_ROW}|{lexicon.OPTION_ROW}|{lexicon.RIGHT_ROW}|{lexicon.SPEAKER_ROW}|{_IS_ABROAD}"
     rf"|{_CHOOSES_ABROAD})(?:[\s,:]+|(?<=['’]))){{1,9}}?){_OPTION_LETTER}"
     r"(?=\s*(?P<last>है[।.]?|ครับ|ค่ะ)?\s*(?:[.।:(,;–—-]|(?<=[)\]])\s+\S|(?<=[)\]]\s)\S|\n|\Z))(?!\s*[,-]\s*[A-Z](?![^\W_]))"
 )
@@ -78,6 +75,7 @@ INTRODUCTION = lazy_pattern(  # die richtigen Antworten sind; A is wrong, so
 )
 _NAMES_OPTION = lazy_pattern(rf"(?i)(?<![^\W_])(?:{lexicon.OPTION_ROW}|{lexicon.RIGHT_ROW})(?![^\W_])")
 _IS_SO = lazy_pattern(rf"(?i)(?<![^\W_])(?:{_IS_ABROAD})|:")
+_NO_COPULA = lazy_pattern(r"(?i)(?:cevap|yanıt|jawaban(?:nya)?|ответ|вариант|đáp án)\s*\Z")
 _IS_CHOSEN = lazy_pattern(rf"(?i)(?<![^\W_]){_CHOOSES_ABROAD}")
 _TAKEN_BACK_ABROAD = lazy_pattern(rf"(?i)[.!?,;—–]\s*(?:{languages.CORRECTS})|{languages.TAKES_BACK}")
 CONCEDES = lazy_pattern(  # though A is close: what is said of other options, unless it calls them right
@@ -145,7 +143,7 @@ def readable(text: str) -> str:
     text = _BOX_IN_BOX.sub(r"\1", text) if "\\boxed{\\boxed" in text else text
     text = _FIELD.sub(r"\nAnswer: \1\n", _ANSWER_TAGS.sub(" ", text))
     if not text.isascii():
-        text = lexicon.TURKISH_IS.sub("", _HAN_HEADING.sub(_heading, text.translate(_SQUARES)))
+        text = lexicon.TURKISH_IS.sub("", lexicon.CLAUSE_END.sub("\n", _HAN_HEADING.sub(_heading, text.translate(_SQUARES))))
         text = _OTHER_LETTER.sub(lambda hit: hit.group().translate(_OTHER_SCRIPTS), text) if _OTHER_WORD.search(text) else text
     text = _CHANGES.sub("Answer: ", text)
     text = _CONTRAST.sub(lambda hit: next((f"{verb} " for verb in hit.groups() if verb), ""), text)
@@ -223,11 +221,13 @@ def _speech(text: str) -> Iterator[Statement]:
     }:
         statement = text[place : place + LONGEST_STATEMENT]
         line = first_line(statement.lstrip(" \t\n*_:#"))
-        if not is_denied(text, place) and not _OTHER_THAN_RIGHT.search(text, max(0, place - 80), place):
+        if not is_denied(text, place) and not lexicon.OTHER_THAN_RIGHT.search(text, max(0, place - 80), place):
             yield Statement(place + max(0, statement.find(line)), without_style(line))
     for found_match in _CALLED_RIGHT.finditer(text):
         words, letter = found_match["words"], found_match[2] or found_match[3]
-        if not _IS_CHOSEN.search(words) and not (_NAMES_OPTION.search(words) and (_IS_SO.search(words) or found_match["last"])):
+        if not _IS_CHOSEN.search(words) and not (
+            _NAMES_OPTION.search(words) and (_IS_SO.search(words) or found_match["last"] or _NO_COPULA.search(words))
+        ):
             continue
         if _TAKEN_BACK_ABROAD.search(text, found_match.end(), found_match.end() + _NEAR):
             continue
@@ -236,7 +236,9 @@ def _speech(text: str) -> Iterator[Statement]:
         yield Statement(found_match.start(2 if found_match[2] else 3), f"{letter.upper()}{' ' if rest[:1].isalnum() else ''}{rest}")
     for found_match in _CORRECT.finditer(text):
         statement = next(filter(None, found_match.groups()), "")
-        yield Statement(found_match.start(), _LAST_CLAUSE.sub("", lexicon.CLAUSE_BEFORE.sub("", statement)))
+        yield Statement(
+            found_match.start(), _LAST_CLAUSE.sub("", lexicon.OPENING.sub("", lexicon.CLAUSE_BEFORE.sub("", statement.strip())))
+        )
 
 
 _OPTION_I = lazy_pattern(r"\bI(?= is\b)")  # the option, not the pronoun
@@ -275,14 +277,9 @@ def denies_letter(text: str, end: int) -> bool:
 
 _CONCLUDED_PATTERN = lazy_pattern(r"(?:[,;.]\s*)?\b(?:so|hence|thus|therefore)\b[^=]{0,30}\Z|\s*(?:→|⇒|[=-]>)\s*\Z")
 _NO_OPTION = lazy_pattern(
-    r"(?i)\b(?:not|never|neither|nor|cannot|except|wrong|incorrect|false|or|if|unless|maybe|perhaps|could|might|least|most|than|above|below|over|under|after|before|until|nearly|almost|between|up)\b|n['’]t\b"
+    r"(?i)\b(?:not|never|neither|nor|cannot|except|wrong|incorrect|false|or|if|unless|maybe|perhaps|could|might|least|most|than|above|below|over|under|after|before|until|nearly|almost|between|up|about|approximately|roughly|around)\b|n['’]t\b"
 )
 _NAMED_AS = lazy_pattern(r"(?:,\swhich)?\s(?:is|matches|corresponds to)\s(?:the\s)?(?:option|choice|answer)\s(?=\(?[a-z]\)?\Z)")
-_RELATIVE_SUBJECT = lazy_pattern(
-    r"(?P<head>the (?:one|option|choice|statement|element|answer|word|item|thing|sentence|pair|figure|substance|animal"
-    r"|material)\s(?:that|which|we|whose|who)\s[^.,;:?!]{2,60}?\s)"
-    r"(?:is|must be|would be)\s(?:option\s)?\(?(?P<letter>[a-z])\)?"
-)
 _SUBJECT = lazy_pattern(r"(?i)\A[^.,;:?!\n]{2,80}\s\Z")
 
 
@@ -296,8 +293,9 @@ def before_letter(line: str, letter: str) -> str:
 
 def option_at_end(line: str, letters: str, options: Sequence[str]) -> str | None:
     """Return the letter of the option whose text ends a plain sentence, as in "the speed is 0.4 m/s", or None for any other line."""
-    low = bare(line).strip().rstrip(" .!*_").casefold()
-    if subject := _RELATIVE_SUBJECT.fullmatch(low):
+    low = lexicon.OPENING.sub("", bare(line).strip()).rstrip(" .!*_").casefold()
+    low = next((low[: -len(tail)] for other in options if low.endswith(tail := f", not {other.casefold()}")), low)
+    if subject := lexicon.RELATIVE_SUBJECT.fullmatch(low):
         low, letter = subject["head"] + "is x", subject["letter"].upper()
         return letter if letter in letters and not _NO_OPTION.search(low) and not takes_away(row(low)) else None
     if low.endswith(")") and (marker := re.search(r"\s\(([a-z])\)\Z", low)):
@@ -316,7 +314,8 @@ def option_at_end(line: str, letters: str, options: Sequence[str]) -> str | None
     probe = f"{head}is " if text.partition(" ")[0].endswith("s") and " " in text else head  # it stays the same
     if is_denied(f"{probe}{text}", len(probe), len(probe) + length):
         return None
-    return None if any(other.casefold() in head for other in options if other.casefold() not in text) else letter
+    rivals = [other.casefold() for other in options if other.casefold() not in text]
+    return None if any(re.search(rf"(?<!\w){re.escape(other)}(?!\w)", head) for other in rivals) else letter
 
 
 _JUDGEMENT = lazy_pattern(

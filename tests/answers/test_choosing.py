@@ -497,3 +497,55 @@ def test_a_letter_within_a_word_or_a_sum_is_no_option(answer: str) -> None:
 @pytest.mark.parametrize("answer", ["x^2 - 1", "$x^2-1$", "f(x) = x^2-1", "\\boxed{x^{2}-1}"])
 def test_an_option_that_is_a_formula_is_chosen_by_its_signs(answer: str) -> None:
     assert letter(answer, ("$x^2+1$", "$2x$", "$x^2-1$", "$\\sqrt{x}$")) == "C"
+
+
+OPENINGS = [
+    "In my opinion, ",
+    "According to the text, ",
+    "As stated above, ",
+    "Overall, ",
+    "With this in mind, ",
+    "Since the others are wrong, ",
+    "After careful thought, ",
+    "Sure! ",
+    "Based on the passage, ",
+]
+CHOICES = ["D.", "D is correct.", "choose D.", "the answer is D.", "it must be D.", "I settle on D."]
+
+
+@pytest.mark.parametrize("opening", OPENINGS)
+def test_what_opens_a_sentence_leaves_its_choice_as_it_is(opening: str) -> None:
+    assert [letter(opening + choice, COLOURS) for choice in CHOICES] == ["D"] * len(CHOICES)
+
+
+AFTER_A_CLAUSE = [
+    "Die Farbe ist kühl, daher ist die richtige Antwort D.",
+    "La couleur est froide, donc la bonne réponse est D.",
+    "El color es frío, por lo tanto la respuesta correcta es D.",
+    "Il colore è freddo, quindi la risposta corretta è D.",
+    "Kolor jest zimny, więc poprawna odpowiedź to D.",
+    "Renk soğuk, bu yüzden doğru cevap D.",
+    "De kleur is koel, dus het juiste antwoord is D.",
+    "Màu lạnh, vì vậy đáp án đúng là D.",
+    "Warnanya dingin, jadi jawabannya D.",
+    "Цвет холодный, поэтому правильный ответ D.",
+    "اللون بارد، لذلك الإجابة الصحيحة هي D.",
+    "रंग ठंडा है, इसलिए सही उत्तर D है।",
+    "色が冷たいので、答えはDです。",
+    "색이 차가우므로 정답은 D입니다.",
+    "颜色偏冷，因此选D。",
+    "On choisit D.",
+    "Creo que es la D.",
+    "Bleibt D.",
+]
+
+
+@pytest.mark.parametrize("answer", AFTER_A_CLAUSE)
+def test_a_conclusion_in_another_language_is_read_after_its_reason(answer: str) -> None:
+    assert letter(answer, COLOURS) == "D"
+    assert letter(answer.replace("D", "B"), COLOURS) == "B"
+
+
+@pytest.mark.parametrize("answer", ["None but C fits.", "This rules out everything but C.", "No option other than C works.", "C (95%)"])
+def test_what_is_left_of_all_options_is_chosen(answer: str) -> None:
+    assert letter(answer, COLOURS) == "C"
