@@ -171,7 +171,8 @@ class _Reader:
             return NONE
         text = rest.strip(" .:,-–—)]=\"'”").lstrip()
         wording = re.search(r"[.:,)\]~–—-]\s*\Z", marker.group()) or rest[:1] in ".:,)]-–—~" or re.match(r"\s*(?:\w+\s+)*\w{3}", text)
-        return self.beside(letter, rest) if not text or (wording and not re.search(r"[\\=<>^_+]", text)) else NONE
+        own = self._past(letter, rest) != rest
+        return self.beside(letter, rest) if not text or own or (wording and not re.search(r"[\\=<>^_+]", text)) else NONE
 
     def _list_of(self, text: str) -> set[str]:
         """Return the letters of a text that is nothing but separated letters, else an empty set."""

@@ -60,7 +60,7 @@ _OR = lazy_pattern(r"[}\s$)]\s*(?:\bor\b|或)\s*[\s$(\\]*f?box|\\text\{\s*or\s*\
 _OR_ABROAD = lazy_pattern(r"(?<=[\s$)}%0-9])\s(?:o|ou|oder|или|або|veya|lub|atau|hoặc|nebo|sau|eller)\s(?=[-$\\(0-9A-Za-z\u4e00-\u9fff])")
 CLOSER = lazy_pattern(
     r"(?i)(?:(?<=[.!?。])\s+(?:i hope|hope (?:this|it)|let me know|a common mistake)|,\s*as (?:it|was|were|asked|required))\b.*\Z"
-    rf"|[.,!]\s+{CONFIDENT}[.!]*\Z"
+    rf"|[.,!]\s+(?:{CONFIDENT}|(?:I|we) (?:think|believe))[.!]*\Z"
 )
 NOT_THAT_WORDS = lazy_pattern(
     r"(?i)\s*(?:,\s*)?\b(?:(?:and|but) not|instead of|rather than)\s+\S(?s:.*)\Z"
@@ -83,7 +83,7 @@ _BEHIND = (  # words that may follow the formula a sentence states
     r"|\sis (?:the|our) (?:only |unique |desired |required |final )?(?:solution|answer|value)"
     r"|\s(?:die einzige Lösung|est l['’]unique solution|es la única solución|è l['’]unica soluzione|é a única solução)"
     r"|,? (?:and|so) (?:we are|we['’]re|I am) done|, which (?:completes|finishes|concludes) the (?:solution|proof|problem|argument)"
-    rf"|,\s(?:which is )?(?:attained|achieved|reached|obtained) (?:at|when|for|by) {_FORMULA}"
+    rf"|,\s(?:which is )?(?:attained|achieved|reached|obtained) (?:at|when|for|by) {_FORMULA}|(?P<aside>,\swhich\s[a-z][a-z ]{{2,40}})"
     rf"|,?\sfor (?:every|all|each|any) (?:[a-z]+ ){{0,2}}{_FORMULA}"
 )
 _LAST_FORMULA = lazy_pattern(
@@ -235,7 +235,7 @@ def _closing_formula(text: str) -> tuple[Claim, int] | None:
     if hit := _LEADS.search(text, max(0, len(text) - _USUALLY)):
         return Claim(without_style(hit["said"].strip()), marked=True), hit.start("said")
     last = _LAST_FORMULA.search(text, max(0, len(text) - _USUALLY))
-    if last is None or not _stated_whole(text, last):
+    if last is None or not _stated_whole(text, last) or not upholds(last["aside"] or "", opens=False):
         return None
     wording = last["formula"] if last["joint"] is None else _joined_formulas(last["formula"], last["joint"])
     return Claim(without_style(wording), marked=True), last.end("formula")

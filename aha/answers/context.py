@@ -80,7 +80,7 @@ _BEFORE = (
     r"(?<![&e])i(?!.*fb)[^,;:kt]*$|q[^bM,;:ktf]*$|(?:i.*|^)W.*H[^=t]*$|Hbc[^bM=]*$",  # if it is
     r"(?<!f)(?<!fH)(?<!fHt)(?<!ft)(?<!^)s(?:p?[ewyf]{0,3}[aAp][^,;:kt]*|[eo]*)$|bw?so",  # some say that it is
     r"[gD][^,;:kt&]*$|(?:^|[,;:.])t?,?G[wve]{0,2}(?:[or]e?)?$",  # I doubt that it is
-    r"(?<!o)[jz]w{0,2}[aA][^,;kt]*$|j[:e]*$|jb[^,;kt]*$",  # the wrong answer is
+    r"(?<!o)[jz]w{0,2}[aA][^,;kt]*$|j[:e]*$|jb[^,;kt]*$|bjo[^,;kt]*$",  # the wrong answer is
     r"[dlorPB]e?(?<!of)[aA][b&][^,;kt]*$|a[^,;:kt=]*(?<![ca])[or]e?$|(?<!be)aw?oc$|aM|[aA][wv]?[QPdl][^,;kt]*b$",  # the bound is
 )
 _AFTER = (

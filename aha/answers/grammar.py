@@ -115,7 +115,7 @@ def _kind(word: str) -> str:
     if entry := _LETTER.get(word):
         return entry
     plain, _, ending = word.partition("'")
-    if ending in ("s", "re", "ll", "d", "m", "ve") and (owner := _LETTER.get(plain, "w")) in "pfTtlj":
+    if ending in ("s", "re", "ll", "d", "m", "ve") and (owner := _LETTER.get(plain, "w")) in "pfTtlja":
         return "f" if owner == "f" else "i"
     if word[0] > "\u036f":
         return "x"
@@ -326,7 +326,7 @@ _ORDINAL_OPTION = lazy_pattern(rf"(?i)\b({'|'.join(_ORDINALS)})\s(?:option|choic
 _CHOICE_TOKEN = lazy_pattern(r"\([a-z]\)|[^\W_]+|\S")
 _CHOICE_SIGNS = frozenset(".,:;!()[]*\"'’“”-–—>→➜➔⇒∴=✅✓")
 _FIRST_THOUGHT = lazy_pattern(r"(?i)\A.*\bI\s(?:\w+\s)?(?:thought|considered|believed|assumed|guessed|suspected|leaned)\b.*?,?\sbut\s")
-_CHOICE_CLAUSE = lazy_pattern(r"[.;!。；]\s")
+_CHOICE_CLAUSE = lazy_pattern(r"(?<!\b[A-Z])[.;!。；]\s")
 
 
 def plainly_chosen(line: str, letters: str, options: Sequence[str]) -> str | None:

@@ -246,7 +246,7 @@ def dated(text: str) -> str:
     return f"{month} {int(hit['day'])}{hit['year'] or ''}"
 
 
-_GAPS = lazy_pattern(r"\\ |~|\\q?quad(?![a-z])")
+_GAPS = lazy_pattern(r"\\ |(?<!~)~(?!~)|\\q?quad(?![a-z])")
 
 
 def same_words(gold: Reading, statement: Reading) -> bool:

@@ -45,6 +45,7 @@ _FENCE = lazy_pattern(r"(?m)^[ \t]*```[A-Za-z]*[ \t]*$")  # a fence of code, TeX
 
 
 _ABOUT = lazy_pattern(r"(\A|[\s:*(])~\s?(?=\\?[$€£¥]?[0-9])")  # in plain text; between a box's braces a tilde is a blank
+_STRUCK_PATTERN = lazy_pattern(r"~~(?=\S)[^~\n]{1,200}~~(?=\W*\w)")  # struck out, with something in its place
 _OFFERS = lazy_pattern(  # a question to the reader behind the answer
     r"(?i)(?<=[.!}$*)\n])[\s*_-]*(?:is there anything else|do you (?:want|need|have)|would you like|(?:can|may|could) i help"
     r"|(?:any|do you have any) (?:other |more |further )?questions"
@@ -54,7 +55,7 @@ _OFFERS = lazy_pattern(  # a question to the reader behind the answer
 
 def in_plain_signs(text: str) -> str:
     """Return the text with a tilde before a number as the sign of an approximation, and without an offer of more help at its end."""
-    text = _ABOUT.sub(r"\1≈", text) if "~" in text else text
+    text = _ABOUT.sub(r"\1≈", _STRUCK_PATTERN.sub("", text)) if "~" in text else text
     return _OFFERS.sub("", text) if text.rstrip()[-1:] == "?" else text
 
 
@@ -139,12 +140,14 @@ _SPARE = lazy_pattern(
     r"(?i),?\s(?:and|with)\s(?:no|none|nothing)(?:\s[a-z]+){0,3}\s(?:(?:is|are|was|were)\s)?(?:left(?:\sover)?|remaining|over|wasted|unused|missing)(?=[.!]?\s*\Z)"
     r"|,?\s[—–-]+\sno more,?(?: and| nor)? no less(?=[.!]?\s*\Z)"
     r"|\s\([$€£]?[0-9][0-9.,]*(?:\s[a-z]+){0,2}\s(?:per|for each|in each|on each)\s[a-z]+\)(?=[.!]?\s*\Z)"
+    rf"|,\swhich (?:is|was)\s{VALUE}(?:\s[a-z]+){{0,2}}\s(?:more|less|fewer|[a-z]+er)\sthan\s[^.0-9]{{1,60}}(?=[.!]?\s*\Z)"
     rf"|,?\s(?:rather than|instead of)\s{VALUE}(?:\s[a-z]+)?(?=[.!]?\s*\Z)"
     r"|,\si\.e\.,?\s(?:half\s)?(?:an?|one|two|three)\s[a-z]+(?:\sand\s(?:an?|three)\s[a-z]+)?(?=[.!]?\s*\Z)"
     r"|\s\((?:that is|i\.e\.),?[^()\n]{1,40}\)(?=[.!]?\s*\Z)"
     r"|\s\((?:not (?:counting|including)|excluding|leaving out)\s(?![^()]*\b(?:answer|result|wrong)\b)[^()\n]{1,60}\)(?=[.!]?\s*\Z)"
 )
 _NEGATIVE = lazy_pattern(r"(?i)(\b(?:is|was|are|be|reads?|reaches|equals|to|of|at)\s|[:=]\s*)(?:minus|negative)\s(?=[$\d])")
+_BELOW_ZERO = lazy_pattern(r"([0-9][0-9.]*(?:\s?(?:°\s?[CF]?|degrees?(?: [CF][a-z]*)?))?) below zero")
 _NO_OTHER_PATTERN = lazy_pattern(
     r"(?i)\b(?:half|twice|that|those|what|all|each|any|double|both|expected|needed|before|usual|possible|allowed|least|most|number|answer)\b"
 )
@@ -190,7 +193,7 @@ _FIGURE = r"(?:[$€£]?[0-9][0-9,]*(?:\.[0-9]+)?)"
 _SUBJECT = lazy_pattern(rf"(?s)\W{{0,3}}{_LEAD}\*{{0,2}}(?P<count>{_FIGURE})(?P<said>\s[a-z][^0-9$?;:=()]{{3,100}}?)[.!]?\s*")
 _HAVE_TO = lazy_pattern(r"\b(?:have|has|need|needs) to\b")
 _SUBJECT_ROW = lazy_pattern(  # guests stayed, clips were sold, marbles are in
-    r"(?:[wsnja]{1,3}|b(?=[wsnjat]{0,3}M?[jt]*i))[wsnja]{0,2}M?[jt]*(?:i[jt]*(?:[bduq]|l)|i[jt]+$|[bdy]|u(?!$))"
+    r"(?:[wsnja]{1,3}|b(?=[wsnjat]{0,3}M?[jt]*i))[wsnja]{0,2}M?[jt]*(?:(?<=M)w|i[jt]*(?:[bduq]|l)|i[jt]+$|[bdy]|u(?!$))"
 )
 _AT_FIRST = lazy_pattern(
     r"(?i)\b(?:first|initially|originally|yesterday|before|earlier|previously|once|already|supposed|meant|only|should|must|ought|too)\b"
@@ -350,6 +353,7 @@ def in_plain_words(sentence: str, *, sums: bool = False) -> str:
     sentence = _SPARE.sub("", _LACKS.sub(r"\1\2", sentence)) if " " in sentence else sentence
     sentence = _REALS.sub("", _TOTALS.sub("Total", _ENDS_WITH.sub("has", sentence)))
     sentence = _NEGATIVE.sub(r"\1-", sentence)
+    sentence = _BELOW_ZERO.sub(r"-\1", sentence) if " below zero" in sentence else sentence
     sentence = _THAT_IS.sub("that is", _SOUGHT_PATTERN.sub("the answer is", _OF_THOSE_PATTERN.sub("", _IS_MINE.sub("", sentence))))
     sentence = _IT_IS.sub(r"The answer is \g<said>", _REPLIES.sub("", _IN_SHORT.sub("", sentence)))
     sentence = _IS_ZERO.sub("The answer is 0", _TRUE_IN_BRACKETS.sub(_without_true_sum, sentence))

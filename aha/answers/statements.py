@@ -277,7 +277,7 @@ def denies_letter(text: str, end: int) -> bool:
 
 _CONCLUDED_PATTERN = lazy_pattern(r"(?:[,;.]\s*)?\b(?:so|hence|thus|therefore)\b[^=]{0,30}\Z|\s*(?:→|⇒|[=-]>)\s*\Z")
 _NO_OPTION = lazy_pattern(
-    r"(?i)\b(?:not|never|neither|nor|cannot|except|wrong|incorrect|false|or|if|unless|maybe|perhaps|could|might|least|most|than|above|below|over|under|after|before|until|nearly|almost|between|up|about|approximately|roughly|around)\b|n['’]t\b"
+    r"(?i)\b(?:not|never|neither|nor|cannot|except|wrong|incorrect|false|or|if|unless|maybe|perhaps|could|might|least|most|than|above|below|over|under|after|before|until|nearly|almost|between|up|about|approximately|roughly|around|but|mistake)\b|n['’]t\b|[≠不非]|\\(?:neq?|not|lnot)(?![a-z])"
 )
 _NAMED_AS = lazy_pattern(r"(?:,\swhich)?\s(?:is|matches|corresponds to)\s(?:the\s)?(?:option|choice|answer)\s(?=\(?[a-z]\)?\Z)")
 _SUBJECT = lazy_pattern(r"(?i)\A[^.,;:?!\n]{2,80}\s\Z")
@@ -289,6 +289,9 @@ def before_letter(line: str, letter: str) -> str:
     if head != line and (conclusion := _CONCLUDED_PATTERN.search(head)) and "=" in head[: conclusion.start()]:
         return head[: conclusion.start()].rpartition("=")[2].strip(" $*")
     return head
+
+
+_OWN_LETTER = lazy_pattern(r"\(?[a-z][).:]+\s*\Z")  # to answer (a) red
 
 
 def option_at_end(line: str, letters: str, options: Sequence[str]) -> str | None:
@@ -306,7 +309,7 @@ def option_at_end(line: str, letters: str, options: Sequence[str]) -> str | None
     if not ends:
         return None
     length, letter, text = max(ends)
-    head = low[: len(low) - length]
+    head = _OWN_LETTER.sub("", low[: len(low) - length])
     if re.search(rf"[,;:.]\s(?:so|thus|hence|therefore)(?:\sit(?:'s|\sis))?,?\s[(\[]?{letter.lower()}[)\].:,]+\s*\Z", head):
         return letter
     if not _SUBJECT.match(head) or _NO_OPTION.search(head) or takes_away(row(head)):

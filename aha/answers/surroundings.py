@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from aha.answers.closings import is_denied
-from aha.answers.grammar import leads
+from aha.answers.grammar import kinds, leads
 from aha.answers.lexicon import SCALE
 from aha.answers.replies import Box, boxes, closes
 from aha.answers.units import measures
@@ -248,7 +248,7 @@ _STYLED_PATTERN = lazy_pattern(
     r"\\(?:textcolor|colorbox|color)\s*\{[^{}]{0,30}\}|\\bbox\s*\[[^\]]{0,60}\]"
     r"|\\(?:begin|end)\s*\{(?:align|aligned|gather|gathered|equation|split)\*?\}|\\(?:underline|emph|texttt|mathtt|boldsymbol|bm|mathit|large|Large|LARGE|huge|Huge|small|displaystyle)(?![A-Za-z])\s*"
 )
-_BLANK = r"\s|(?<!~)~|\\[,;:! ]|\\(?:q?quad|checkmark|blacksquare|square|Box|qed)(?![A-Za-z])"
+_BLANK = r"\s|(?<!~)~(?!~)|\\[,;:! ]|\\(?:q?quad|checkmark|blacksquare|square|Box|qed)(?![A-Za-z])"
 _EDGES = lazy_pattern(rf"\A(?:{_BLANK}|\\(?:therefore|implies|[rR]ightarrow|Longrightarrow)(?![A-Za-z]))+|(?:{_BLANK})+\Z")
 _ONE_CELL = lazy_pattern(r"\\begin\{array\}\{[a-z|]{1,4}\}([^&\\]*(?:\\(?!\\|end)[^&\\]*)*)\\end\{array\}")
 _IS = r"(?:\s+is(?![\w'’])|\s*[:=])"
@@ -272,6 +272,7 @@ def without_style(text: str) -> str:
 _WORD_STARTS = lazy_pattern(r"(?<![\w$\\{'’-])(?=[^\W_]|[$\\])")
 _UNSTATED_PATTERN = lazy_pattern(r"(?i)\b(?:not|never|no|if|whether|or|wrong|incorrect|false|doubt|disagree)\b|n['’]t\b")
 _ARTICLE = lazy_pattern(r"(?i)\b(?:an?|the)\s+\Z")
+_IS_SO = lazy_pattern(r"i[^biuy]*\Z|[biuy][^biuy]*q[^biuy]*\Z|=[^biuy]*\Z")  # is, must be, takes place on
 _LONGEST_PREDICATE = 12  # words
 
 
@@ -281,5 +282,6 @@ def states_words(text: str, is_it: Callable[[str], bool]) -> bool:
     for start in reversed([hit.start() for hit in _WORD_STARTS.finditer(line)][-_LONGEST_PREDICATE:]):
         if is_it(line[start:]):
             head = _ARTICLE.sub("", line[:start])
-            return leads(head) == "states" and "=" not in head and not _UNSTATED_PATTERN.search(head) and not is_denied(line, start)
+            plain = head.isascii() and "=" not in head and "~" not in head and not _UNSTATED_PATTERN.search(head)
+            return plain and _IS_SO.search(kinds(head)) is not None and leads(head) == "states" and not is_denied(line, start)
     return False

@@ -151,3 +151,23 @@ SUMS = "We now add |Then we multiply by |Half of |A naive count gives |If it rai
 @pytest.mark.parametrize("head", SUMS.split("|"))
 def test_a_true_calculation_that_is_only_a_step_states_nothing(head: str) -> None:
     assert quick(Number("22"), f"{head}16 + 6 = 22.") != Right()
+
+
+@pytest.mark.parametrize("word", ["Monday", "hyperbola", "Maria"])
+def test_words_are_claimed_where_a_form_of_to_be_or_a_preposition_leads_to_them(word: str) -> None:
+    said = ("It is §.", "So it will be a §.", "The answer must be §.", "It takes place on §.", "The one we look for is the §.")
+    denied = ("It is not §.", "Whoever knows §", "~~§~~", "答案不是§。", "It is a degenerate §.", "It is either § or Tom.", "If it is §")
+    assert [reply for reply in said if grade(Latex(f"\\text{{{word}}}"), reply.replace("§", word)) != Right()] == []
+    assert [reply for reply in denied if grade(Latex(f"\\text{{{word}}}"), reply.replace("§", word)) == Right()] == []
+
+
+BEHIND = " to 30|, roughly speaking|\n\nThis cannot be right.|\n\nI retract this."
+
+
+@pytest.mark.parametrize("number", ["7", "24", "-3"])
+def test_what_goes_on_behind_a_box_belongs_to_the_claim_or_takes_it_away(number: str) -> None:
+    replies = [f"\\boxed{{{number}}}{rest}" for rest in BEHIND.split("|")]
+    replies += [f"$\\boxed{{{number}}}{rest}$" for rest in (" < x", "\\cdot 10^3", "^2")]
+    heads = ("Just under ", "Without the rule there would be ", "The answer is not 30, nor is it ")
+    replies += [f"{head}\\boxed{{{number}}}." for head in heads]
+    assert [reply for reply in replies if grade(Latex(number), reply) == Right()] == []

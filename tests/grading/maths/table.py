@@ -5,6 +5,24 @@ from __future__ import annotations
 Table = dict[str, list[tuple[str, str]]]
 
 RIGHT: Table = {
+    "dates, cents, bases, families": [
+        ("\\text{July 14}", "14th of July"),
+        ("\\text{July 14}", "jul 14"),
+        ("20.5", "20 dollars and 50 cents"),
+        ("66\\frac23\\%", "\\frac23"),
+        ("6\\ \\mu\\text{F}", "6 µF"),
+        ("1011_2", "1011 in base 2"),
+        ("2A_{16}", "2a_{16}"),
+        ("k\\pi, k\\in\\mathbb{Z}", "n\\pi, n\\in\\mathbb{Z}"),
+        ("1, 2, \\ldots, m", "$1,2,\\dots,m$"),
+        ("a=b=c=1", "(a,b,c)=(1,1,1)"),
+        ("(a,b,c)=(1,2,3)", "1, 2, 3"),
+        ("\\binom{n}{2}", "C(n,2)"),
+        ("\\frac{1}{6}", "1 in 6"),
+        ("\\infty", "infinitely many"),
+        ("A", "\\textbf{(A)}\\ 5"),
+        ("7", "\\boxed{\\therefore 7}"),
+    ],
     "integers": [
         ("-5", "-5"),
         ("-5", "−5"),
@@ -514,6 +532,16 @@ RIGHT: Table = {
 }
 
 WRONG: Table = {
+    "dates, cents, bases, families": [
+        ("\\text{July 14}", "15th of July"),
+        ("20", "20 dollars and 50 cents"),
+        ("2n-1", "2k-1"),
+        ("k\\pi, k\\in\\mathbb{Z}", "n\\pi+1, n\\in\\mathbb{Z}"),
+        ("12", "12\\text{th}"),
+        ("5", "x \\approx 5"),
+        ("a=b=c=1", "a=1, b=1, c=2"),
+        ("6", "1 in 6"),
+    ],
     "integers": [
         ("72", "71"),
         ("72", "-72"),
