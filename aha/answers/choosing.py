@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from aha.answers import lexicon
 from aha.answers.claims import CLOSER, own_part
 from aha.answers.closings import UNDECIDED_WORDS, is_denied
 from aha.answers.context import denied_after
 from aha.answers.grammar import plainly_chosen
-from aha.answers.lexicon import ALSO, AND, BUT, FILLER, HEDGE, LINK, ONLY_BUT, REFERS, SHARE, WORD_AFTER
 from aha.answers.numbers import option_keys
 from aha.answers.replies import boxes, is_mention
 from aha.answers.statements import (
@@ -43,14 +43,13 @@ SEVERAL, NONE = Wrong("several options"), Wrong("no option is named")
 
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _MARKER = lazy_pattern(
-    rf"{OPEN}(?:([A-Z])|([a-z])(?=[)\]>}}\"'”’]*\s*[)\]>}}\"'.:]|{CLOSE}\W*$)){CLOSE}(?![A-Za-z0-9+#^_\\])(?!['’][A-Za-z]|-[A-Za-z]{{2}})(?!\s*(?:[=<≤≥≠∩∪]|\\(?:[gl]eq?|[gl]t|neq?|cap|cup|in|subset|setminus|times|cdot)\b))"
+    rf"{OPEN}(?:([A-Z])|([a-z])(?=[)\]>}}\"'”’]*\s*[)\]>}}\"'.:]|{CLOSE}\W*$)){CLOSE}(?![A-Za-z0-9+#^_\\])(?!['’][A-Za-z]|-[A-Za-z]{{2}}|\.[A-Z](?![a-z]))(?!\s*(?:[=<≤≥≠∩∪]|\\(?:[gl]eq?|[gl]t|neq?|cap|cup|in|subset|setminus|times|cdot)\b))"
 )
 _FORMULA = lazy_pattern(r"\\\(.{1,400}?\\\)|\\\[.{1,400}?\\\]|\$\$[^$]{1,400}\$\$|\$[^$\n]{1,400}\$", re.S)
 _ONE_LETTER = lazy_pattern(r"[\s$\\()\[\]{}.:*]*(?:(?:text|textbf|mathrm|mathbf|boxed|bf)\b[\s{(\[*]*)*[A-Za-z][\s)}\]$\\.:*]*")
 
-_SPELLED_PATTERN = lazy_pattern(r"(?i)\b(?:starts?|begins?|ends?|contains?|rhymes)\s(?:with|in|on)?\s?(?:the\s|an?\s)?(?:letter\s)?\W*\Z")
 _ANOTHER_PATTERN = lazy_pattern(
-    rf"(?i)^[)\].]*\s*(?:\(?{LINK}(?:(?:maybe|possibly|perhaps|also|even|either|option|choice|the)\b\s*|选项)?|(?<=\s))"
+    rf"(?i)^[)\].]*\s*(?:\(?{lexicon.LINK}(?:(?:maybe|possibly|perhaps|also|even|either|option|choice|the)\b\s*|选项)?|(?<=\s))"
     rf"{OPEN}(?-i:([A-Z])){CLOSE}(?![A-Za-z0-9'’])"
 )
 _MORE = rf"(?:\s*(?:,|、|\band\b|\bor\b|&|和|与)\s*)+{OPEN}(?-i:[A-Z]){CLOSE}(?![A-Za-z0-9])"
@@ -79,18 +78,12 @@ _POINTED_PATTERN = lazy_pattern(
 _SENTENCE = lazy_pattern(r"[.;。；\n]\s|\n|。")
 _MARKED_LINE = lazy_pattern(r"\s*(?:[-*>]\s*)?[(\[]?([A-Z])(?:[)\].:]|\s*$)")
 _PRIMED_PATTERN = lazy_pattern(r"[A-Za-z]['’]")
-_REASON = lazy_pattern(r"(?i)\s*,\s(?:because|since|for)\s")
 _INSTEAD_OF = lazy_pattern(r"(?i)\s*(?:,\s*|,?\s*(?:and|but)\s+)not\b|\s*,?\s*(?:instead of|rather than)\b")
 _EQUATIONS = lazy_pattern(r"\b[a-z](?:_\{?\w+\}?)?\s*=\s*\(?[A-J]\)?\s*[,;]\s*[a-z](?:_\{?\w+\}?)?\s*=")  # x_1 = (D), x_2 = 0.25
 _DENIAL_OF_OPTION = lazy_pattern(
     r"(?<=[A-J)\]]),? (?:(?:and |but )?not|instead of|rather than) (?:option |choice )?\([A-J]\)[ .\w]{0,40}\Z"
 )
 _NOT_THESE_PATTERN = lazy_pattern(r"(?i)(?<=[\w)\]])[,\s]+(?:(?:and |but )?not|instead of|rather than)\s.*", re.S)
-_RETRACTED_PATTERN = lazy_pattern(
-    r"(?i)(?:[.!?;,\n—–]\s*)(?:(?:actually|wait|no|correction|sorry|oops|hmm|on second thoughts?|rather|scratch that|but)\b"
-    r"[,.:!\s—–-]{0,9}){1,5}"
-    r"(?:it(?:'s|’s| is| should be| must be)|the (?:\w+ )?answer (?:is|should be|must be)|i meant?|make (?:it|that))\b[:\s]{0,9}"
-)
 _LEADING_SUBJECT = lazy_pattern(r"(?i)\A(?:(?:it|this|that|the (?:answer|value|result)) (?:is )?|(?-i:[a-z])['′]?(?:\([a-z]\))?\s?=\s?)")
 _LETTER_ALONE = lazy_pattern(r"\(?[A-Z]\)?[.:]?")
 _MARKS = lazy_pattern(r"[\s()\]}.:,~*\"'”’–—]*")
@@ -107,6 +100,7 @@ def chosen(answer: str, options: Sequence[str] = (), count: int = 10, *, several
 
     With `several`, the question has several right letters: return all that the answer names, in alphabetical order."""
     reader = _reader(tuple(options), count, several)
+    answer = lexicon.SIGNED_BOX.sub(r"\\boxed{-\1}", answer)
     text = reader.opaque(_OF_A_LETTER.sub(UNREAD, readable(own_part(ending(answer)))))
     if UNDECIDED_WORDS.search(text) or _EQUATIONS.search(text):
         return SEVERAL
@@ -143,6 +137,8 @@ class _Reader:
 
     def opaque(self, text: str) -> str:
         """Return the text with every box that is denied or holds no choice replaced, so that its letters are not read again."""
+        for option in self.options if "\\boxed" in text else ():
+            text = re.sub(rf"(\\boxed\{{[^{{}}]{{1,80}}\}}\$?)\s*\({re.escape(option)}\)", r"\1", text)
         for box in reversed(boxes(text)):
             content, start, end = box
             choice = is_mention(content) or self.boxed(content) is not NONE
@@ -160,13 +156,13 @@ class _Reader:
         if opening and self._adds(opening, after):
             return SEVERAL
         if self.several or len(self._list_of(plain)) > 1:
-            return self._set(FILLER.sub("", plain, count=1) if self.several else plain)
+            return self._set(lexicon.FILLER.sub("", plain, count=1) if self.several else plain)
         if hit := _BOX_OPTION.fullmatch(plain):
             return hit[1] if hit[1] in self.letters else NONE
-        marker = _MARKER.match(FILLER.sub("", plain, count=1))
+        marker = _MARKER.match(lexicon.FILLER.sub("", plain, count=1))
         if marker is None or _PRIMED_PATTERN.match(plain):
             return NONE
-        letter, rest = (marker[1] or marker[2]).upper(), FILLER.sub("", plain, count=1)[marker.end() :]
+        letter, rest = (marker[1] or marker[2]).upper(), lexicon.FILLER.sub("", plain, count=1)[marker.end() :]
         if letter not in self.letters:
             return NONE
         text = rest.strip(" .:,-–—)]=\"'”").lstrip()
@@ -185,7 +181,7 @@ class _Reader:
     def _set(self, text: str) -> str | Wrong:
         """Return the letters of a list, `ACD`, `A (red) and C` or `red and blue`, if several may be right; SEVERAL if only one may be."""
         if self.several:
-            parts = [self.letter_of(part) for part in AND.split(text.strip(" ."))]
+            parts = [self.letter_of(part) for part in lexicon.AND.split(text.strip(" ."))]
             letters = [part for part in parts if isinstance(part, str)]
             lone = _OWN_TEXT.sub(lambda hit: hit[1] if self.letter_of(hit[2]) == hit[1] else hit.group(), text)
             text = ",".join(letters) if len(letters) == len(parts) else lone
@@ -207,24 +203,32 @@ class _Reader:
             return SEVERAL  # the question is repeated
         if doubt := _DOUBTED_PATTERN.match(text):
             return SEVERAL if doubt.group().strip().lower() == "one of" else NONE
-        text = _DENIAL_OF_OPTION.sub("", FILLER.sub("", text, count=1))
+        text = _DENIAL_OF_OPTION.sub("", lexicon.FILLER.sub("", text, count=1))
         if self.several:
             return self._letter_set(text)
         for part in (text, _SENTENCE.split(text, maxsplit=1)[0]):
             if (option_letter := self.letter_of(part)) is not NONE and not _LETTER_ALONE.fullmatch(part.strip()):
                 return self.beside(option_letter, text[len(part) :]) if isinstance(option_letter, str) else option_letter
         opening, rest = self._opening(text)
-        if opening and (_INSTEAD_OF.match(rest) or rest.strip(" .*") == f"({opening})" or _REASON.match(rest)):
+        if opening and (_INSTEAD_OF.match(rest) or rest.strip(" .*") == f"({opening})" or lexicon.REASON.match(rest)):
             return opening
         if opening and (self._adds(opening, rest) or _DENIED_PATTERN.match(rest)):
             return SEVERAL
         marker = _MARKER.match(text)
         if marker and not (marker[1] and self._article(text, marker.end(1))):
-            letter = "" if not announced and denies_letter(text, marker.end()) else (marker[1] or marker[2]).upper()
-            return self.beside(letter, text[marker.end() :]) if letter and letter in self.letters else NONE
+            return self._of_marker(text, marker, announced=announced)
         if not announced and self._names_others(text):
             return SEVERAL
-        return self.among(text, _LONE if announced else _POINTED_PATTERN)
+        letter = self.among(text, _LONE if announced else _POINTED_PATTERN)
+        first = _SENTENCE.split(text, maxsplit=1)[0]
+        return option_at_end(first, self.letters, self.options) or NONE if letter is NONE and announced else letter
+
+    def _of_marker(self, text: str, marker: re.Match[str], *, announced: bool) -> str | Wrong:
+        """Return the letter that opens a statement if nothing after it speaks against it; without an announcement, all speaks for it."""
+        letter, rest = (marker[1] or marker[2]).upper(), text[marker.end() :]
+        if not announced and self._opening(rest.lstrip())[0] != letter and denies_letter(text, marker.end()):
+            return NONE
+        return self.beside(letter, rest) if letter in self.letters else NONE
 
     def _option_alone(self, text: str) -> str | Wrong:
         """Return the letter of a text that is an option's, perhaps after "it is"; NONE for others and for a lone letter."""
@@ -263,7 +267,7 @@ class _Reader:
 
     def _adds(self, letter: str, rest: str) -> bool:
         """Return True if the text after an option goes on with the letter or text of another."""
-        link = re.match(rf"(?i)[)\].\"'”]*\s*\(?{LINK}", rest)
+        link = re.match(rf"(?i)[)\].\"'”]*\s*\(?{lexicon.LINK}", rest)
         if link is None:
             return False
         tail = rest[link.end() :].lstrip(" ([*")
@@ -300,7 +304,7 @@ class _Reader:
         """Return True if the text after several letters says nothing against them."""
         verb = re.match(r"(?i)\s+(?:are|is)\b", rest)
         judgement = verb is not None and not _RIGHT_TOO.match(rest, verb.end())
-        return not (judgement or _DENIED_PATTERN.match(rest) or DENIED_AFTER.match(rest) or HEDGE.search(rest))
+        return not (judgement or _DENIED_PATTERN.match(rest) or DENIED_AFTER.match(rest) or lexicon.HEDGE.search(rest))
 
     def letter_of(self, text: str) -> str | Wrong:
         """Return the letter of the option with this text; Wrong if several options share the text, NONE if no option has it."""
@@ -311,21 +315,21 @@ class _Reader:
 
     def beside(self, letter: str, rest: str) -> str | Wrong:
         """Return the letter, unless the text after it denies it, adds another, takes it back or is the text of another option."""
-        spelling, rest = rest, SHARE.sub("", CONCEDES.sub(".", self._past(letter, rest)))
+        spelling, rest = rest, lexicon.SHARE.sub("", CONCEDES.sub(".", self._past(letter, rest)))
         if _DENIED_PATTERN.match(rest) or DENIED_AFTER.match(rest) or (takes_back(rest) and not INSTEAD.search(rest)):
             return NONE
         if correction := INSTEAD.search(rest):
             return self.statement(rest[correction.end() :], announced=True)
         if self._adds(letter, rest):
             return SEVERAL
-        for retraction in _RETRACTED_PATTERN.finditer(rest):
+        for retraction in lexicon.RETRACTION.finditer(rest):
             if instead := self._opening(rest[retraction.end() :])[0]:
                 return instead
         next_match = _ANOTHER_PATTERN.match(rest)
         adds = next_match and next_match[1] in self.letters and next_match[1] != letter and not self._article(rest, next_match.end(1))
         if next_match and adds and not _JUDGED_PATTERN.match(rest, next_match.end()):
             return SEVERAL if self.letter_of(rest.strip(" .:,-–—)]")) != letter else letter
-        if any(also != letter and also in self.letters for also in ALSO.findall(rest)):
+        if any(also != letter and also in self.letters for also in lexicon.ALSO.findall(rest)):
             return SEVERAL
         text = rest.strip(" .:,-–—)]=\"'”").lstrip() if rest == spelling else ""
         with_sign = rest.strip(" .:,–—)]=\"'”")
@@ -336,10 +340,10 @@ class _Reader:
 
     def among(self, text: str, pattern: re.Pattern[str]) -> str | Wrong:
         """Return the only letter that a text names, or NONE if anything in the text is denied."""
-        if pattern is _POINTED_PATTERN and REFERS.search(text):
+        if pattern is _POINTED_PATTERN and lexicon.REFERS.search(text):
             return NONE
         hit = [match for match in pattern.finditer(text) if not self._article(text, match.end())]
-        if hit and _SPELLED_PATTERN.search(text, 0, hit[-1].start()):
+        if hit and lexicon.SPELLING.search(text, 0, hit[-1].start()):
             return NONE
         if hit and (is_denied(text, hit[-1].start()) or denied_after(text[hit[-1].end() :])):
             return NONE
@@ -372,14 +376,14 @@ class _Reader:
     def _article(self, text: str, end: int) -> bool:
         """Return True if the letter that ends here is the word "a" or "I" rather than an option."""
         start = text[max(0, end - 2) : end].strip("([ ")[-1:]
-        return start in ("A", "I") and WORD_AFTER.match(text, end) is not None
+        return start in ("A", "I") and lexicon.WORD_AFTER.match(text, end) is not None
 
 
 def _exception(text: str, letters: str) -> str | Wrong | None:
     """Return the letter that a text takes out of all: none but B fits; NONE if all but that one are right; None for any other text."""
-    if hit := ONLY_BUT.search(text):
+    if hit := lexicon.ONLY_BUT.search(text):
         return hit[1] or hit[2]
-    if (hit := BUT.search(text)) is None:
+    if (hit := lexicon.BUT.search(text)) is None:
         return None
     positive = hit[3].lower() in ("right", "correct", "true", "possible")
     return hit[2] if hit[2] in letters and positive == (hit[1].lower() in ("none", "nothing")) else NONE

@@ -317,8 +317,10 @@ _CHOICE_WORDS = frozenset(
     " certainly definitely obviously evidently undoubtedly option choice letter ans verdict conclusion conclude result selected"
     " selection chosen solution response match matches fit fits correspond corresponds equal equals agrees leads points based on"
     " above analysis reasoning evidence all together in short summary only one and of us here now well yes done just simply indeed"
-    " second third fourth fifth last s d ll ve which question from among options given"
-    " careful thought consideration settle settled elimination by process holds true vote makes make key"
+    "     last s d ll ve which question from among options given"
+    " careful thought consideration settle settled elimination by process holds true vote makes make key statement item alternative"
+    " going choosing remaining"
+    " picking opt marking mark selecting answering m"
     " output prediction return".split()
 )
 _ORDINALS = {word: place for place, word in enumerate("first second third fourth fifth sixth seventh eighth ninth tenth".split())}
@@ -326,7 +328,7 @@ _ORDINAL_OPTION = lazy_pattern(rf"(?i)\b({'|'.join(_ORDINALS)})\s(?:option|choic
 _CHOICE_TOKEN = lazy_pattern(r"\([a-z]\)|[^\W_]+|\S")
 _CHOICE_SIGNS = frozenset(".,:;!()[]*\"'’“”-–—>→➜➔⇒∴=✅✓")
 _FIRST_THOUGHT = lazy_pattern(r"(?i)\A.*\bI\s(?:\w+\s)?(?:thought|considered|believed|assumed|guessed|suspected|leaned)\b.*?,?\sbut\s")
-_CHOICE_CLAUSE = lazy_pattern(r"(?<!\b[A-Z])[.;!。；]\s")
+_CHOICE_CLAUSE = lazy_pattern(r"(?<!\b[A-Z])[.;!。；]\s|,\s(?:so|thus|hence|therefore|but)\s")
 
 
 def plainly_chosen(line: str, letters: str, options: Sequence[str]) -> str | None:
@@ -334,7 +336,7 @@ def plainly_chosen(line: str, letters: str, options: Sequence[str]) -> str | Non
     sentence = lexicon.OPENING.sub("", _FIRST_THOUGHT.sub("", _CHOICE_CLAUSE.split(line.strip(" .*"))[-1]))
     for option, letter in sorted(zip(options, letters, strict=False), key=lambda pair: -len(pair[0])):
         if len(option) > 2:
-            sentence = re.sub(rf"(?i)(?<!\w){re.escape(option)}(?!\w)", f"({letter.lower()})", sentence)
+            sentence = re.sub(rf"(?i)(?<![\w.+−-]){re.escape(option)}(?!\w)", f"({letter.lower()})", sentence)
     sentence = _ORDINAL_OPTION.sub(lambda hit: f" {chr(65 + _ORDINALS[hit[1].lower()])} ", sentence)
     tokens = _CHOICE_TOKEN.findall(sentence)
     choices = [token.strip("()").upper() for token in tokens if re.fullmatch(r"[A-Z]|\([a-z]\)", token)]

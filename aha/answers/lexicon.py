@@ -196,7 +196,8 @@ SMALL_ROW = (  # articles, prepositions and words that lead to a conclusion
     r"|jadi|maka|yang|så|alltså|siis|deci|isto|अतः|इसलिए|तो|إذن|إذًا|لذلك|لذا|ดังนั้น|endgültige|finale?|final|richtigerweise|này|bu|yüzden|nedenle|dolayısıyla|vì|así|que"
 )
 CHOOSES_ROW = (
-    r"pense|creo|penso|acho|denke|glaube|думаю|bleibt|reste|queda|resta|rimane|blijft|остаётся|верно|choisit|choisissons|elegimos"
+    r"debe ser|deve ser|deve essere|doit être|pense|creo|penso|acho|denke|glaube|думаю|bleibt|reste|queda|resta|rimane|blijft|остаётся"
+    r"|верно|choisit|choisissons|elegimos"
     r"|wählen|scegliamo|kiezen|wähle|elijo|escojo|escolho|scelgo|choisis|kies|wybieram"
     r"|выбираю|выбираем|seçiyorum|chọn|pilih|väljer|valitsen|aleg"
 )
@@ -269,3 +270,38 @@ RELATIVE_SUBJECT = lazy_pattern(
     r"|material)\s(?:that|which|we|whose|who)\s[^.,;:?!]{2,60}?\s)"
     r"(?:is|must be|would be)\s(?:option\s)?\(?(?P<letter>[a-z])\)?"
 )
+CALLS_RIGHT = lazy_pattern(  # C is the only one that fits; C because it bends
+    r"(?i)\s*(?:(?:is|are|must be|would be|should be|has to be|will be|seems?|appears?|looks)\s(?:to be\s)?(?:(?:also|clearly|indeed"
+    r"|therefore|thus|definitely|obviously|most|likely|probably|surely|really|simply|hence|so|the|our|my|a|only|very|by far)\s)*"
+    r"(?:correct|right|true|answer|best|one|choice|option|it|left|valid|solution|supported|consistent|accurate|appropriate|suitable"
+    r"|plausible|likely|possible|fitting|match|what (?:we|is|was|the question)|statement|better|proper|ideal|top|pick|final|true"
+    r"|preferred|intended"
+    r"|expected|strongest|closest)\b"
+    r"|(?:(?:alone|best|also|clearly|perfectly)\s)*(?:matches|fits|satisfies|meets|fulfil+s|works|holds|remains|wins|explains|agrees"
+    r"|corresponds|describes|captures|follows|it is|makes sense|stands|applies|qualifies|survives|passes|obeys|is)\b(?!\s(?:from|[a-z]))"
+    r"|(?:(?:alone|best|also|clearly|perfectly)\s)*(?:matches|fits|satisfies|meets|fulfil+s|explains|agrees|corresponds|describes"
+    r"|captures|is (?:it|left))\b"
+    rf"|(?:{IS_ROW})\s(?:(?:{SMALL_ROW})\s)*(?:{OPTION_ROW}|{RIGHT_ROW})(?![^\W_])"
+    r"|(?:passt|stimmt|convient|corresponde|encaja|подходит|верно|pasuje)\b(?!\s(?:nicht|pas|no|не|nie)\b)"
+    r"|(?:because|since|as(?!\s(?:well|opposed))|for|due|given|where|which|and|or|but|not|rather|instead|only(?! (?:partly|part|some"
+    r"|half)\b)|over|then|final|it is|my"
+    r"|our|has the|have the)\b)"
+)
+RETRACTION = lazy_pattern(
+    r"(?i)(?:[.!?;,\n—–]\s*)(?:(?:actually|wait|no|correction|sorry|oops|hmm|on second thoughts?|rather|scratch that|but)\b"
+    r"[,.:!\s—–-]{0,9}){1,5}"
+    r"(?:(?:it(?:'s|’s| is| should be| must be)|the (?:\w+ )?answer (?:is|should be|must be)|i meant?|make (?:it|that))\b[:\s]{0,9}|)"
+)
+SPELLING = lazy_pattern(r"(?i)\b(?:starts?|begins?|ends?|contains?|rhymes)\s(?:with|in|on)?\s?(?:the\s|an?\s)?(?:letter\s)?\W*\Z")
+LIMITS = lazy_pattern(  # C is correct only if it is cold; C is right about gold but wrong about rust
+    r"(?i)\s*,?\s*(?:only (?:if|in|when|for|about|under|because)|if|when|unless|provided|except|about|as (?:is|are)|of the (?:wrong"
+    r"|incorrect|false)"
+    r"|(?:but|yet) (?!(?:option )?[(]?(?-i:[A-Z])\b)(?:\w+ ){0,3}?(?:wrong|incorrect|irrelevant|false|not|incomplete|fails?|misses"
+    r"|beside))\b"
+)
+SIGNED_BOX = lazy_pattern(r"[-−]\s*\\boxed\{([0-9][^{}]{0,30})\}")
+REASON = lazy_pattern(r"(?i)\s*,\s(?:because|since|for)\s")
+NO_COPULA = lazy_pattern(r"(?i)(?:cevap|yanıt|jawaban(?:nya)?|ответ|вариант|đáp án)\s*\Z")
+AS_OPTION = lazy_pattern(r"(?:,\swhich)?\s(?:is|matches|corresponds to)\s(?:the\s)?(?:option|choice|answer)\s(?=\(?[a-z]\)?\Z)")
+IS_SAID_OF_IT = lazy_pattern(r"\s*(?:is|was|has|can|does|looks|seems|fits|matches|satisfies|explains|covers)\b")  # C is popular
+OPTION_I = lazy_pattern(r"\bI(?= is\b)")  # the option, not the pronoun

@@ -38,11 +38,14 @@ _CHOOSES = lazy_pattern(
     r"|\bonly\s+(?:option\s+|choice\s+)?(?=(?-i:[A-Z])\s+(?:remains|is left|fits|works|survives|holds|can be|satisfies|meets|fulfill?s"
     r"|matches|qualifies|passes"
     r"|obeys|agrees|makes sense|complies|corresponds|is (?:an?|the|left|consistent|possible|valid|plausible))\b)"
+    rf"|\b(?:making|makes|made)\s+(?=(?-i:(?:option )?{OPEN}[A-Z]{CLOSE})\s*(?:the|our|my)\s+(?:only\s+)?(?:correct|right|best|answer"
+    rf"|one|choice|option)\b)"
     r"|\b(?:eliminating|excluding|discarding|ruling out)\b[^.\n]{1,60}?\b(?:gives|yields|gets us to|points to|brings us to)\b"
     rf"|(?:(?:^|(?<=[.;,\n]\s))(?:so|thus|hence|therefore|(?:that|which"
     rf"|this) leaves(?: us with)?),?\s+(?:only\s+)?)(?=(?-i:{OPEN}[A-Z]{CLOSE})[.!]?\s*(?:\n|\Z))"
+    rf"|(?:^|(?<=[.!?,;\n]\s))(?:{lexicon.CONCLUDES_ROW}),?\s(?=(?-i:{OPEN}[A-Z]{CLOSE})[.!]?\s*(?:\n|\Z))"
     rf"|(?<=[a-z]{{3}}\s)(?:→|⇒|[=-]>)\s?(?=(?-i:{OPEN}[A-Z]{CLOSE})[.!]?\s*(?:\n|\Z))"
-    rf"|(?<!不)(?<!不能)(?<!不应)选(?:择|项[:是为]|(?!项))|\b(?:right|correct) (?:options?|choices?|letters?) are\b:?"
+    rf"|(?<!不)(?<!不能)(?<!不应)(?:选(?:择|项[:是为]|(?!项))|应该?[为是])|\b(?:right|correct) (?:options?|choices?|letters?) are\b:?"
     rf"|\b(?:final )?(?:choice|answer)\s*-\s|\bit(?:'s|’s| is| must be"
     rf"| should be| has to be| can only be)\s+(?:(?:actually|really|in fact|clearly|indeed|definitely|certainly|therefore|thus"
     rf"|rather)\s+)?(?-i:{_LETTER_NEXT})"
@@ -75,7 +78,6 @@ INTRODUCTION = lazy_pattern(  # die richtigen Antworten sind; A is wrong, so
 )
 _NAMES_OPTION = lazy_pattern(rf"(?i)(?<![^\W_])(?:{lexicon.OPTION_ROW}|{lexicon.RIGHT_ROW})(?![^\W_])")
 _IS_SO = lazy_pattern(rf"(?i)(?<![^\W_])(?:{_IS_ABROAD})|:")
-_NO_COPULA = lazy_pattern(r"(?i)(?:cevap|yanıt|jawaban(?:nya)?|ответ|вариант|đáp án)\s*\Z")
 _IS_CHOSEN = lazy_pattern(rf"(?i)(?<![^\W_]){_CHOOSES_ABROAD}")
 _TAKEN_BACK_ABROAD = lazy_pattern(rf"(?i)[.!?,;—–]\s*(?:{languages.CORRECTS})|{languages.TAKES_BACK}")
 CONCEDES = lazy_pattern(  # though A is close: what is said of other options, unless it calls them right
@@ -86,7 +88,7 @@ CONCEDES = lazy_pattern(  # though A is close: what is said of other options, un
     r"(?![^.\n]*\b(?:right|correct|better|true|possible|valid|could|may|might|would|answer|best|acceptable|fits?|works|equally|instead|or)\b)[^.\n]*"
 )
 DENIED_AFTER = lazy_pattern(
-    r"(?i)[)\].\s]*(?:이|가|는|은|は|が)?\s*(?:(?:正解|正答|答え|答|正しく|정답|답)(?:이|가)?\s*)?(?:間違|誤り|誤っ|違[うい]|不正解|不適|틀[리렸린]|오답|아닙|아니|では?(?:あり|ない|な[いく])|じゃ|(?:is|was)\s+(?:too|impossible)\b)"
+    r"(?i)[)\].\s]*(?:이|가|는|은|は|が)?\s*(?:(?:正解|正答|答え|答|正しく|정답|답)(?:이|가)?\s*)?(?:[^A-Z。\n]{0,12}(?:では|じゃ)(?:ありません|ない|なく)|間違|誤り|誤っ|違[うい]|不正解|不適|틀[리렸린]|오답|아닙|아니|では?(?:あり|ない|な[いく])|じゃ|(?:is|was)\s+(?:too|impossible)\b)"
 )
 INSTEAD = lazy_pattern(
     r"(?i)(?:[.!?;,\n—–]\s*)(?:(?:actually|wait|no|correction|sorry|oops|hmm|on second thoughts?|rather|scratch that|edit"
@@ -226,7 +228,7 @@ def _speech(text: str) -> Iterator[Statement]:
     for found_match in _CALLED_RIGHT.finditer(text):
         words, letter = found_match["words"], found_match[2] or found_match[3]
         if not _IS_CHOSEN.search(words) and not (
-            _NAMES_OPTION.search(words) and (_IS_SO.search(words) or found_match["last"] or _NO_COPULA.search(words))
+            _NAMES_OPTION.search(words) and (_IS_SO.search(words) or found_match["last"] or lexicon.NO_COPULA.search(words))
         ):
             continue
         if _TAKEN_BACK_ABROAD.search(text, found_match.end(), found_match.end() + _NEAR):
@@ -235,27 +237,25 @@ def _speech(text: str) -> Iterator[Statement]:
         rest = text[found_match.end() : ends if ends >= 0 else len(text)][:LONGEST_STATEMENT]
         yield Statement(found_match.start(2 if found_match[2] else 3), f"{letter.upper()}{' ' if rest[:1].isalnum() else ''}{rest}")
     for found_match in _CORRECT.finditer(text):
-        statement = next(filter(None, found_match.groups()), "")
+        statement = next(filter(None, found_match.groups()), "") if not lexicon.LIMITS.match(text, found_match.end()) else ""
         yield Statement(
             found_match.start(), _LAST_CLAUSE.sub("", lexicon.OPENING.sub("", lexicon.CLAUSE_BEFORE.sub("", statement.strip())))
         )
 
 
-_OPTION_I = lazy_pattern(r"\bI(?= is\b)")  # the option, not the pronoun
 _STOP = lazy_pattern(r"[.!?](?:\s|$)|\n")
 _OTHERS_PATTERN = lazy_pattern(r"\b(?:[Oo]ptions?|[Cc]hoices?|others?|[B-HJ]|[AI](?= (?:is|was|would|does|has|and|or)\b))\b")
 
 
 def takes_back(rest: str) -> bool:
     """Return True if the text after a letter takes it back; what is said of other options does not count."""
-    rest = _OPTION_I.sub("J", rest)
+    rest = lexicon.OPTION_I.sub("J", rest)
     statement_match = _STOP.search(rest, 3)
     return bool(denied_after(rest, understood=False) or _TAKEN_BACK_ABROAD.search(rest[:200]) or lexicon.UNSURE.search(rest[:200])) or (
         statement_match is not None and not upholds(_OTHERS_PATTERN.split(rest[statement_match.start() :], maxsplit=1)[0], opens=False)
     )
 
 
-_SAID_OF_IT_PATTERN = lazy_pattern(r"\s*(?:is|was|has|can|does|looks|seems|fits|matches|satisfies|explains|covers)\b")  # C is popular
 _FAILS = lazy_pattern(
     r"(?i)\b(?:but|fails?|exclude[ds]?|discard\w*|eliminat\w*|rules?|ruled|reject\w*|contradict\w*|violat\w*|impossible"
     r"|too|worst|least|only some|some of|partly)\b"
@@ -269,23 +269,26 @@ NEGATION = lazy_pattern(
 
 
 def denies_letter(text: str, end: int) -> bool:
-    """Return True if a denial stands in what is said of the letter that opens a sentence."""
+    """Return True if what is said of the letter that opens a sentence denies it or, after a bare letter, is not known to call it right."""
+    if re.match(r"\W?[A-Z]\s+[a-z]", text) and end < 4:
+        praise = lexicon.CALLS_RIGHT.match(text, end)
+        if praise is None or lexicon.LIMITS.match(text, praise.end()):
+            return True
     if lexicon.DEFINES.match(text, end):
         return True
-    return _SAID_OF_IT_PATTERN.match(text, end) is not None and bool(NEGATION.search(text, end) or _FAILS.search(text, end))
+    return lexicon.IS_SAID_OF_IT.match(text, end) is not None and bool(NEGATION.search(text, end) or _FAILS.search(text, end))
 
 
 _CONCLUDED_PATTERN = lazy_pattern(r"(?:[,;.]\s*)?\b(?:so|hence|thus|therefore)\b[^=]{0,30}\Z|\s*(?:→|⇒|[=-]>)\s*\Z")
 _NO_OPTION = lazy_pattern(
     r"(?i)\b(?:not|never|neither|nor|cannot|except|wrong|incorrect|false|or|if|unless|maybe|perhaps|could|might|least|most|than|above|below|over|under|after|before|until|nearly|almost|between|up|about|approximately|roughly|around|but|mistake)\b|n['’]t\b|[≠不非]|\\(?:neq?|not|lnot)(?![a-z])"
 )
-_NAMED_AS = lazy_pattern(r"(?:,\swhich)?\s(?:is|matches|corresponds to)\s(?:the\s)?(?:option|choice|answer)\s(?=\(?[a-z]\)?\Z)")
-_SUBJECT = lazy_pattern(r"(?i)\A[^.,;:?!\n]{2,80}\s\Z")
+_SUBJECT = lazy_pattern(r"(?i)\A(?!.*\\pm)[^.,;:?!|±\n]{2,80}\s\Z")
 
 
 def before_letter(line: str, letter: str) -> str:
     """Return the text before a letter that ends a line and repeats it or follows from it: "14 (b)", "v = 14, so (b)"; else the line."""
-    head = _NAMED_AS.sub("", line).removesuffix(f"({letter})").rstrip() if line.rstrip(")").endswith(letter) else line
+    head = lexicon.AS_OPTION.sub("", line).removesuffix(f"({letter})").rstrip() if line.rstrip(")").endswith(letter) else line
     if head != line and (conclusion := _CONCLUDED_PATTERN.search(head)) and "=" in head[: conclusion.start()]:
         return head[: conclusion.start()].rpartition("=")[2].strip(" $*")
     return head

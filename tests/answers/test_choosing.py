@@ -549,3 +549,93 @@ def test_a_conclusion_in_another_language_is_read_after_its_reason(answer: str) 
 @pytest.mark.parametrize("answer", ["None but C fits.", "This rules out everything but C.", "No option other than C works.", "C (95%)"])
 def test_what_is_left_of_all_options_is_chosen(answer: str) -> None:
     assert letter(answer, COLOURS) == "C"
+
+
+COMMENTS = (
+    "is irrelevant",
+    "contradicts the passage",
+    "lacks evidence",
+    "ignores the heat",
+    "as well as D",
+    "together with D",
+    "when heated",
+)
+COMMENTS += (
+    "is the second best",
+    "is often confused with D",
+    "vs D",
+    "follows from A",
+    "is close",
+    "needs heat",
+    "becomes D",
+    "outweighs nothing",
+)
+
+
+@pytest.mark.parametrize("comment", COMMENTS)
+def test_a_bare_letter_is_no_choice_unless_what_is_said_of_it_calls_it_right(comment: str) -> None:
+    assert [letter(f"{right} {comment}.", COLOURS) for right in "BC"] == [None, None]
+
+
+PRAISE = (
+    "is right",
+    "is the correct answer",
+    "must be the answer",
+    "seems right",
+    "fits best",
+    "satisfies all conditions",
+    "works",
+    "it is",
+)
+PRAISE += ("because it is cold", "is the only one that fits", "is most likely correct", "ist richtig", "es la respuesta correcta", "holds")
+
+
+@pytest.mark.parametrize("praise", PRAISE)
+def test_a_bare_letter_is_chosen_by_what_calls_it_right(praise: str) -> None:
+    assert [letter(f"{right} {praise}.", COLOURS) for right in "BCD"] == [*"BCD"]
+
+
+LIMITED = (
+    "is correct only in winter",
+    "is right if it is cold",
+    "is correct, as is D",
+    "is the best of the wrong answers",
+    "is true but irrelevant",
+)
+LIMITED += ("is right about warmth but wrong about light", "only partly answers the question", "は適切ではありません")
+
+
+@pytest.mark.parametrize("limit", LIMITED)
+def test_praise_with_a_limit_is_no_choice(limit: str) -> None:
+    assert [letter(f"{right} {limit}.", COLOURS) for right in "BC"] == [None, None]
+
+
+SHORT = [
+    "Daher D.",
+    "Donc D.",
+    "Entonces D.",
+    "Quindi D.",
+    "Значит, D.",
+    "Debe ser D.",
+    "Deve essere D.",
+    "应为D。",
+    "D passt am besten.",
+    "D convient.",
+]
+
+
+@pytest.mark.parametrize("answer", SHORT)
+def test_a_short_conclusion_of_another_language_chooses(answer: str) -> None:
+    assert letter(answer, COLOURS) == "D"
+
+
+@pytest.mark.parametrize(
+    ("answer", "right"), [("Red; actually blue.", "C"), ("It cannot be red, so it is grey.", "D"), ("anything but blue", None)]
+)
+def test_texts_of_options_are_taken_back_and_concluded(answer: str, right: str | None) -> None:
+    assert letter(answer, COLOURS) == right
+
+
+@pytest.mark.parametrize(("answer", "right"), [("$-\\boxed{2}$", "A"), ("x = \\pm 2", None), ("-2", "A"), ("x = 2", "B"), ("- 2", "A")])
+def test_the_sign_before_a_number_belongs_to_the_option(answer: str, right: str | None) -> None:
+    assert letter(answer, ("-2", "2", "4", "0")) == right
