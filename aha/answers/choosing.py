@@ -65,8 +65,6 @@ _DENIED_PATTERN = lazy_pattern(
     r"|falsch\b|nicht\b|faux\b|fausse\b|errad[ao]\b|errat[ao]\b|sbagliat[ao]\b|неверен|неверн|неправил"
     r"|błędn|niepoprawn|yanlış|salah\b|onjuist|fout\b|错|不|以外))"
 )
-_DOUBTED_PATTERN = lazy_pattern(r"(?i)\s*(?:nicht|not|never|anything but|i (?:doubt|do not|don['’]t)|one of)\b")
-_GOES_ON_TO = lazy_pattern(r"(?:\b(?:or|oder|ou)\b|\bbut (?:it is|it's|rather|actually)\b|,)[\s$(]*(?:[a-z]\s*=\s*)?(?:\\text\s*)?\Z")
 _OF_A_LETTER = lazy_pattern(r"(?<![^\W\d_])(?<!['’])(?<![0-9]\s)(?<![0-9])(?![oyeu]\s)[a-z]\s?\([A-Z]\)")
 _LONE = lazy_pattern(
     r"(?<![A-Za-z0-9'’\\_^{°])(?<![0-9°] )(?<![+*/^<≤≥] )(?<![+*/^<≤≥-])([A-Z])(?![A-Za-z0-9'’_^]|-[a-z]{2})(?!\s*[=<>+*/^≤≥])"
@@ -78,8 +76,6 @@ _POINTED_PATTERN = lazy_pattern(
 _SENTENCE = lazy_pattern(r"[.;。；\n]\s|\n|。")
 _MARKED_LINE = lazy_pattern(r"\s*(?:[-*>]\s*)?[(\[]?([A-Z])(?:[)\].:]|\s*$)")
 _PRIMED_PATTERN = lazy_pattern(r"[A-Za-z]['’]")
-_INSTEAD_OF = lazy_pattern(r"(?i)\s*(?:,\s*|,?\s*(?:and|but)\s+)not\b|\s*,?\s*(?:instead of|rather than)\b")
-_EQUATIONS = lazy_pattern(r"\b[a-z](?:_\{?\w+\}?)?\s*=\s*\(?[A-J]\)?\s*[,;]\s*[a-z](?:_\{?\w+\}?)?\s*=")  # x_1 = (D), x_2 = 0.25
 _DENIAL_OF_OPTION = lazy_pattern(
     r"(?<=[A-J)\]]),? (?:(?:and |but )?not|instead of|rather than) (?:option |choice )?\([A-J]\)[ .\w]{0,40}\Z"
 )
@@ -102,7 +98,7 @@ def chosen(answer: str, options: Sequence[str] = (), count: int = 10, *, several
     reader = _reader(tuple(options), count, several)
     answer = lexicon.SIGNED_BOX.sub(r"\\boxed{-\1}", answer)
     text = reader.opaque(_OF_A_LETTER.sub(UNREAD, readable(own_part(ending(answer)))))
-    if UNDECIDED_WORDS.search(text) or _EQUATIONS.search(text):
+    if UNDECIDED_WORDS.search(text) or lexicon.EQUATIONS.search(text):
         return SEVERAL
     if (alone := judged_alone(text, reader.letters, several=several)) is not None:
         return alone
@@ -129,7 +125,7 @@ class _Reader:
         beside = before_letter(line, letter.casefold()) if isinstance(letter, str) else line  # 14 (B)
         for second, option in zip(self.letters, self.options, strict=False):
             words = option.strip().casefold()
-            if words and second != letter and line.endswith(words) and _GOES_ON_TO.search(line[: -len(words)]):
+            if words and second != letter and line.endswith(words) and lexicon.GOES_ON_TO.search(line[: -len(words)]):
                 return SEVERAL if isinstance(letter, str) and not self.several else letter
             if words and second != letter and beside != line and (beside == words or beside.endswith(f" {words}")):
                 return Wrong(f"letter {letter} beside the text of option {second}")
@@ -201,7 +197,7 @@ class _Reader:
             return exception
         if len({*_LISTED_PATTERN.findall(text)} & {*self.letters}) >= min(4, len(self.letters)):
             return SEVERAL  # the question is repeated
-        if doubt := _DOUBTED_PATTERN.match(text):
+        if doubt := lexicon.DOUBT.match(text):
             return SEVERAL if doubt.group().strip().lower() == "one of" else NONE
         text = _DENIAL_OF_OPTION.sub("", lexicon.FILLER.sub("", text, count=1))
         if self.several:
@@ -210,7 +206,7 @@ class _Reader:
             if (option_letter := self.letter_of(part)) is not NONE and not _LETTER_ALONE.fullmatch(part.strip()):
                 return self.beside(option_letter, text[len(part) :]) if isinstance(option_letter, str) else option_letter
         opening, rest = self._opening(text)
-        if opening and (_INSTEAD_OF.match(rest) or rest.strip(" .*") == f"({opening})" or lexicon.REASON.match(rest)):
+        if opening and (lexicon.INSTEAD_OF.match(rest) or rest.strip(" .*") == f"({opening})" or lexicon.REASON.match(rest)):
             return opening
         if opening and (self._adds(opening, rest) or _DENIED_PATTERN.match(rest)):
             return SEVERAL

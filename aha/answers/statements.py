@@ -109,7 +109,6 @@ _BOX_IN_BOX = lazy_pattern(r"\\boxed\{(\\boxed\{[^{}]{0,200}\})\}")
 _STRUCK_LETTER = lazy_pattern(r"(?m)^([\s*_#>]*)~~\(?[A-Z]\)?~~,?[ \t]+(?=\(?[A-Z]\)?\W*$)")  # ~~B~~ C
 _SQUARES = {first + place: 65 + place for first in (0x1F150, 0x1F170) for place in range(26)}  # letters in black circles and squares
 _OTHER_SCRIPTS = str.maketrans("أابجدঅবডঢАБСГ", "AABCDABCDABCD")  # as simple-evals has them; what Cyrillic has for B is either letter
-_OTHER_WORD = lazy_pattern(r"[\u0400-\u04ff\u0600-\u06ff\u0980-\u09ff]{3}")
 _OTHER_LETTER = lazy_pattern(r"(?m)(?<![^\W_])[أابجدঅবডঢАБСГ](?![^\W_])(?=\)|[\s\])}.*_:؛،।。]*$)")
 _CONTRAST = lazy_pattern(  # not D but B; nicht D, sondern B
     rf"(?:\b(?:not|nicht)|\b(?P<en>is|was)n['’]t|\bn['’](?P<fr>est) pas|\bno (?P<es>es)|\bnon (?P<it>è)|\bnão (?P<pt>é)"
@@ -124,8 +123,6 @@ _CHANGES = lazy_pattern(
     rf"|switch)(?:e|ed|ing|)\s(?:(?:my|the)\s(?:final\s)?"
     rf"(?:answer|choice)\s)?(?:from\s(?:[Oo]ption\s)?{OPEN}[A-Z]{CLOSE}\s?)?to\s(?={OPEN}[A-Z]{CLOSE}(?!\w))"
 )
-_ANSWER_TAGS = lazy_pattern(r"(?m)^[ \t]*`{3,}\w*[ \t]*$|</?(?i:answer|final|option|choice|result)>")
-_FIELD = lazy_pattern(r"'(?:final_)?(?:answer|choice|option)'\s*:\s*'([^'\n]{1,80})'")
 _HAN_HEADING = lazy_pattern(r"【\s*(?:(?P<letter>[A-Z])|(?P<answer>(?:最终|正确|参考)?(?:答案|正解|正答|回答))|[^】\n]{1,12})\s*】")
 _STYLE = lazy_pattern(r"\\(?:text(?:bf|it|rm|sf)?|math(?:rm|bf|it|sf)|mbox|operatorname)\s*\{([^{}]{0,2000})\}")
 _LAYOUT = lazy_pattern(
@@ -143,10 +140,10 @@ def readable(text: str) -> str:
         text = _STYLE.sub(r"\1", text)
     text = _LAYOUT.sub(" ", text) if "\\" in text else text
     text = _BOX_IN_BOX.sub(r"\1", text) if "\\boxed{\\boxed" in text else text
-    text = _FIELD.sub(r"\nAnswer: \1\n", _ANSWER_TAGS.sub(" ", text))
+    text = lexicon.FIELD_OF_ANSWER.sub(r"\nAnswer: \1\n", lexicon.ANSWER_TAGS.sub(" ", text))
     if not text.isascii():
         text = lexicon.TURKISH_IS.sub("", lexicon.CLAUSE_END.sub("\n", _HAN_HEADING.sub(_heading, text.translate(_SQUARES))))
-        text = _OTHER_LETTER.sub(lambda hit: hit.group().translate(_OTHER_SCRIPTS), text) if _OTHER_WORD.search(text) else text
+        text = _OTHER_LETTER.sub(lambda hit: hit.group().translate(_OTHER_SCRIPTS), text) if lexicon.OTHER_WORD.search(text) else text
     text = _CHANGES.sub("Answer: ", text)
     text = _CONTRAST.sub(lambda hit: next((f"{verb} " for verb in hit.groups() if verb), ""), text)
     return _CUT_SHORT.sub(r"\1 ", lexicon.SPACES.sub(" ", ending(text)).replace("~", " ~ "))
@@ -243,16 +240,13 @@ def _speech(text: str) -> Iterator[Statement]:
         )
 
 
-_STOP = lazy_pattern(r"[.!?](?:\s|$)|\n")
-_OTHERS_PATTERN = lazy_pattern(r"\b(?:[Oo]ptions?|[Cc]hoices?|others?|[B-HJ]|[AI](?= (?:is|was|would|does|has|and|or)\b))\b")
-
-
 def takes_back(rest: str) -> bool:
     """Return True if the text after a letter takes it back; what is said of other options does not count."""
     rest = lexicon.OPTION_I.sub("J", rest)
-    statement_match = _STOP.search(rest, 3)
+    statement_match = lexicon.SENTENCE_END.search(rest, 3)
     return bool(denied_after(rest, understood=False) or _TAKEN_BACK_ABROAD.search(rest[:200]) or lexicon.UNSURE.search(rest[:200])) or (
-        statement_match is not None and not upholds(_OTHERS_PATTERN.split(rest[statement_match.start() :], maxsplit=1)[0], opens=False)
+        statement_match is not None
+        and not upholds(lexicon.OTHER_OPTIONS.split(rest[statement_match.start() :], maxsplit=1)[0], opens=False)
     )
 
 
