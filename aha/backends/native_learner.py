@@ -16,7 +16,7 @@ from transformers import PreTrainedModel
 
 from aha.backends.native import NativeSteps, has_own_code, steps_for
 from aha.backends.packing import PackLayout, packed_outputs
-from aha.backends.straight_layers import is_plain, rotation
+from aha.backends.straight_layers import LinearProduct, is_plain, rotation
 
 CHUNK = 64  # rows whose part of a norm's gradient is summed first
 
@@ -53,6 +53,7 @@ class NativeDecoder:
 
     def __init__(self, body: Any, steps: NativeSteps, shape: _Shape, recomputes: bool) -> None:
         self._body, self.steps, self._shape, self._recomputes = body, steps, shape, recomputes
+        self._products = [_Products.of(layer) for layer in body.layers]
 
     @classmethod
     def of(cls, model: PreTrainedModel, *, recomputes: bool) -> Self | None:
@@ -80,9 +81,8 @@ class NativeDecoder:
         angles = self._body.rotary_emb
         turns = rotation(layout.position_N, angles.inv_freq, angles.attention_scaling, hidden_ND.dtype)
         weights = [weight for layer in self._body.layers for weight in _weights(layer)]
-        out: Tensor = _Decoder.apply(
-            hidden_ND, self.steps, self._shape, self._recomputes, _Rows.of(layout), turns, *weights, self._body.norm.weight
-        )
+        settings = self.steps, self._shape, self._products, self._recomputes, _Rows.of(layout), turns
+        out: Tensor = _Decoder.apply(hidden_ND, settings, *weights, self._body.norm.weight)
         return out
 
 
@@ -110,12 +110,22 @@ def _products_of(layer: Any) -> list[nn.Linear]:
 PARTS = 16  # the tensors of a layer
 
 
-def _product(x_ND: Tensor, out_NO: Tensor, weight_OD: Tensor, bias_O: Tensor | None) -> None:
-    """Compute out = x @ weight.T + bias."""
-    if bias_O is None:
-        torch.mm(x_ND, weight_OD.T, out=out_NO)
-    else:
-        torch.addmm(bias_O, x_ND, weight_OD.T, out=out_NO)
+@dataclass(frozen=True)
+class _Products:
+    """The products of a layer; those of one input are one. They share their memory with the layer's weights."""
+
+    query_key_value: LinearProduct
+    output: LinearProduct
+    gate_up: LinearProduct
+    down: LinearProduct
+
+    @classmethod
+    def of(cls, layer: Any) -> Self:
+        query, key, value, output, gate, up, down = _products_of(layer)
+        return cls(LinearProduct.of(query, key, value), LinearProduct.of(output), LinearProduct.of(gate, up), LinearProduct.of(down))
+
+
+_Settings = tuple[NativeSteps, _Shape, Sequence[_Products], bool, _Rows, Sequence[Tensor]]
 
 
 class _Decoder(torch.autograd.Function):
@@ -123,43 +133,45 @@ class _Decoder(torch.autograd.Function):
     def forward(
         ctx: Any,
         hidden_ND: Tensor,
-        steps: NativeSteps,
-        shape: _Shape,
-        recomputes: bool,
-        rows: _Rows,
-        rotation: Sequence[Tensor],
+        settings: _Settings,
         *weights: Tensor,
     ) -> Tensor:
-        learns = any(ctx.needs_input_grad)
+        learns, (steps, shape, _, recomputes, *_) = any(ctx.needs_input_grad), settings
         x_ND, states_of_layers = hidden_ND.clone(), list[Tensor]()
-        for number, window in enumerate(shape.windows):
-            layer = _NativeLayer(steps, shape, rows, rotation, window, weights[number * PARTS : (number + 1) * PARTS])
+        for number in range(len(shape.windows)):
             if learns:
                 states_of_layers.append(x_ND.clone())
-            states = layer.forward(x_ND)
+            states = _layer(settings, weights, number).forward(x_ND)
             if learns and not recomputes:
                 states_of_layers += states
         out_ND = torch.empty_like(x_ND)
         steps.call("aha_add_norm", x_ND, None, weights[-1], shape.epsilon, *x_ND.shape, out_ND)
         if learns:
             ctx.save_for_backward(x_ND, *states_of_layers, *weights)
-            ctx.settings = steps, shape, rows, rotation, len(states_of_layers)
+            ctx.settings = settings, len(states_of_layers)
         return out_ND
 
     @staticmethod
     def backward(ctx: Any, *outputs: Tensor) -> tuple[Tensor | None, ...]:
-        steps, shape, rows, rotation, count = ctx.settings
+        settings, count = ctx.settings
+        steps, shape, *_ = settings
         x_ND, *rest = ctx.saved_tensors
         states_of_layers, weights = rest[:count], rest[count:]
         grad_ND, gradients = torch.zeros_like(x_ND), list[Tensor | None]([None] * len(weights))
         gradients[-1] = _norm_backward(steps, x_ND, weights[-1], outputs[0].contiguous(), shape.epsilon, grad_ND)
         for number in reversed(range(len(shape.windows))):
             part = slice(number * PARTS, (number + 1) * PARTS)
-            layer = _NativeLayer(steps, shape, rows, rotation, shape.windows[number], weights[part])
+            layer = _layer(settings, weights, number)
             size = len(states_of_layers) // len(shape.windows)
             input_ND, *states = states_of_layers[number * size : (number + 1) * size]
             gradients[part] = layer.backward(grad_ND, input_ND, *(states or layer.forward(input_ND.clone())))
-        return (grad_ND, None, None, None, None, None, *gradients)
+        return (grad_ND, None, *gradients)
+
+
+def _layer(settings: _Settings, weights: Sequence[Tensor], number: int) -> _NativeLayer:
+    steps, shape, products, _, rows, rotation = settings
+    norms = weights[number * PARTS], weights[number * PARTS + 1]
+    return _NativeLayer(steps, shape, rows, rotation, shape.windows[number], norms, products[number])
 
 
 def _norm_backward(steps: NativeSteps, x_ND: Tensor, weight_D: Tensor, grad_ND: Tensor, epsilon: float, total_ND: Tensor) -> Tensor:
@@ -176,53 +188,43 @@ class _NativeLayer:
     rows: _Rows
     rotation: Sequence[Tensor]
     window: int
-    weights: Sequence[Any]
+    norms: tuple[Tensor, Tensor]
+    products: _Products
 
     def forward(self, x_ND: Tensor) -> list[Tensor]:
         """Add the layer's attention and MLP to `x_ND` in place; return what its backward pass needs beside its input."""
-        shape, steps, tokens = self.shape, self.steps, len(x_ND)
-        input_norm, mlp_norm, *products = self.weights
-        norm_ND = steps.add_norm(x_ND, None, input_norm, shape.epsilon)
-        states_NQ = x_ND.new_empty(tokens, (shape.heads + 2 * shape.key_heads) * shape.size)
-        for part_NO, weight, bias in zip(states_NQ.split(self._widths, 1), products[:6:2], products[1:6:2], strict=True):
-            _product(norm_ND, part_NO, weight, bias)
+        shape, steps, tokens, products = self.shape, self.steps, len(x_ND), self.products
+        states_NQ = products.query_key_value(steps.add_norm(x_ND, None, self.norms[0], shape.epsilon))
         self._turn(states_NQ, 1.0)
         seen_NQ, peaks_NH = x_ND.new_empty(tokens, shape.heads * shape.size), x_ND.new_empty(tokens, shape.heads)
         steps.call("aha_attend_rows", states_NQ, *self._places, len(self.rows.prompt), *self._sizes, shape.scale, seen_NQ, peaks_NH)
-        delta_ND = torch.empty_like(x_ND)
-        _product(seen_NQ, delta_ND, *products[6:8])
-        norm_ND = steps.add_norm(x_ND, delta_ND, mlp_norm, shape.epsilon)
+        norm_ND = steps.add_norm(x_ND, products.output(seen_NQ), self.norms[1], shape.epsilon)
         middle_ND = x_ND.clone()
-        gate_up_NI = x_ND.new_empty(tokens, 2 * len(products[8]))
-        for part_NO, weight, bias in zip(gate_up_NI.chunk(2, 1), products[8:12:2], products[9:12:2], strict=True):
-            _product(norm_ND, part_NO, weight, bias)
-        _product(steps.gate(gate_up_NI), delta_ND, *products[12:14])
-        x_ND += delta_ND
+        gate_up_NI = products.gate_up(norm_ND)
+        x_ND += products.down(steps.gate(gate_up_NI))
         return [states_NQ, seen_NQ, peaks_NH, middle_ND, gate_up_NI]
 
     def backward(
         self, grad_ND: Tensor, x_ND: Tensor, states_NQ: Tensor, seen_NQ: Tensor, peaks_NH: Tensor, middle_ND: Tensor, gate_up_NI: Tensor
     ) -> list[Tensor | None]:
         """Turn the gradient of the layer's result into that of its input, in place; return those of its weights."""
-        shape, steps = self.shape, self.steps
-        input_norm, mlp_norm, *products = self.weights
-        slope_NI = grad_ND @ products[12]
+        shape, steps, products = self.shape, self.steps, self.products
+        slope_NI = grad_ND @ products.down.weight_OD
         product_NI, grad_gate_up_NI = torch.empty_like(slope_NI), torch.empty_like(gate_up_NI)
         steps.call("aha_gate_backward", gate_up_NI, slope_NI, *slope_NI.shape, product_NI, grad_gate_up_NI)
-        down = _gradients(grad_ND, product_NI, products[13])
-        norm_ND = self._norm_of(middle_ND, mlp_norm)
-        gate_up = [_gradients(part, norm_ND, bias) for part, bias in zip(grad_gate_up_NI.chunk(2, 1), products[9:12:2], strict=True)]
-        back_ND = _back(grad_gate_up_NI.chunk(2, 1), products[8:12:2])
-        grad_mlp_norm = _norm_backward(steps, middle_ND, mlp_norm, back_ND, shape.epsilon, grad_ND)
-        output = _gradients(grad_ND, seen_NQ, products[7])
-        grad_seen_NQ, grad_states_NQ = grad_ND @ products[6], torch.zeros_like(states_NQ)
+        down = _gradients(grad_ND, product_NI, products.down)
+        gate_up = _gradients(grad_gate_up_NI, self._norm_of(middle_ND, self.norms[1]), products.gate_up, [slope_NI.shape[1]] * 2)
+        back_ND = grad_gate_up_NI @ products.gate_up.weight_OD
+        grad_mlp_norm = _norm_backward(steps, middle_ND, self.norms[1], back_ND, shape.epsilon, grad_ND)
+        output = _gradients(grad_ND, seen_NQ, products.output)
+        grad_seen_NQ, grad_states_NQ = grad_ND @ products.output.weight_OD, torch.zeros_like(states_NQ)
         rows = *self._places, self.rows.family, len(self.rows.family) - 1
         steps.call("aha_attend_rows_backward", states_NQ, *rows, *self._sizes, shape.scale, seen_NQ, peaks_NH, grad_seen_NQ, grad_states_NQ)
         self._turn(grad_states_NQ, -1.0)
-        norm_ND, parts = self._norm_of(x_ND, input_norm), grad_states_NQ.split(self._widths, 1)
-        states = [_gradients(part, norm_ND, bias) for part, bias in zip(parts, products[1:6:2], strict=True)]
-        grad_input_norm = _norm_backward(steps, x_ND, input_norm, _back(parts, products[:6:2]), shape.epsilon, grad_ND)
-        return [grad_input_norm, grad_mlp_norm, *(gradient for pair in (*states, output, *gate_up, down) for gradient in pair)]
+        states = _gradients(grad_states_NQ, self._norm_of(x_ND, self.norms[0]), products.query_key_value, self._widths)
+        back_ND = grad_states_NQ @ products.query_key_value.weight_OD
+        grad_input_norm = _norm_backward(steps, x_ND, self.norms[0], back_ND, shape.epsilon, grad_ND)
+        return [grad_input_norm, grad_mlp_norm, *states, *output, *gate_up, *down]
 
     @property
     def _widths(self) -> list[int]:
@@ -246,14 +248,9 @@ class _NativeLayer:
         return self.steps.add_norm(x_ND, None, weight_D, self.shape.epsilon)
 
 
-def _gradients(grad_NO: Tensor, x_ND: Tensor, bias_O: Tensor | None) -> tuple[Tensor, Tensor | None]:
-    """Return the gradients of a product's weight and bias."""
-    return grad_NO.T @ x_ND, None if bias_O is None else grad_NO.sum(0)
-
-
-def _back(grads: Sequence[Tensor], weights: Sequence[Tensor]) -> Tensor:
-    """Return the gradient of the input that several products share."""
-    total_ND = grads[0] @ weights[0]
-    for grad_NO, weight_OD in zip(grads[1:], weights[1:], strict=True):
-        total_ND.addmm_(grad_NO, weight_OD)
-    return total_ND
+def _gradients(grad_NO: Tensor, x_ND: Tensor, product: LinearProduct, widths: Sequence[int] | None = None) -> list[Tensor | None]:
+    """Return the gradients of the weights and biases of the linear layers that a product is, of these widths; None: of one layer."""
+    widths = widths or [grad_NO.shape[1]]
+    weights = (grad_NO.T @ x_ND).split(list(widths))
+    biases = [None] * len(widths) if product.bias_O is None else grad_NO.sum(0).split(list(widths))
+    return [gradient for pair in zip(weights, biases, strict=True) for gradient in pair]
