@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from transformers import PreTrainedModel
 
 from aha.backends.batch_decoder import Kernels, fastest_decoder, shapes_of
 from aha.backends.checkpoint.config import context_of
-from aha.backends.hf import load_model, load_tokenizer, pick_device, torch_dtype
+from aha.backends.hf import ModuleWeights, load_model, load_tokenizer, pick_device, torch_dtype
 from aha.backends.straight_layers import Decoder, Entry, PrefixPass, Tokens
 from aha.errors import BadInput
 from aha.phases import PhaseClock
@@ -150,6 +150,7 @@ class TorchEngine:
         self._targets = dict(module.named_parameters())
         self._look_every = _LOOK_EVERY.get(self.device.type, _LOOK_SELDOM)
         _refuse_states(self.module.config)
+        self._kernels, self._shares = kernels, False
         self._shapes = shapes_of(self.module)
         self._decoder = fastest_decoder(self.module, self._shapes, kernels)
 
@@ -174,11 +175,30 @@ class TorchEngine:
         missing = set(self._targets)
         with torch.no_grad(), self.phases.phase("load_s"):
             for name, tensor in weights:
-                self._targets[name].copy_(tensor)
+                if not self._shares:
+                    self._targets[name].copy_(tensor)
+                elif self._targets[name].data_ptr() != tensor.data_ptr():
+                    raise ValueError(f"{name}: the engine computes with a learner's weights, and takes no others")
                 missing.discard(name)
         if missing:
             raise KeyError(f"weights lack {sorted(missing)[0]} and {len(missing) - 1} more")
         self.version = version
+
+    def share(self, weights: Weights) -> None:
+        """Compute with these tensors themselves from now on, if they are a module's and their types and places are those of the engine's
+        own: a copy would be as large as the model. Whoever changes them loads them, too, for their version."""
+        if not isinstance(weights, ModuleWeights):
+            return
+        parameters = dict(weights.module.named_parameters())
+        if _forms(parameters) != _forms(self._targets):
+            return
+        by_own = {id(own): parameters[name] for name, own in self._targets.items()}
+        for module in self.module.modules():
+            for leaf, own in module._parameters.items():
+                if own is not None:
+                    module._parameters[leaf] = by_own[id(own)]
+        self._targets, self._shares = dict(self.module.named_parameters()), True
+        self._decoder = fastest_decoder(self.module, self._shapes, self._kernels)
 
     def offer(self, weights: Weights, version: int) -> None:
         """Let replies in progress continue with other weights from their next token on; any thread may call. Computed states of their
@@ -241,6 +261,11 @@ def open_engine(model: str, compute: Compute, positions: int | None = None) -> T
         torch.set_num_threads(compute.threads)
     module = load_model(model, pick_device(compute.device), torch_dtype(compute.dtype), positions=positions)
     return TorchEngine(module, load_tokenizer(model).stop, compute, kernels=compute.kernels)
+
+
+def _forms(parameters: Mapping[str, Tensor]) -> dict[str, object]:
+    """Return the shape, type and place of each weight."""
+    return {name: (weight.shape, weight.dtype, weight.device) for name, weight in parameters.items()}
 
 
 def _free_memory() -> int:

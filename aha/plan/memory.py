@@ -228,12 +228,14 @@ MICRO_TOKENS = {"cpu": 1_024, "cuda": 16_384}
 @dataclass(frozen=True)
 class Need:
     """The memory-relevant settings of a stage on one device. `rank` 0: all weights are trained. `rows` are sampled at once, each of
-    `prompt` + `reply` tokens; `longest`: tokens of the longest row in training."""
+    `prompt` + `reply` tokens; `longest`: tokens of the longest row in training; `shares`: the engine computes with the learner's own
+    weights."""
 
     learns: bool = True
     rank: int = 0
     reference: bool = False
     samples: bool = True
+    shares: bool = False
     dtype: str = "float32"
     micro_tokens: int = 1_024
     longest: int = 1_024
@@ -282,7 +284,8 @@ def need_of(stage: Stage, compute: Compute, device: str, prompt: int = PROMPT) -
         case Rl():
             reply, rows = stage.sampling.max_tokens, min(compute.rows, stage.questions * stage.samples)
             need = replace(base, rank=stage.lora.rank, reference=stage.loss.needs_reference, rows=rows, reply=reply)
-            return replace(need, longest=prompt + reply)
+            plain = device == "cpu" and compute.dtype == "float32" and compute.engine == "torch" and not stage.lora.rank
+            return replace(need, longest=prompt + reply, shares=plain and stage.lag == 0)
         case Sft():
             return replace(base, rank=stage.lora.rank, samples=False, longest=stage.max_tokens)
         case Prefer():
@@ -313,7 +316,9 @@ def memory(shape: ModelShape, need: Need, device: str = "cpu", shards: int = 1) 
     if need.learns and need.reference:
         constant["reference"] = (shape.adapter(need.rank) * 4 if need.rank else _base_bytes(shape, wide)) // shards
     if need.samples:
-        constant["engine"] = wide * shape.parameters // shards
+        constant["engine"] = 0 if need.shares and shards == 1 else wide * shape.parameters // shards
+        if device == "cpu" and wide == 4:
+            sampling["packed weights"] = wide * shape.linear
         sampling["cache"] = int(BUCKET * need.cache_size * shape.token_states * wide) // shards
         sampling["logits of the engine"] = min(LOGITS, 4 * max(1, need.rows) * shape.vocabulary) * 3
     return Memory(constant, sampling, learning)

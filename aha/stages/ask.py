@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean, pstdev
 from types import TracebackType
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from aha.objectives import count_dead
 from aha.protocols import Ask, Engine, Learner, Metrics, Sampling, TakesOffers, Tokenizer, Weights
@@ -176,6 +176,14 @@ class _Over(Exception):
     """The run has ended, so the sampling in progress is not needed."""
 
 
+@runtime_checkable
+class SharesWeights(Protocol):
+    """An engine that can compute with the weights of a learner in the same process."""
+
+    def share(self, weights: Weights) -> None:
+        """Compute with these tensors themselves from now on, if their types and places are those of the engine's own."""
+
+
 @dataclass
 class Ahead:
     """Samples rollouts ahead of learning, in its own thread. `ask(rollout, step)` samples a rollout with the engine's weights and the
@@ -191,6 +199,10 @@ class Ahead:
     versions: dict[int, Version] = field(default_factory=dict)
     _futures: dict[int, Future[RolloutSample]] = field(default_factory=dict)
     _over: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.lag and isinstance(self.engine, SharesWeights):  # nothing is sampled while weights change, so one copy will do
+            self.engine.share(self.learner.weights())
 
     def __enter__(self) -> Ahead:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sampling")

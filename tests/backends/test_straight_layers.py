@@ -20,8 +20,10 @@ from aha.backends.hf import ModuleWeights
 from aha.backends.native import NativeLayers, Pages, _library, steps_for
 from aha.backends.straight_layers import AttentionSettings, StraightLayers
 from aha.backends.torch_engine import TorchEngine
+from aha.backends.torch_learner import TorchLearner
 from aha.errors import BadInput
-from aha.protocols import Sampling
+from aha.objectives import CrossEntropy
+from aha.protocols import Adam, Compute, Sampling
 from tests.backends.models import GROUPED, KINDS, built, named
 from tests.backends.test_engine_contract import ASKS, COMPUTE, STOP, sampled
 from tests.counts import ordinary
@@ -141,6 +143,35 @@ def test_weights_offered_between_two_tokens_are_used_by_the_next_one() -> None:
         engine.offer(ModuleWeights(built("qwen3", True, seed=8)), version=1)
         replies.append({number: [reply.tokens for reply in group] for number, group in (first, *groups)})
     assert replies[0] == replies[1]
+
+
+@pytest.mark.parametrize("kernels", ["compiled", "straight", "modules", "plain"])
+@pytest.mark.parametrize("kind", [("llama", True), ("qwen2", False)], ids=named)
+def test_an_engine_with_a_learners_own_weights_samples_what_one_with_a_copy_samples(kind: tuple[str, bool], kernels: Kernels) -> None:
+    learner = TorchLearner(built(*kind), Adam(lr=0.01), Compute(device="cpu"), reference=True)
+    sharing, copying = (TorchEngine(built(*kind), STOP, COMPUTE, kernels=kernels) for _ in range(2))
+    sharing.share(learner.weights())
+    for version in (1, 2):
+        learner.update(learner.text_batch([[5, 6, 7, 8, 9]]), CrossEntropy())
+        for engine in (sharing, copying):
+            engine.load(learner.weights(), version)
+        assert sampled(sharing) == sampled(copying)
+    assert sampled(sharing, sampling=Sampling(max_tokens=9)) != sampled(
+        TorchEngine(built(*kind), STOP, COMPUTE), sampling=Sampling(max_tokens=9)
+    )
+    places = {weight.data_ptr() for weight in learner.policy.model.parameters()}
+    assert {weight.data_ptr() for weight in sharing.module.parameters()} == places
+    with pytest.raises(ValueError, match="takes no others"):
+        sharing.load(ModuleWeights(built(*kind)), 3)
+
+
+def test_an_engine_of_another_type_keeps_its_copy() -> None:
+    learner = TorchLearner(built("llama", True), Adam(), Compute(device="cpu"), reference=False)
+    model: Any = built("llama", True)
+    engine = TorchEngine(model.to(torch.bfloat16), STOP, COMPUTE)
+    engine.share(learner.weights())
+    engine.load(ModuleWeights(built("llama", True, seed=8)), 1)
+    assert engine.version == 1 and torch.equal(learner.policy.head.weight, built("llama", True).get_output_embeddings().weight)
 
 
 def filled(pages: Pages, layers: int, heads: int, size: int, sizes: list[int]) -> list[tuple[Tensor, Tensor]]:
