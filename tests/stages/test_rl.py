@@ -271,6 +271,7 @@ class Stale(LocalBackend):
     def engine(self, model: str) -> Engine:
         engine = super().engine(model)
         engine.load = lambda weights, version: setattr(engine, "version", version)  # type: ignore[method-assign]
+        vars(engine)["share"] = lambda weights: None  # only a copy can be stale
         return engine
 
 
