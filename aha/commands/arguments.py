@@ -197,7 +197,9 @@ def check_model(model: str) -> None:
     if (path / "manifest.json").is_file() and (path / "checkpoints").is_dir():
         newest = max(_checkpoints(path), default="not there yet")
         raise BadInput(f"model {model}: it is a run, not a model; its newest checkpoint is {newest}")
-    if path.is_file() and path.suffix.lower() != ".gguf":
+    if path.is_file() and path.suffix.lower() == ".gguf":
+        return
+    if path.is_file():
         raise BadInput(f"model {model}: it is a file; give the folder of a Hugging Face model, a GGUF file, or a hub name")
     if not path.is_dir() and (model.startswith((".", "/", "~")) or model.count("/") > 1 or model.endswith("/")):
         raise BadInput(

@@ -9,8 +9,8 @@ import sys
 import threading
 import traceback
 import warnings
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, SupportsFloat
 
@@ -53,9 +53,53 @@ def error_text(error: BaseException) -> str:
 
 def describe_error(error: BaseException) -> str:
     """Return an exception in one line, with the place where it was raised."""
-    frames = traceback.extract_tb(error.__traceback__)
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename not in (__file__, "<frozen os>")]
     place = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
     return f"{type(error).__name__}: {error_text(error)}{place}"
+
+
+class Leaving(SystemExit):
+    """A person's own code asked for the end of the process without any further step, as `os._exit(0)` does."""
+
+
+LEAVES = ("_exit", "execv", "execve")  # functions that end a program before it can say a word
+_staying: set[tuple[int, int]] = set()  # the processes and threads that run a person's own code
+
+
+@contextmanager
+def staying() -> Iterator[None]:
+    """Refuse, while a person's own code runs, to end this process in silence: `Leaving` is raised in its place. Another thread that asks
+    for it ends the process with one line and exit code 1. Forked processes and the package itself end as they always do."""
+    for name in LEAVES:
+        if not isinstance(getattr(os, name), _Leave):
+            setattr(os, name, _Leave(name, getattr(os, name)))
+    key = os.getpid(), threading.get_ident()
+    _staying.add(key)
+    try:
+        yield
+    finally:
+        _staying.discard(key)
+
+
+@dataclass(frozen=True)
+class _Leave:
+    """One of `LEAVES`, by its name, which does what the real one does unless `staying` is in force."""
+
+    name: str
+    real: Callable[..., Any]
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        process, caller = os.getpid(), str(sys._getframe(1).f_globals.get("__name__"))
+        if caller.startswith("aha.") or all(staying[0] != process for staying in _staying):
+            return self.real(*args, **options)
+        line = f"os.{self.name} would end the whole run without a word: return or raise in its place"
+        if (process, threading.get_ident()) in _staying:
+            raise Leaving(line)
+        os.write(2, f"aha: {line}\n".encode())
+        return LEAVE_NOW(1)
+
+
+LEAVE_NOW = os._exit
 
 
 TORCH = ("default_dtype", "default_device", "num_threads")  # settings of torch for a whole process: `get_...` and `set_...`
@@ -117,7 +161,8 @@ class TidyReward:
         learns = torch is not None and torch.is_grad_enabled()
         sys.stdout = sys.stderr  # a program may read the command's output
         try:
-            return self.reward(problem, replies)
+            with staying():
+                return self.reward(problem, replies)
         finally:
             if os.getpid() != process:
                 os._exit(0)

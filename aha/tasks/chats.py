@@ -124,7 +124,9 @@ ROLES: Mapping[str, Role] = {
     **dict.fromkeys(("user", "human", "prompter"), "user"),
     **dict.fromkeys(("assistant", "gpt", "chatgpt", "bing", "bard", "model", "bot"), "assistant"),
 }
+PART = '{"type": "text", "text": "..."}'
 UNKNOWN = ("tool_calls", "function_call", "images", "audio")  # of a message: contents that no template here writes
+TURN_FIELDS = frozenset({"role", "from", "content", "value", *THOUGHT, *WEIGHTS, *UNKNOWN})
 
 
 @dataclass(frozen=True)
@@ -249,7 +251,7 @@ def _column(fields: Mapping[str, object], chosen: str, names: tuple[str, ...], p
         raise Bad("it is a pair of answers, chosen and rejected: a preference model learns from these; an example has one reply")
     if "text" in fields and purpose == "question":
         raise Bad("it has one text: where the question ends and the reply begins cannot be told; give it prompt and completion")
-    if nulls := [name for name in names if name in fields]:
+    if nulls := [name for name in (*names, *(TURNS if purpose == "question" else ())) if name in fields]:
         raise Bad(f"field {nulls[0]!r} is null: a text is needed")
     raise Bad(f"it has neither messages nor {' or '.join(names)}; its fields are {_names(fields)}")
 
@@ -278,6 +280,13 @@ def _value_turns(fields: Mapping[str, object], name: str, role: Literal["user", 
 
 def _turns(turns: object, name: str) -> WeighedTurns:
     """Return the messages of a list, which may be JSON in a text; empty system messages are left out."""
+    messages: WeighedTurns = []
+    for turn in _turn_list(turns, name):
+        messages += _pair(turn, name) if _is_pair(turn) else [_message(turn, name)]
+    return [(message, weight) for message, weight in messages if message.role != "system" or message.content]
+
+
+def _turn_list(turns: object, name: str) -> list[object]:
     if isinstance(turns, str) and turns.lstrip().startswith("["):
         with suppress(NotJson):
             turns = parse_json(turns)
@@ -285,10 +294,15 @@ def _turns(turns: object, name: str) -> WeighedTurns:
         turns = _side_by_side(turns, name)
     if not isinstance(turns, list):
         raise Bad(_no_turns(name))
-    messages: WeighedTurns = []
-    for turn in turns:
-        messages += _pair(turn, name) if _is_pair(turn) else [_message(turn, name)]
-    return [(message, weight) for message, weight in messages if message.role != "system" or message.content]
+    return turns
+
+
+def unread_in_turns(turns: object, name: str) -> set[str]:
+    """Return the fields of the messages in a column that hold something and that nothing here reads, each with the column's name."""
+    with suppress(Bad):
+        objects = [turn for turn in _turn_list(turns, name) if isinstance(turn, dict) and not _is_pair(turn)]
+        return {f"{name}.{key}" for turn in objects for key, value in turn.items() if key not in TURN_FIELDS and not blank(value)}
+    return set()
 
 
 def _side_by_side(turns: Mapping[str, object], name: str) -> list[object]:
@@ -306,7 +320,7 @@ def _no_turns(name: str) -> str:
 def _is_pair(turn: object) -> bool:
     """Return True if an element is a question with its answer: two texts (`history`), or an object with a text for each role (firefly)."""
     if isinstance(turn, list):
-        return len(turn) == 2
+        return len(turn) == 2 and all(isinstance(part, str | None) for part in turn)
     return isinstance(turn, dict) and len(turn) == 2 and {ROLES.get(role) for role in turn} == {"user", "assistant"}
 
 
@@ -336,7 +350,7 @@ def _message(turn: object, name: str) -> tuple[Message, bool | None]:
     if unknown := [key for key in UNKNOWN if not blank(turn.get(key))]:
         raise Bad(f"a message of the {role} has {unknown[0]!r}, which no template here writes: text alone is learned")
     column = "value" if "value" in turn and "content" not in turn else "content"
-    content = _content(turn.get(column))
+    content = _content(turn.get(column), role)
     if role == "system" and content == "":
         return Message("system", ""), None
     thought = next((turn[key] for key in THOUGHT if turn.get(key) is not None), None)
@@ -353,13 +367,20 @@ def _weight(turn: Mapping[str, object]) -> bool | None:
     return bool(value)
 
 
-def _content(value: object) -> object:
-    """Return a text, or the joined texts of a list of parts, as some servers write it; a part whose text is null counts as empty."""
+def _content(value: object, role: Role) -> object:
+    """Return a text, or the joined texts of a list of parts, as some servers write it; a part whose text is null counts as empty. Bad for
+    a part of another kind, such as an image."""
     if not isinstance(value, list):
         return value
-    texts = [part.get("text", value) for part in value if isinstance(part, dict) and part.get("type") == "text"]
-    is_text = value and len(texts) == len(value) and all(text is None or isinstance(text, str) for text in texts)
-    return "".join(text for text in texts if isinstance(text, str)) if is_text else value
+    texts: list[str] = []
+    for part in value:
+        if not isinstance(part, dict):
+            raise Bad(f"a message of the {role} has a content of parts, and one is of type {type(part).__name__}: {PART} is needed")
+        kind, text = part.get("type"), part.get("text", value)
+        if kind != "text" or not isinstance(text, str | None):
+            raise Bad(f"a message of the {role} has a part of type {str(kind)[:40]!r}: text alone is learned, written as {PART}")
+        texts.append(text or "")
+    return "".join(texts) if texts else value
 
 
 def _make_message(role: Role, content: str, thought: object) -> Message:

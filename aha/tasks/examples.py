@@ -25,7 +25,7 @@ from aha.codec import decode, encode
 from aha.errors import BadInput
 from aha.protocols import Tokenizer
 from aha.settings import nearest
-from aha.tasks.chats import ExampleLayout, RowTurns, blank, chat_of, prompt_like
+from aha.tasks.chats import ExampleLayout, RowTurns, blank, chat_of, prompt_like, unread_in_turns
 from aha.tasks.forms import language_of
 from aha.tasks.golds import Bad, text_of
 from aha.tasks.reading import LONGEST_LINE, DataRow, RefusedRow, check_split, rows_of
@@ -97,6 +97,8 @@ class ExampleRows:
         others = (name for name, value in row.fields.items() if name not in OUR_COLUMNS and not blank(value))
         unread = [name for name in others if not self._is_read(name, chat)]
         self.unread.update(unread)
+        for name in (name for name, role in chat.read.items() if role == "turns"):
+            self.unread.update(sorted(unread_in_turns(row.fields[name], name)))
         suspects = [name for name in unread if name not in self.layout.ignore]
         text = "\n".join(message.content for message in chat.messages) if suspects else ""
         for name in suspects:

@@ -38,6 +38,8 @@ SPLITS = {
     **dict.fromkeys(("validation", "valid", "val", "dev"), "validation"),
     **dict.fromkeys(("test", "testing", "eval", "evaluation", "heldout", "holdout"), "test"),
 }
+KINDS = {type(None): "null", bool: "a truth value", str: "a text", list: "a list", tuple: "a list"}
+KINDS |= dict.fromkeys((int, float, Decimal), "a number")
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -137,18 +139,19 @@ def folder_of(source: str) -> Path:
 
 
 def shards_of(source: str, split: str = "train") -> list[Path]:
-    """Return the files of a folder or run directory to read in order: JSON lines or Parquet, of this split if file names tell splits.
-    Return none if the folder has no such files, or others that only the library datasets can tell apart. BadInput for a folder with both
-    kinds, whose rows might count twice, and if the names do not say which files belong to the split."""
+    """Return the files of a folder or run directory to read in order: JSON lines, Parquet or cells, of this split if file names tell
+    splits. Return none if the folder has no such files, or others that only the library datasets can tell apart. BadInput for a folder with
+    two kinds, one of which would be left out or count twice, and if the names do not say which files belong to the split."""
     folder = folder_of(source)
     files = sorted(path for path in folder.iterdir() if not path.name.startswith(".")) if folder.is_dir() else []
-    lines = [path for path in files if path.name.endswith(LINES)]
-    tables = [path for path in files if path.suffix == TABLE]
-    if lines and tables:
-        raise BadInput(f"{folder} holds {lines[0].name} and {tables[0].name}: which of the two is the set? Move the other away")
-    if (lines or tables) and _has_configurations(folder / CARD):
-        return []
-    return _of_split(folder, lines or tables, split)
+    chosen = next((kind for ends in (LINES, TABLE, tuple(CELLS)) if (kind := [path for path in files if path.name.endswith(ends)])), [])
+    if chosen and (others := [path for path in files if path not in chosen and _may_hold_rows(path)]):
+        raise BadInput(f"{folder} holds {chosen[0].name} and {others[0].name}: which of the two is the set? Move the other away")
+    return [] if not chosen or _has_configurations(folder / CARD) else _of_split(folder, chosen, split)
+
+
+def _may_hold_rows(path: Path) -> bool:
+    return path.suffix in FILES and (path.suffix not in (".json", ".txt") or _starts(path).startswith(b"["))
 
 
 def _has_configurations(card: Path) -> bool:
@@ -189,15 +192,18 @@ def count_rows(path: Path) -> int:
 
 
 def _from_file(path: Path) -> Iterator[DataRow | RefusedRow]:
-    with open_plain(path) as file:
-        start = file.peek(4096)[:4096].removeprefix(_BOM).lstrip()
-    if start.startswith(b"["):
+    if _starts(path).startswith(b"["):
         yield from _array(path, unpack_file(path))
         return
     for number, line in read_lines(path, LONGEST_LINE):
         bare = line.removeprefix(_BOM) if number == 1 else line
         if bare.strip():
             yield _line(bare, f"{path}, line {number}", f"{path.name}:{number}")
+
+
+def _starts(path: Path) -> bytes:
+    with open_plain(path) as file:
+        return file.peek(4096)[:4096].removeprefix(_BOM).lstrip()
 
 
 def _from_table(path: Path) -> Iterator[DataRow | RefusedRow]:
@@ -208,6 +214,7 @@ def _from_table(path: Path) -> Iterator[DataRow | RefusedRow]:
 
 def _from_cells(path: Path) -> Iterator[DataRow | RefusedRow]:
     """Yield the rows of a CSV or TSV file whose first line names its columns; every value is a text, and an empty cell is None."""
+    csv.field_size_limit(LONGEST_LINE)
     names: list[str] = []
     number, records = 0, enumerate(csv.reader(_text_lines(path), delimiter=CELLS[path.suffix], strict=True), start=1)
     try:
@@ -262,25 +269,9 @@ def _array(path: Path, text: bytes) -> Iterator[DataRow | RefusedRow]:
 
 def _row(fields: object, place: str, name: str) -> DataRow | RefusedRow:
     if not isinstance(fields, dict):
-        return RefusedRow(place, f'is {_kind(fields)}, not an object: {{"question": ..., "answer": ...}} is needed')
+        kind = KINDS.get(type(fields), type(fields).__name__)
+        return RefusedRow(place, f'is {kind}, not an object: {{"question": ..., "answer": ...}} is needed')
     return DataRow(place, name, fields)
-
-
-def _kind(value: object) -> str:
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "a truth value"
-        case int() | float() | Decimal():
-            return "a number"
-        case str():
-            return "a text"
-        case list() | tuple():
-            return "a list"
-        case dict():
-            return "an object"
-    return type(value).__name__
 
 
 def _from_data_set(name: str, split: str, subset: str | None) -> Iterator[DataRow | RefusedRow]:

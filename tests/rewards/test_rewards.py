@@ -6,6 +6,7 @@ import math
 import os
 import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from aha.backends.engine_chat import ScriptedBackend
 from aha.errors import BadInput
 from aha.protocols import Backend, Reward
 from aha.rewards import Accuracy, Format, RewardPart, Rewards, SoftOverlong, paper
-from aha.rewards.own import ProcessState
+from aha.rewards.own import ProcessState, staying
 from aha.template import Short
 from aha.types import Abstained, Countdown, Judged, Part, Problem, Reference, Reply, Score
 
@@ -323,3 +324,40 @@ def test_after_a_reward_of_ones_own_the_process_is_as_it_was(change: Callable[[]
         assert [score.total for score in live(asked(), [GOOD, WRONG])] == [1.0, 1.0]
         assert os.getpid() == process
         assert ProcessState() == before and torch.is_grad_enabled()
+
+
+def leave_in_a_thread() -> None:
+    thread = threading.Thread(target=os._exit, args=(0,))
+    thread.start()
+    thread.join()
+
+
+@pytest.mark.parametrize("leave", [lambda: os._exit(0), lambda: os.execv("/bin/true", ["true"]), lambda: os.execvp("true", ["true"])])
+def test_a_reward_that_would_end_the_process_without_a_word_is_named(leave: Callable[[], Any]) -> None:
+    with (
+        Rewards((RewardPart("mine", lambda problem, replies: leave()),)).open(NOWHERE) as live,
+        pytest.raises(BadInput, match=r"'mine' on problem \S+, reply .* raised Leaving: os\.\w+ would end the whole run .*test_rewards"),
+    ):
+        live(asked(), [GOOD])
+
+
+def test_a_thread_of_a_reward_that_ends_the_process_ends_it_with_a_line_and_not_with_0(capfd: pytest.CaptureFixture[str]) -> None:
+    if (process := os.fork()) == 0:
+        with staying():
+            leave_in_a_thread()
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 1
+    assert "os._exit would end the whole run" in capfd.readouterr().err
+
+
+def test_what_a_reward_forks_and_what_runs_after_it_may_leave() -> None:
+    def forks(problem: Problem, replies: Sequence[Reply]) -> list[float]:
+        if (process := os.fork()) == 0:
+            os._exit(3)
+        return [float(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]))]
+
+    with Rewards((RewardPart("mine", forks),)).open(NOWHERE) as live:  # type: ignore[arg-type]
+        assert live(asked(), [GOOD])[0].total == 3.0
+    if (process := os.fork()) == 0:
+        os._exit(4)
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 4

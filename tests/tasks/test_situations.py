@@ -11,7 +11,7 @@ import pytest
 
 from aha.errors import BadInput
 from aha.tasks.chats import ExampleLayout
-from aha.tasks.examples import load_examples
+from aha.tasks.examples import ExampleRows, load_examples
 from aha.tasks.rows import RowProblems
 
 CHAT = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]
@@ -166,6 +166,14 @@ REFUSED: dict[str, tuple[str, str, Read, str]] = {
     ),
     "a prompt that is null": ("a.jsonl", lines({"prompt": None, "completion": "2"}), examples, "line 1: field 'prompt' is null"),
     "a conversation without a message": ("a.jsonl", lines({"messages": []}), examples, "line 1: field 'messages' has no message"),
+    "a conversation that is null": ("a.jsonl", lines({"messages": None}), examples, "line 1: field 'messages' is null"),
+    "a conversation within a list": ("a.jsonl", lines({"messages": [CHAT]}), examples, "line 1: field 'messages' is no list of objects"),
+    "a thought in a part of its own": (
+        "a.jsonl",
+        lines({"messages": [CHAT[0], {"role": "assistant", "content": [{"type": "thinking", "thinking": "hm"}]}]}),
+        examples,
+        "line 1: a message of the assistant has a part of type 'thinking'",
+    ),
     "a message without a role": (
         "a.jsonl",
         lines({"messages": [{"content": "1"}, CHAT[1]]}),
@@ -176,7 +184,7 @@ REFUSED: dict[str, tuple[str, str, Read, str]] = {
         "a.jsonl",
         lines({"conversations": [{"from": "human", "value": ["1"]}, {"from": "gpt", "value": "2"}]}),
         examples,
-        "line 1: field 'value' is of type list",
+        "line 1: a message of the user has a content of parts, and one is of type str",
     ),
     "a tool that speaks": (
         "a.jsonl",
@@ -188,7 +196,7 @@ REFUSED: dict[str, tuple[str, str, Read, str]] = {
         "a.jsonl",
         lines({"messages": [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "q"}]}, CHAT[1]]}),
         examples,
-        "line 1: field 'content' is of type list",
+        "line 1: a message of the user has a part of type 'image'",
     ),
     "rows that were tokenized before": (
         "a.jsonl",
@@ -244,7 +252,7 @@ REFUSED: dict[str, tuple[str, str, Read, str]] = {
         "a.jsonl",
         lines({"messages": [{"role": "user", "content": [{"type": "text", "text": {"a": 1}}]}, CHAT[1]]}),
         examples,
-        "line 1: field 'content' is of type list",
+        "line 1: a message of the user has a part of type 'text'",
     ),
     "roles and contents of two lengths": (
         "a.jsonl",
@@ -334,3 +342,10 @@ def test_configurations_and_splits_of_a_data_set_are_listed(tmp_path: Path) -> N
     assert examples(tmp_path, subset="socratic") == ["u:s a:a"]
     with pytest.raises(BadInput, match=r"choose one with --split NAME"):
         examples(tmp_path, subset="main", split="test")
+
+
+def test_fields_of_messages_that_nothing_reads_are_named(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(lines({"messages": [CHAT[0] | {"name": "Ann", "refusal": None}, CHAT[1] | {"masked": True}]}))
+    rows = ExampleRows(str(tmp_path / "a.jsonl"))
+    assert len(list(rows)) == 1
+    assert rows.columns() == ["columns that are not used: messages.masked (1 rows), messages.name (1 rows)"]

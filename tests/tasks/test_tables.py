@@ -132,6 +132,27 @@ def test_a_folder_in_two_forms_is_refused(tmp_path: Path) -> None:
         read_examples(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["b.csv", "b.json", "b.txt", "b.jsonl.zst", "b.csv.gz"])
+def test_a_folder_of_lines_with_rows_in_another_form_beside_them_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "a.jsonl").write_text(write_example(example(1)) + "\n")
+    (tmp_path / name).write_text("[]")
+    with pytest.raises(BadInput, match=rf"holds a\.jsonl and {name}: which of the two is the set\?"):
+        read_examples(tmp_path)
+
+
+def test_notes_beside_the_lines_of_a_folder_are_no_rows(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(write_example(example(1)) + "\n")
+    for name in ("notes.txt", "meta.json", "a.jsonl.bak"):
+        (tmp_path / name).write_text('{"from": "elsewhere"}')
+    assert len(read_examples(tmp_path)) == 1
+
+
+def test_a_folder_of_cells_is_read_and_a_cell_may_be_as_long_as_a_line(tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / f"{name}.csv").write_text(f"prompt,completion\n{name},{'x' * 200_000}\n")
+    assert [len(each.conversation.messages[-1].content) for each in read_examples(tmp_path)] == [200_000, 200_000]
+
+
 # --- what is broken ---------------------------------------------------------------------------------------------------
 
 
