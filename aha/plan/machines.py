@@ -18,6 +18,7 @@ GIB = 1 << 30
 USABLE_SHARE = 0.9  # of a device's memory, since allocators leave gaps
 CORE = 2.5e10  # float32 operations a second of a CPU core, if nobody has measured it
 SIZES = ("cpu", "24gb", "80gb", "8x80gb", "auto")
+MOST_GPUS, MOST_IN_NODE = 1_000_000, 1_024
 CLUSTER = lazy_pattern(r"cluster\(nodes=(\d+), *gpus=(\d+)\)")
 
 
@@ -69,9 +70,13 @@ def machine(name: str) -> Machine:
 
 
 def gpus(devices: int, node: int = 8) -> Machine:
-    """Return a machine of `devices` GPUs with 80 GiB each, `node` of them in one host. BadInput if either number is below 1."""
+    """Return a machine of `devices` GPUs with 80 GiB each, `node` of them in one host. BadInput if there is no such machine."""
     if devices < 1 or node < 1:
         raise BadInput(f"{devices} GPUs, {node} a node: a plan needs 1 or more of both")
+    if devices > MOST_GPUS or node > MOST_IN_NODE:
+        raise BadInput(
+            f"{devices:,} GPUs, {node:,} a node: no cluster has so many; at most {MOST_GPUS:,}, {MOST_IN_NODE:,} a node, are planned"
+        )
     gpu = _gpu(f"{devices} GPUs of 80 GiB" if devices > 1 else "one GPU of 80 GiB", 80, 989e12, 3.35e12, devices)
     return replace(gpu, node=node, link_s=gpu.link_s * (1 if devices <= node else 6))
 

@@ -14,7 +14,7 @@ from aha.errors import AhaError, BadInput
 from aha.protocols import Backend, Hosts, Opens, Reward
 from aha.redact import clip
 from aha.rewards.judge import Judge
-from aha.rewards.own import TidyReward, describe_error, is_number, is_ours, shorten
+from aha.rewards.own import TidyReward, describe_error, is_number, is_ours, shorten, why_no_reward
 from aha.rewards.rules import Accuracy, Format, Harmless, Helpful, LanguageConsistency, SoftOverlong
 from aha.types import Abstained, Part, Problem, Reply, Score, Sees
 
@@ -47,6 +47,8 @@ class RewardPart:
     def __post_init__(self) -> None:
         if not is_number(self.weight):
             raise BadInput(f"reward '{self.name}' has weight {self.weight}: a weight has to be a finite number (of 1e60 at most)")
+        if problem := why_no_reward(self.reward):
+            raise BadInput(f"reward '{self.name}' {problem}")
 
     def covers(self, problem: Problem) -> bool:
         return self.domains is None or problem.domain in self.domains

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import os
 import signal
@@ -14,7 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, SupportsFloat
 
-from aha.protocols import Reward
+from aha.protocols import Opens, Reward
 from aha.redact import clip
 from aha.types import Abstained, Problem, Reply
 
@@ -56,6 +57,25 @@ def describe_error(error: BaseException) -> str:
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename not in (__file__, "<frozen os>")]
     place = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
     return f"{type(error).__name__}: {error_text(error)}{place}"
+
+
+def why_no_reward(reward: object) -> str:
+    """Return why this cannot be called with a problem and its replies, in words that follow its name; empty if it can."""
+    if isinstance(reward, type):
+        return f"is the class {reward.__name__}: an object of it is needed, {reward.__name__}()"
+    if isinstance(reward, Opens):
+        return ""
+    if not callable(reward):
+        return f"is {shorten(reward)}, which cannot be called"
+    if inspect.iscoroutinefunction(reward) or inspect.iscoroutinefunction(type(reward).__call__):
+        return "is a coroutine, which nobody awaits: make it a plain function"
+    with suppress(ValueError):  # a function in C may not say what it takes
+        signature = inspect.signature(reward)
+        try:
+            signature.bind(None, None)
+        except TypeError as error:
+            return f"takes {signature} ({error}): it is called with a problem and the list of its replies, and returns one number a reply"
+    return ""
 
 
 class Leaving(SystemExit):
@@ -100,6 +120,19 @@ class _Leave:
 
 
 LEAVE_NOW = os._exit
+
+
+class _Lent:
+    """A stream that others may write to and close, which does not close it."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def close(self) -> None:
+        self._stream.flush()
 
 
 TORCH = ("default_dtype", "default_device", "num_threads")  # settings of torch for a whole process: `get_...` and `set_...`
@@ -159,7 +192,7 @@ class TidyReward:
         """Return the reward's values."""
         process, torch = os.getpid(), sys.modules.get("torch")
         learns = torch is not None and torch.is_grad_enabled()
-        sys.stdout = sys.stderr  # a program may read the command's output
+        sys.stdout = sys.stderr = _Lent(sys.stderr)  # a program may read the command's output
         try:
             with staying():
                 return self.reward(problem, replies)

@@ -198,15 +198,35 @@ def check_form(template: Template, tokenizer: Tokenizer) -> None:
 
 
 def template_lines(template: Template, tokenizer: Tokenizer) -> list[str]:
-    """Return a line about the system prompt that the model's chat template inserts by itself; none if it inserts none."""
+    """Return a line about the system prompt that the model's chat template inserts by itself, and one about a header that it leaves out."""
     conversation = template.prompt("?")
-    if isinstance(conversation, str) or any(message.role == "system" for message in conversation.messages):
+    if isinstance(conversation, str):
         return []
-    system = inserted_system(tokenizer, conversation)
-    if not system:
-        return []
-    problem = f"the model's chat template inserts a system prompt of its own, {system[:80]!r}"
-    return [f"{problem}: --template.system '' leaves it empty, --template.system TEXT puts another in its place"]
+    lines = []
+    if header := left_out_header(tokenizer, conversation):
+        lead = f"the model's chat template writes {header[:80]!r} before earlier replies and not where a reply is asked for"
+        lines.append(f"{lead}: the model learns and samples replies without it; let the template heed add_generation_prompt")
+    if any(message.role == "system" for message in conversation.messages):
+        return lines
+    if system := inserted_system(tokenizer, conversation):
+        problem = f"the model's chat template inserts a system prompt of its own, {system[:80]!r}"
+        lines.append(f"{problem}: --template.system '' leaves it empty, --template.system TEXT puts another in its place")
+    return lines
+
+
+def left_out_header(tokenizer: Tokenizer, conversation: Conversation) -> str:
+    """Return what a chat template writes between a question and its reply, but not after the last question. It is none if the template
+    ends a conversation otherwise than it parts two turns, with a header of which it may leave the rest (a channel) to the model."""
+    question, reply, last = (f"{A_MARK}{number}" for number in range(3))
+    messages = (Message("user", question), Message("assistant", reply), Message("user", last))
+    try:
+        whole, shorter = (tokenizer.decode(tokenizer.chat(replace(conversation, messages=messages[:count]))) for count in (3, 2))
+    except BadInput:  # the template takes one question only
+        return ""
+    if not whole.partition(reply)[2].startswith(shorter.partition(reply)[2]):
+        return ""
+    between, end = whole.partition(question)[2].partition(reply)[0], whole.rpartition(last)[2]
+    return between[len(end) :].strip() if between.startswith(end) else ""
 
 
 def inserted_system(tokenizer: Tokenizer, conversation: Conversation) -> str:

@@ -125,6 +125,32 @@ def test_a_system_prompt_that_a_chat_template_inserts_is_seen_and_can_be_left_ou
     assert template_lines(Instruct(), HFTokenizer(inner, (inner.eos_token_id,))) == []
 
 
+TURN = "{% for m in messages %}[{{ m.role }}]{{ m.content }}[e]{% endfor %}"
+GEMMA = "{% for m in messages %}<{{ 'model' if m.role == 'assistant' else m.role }}>{{ m.content }}</>{% endfor %}<model>"
+MISTRAL = "{% for m in messages %}{{ '[INST] ' + m.content + ' [/INST]' if m.role == 'user' else ' ' + m.content + '</s>' }}{% endfor %}"
+HARMONY = "{% for m in messages %}<{{ m.role }}{{ '|final' if m.role == 'assistant' else '' }}>{{ m.content }}<end>{% endfor %}<assistant"
+ONCE = "{% if messages|length > 1 %}{{ raise_exception('one question') }}{% endif %}{{ messages[0].content }}"
+
+
+@pytest.mark.parametrize(
+    ("template", "header"),
+    [
+        (TURN, "[assistant]"),
+        (f"{TURN}[assistant]", ""),
+        (f"{TURN}[assistant]<think>", ""),
+        (GEMMA, ""),
+        (MISTRAL, ""),
+        (HARMONY, ""),
+        (ONCE, ""),
+    ],
+)
+def test_a_header_that_a_chat_template_leaves_out_where_it_asks_for_a_reply_is_told(template: str, header: str) -> None:
+    inner = byte_level()
+    inner.chat_template = template
+    lines = template_lines(Instruct(), HFTokenizer(inner, (inner.eos_token_id,)))
+    assert [f"writes {header!r} before earlier replies" in line for line in lines] == [True] * bool(header)
+
+
 def test_longrope_limits_a_row_to_the_length_at_which_its_factors_change() -> None:
     rope = {
         "rope_type": "longrope",

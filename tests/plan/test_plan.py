@@ -194,7 +194,10 @@ def test_the_turns_lead_to_what_fits() -> None:
     assert turns[0].flag.startswith("--compute.micro_tokens")
 
 
-@pytest.mark.parametrize("name", ["gpu", "9x80gb", "cluster(nodes=0, gpus=8)", "cluster(8)"])
+SENSELESS = ["cluster(nodes=0, gpus=8)", "cluster(8)", "cluster(nodes=999999999, gpus=8)", "cluster(nodes=1, gpus=9999)"]
+
+
+@pytest.mark.parametrize("name", ["gpu", "9x80gb", *SENSELESS])
 def test_a_machine_that_is_none_is_refused(name: str) -> None:
     with pytest.raises(BadInput):
         machine(name)

@@ -256,6 +256,33 @@ def test_accuracy_pays_the_same_opened_and_not() -> None:
         assert live(asked(), [GOOD, WRONG, BROKEN]) == paper()(asked(), [GOOD, WRONG, BROKEN])
 
 
+async def asynchronous(problem: Problem, replies: Sequence[Reply]) -> list[float]:
+    return [1.0 for _ in replies]
+
+
+def of_other_trainers(completions: Any, **columns: Any) -> list[float]:
+    return [1.0 for _ in completions]
+
+
+def with_a_switch(problem: Problem, replies: Sequence[Reply], *, strict: bool) -> list[float]:
+    return [float(strict) for _ in replies]
+
+
+@pytest.mark.parametrize(
+    ("reward", "problem"),
+    [
+        (asynchronous, "is a coroutine, which nobody awaits: make it a plain function"),
+        (of_other_trainers, r"takes \(completions: 'Any', \*\*columns.* it is called with a problem and the list of its replies"),
+        (with_a_switch, "it is called with a problem and the list of its replies"),
+        (Accuracy, r"is the class Accuracy: an object of it is needed, Accuracy\(\)"),
+        ("accuracy", "is 'accuracy', which cannot be called"),
+    ],
+)
+def test_a_reward_that_cannot_be_called_as_rewards_are_is_refused_before_anything_runs(reward: Any, problem: str) -> None:
+    with pytest.raises(BadInput, match=rf"^reward 'mine' .*{problem}"):
+        RewardPart("mine", reward)
+
+
 # --- what a reward of one's own does to the process --------------------------------------------------------------------
 
 
@@ -288,6 +315,12 @@ def write_elsewhere() -> None:
     sys.stdout = sys.stderr
 
 
+def close_the_streams() -> None:
+    sys.stdout.close()
+    sys.stderr.close()
+    print("goes on")
+
+
 def fork() -> None:
     if os.fork() == 0:
         return
@@ -310,6 +343,7 @@ def fork_and_leave() -> None:
         make_warnings_errors,
         go_no_deeper,
         write_elsewhere,
+        close_the_streams,
         fork,
         fork_and_leave,
     ],
