@@ -103,7 +103,7 @@ def staying() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class _Leave:
-    """One of `LEAVES`, by its name, which does what the real one does unless `staying` is in force."""
+    """A stand-in for a function of `LEAVES`, which does what the real one does unless `staying` is in force."""
 
     name: str
     real: Callable[..., Any]

@@ -275,18 +275,16 @@ def _value_turns(fields: Mapping[str, object], name: str, role: Literal["user", 
     return [(_make_message(role, text_of(name, value, LONGEST_LINE), thought), None)]
 
 
-# --- turns ------------------------------------------------------------------------------------------------------------
-
-
 def _turns(turns: object, name: str) -> WeighedTurns:
     """Return the messages of a list, which may be JSON in a text; empty system messages are left out."""
     messages: WeighedTurns = []
-    for turn in _turn_list(turns, name):
-        messages += _pair(turn, name) if _is_pair(turn) else [_message(turn, name)]
+    for turn in elements_of(turns, name):
+        messages += _pair(turn, name) if is_pair(turn) else [_message(turn, name)]
     return [(message, weight) for message, weight in messages if message.role != "system" or message.content]
 
 
-def _turn_list(turns: object, name: str) -> list[object]:
+def elements_of(turns: object, name: str) -> list[object]:
+    """Return the elements of a column of turns. Bad if it holds no list, as JSON or as it is."""
     if isinstance(turns, str) and turns.lstrip().startswith("["):
         with suppress(NotJson):
             turns = parse_json(turns)
@@ -295,14 +293,6 @@ def _turn_list(turns: object, name: str) -> list[object]:
     if not isinstance(turns, list):
         raise Bad(_no_turns(name))
     return turns
-
-
-def unread_in_turns(turns: object, name: str) -> set[str]:
-    """Return the fields of the messages in a column that hold something and that nothing here reads, each with the column's name."""
-    with suppress(Bad):
-        objects = [turn for turn in _turn_list(turns, name) if isinstance(turn, dict) and not _is_pair(turn)]
-        return {f"{name}.{key}" for turn in objects for key, value in turn.items() if key not in TURN_FIELDS and not blank(value)}
-    return set()
 
 
 def _side_by_side(turns: Mapping[str, object], name: str) -> list[object]:
@@ -317,7 +307,7 @@ def _no_turns(name: str) -> str:
     return f'field {name!r} is no list of objects: [{{"role": "user", "content": "..."}}, ...] is needed'
 
 
-def _is_pair(turn: object) -> bool:
+def is_pair(turn: object) -> bool:
     """Return True if an element is a question with its answer: two texts (`history`), or an object with a text for each role (firefly)."""
     if isinstance(turn, list):
         return len(turn) == 2 and all(isinstance(part, str | None) for part in turn)

@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
@@ -25,7 +26,7 @@ from aha.codec import decode, encode
 from aha.errors import BadInput
 from aha.protocols import Tokenizer
 from aha.settings import nearest
-from aha.tasks.chats import ExampleLayout, RowTurns, blank, chat_of, prompt_like, unread_in_turns
+from aha.tasks.chats import TURN_FIELDS, ExampleLayout, RowTurns, blank, chat_of, elements_of, is_pair, prompt_like
 from aha.tasks.forms import language_of
 from aha.tasks.golds import Bad, text_of
 from aha.tasks.reading import LONGEST_LINE, DataRow, RefusedRow, check_split, rows_of
@@ -98,7 +99,7 @@ class ExampleRows:
         unread = [name for name in others if not self._is_read(name, chat)]
         self.unread.update(unread)
         for name in (name for name, role in chat.read.items() if role == "turns"):
-            self.unread.update(sorted(unread_in_turns(row.fields[name], name)))
+            self.unread.update(sorted(_unread_in_turns(row.fields[name], name)))
         suspects = [name for name in unread if name not in self.layout.ignore]
         text = "\n".join(message.content for message in chat.messages) if suspects else ""
         for name in suspects:
@@ -122,6 +123,14 @@ class ExampleRows:
         if example.id != row.name:
             self._places[key] = number
         return example
+
+
+def _unread_in_turns(turns: object, name: str) -> set[str]:
+    """Return the fields of the messages in a column that hold something and that nothing here reads, each with the column's name."""
+    with suppress(Bad):
+        objects = [turn for turn in elements_of(turns, name) if isinstance(turn, dict) and not is_pair(turn)]
+        return {f"{name}.{key}" for turn in objects for key, value in turn.items() if key not in TURN_FIELDS and not blank(value)}
+    return set()
 
 
 def read_examples(path: Path | str) -> list[Example]:
