@@ -17,9 +17,9 @@ from aha.errors import BadInput
 from aha.rundir.record import Record
 from aha.rundir.retention import METRICS
 
-LIST = "checksums.json"
+LIST, MANIFEST = "checksums.json", "manifest.json"
 WITH_CHECKSUM = (
-    "manifest.json",
+    MANIFEST,
     "metrics.jsonl",
     "timings.jsonl",
     "result.json",
@@ -56,8 +56,8 @@ def check(root: Path) -> CheckReport:
     """Compare every file of a run, a graph or a result with its checksum. BadInput if there is no such directory."""
     if not root.is_dir():
         raise BadInput(f"{root}: there is no such directory; give that of a run, of a graph or of a result")
-    report, checksums = CheckReport(), dict[Path, Any]()
-    for folder in _published_files(root):
+    report, checksums, published = CheckReport(), dict[Path, Any](), _published_files(root)
+    for folder in published:
         problem = check_folder(folder)
         report.problems += [problem] if problem else []
         report.sound += 0 if problem else sum(path.is_file() for path in folder.rglob("*"))
@@ -66,8 +66,9 @@ def check(root: Path) -> CheckReport:
         problem = _sealed_problem(path)
         report.note(path, problem)
         checksums |= {} if problem else {path.parent / name: entry for name, entry in _record(path)["files"].items()}
-    for folder in (journal.parent for journal in sorted(root.rglob(METRICS)) if (journal.parent / "groups").is_dir()):
-        checksums |= Record(folder).groups_sums()
+    for folder in (journal.parent for journal in sorted(root.rglob(METRICS))):
+        report.problems += [] if folder in published or (folder / MANIFEST).is_file() else [f"{folder / MANIFEST}: missing"]
+        checksums |= Record(folder).groups_sums() if (folder / "groups").is_dir() else {}
     for path, entry in checksums.items():
         report.note(path, _listed_problem(path, entry))
     for path in (path for path in _loose(root) if path not in checksums and path.name != LIST):
@@ -105,7 +106,7 @@ def _loose(root: Path) -> Iterator[Path]:
 
 def _seals_itself(path: Path) -> bool:
     """Return True for a journal or a document with a CRC, by its name in a run or by its end."""
-    if path.name in WITH_CHECKSUM and (path.parent / "manifest.json").exists():
+    if path.name in WITH_CHECKSUM and (path.parent / MANIFEST).exists():
         return True
     if path.suffix not in (".json", ".jsonl"):
         return False

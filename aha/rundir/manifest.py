@@ -163,6 +163,12 @@ class Manifest:
         sandbox = _difference("sandbox", _tier_setting(self.sandbox), _tier_setting(new.sandbox))
         return [line for line in [*lines, recipe_file, sandbox] if line]
 
+    def other_digits(self, new: Manifest) -> list[str]:
+        """Return `name: old -> new` for each version and each setting of `compute` that differs: a run goes on, with other last digits."""
+        names = [name for name in {**self.versions, **new.versions} if self.versions.get(name) != new.versions.get(name)]
+        lines = [f"{name}: {self.versions.get(name, 'none')} -> {new.versions.get(name, 'none')}" for name in names]
+        return [*lines, *(line for line in self.differences(new) if line.startswith("compute."))]
+
     def changed_models(self, new: Manifest) -> list[str]:
         """Return `model (file, file)` for each model in both manifests whose files have changed."""
         lines = []

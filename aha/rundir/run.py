@@ -111,6 +111,8 @@ class RunDir(Record):
         if damaged_folders and checkpoint is None:
             raise DiskTrouble(f"no checkpoint is whole: {'; '.join(damaged_folders)}. Bring one back, or begin again in another directory")
         self.notes += damaged_folders
+        if checkpoint is None and (count := len(self.metrics())):
+            self.notes.append(f"{self.root}: there is no checkpoint; what was done, {count} of it recorded, is done again")
         rollout = checkpoint.rollout if checkpoint else -1
         for later in self.checkpoints():
             if later.rollout > rollout:
@@ -202,6 +204,10 @@ class RunDir(Record):
             _same_run(self.root, previous, manifest, free)
             if previous.recipe_sha256 != manifest.recipe_sha256:
                 self.notes.append(f"{self.root}: from here on by the recipe file as it is now")
+            if lines := previous.other_digits(manifest):
+                self.notes.append(
+                    f"{self.root}: goes on with {'; '.join(lines)}: its numbers may differ from those of a run that was not stopped"
+                )
         if previous is None or is_corrected or previous.recipe_sha256 != manifest.recipe_sha256:
             replace_file(self.disk, path, seal(encode(manifest, Manifest), indent=2))
         with disk_errors(self.root):

@@ -26,21 +26,18 @@ from aha.types import Message
 ABSENT = object()
 EMPTY = ("[]", "{}", "null", "None", "nan", "NaN")  # texts that stand for no value
 LABELS = frozenset(
-    {"id", "ids", "uuid", "idx", "index", "hash", "len", "length", "lengths", "tokens", "count", "type", "source", "name", "url"}
-)
-LABELS |= frozenset(
-    {"language", "lang", "category", "difficulty", "license", "version", "date", "score", "scores", "level", "subject", "topic"}
+    (
+        "id ids uuid idx index hash len length lengths tokens count type source name url language lang category difficulty "
+        "license version date score scores level subject topic"
+    ).split()
 )
 PROMPT_WORDS = frozenset(
-    {"prompt", "question", "problem", "instruction", "instructions", "input", "inputs", "query", "context", "contexts"}
+    (
+        "prompt question problem instruction instructions input inputs query context contexts system history passage document "
+        "documents background premise hypothesis article paragraph options choices tools functions image images audio audios "
+        "video videos table schema persona knowledge hint facts examples fewshot kwargs messages conversations turns"
+    ).split()
 )
-PROMPT_WORDS |= frozenset(
-    {"system", "history", "passage", "document", "documents", "background", "premise", "hypothesis", "article", "paragraph"}
-)
-PROMPT_WORDS |= frozenset(
-    {"options", "choices", "tools", "functions", "image", "images", "audio", "audios", "video", "videos", "table", "schema"}
-)
-PROMPT_WORDS |= frozenset({"persona", "knowledge", "hint", "facts", "examples", "fewshot", "kwargs", "messages", "conversations", "turns"})
 _WORD = lazy_pattern(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 
@@ -109,6 +106,7 @@ def texts_in(value: object) -> Iterator[str]:
             yield json.dumps(len(value))
 
 
+MESSAGES = lazy_pattern(r"""\s*\[\s*\{\s*(?:'role'|"role"|'content'|"content")\s*:""")
 Role = Literal["system", "user", "assistant"]
 AUTO = "auto"
 TURNS = ("messages", "conversations", "conversation")
@@ -160,7 +158,7 @@ def chat_of(fields: Mapping[str, object], layout: ExampleLayout) -> RowTurns:
         raise Bad(f"field {wrong[0]!r} is false: it says that the reply is no good, and it would be imitated; --ignore {wrong[0]} does so")
     turns = _turns_column(present) if layout.question == layout.answer == AUTO else None
     if turns is not None:
-        turn_list, read = _turns(present[turns], turns), {turns: "turns"}
+        turn_list, read = weighed_turns(present[turns], turns), {turns: "turns"}
     else:
         turn_list, read = _question_and_reply(present, layout)
     turn_list = [*_system(present, [message for message, _ in turn_list], read), *turn_list]
@@ -215,12 +213,12 @@ def _question_and_reply(fields: Mapping[str, object], layout: ExampleLayout) -> 
     question = _column(fields, layout.question, PROMPT_FIELDS, "question")
     question_turns = _value_turns(fields, question, "user")
     read = {question: "question"}
-    if layout.question == AUTO and isinstance(fields[question], str):
+    if layout.question == AUTO and isinstance(spoken(fields[question], question), str):
         text, beside = with_beside(fields, question, question_turns[0][0].content)
         question_turns, read = [(Message("user", text), None)], {**read, **dict.fromkeys(beside, "question")}
     history = usual(fields, ("history",))
     if history is not None:
-        question_turns = [*_turns(fields[history], history), *question_turns]
+        question_turns = [*weighed_turns(fields[history], history), *question_turns]
         read[history] = "turns"
     answer = _column(fields, layout.answer, REPLY_FIELDS, "answer")
     reply_turns = _value_turns(fields, answer, "assistant")
@@ -262,9 +260,9 @@ def _names(fields: Mapping[str, object]) -> str:
 
 def _value_turns(fields: Mapping[str, object], name: str, role: Literal["user", "assistant"]) -> WeighedTurns:
     """Return the turns of a column that is a list of messages, or one text; the assistant's thought may stand in a column beside it."""
-    value = at_path(fields, name)
+    value = spoken(at_path(fields, name), name)
     if isinstance(value, list):
-        turns = _turns(value, name)
+        turns = weighed_turns(value, name)
         if not turns:
             raise Bad(f"field {name!r} holds no message")
         return turns
@@ -275,7 +273,7 @@ def _value_turns(fields: Mapping[str, object], name: str, role: Literal["user", 
     return [(_make_message(role, text_of(name, value, LONGEST_LINE), thought), None)]
 
 
-def _turns(turns: object, name: str) -> WeighedTurns:
+def weighed_turns(turns: object, name: str) -> WeighedTurns:
     """Return the messages of a list, which may be JSON in a text; empty system messages are left out."""
     messages: WeighedTurns = []
     for turn in elements_of(turns, name):
@@ -293,6 +291,16 @@ def elements_of(turns: object, name: str) -> list[object]:
     if not isinstance(turns, list):
         raise Bad(_no_turns(name))
     return turns
+
+
+def spoken(value: object, name: str) -> object:
+    """Return the value of a column, or the messages in it if it is a text that holds them. Bad if that text is no JSON."""
+    if not isinstance(value, str) or not MESSAGES.match(value):
+        return value
+    try:
+        return parse_json(value)
+    except NotJson:
+        raise Bad(f"field {name!r} holds messages as Python prints them, which is no JSON: write them with json.dumps") from None
 
 
 def _side_by_side(turns: Mapping[str, object], name: str) -> list[object]:
@@ -386,13 +394,3 @@ def _make_message(role: Role, content: str, thought: object) -> Message:
     if not visible:
         raise Bad(f"what the assistant said begins with {THINK} and nothing stands after {END_THINK}: an answer is needed")
     return Message(role, visible, inline_thought)
-
-
-def turns_of(value: object, name: str) -> tuple[Message, ...]:
-    """Return the messages of a prompt that is a list of them. Bad if it is no such list, or the last is not the user's."""
-    messages = tuple(message for message, _ in _turns(value, name))
-    if not messages:
-        raise Bad(f"field {name!r} has no message: somebody has to ask")
-    if messages[-1].role != "user":
-        raise Bad(f"field {name!r}: its last message is not the user's: somebody has to ask")
-    return messages

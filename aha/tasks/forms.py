@@ -11,7 +11,7 @@ from typing import Literal
 from aha.errors import BadInput
 from aha.json_text import NotJson, parse_json
 from aha.lazy import lazy_pattern
-from aha.tasks.chats import ABSENT, SYSTEM_FIELDS, at_path, blank, prompt_like, turns_of, usual, with_beside
+from aha.tasks.chats import ABSENT, SYSTEM_FIELDS, at_path, blank, prompt_like, spoken, usual, weighed_turns, with_beside
 from aha.tasks.golds import LONGEST_TEXT, OPTIONS, Bad, Kind, reference_of, text_of, with_options
 from aha.tasks.reading import DataRow, RefusedRow
 from aha.types import Asserts, Calls, Choice, Code, Countdown, Judged, Language, Message, Open, Problem, Reference, Stdio, Text
@@ -28,7 +28,6 @@ READ_BY: Mapping[type, tuple[str, ...]] = {  # columns of which a reference is m
     **dict.fromkeys((Stdio, Calls, Asserts), TESTS),
 }
 
-_MESSAGES = lazy_pattern(r'\s*\[\s*\{\s*"(?:role|content)"')
 _HAN = lazy_pattern(r"[\u3400-\u9fff]")
 _WORD = lazy_pattern(r"(?<![\\A-Za-z])[A-Za-z]{2,}")
 
@@ -89,9 +88,7 @@ class RowForm:
         """Return the question's column, the turns before the question, and the question: a text, or the last message of a list (which may
         be JSON in a text, as some tools write tables)."""
         name, value = _pick(fields, self.question, QUESTIONS, "question")
-        if isinstance(value, str) and _MESSAGES.match(value):
-            with suppress(NotJson):
-                value = parse_json(value)
+        value = spoken(value, name)
         if isinstance(value, list) and value and isinstance(value[0], dict):
             *turns, last = turns_of(value, name)
             return name, tuple(turns), text_of(name, last.content, LONGEST_TEXT)
@@ -182,3 +179,13 @@ def _present(fields: Mapping[str, object], name: str, purpose: str) -> object:
 def _question_with_options(fields: Mapping[str, object]) -> str:
     names = [repr(name[:40]) for name in list(fields)[:20]]
     return f"are {', '.join(names)}" if names else "are no fields at all"
+
+
+def turns_of(value: object, name: str) -> tuple[Message, ...]:
+    """Return the messages of a prompt that is a list of them. Bad if it is no such list, or the last is not the user's."""
+    messages = tuple(message for message, _ in weighed_turns(value, name))
+    if not messages:
+        raise Bad(f"field {name!r} has no message: somebody has to ask")
+    if messages[-1].role != "user":
+        raise Bad(f"field {name!r}: its last message is not the user's: somebody has to ask")
+    return messages

@@ -70,7 +70,9 @@ def test_what_the_first_version_wrote_is_sound(name: str) -> None:
     assert checked.problems == [] and checked.sound > 0
 
 
-@pytest.mark.parametrize("name", ["metrics.jsonl", "groups/000001.jsonl.gz", "checkpoints/000005/model.safetensors", "rows/00000.jsonl"])
+@pytest.mark.parametrize(
+    "name", ["manifest.json", "metrics.jsonl", "groups/000001.jsonl.gz", "checkpoints/000005/model.safetensors", "rows/00000.jsonl"]
+)
 def test_a_file_that_is_gone_is_named(run: Path, name: str) -> None:
     (run / name).unlink()
     assert any(Path(name).name in line for line in check(run).problems)  # without metrics, no line has the sums of the groups

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -218,3 +219,20 @@ def test_a_stage_that_knows_its_checkpoint_may_ask_for_room(tmp_path: Path) -> N
     with pytest.raises(DiskTrouble, match="1,002 are needed"):
         run.preflight(334, 0)
     run.close()
+
+
+def test_a_run_that_goes_on_with_other_versions_or_another_device_says_so(tmp_path: Path) -> None:
+    for device, torch, notes in (
+        ("cpu", "1", []),
+        ("cuda", "2", [f"{tmp_path}: goes on with torch: 1 -> 2; compute.device: 'cpu' -> 'cuda': "]),
+    ):
+        manifest = replace(MANIFEST, versions={"torch": torch}, settings={**MANIFEST.settings, "compute.device": Setting(device)})
+        run = RunDir.open(tmp_path, manifest, free=frozenset({"compute"}), reserve_bytes=0)
+        run.close()
+        assert [note.partition("its numbers")[0] for note in run.notes] == notes
+
+
+def test_rollouts_that_are_done_again_for_want_of_a_checkpoint_are_told(tmp_path: Path) -> None:
+    train(tmp_path, rollouts=3)
+    shutil.rmtree(tmp_path / "checkpoints")
+    assert train(tmp_path)[0] == f"{tmp_path}: there is no checkpoint; what was done, 3 of it recorded, is done again"

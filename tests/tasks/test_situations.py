@@ -56,6 +56,12 @@ READ: dict[str, tuple[str, str, Read, list[str]]] = {
         examples,
         ["u:q a:a u:q2 a:a2"],
     ),
+    "a prompt of messages as text": (
+        "a.jsonl",
+        lines({"prompt": json.dumps([*CHAT, CHAT[0]]), "completion": json.dumps(CHAT[1:])}),
+        examples,
+        ["u:q a:a u:q a:a"],
+    ),
     "a column of tools that holds an empty list as text": ("a.jsonl", lines({"conversations": CHAT, "tools": "[]"}), examples, ["u:q a:a"]),
     "an array of rows in a file called .txt": (
         "a.txt",
@@ -173,6 +179,18 @@ REFUSED: dict[str, tuple[str, str, Read, str]] = {
         lines({"messages": [CHAT[0], {"role": "assistant", "content": [{"type": "thinking", "thinking": "hm"}]}]}),
         examples,
         "line 1: a message of the assistant has a part of type 'thinking'",
+    ),
+    "messages as Python prints them": (
+        "a.jsonl",
+        lines({"prompt": str(CHAT[:1]), "completion": "a"}),
+        examples,
+        "line 1: field 'prompt' holds messages as Python prints them",
+    ),
+    "a question as Python prints it": (
+        "a.jsonl",
+        lines({"prompt": str(CHAT[:1]), "answer": "4"}),
+        problems,
+        "line 1: field 'prompt' holds messages as Python prints them",
     ),
     "a message without a role": (
         "a.jsonl",
