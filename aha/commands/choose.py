@@ -21,7 +21,7 @@ from aha.protocols import Backend, Compute, Stage
 from aha.recipes import RECIPES
 from aha.recipes.assembly import assemble, own_code
 from aha.recipes.recipe import Recipe, placeholders
-from aha.rewards.own import error_text, staying
+from aha.rewards.own import error_text, no_exit
 from aha.rundir import Frame, Manifest, RecipeFile, read_manifest
 from aha.settings import check_types, flatten, nearest
 from aha.stages.rl import Rl
@@ -60,7 +60,7 @@ class File:
         """Return the Recipe that the file defines as `recipe`, or that a function of this name returns."""
         entry = getattr(load_module("recipe", self.path, self.data), "recipe", None)
         try:
-            with staying():
+            with no_exit():
                 recipe = entry() if callable(entry) else entry
         except AhaError:
             raise
@@ -95,7 +95,7 @@ def load_module(kind: str, path: str, data: bytes) -> ModuleType:
     sys.modules[name] = module  # dataclasses look up their module here
     assert spec.loader is not None
     try:
-        with staying():
+        with no_exit():
             spec.loader.exec_module(module)
     except UnicodeDecodeError as error:
         raise BadInput(f"{path}: {error}") from error

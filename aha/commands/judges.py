@@ -20,7 +20,7 @@ from aha.grading.sandbox import tiers
 from aha.protocols import Reward
 from aha.rewards import Accuracy
 from aha.rewards.bench import Judge
-from aha.rewards.own import error_text, staying
+from aha.rewards.own import error_text, no_exit
 from aha.settings import nearest
 from aha.tasks.corpora import NO_LETTER, Case, Corpus
 from aha.tasks.reading import RefusedRow
@@ -100,7 +100,7 @@ def _reward_judge(reward: Reward) -> Judge:
         thought, mark, _ = case.reply.rpartition(END_THINK)
         reply = Reply(case.reply, thought if mark else None, case.answer, len(case.reply), "stop")
         try:
-            with staying():
+            with no_exit():
                 return _as_grade(_only(reward(problem, [reply])))
         except (Exception, SystemExit) as error:  # an error of a person's own code is its verdict on this case
             return Abstained(f"raised {type(error).__name__}: {error_text(error)}")
@@ -123,7 +123,7 @@ def _nonsense(values: object) -> Abstained:
 def _grading(grader: Callable[..., object]) -> Judge:
     def judge(case: Case) -> Grade:
         try:
-            with staying():
+            with no_exit():
                 return _as_grade(grader(case.reference, case.answer or ""))
         except (Exception, SystemExit) as error:  # an error of a person's own code is its verdict on this case
             return Abstained(f"raised {type(error).__name__}: {error_text(error)}")

@@ -78,43 +78,43 @@ def why_no_reward(reward: object) -> str:
     return ""
 
 
-class Leaving(SystemExit):
+class EarlyExit(SystemExit):
     """A person's own code asked for the end of the process without any further step, as `os._exit(0)` does."""
 
 
 LEAVES = ("_exit", "execv", "execve")  # functions that end a program before it can say a word
-_staying: set[tuple[int, int]] = set()  # the processes and threads that run a person's own code
+_own_threads: set[tuple[int, int]] = set()  # the processes and threads that run a person's own code
 
 
 @contextmanager
-def staying() -> Iterator[None]:
-    """Refuse, while a person's own code runs, to end this process in silence: `Leaving` is raised in its place. Another thread that asks
+def no_exit() -> Iterator[None]:
+    """Refuse, while a person's own code runs, to end this process in silence: `EarlyExit` is raised in its place. Another thread that asks
     for it ends the process with one line and exit code 1. Forked processes and the package itself end as they always do."""
     for name in LEAVES:
         if not isinstance(getattr(os, name), _Leave):
             setattr(os, name, _Leave(name, getattr(os, name)))
     key = os.getpid(), threading.get_ident()
-    _staying.add(key)
+    _own_threads.add(key)
     try:
         yield
     finally:
-        _staying.discard(key)
+        _own_threads.discard(key)
 
 
 @dataclass(frozen=True)
 class _Leave:
-    """A stand-in for a function of `LEAVES`, which does what the real one does unless `staying` is in force."""
+    """A stand-in for a function of `LEAVES`, which does what the real one does unless `no_exit` is in force."""
 
     name: str
     real: Callable[..., Any]
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         process, caller = os.getpid(), str(sys._getframe(1).f_globals.get("__name__"))
-        if caller.startswith("aha.") or all(staying[0] != process for staying in _staying):
+        if caller.startswith("aha.") or all(place[0] != process for place in _own_threads):
             return self.real(*args, **options)
         line = f"os.{self.name} would end the whole run without a word: return or raise in its place"
-        if (process, threading.get_ident()) in _staying:
-            raise Leaving(line)
+        if (process, threading.get_ident()) in _own_threads:
+            raise EarlyExit(line)
         os.write(2, f"aha: {line}\n".encode())
         return LEAVE_NOW(1)
 
@@ -122,7 +122,7 @@ class _Leave:
 LEAVE_NOW = os._exit
 
 
-class _Lent:
+class _OpenStream:
     """A stream that others may write to and close, which does not close it."""
 
     def __init__(self, stream: Any) -> None:
@@ -192,9 +192,9 @@ class TidyReward:
         """Return the reward's values."""
         process, torch = os.getpid(), sys.modules.get("torch")
         learns = torch is not None and torch.is_grad_enabled()
-        sys.stdout = sys.stderr = _Lent(sys.stderr)  # a program may read the command's output
+        sys.stdout = sys.stderr = _OpenStream(sys.stderr)  # a program may read the command's output
         try:
-            with staying():
+            with no_exit():
                 return self.reward(problem, replies)
         finally:
             if os.getpid() != process:

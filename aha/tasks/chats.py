@@ -213,7 +213,7 @@ def _question_and_reply(fields: Mapping[str, object], layout: ExampleLayout) -> 
     question = _column(fields, layout.question, PROMPT_FIELDS, "question")
     question_turns = _value_turns(fields, question, "user")
     read = {question: "question"}
-    if layout.question == AUTO and isinstance(spoken(fields[question], question), str):
+    if layout.question == AUTO and isinstance(messages_in(fields[question], question), str):
         text, beside = with_beside(fields, question, question_turns[0][0].content)
         question_turns, read = [(Message("user", text), None)], {**read, **dict.fromkeys(beside, "question")}
     history = usual(fields, ("history",))
@@ -260,7 +260,7 @@ def _names(fields: Mapping[str, object]) -> str:
 
 def _value_turns(fields: Mapping[str, object], name: str, role: Literal["user", "assistant"]) -> WeighedTurns:
     """Return the turns of a column that is a list of messages, or one text; the assistant's thought may stand in a column beside it."""
-    value = spoken(at_path(fields, name), name)
+    value = messages_in(at_path(fields, name), name)
     if isinstance(value, list):
         turns = weighed_turns(value, name)
         if not turns:
@@ -293,7 +293,7 @@ def elements_of(turns: object, name: str) -> list[object]:
     return turns
 
 
-def spoken(value: object, name: str) -> object:
+def messages_in(value: object, name: str) -> object:
     """Return the value of a column, or the messages in it if it is a text that holds them. Bad if that text is no JSON."""
     if not isinstance(value, str) or not MESSAGES.match(value):
         return value

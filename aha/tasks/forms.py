@@ -11,7 +11,7 @@ from typing import Literal
 from aha.errors import BadInput
 from aha.json_text import NotJson, parse_json
 from aha.lazy import lazy_pattern
-from aha.tasks.chats import ABSENT, SYSTEM_FIELDS, at_path, blank, prompt_like, spoken, usual, weighed_turns, with_beside
+from aha.tasks.chats import ABSENT, SYSTEM_FIELDS, at_path, blank, prompt_like, messages_in, usual, weighed_turns, with_beside
 from aha.tasks.golds import LONGEST_TEXT, OPTIONS, Bad, Kind, reference_of, text_of, with_options
 from aha.tasks.reading import DataRow, RefusedRow
 from aha.types import Asserts, Calls, Choice, Code, Countdown, Judged, Language, Message, Open, Problem, Reference, Stdio, Text
@@ -88,7 +88,7 @@ class RowForm:
         """Return the question's column, the turns before the question, and the question: a text, or the last message of a list (which may
         be JSON in a text, as some tools write tables)."""
         name, value = _pick(fields, self.question, QUESTIONS, "question")
-        value = spoken(value, name)
+        value = messages_in(value, name)
         if isinstance(value, list) and value and isinstance(value[0], dict):
             *turns, last = turns_of(value, name)
             return name, tuple(turns), text_of(name, last.content, LONGEST_TEXT)

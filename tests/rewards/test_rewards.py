@@ -21,7 +21,7 @@ from aha.backends.engine_chat import ScriptedBackend
 from aha.errors import BadInput
 from aha.protocols import Backend, Reward
 from aha.rewards import Accuracy, Format, RewardPart, Rewards, SoftOverlong, paper
-from aha.rewards.own import ProcessState, staying
+from aha.rewards.own import ProcessState, no_exit
 from aha.template import Short
 from aha.types import Abstained, Countdown, Judged, Part, Problem, Reference, Reply, Score
 
@@ -370,14 +370,14 @@ def leave_in_a_thread() -> None:
 def test_a_reward_that_would_end_the_process_without_a_word_is_named(leave: Callable[[], Any]) -> None:
     with (
         Rewards((RewardPart("mine", lambda problem, replies: leave()),)).open(NOWHERE) as live,
-        pytest.raises(BadInput, match=r"'mine' on problem \S+, reply .* raised Leaving: os\.\w+ would end the whole run .*test_rewards"),
+        pytest.raises(BadInput, match=r"'mine' on problem \S+, reply .* raised EarlyExit: os\.\w+ would end the whole run .*test_rewards"),
     ):
         live(asked(), [GOOD])
 
 
 def test_a_thread_of_a_reward_that_ends_the_process_ends_it_with_a_line_and_not_with_0(capfd: pytest.CaptureFixture[str]) -> None:
     if (process := os.fork()) == 0:
-        with staying():
+        with no_exit():
             leave_in_a_thread()
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 1
