@@ -11,7 +11,7 @@ from typing import Literal
 from aha.errors import BadInput
 from aha.json_text import NotJson, parse_json
 from aha.lazy import lazy_pattern
-from aha.tasks.chats import ABSENT, SYSTEM_FIELDS, at_path, blank, prompt_like, messages_in, usual, weighed_turns, with_beside
+from aha.tasks.chats import ABSENT, SYSTEM_FIELDS, at_path, blank, messages_in, prompt_like, usual, weighed_turns, with_beside
 from aha.tasks.golds import LONGEST_TEXT, OPTIONS, Bad, Kind, reference_of, text_of, with_options
 from aha.tasks.reading import DataRow, RefusedRow
 from aha.types import Asserts, Calls, Choice, Code, Countdown, Judged, Language, Message, Open, Problem, Reference, Stdio, Text
