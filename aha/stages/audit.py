@@ -203,8 +203,8 @@ def template_lines(template: Template, tokenizer: Tokenizer) -> list[str]:
     if isinstance(conversation, str):
         return []
     lines = []
-    if header := left_out_header(tokenizer, conversation):
-        lead = f"the model's chat template writes {header[:80]!r} before earlier replies and not where a reply is asked for"
+    if heading := left_out_header(tokenizer, conversation):
+        lead = f"the model's chat template writes {heading[:80]!r} before earlier replies and not where a reply is asked for"
         lines.append(f"{lead}: the model learns and samples replies without it; let the template heed add_generation_prompt")
     if any(message.role == "system" for message in conversation.messages):
         return lines

@@ -145,8 +145,8 @@ def shards_of(source: str, split: str = "train") -> list[Path]:
     folder = folder_of(source)
     files = sorted(path for path in folder.iterdir() if not path.name.startswith(".")) if folder.is_dir() else []
     chosen = next((kind for ends in (LINES, TABLE, tuple(CELLS)) if (kind := [path for path in files if path.name.endswith(ends)])), [])
-    if chosen and (others := [path for path in files if path not in chosen and _may_hold_rows(path)]):
-        raise BadInput(f"{folder} holds {chosen[0].name} and {others[0].name}: which of the two is the set? Move the other away")
+    if chosen and (strays := [path for path in files if path not in chosen and _may_hold_rows(path)]):
+        raise BadInput(f"{folder} holds {chosen[0].name} and {strays[0].name}: which of the two is the set? Move the other away")
     return [] if not chosen or _has_configurations(folder / CARD) else _of_split(folder, chosen, split)
 
 
