@@ -192,11 +192,11 @@ class TorchEngine:
         parameters = dict(weights.module.named_parameters())
         if _forms(parameters) != _forms(self._targets):
             return
-        by_own = {id(own): parameters[name] for name, own in self._targets.items()}
+        replacements = {id(own): parameters[name] for name, own in self._targets.items()}
         for module in self.module.modules():
             for leaf, own in module._parameters.items():
                 if own is not None:
-                    module._parameters[leaf] = by_own[id(own)]
+                    module._parameters[leaf] = replacements[id(own)]
         self._targets, self._shares = dict(self.module.named_parameters()), True
         self._decoder = fastest_decoder(self.module, self._shapes, self._kernels)
 

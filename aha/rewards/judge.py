@@ -273,6 +273,11 @@ class FailureWindow:
         number, failures = self._with(replies, no_reply)
         return no_reply > 0 and failures > self.limit * max(number, FEWEST)
 
+    def is_silent(self, replies: int, no_reply: int) -> bool:
+        """Return True if not one of the last answers, at least two with these added, came."""
+        number, failures = self._with(replies, no_reply)
+        return number == failures > 1
+
     def summary(self, judge: Judge, replies: int, no_reply: int, why: str) -> str:
         """Return the line that the run stops with."""
         number, failures = self._with(replies, no_reply)

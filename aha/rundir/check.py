@@ -56,8 +56,8 @@ def check(root: Path) -> CheckReport:
     """Compare every file of a run, a graph or a result with its checksum. BadInput if there is no such directory."""
     if not root.is_dir():
         raise BadInput(f"{root}: there is no such directory; give that of a run, of a graph or of a result")
-    report, checksums, published = CheckReport(), dict[Path, Any](), _published_files(root)
-    for folder in published:
+    report, checksums, published_folders = CheckReport(), dict[Path, Any](), _published_files(root)
+    for folder in published_folders:
         problem = check_folder(folder)
         report.problems += [problem] if problem else []
         report.sound += 0 if problem else sum(path.is_file() for path in folder.rglob("*"))
@@ -67,7 +67,7 @@ def check(root: Path) -> CheckReport:
         report.note(path, problem)
         checksums |= {} if problem else {path.parent / name: entry for name, entry in _record(path)["files"].items()}
     for folder in (journal.parent for journal in sorted(root.rglob(METRICS))):
-        report.problems += [] if folder in published or (folder / MANIFEST).is_file() else [f"{folder / MANIFEST}: missing"]
+        report.problems += [] if folder in published_folders or (folder / MANIFEST).is_file() else [f"{folder / MANIFEST}: missing"]
         checksums |= Record(folder).groups_sums() if (folder / "groups").is_dir() else {}
     for path, entry in checksums.items():
         report.note(path, _listed_problem(path, entry))

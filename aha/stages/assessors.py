@@ -52,11 +52,11 @@ class RetryingChat:
         """Return the replies by the conversation's index; a few may be missing. `on_reply` is called with each as it comes."""
         replies: dict[int, list[ChatReply]] = {}
         why = self._ask(conversations, replies, on_reply)
-        if self.health.fails_with(len(replies), len(conversations) - len(replies)):
+        if self._fails(len(replies), len(conversations)):
             self.heartbeat(f"waiting {self.patience.pause_s:g} s for {self.name}")
             time.sleep(self.patience.pause_s)
             why = self._ask(conversations, replies, on_reply)
-            if self.health.fails_with(len(replies), len(conversations) - len(replies)):
+            if self._fails(len(replies), len(conversations)):
                 raise EndpointDown(
                     mask(
                         f"{self.name}: {len(conversations) - len(replies)} of {len(conversations)} conversations got no reply, also after "
@@ -66,6 +66,10 @@ class RetryingChat:
                 )
         self.health.add(len(replies), len(conversations) - len(replies))
         return replies
+
+    def _fails(self, replies: int, conversations: int) -> bool:
+        health, no_reply = self.health, conversations - replies
+        return health.fails_with(replies, no_reply) or health.is_silent(replies, no_reply)
 
     def _ask(self, conversations: Sequence[Conversation], replies_by_index: dict[int, list[ChatReply]], on_reply: OnReply | None) -> str:
         """Ask for the replies still missing; return the reason if the server went away, else an empty text."""

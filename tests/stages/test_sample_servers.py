@@ -187,6 +187,14 @@ def test_one_conversation_that_a_server_cannot_answer_does_not_stop_the_run(tmp_
     assert found["funnel"]["dropped"]["sums"]["no reply"] == 4  # two rounds of two samples
 
 
+def test_a_server_that_refuses_all_of_a_few_conversations_is_told_with_its_reason(tmp_path):
+    with (
+        Server(lambda request, number: Answer(status=403)) as server,
+        pytest.raises(EndpointDown, match="2 of 2 conversations got no reply.*403"),
+    ):
+        run(tmp_path / "run", taught(server, problems=Listed(sums(2)), questions=2, patience=RetryPolicy(pause_s=0.0)))
+
+
 def test_a_server_is_not_asked_in_the_form_of_a_base_model(tmp_path):
     with Server(thinking) as server, pytest.raises(BadInput, match="template Short: a server is asked in conversations"):
         run(tmp_path / "run", changed(model=f"{server.url}#m", asking=SOON))
