@@ -104,13 +104,12 @@ _OF_A_PART = lazy_pattern(
     r"|\bfor (?:some|infinitely many|certain|almost (?:all|every)|at (?:least|most) [a-z]+)\W*\Z"
 )
 _LAST_SENTENCE = lazy_pattern(r"[^.!?\n]+\Z")
-_LONGEST_MATRIX = 2_000
+_LONGEST_MATRIX, _LONGEST_LINE = 2_000, 200
 _ENDS_IN_BOX = lazy_pattern(
     r"\\boxed\{((?:[^{}\\]|\\[dt]?frac\{[^{}\\]{1,40}\}\{[^{}\\]{1,40}\}|\\(?:sqrt|text|mathrm|textbf)\{[^{}\\]{1,40}\}"
     r"|\\(?:pi|circ|cdot|infty)(?![A-Za-z])|\\[,;!%$ ]){1,80})\}"
     r"\s?[.,]?(?:\$|\\\)|\s{0,9}\\\])?(?:(?<=[$)\]}]) (?P<unit>[a-z]{2,12}(?: [a-z]{2,12})?))?\.?\s*\Z"
 )
-_LONGEST_LINE = 200
 _ENDED_PATTERN = lazy_pattern(r"[^\W\d_][.!。！]\Z|[$)}][.!。！]\Z|\|\Z")
 _NOT_IT_PATTERN = lazy_pattern(r"(?i)\b(?:answer|result) (?:(?:is|was) not|(?:is|was)n['’]t|cannot|can['’]t) ")
 _ANSWER_FIRST = lazy_pattern(r"\W*?(?P<value>[$€£]?-?[0-9][0-9.,]*)\s+[—–]\s+(?P<why>[A-Z][^\n0-9]{10,300})\Z")
@@ -118,8 +117,8 @@ _EMPHASIS = lazy_pattern(r"(?i)(?<=[.!])\s*no,? (?:really|seriously)[.!]*\s*\Z")
 _ARROW = lazy_pattern(
     r"\A(?:(?:So|Thus|Hence|Therefore)[,:]?\s+)?(?:[=-]>|[→⇒∴]|\$?\\(?:therefore|implies|Rightarrow|rightarrow|Longrightarrow)(?![A-Za-z]))\s*"
 )
-_LONGEST_JOINT = 120
-_MOST_BOXES = 60  # joined into one list
+_CONCLUDED_PATTERN = lazy_pattern(r"\A\$[^$]*\\(?:implies|Rightarrow)(?![A-Za-z])([^$]+)\$\s*\.?\Z")
+_LONGEST_JOINT, _MOST_BOXES = 120, 60  # characters between two boxes, and boxes joined into one list
 _LAST_WORDS = 500  # characters at the end of a long reply
 _SHORT_REST = 200  # characters; a rest this short is always searched for another claim
 SAYS_MORE = lazy_pattern(r"(?i)[,;、，；&]|\b(?:and|or)\b|[和或与及]|\+\+")
@@ -158,7 +157,8 @@ def claim(text: str, how: How = "auto") -> Claim:
         if first and not (suspect(first["why"]) or "?" in first["why"]) and upholds(first["why"], opens=False):
             return Claim(first["value"], marked=True)
         said_last = None if denied else without_check(text)
-        return Claim("" if said_last is None else without_style(_ARROW.sub("", said_last.strip())), marked=False)
+        said_last = _CONCLUDED_PATTERN.sub(r"$\1$", _ARROW.sub("", (said_last or "").strip()))
+        return Claim(without_style(said_last), marked=False)
     claim, ends = hit
     return _correction(claim, _looked_at(text[ends:])) if ends < len(text) else claim
 
@@ -232,7 +232,7 @@ def last_line(claim: Claim) -> str | None:
 def _closing_formula(text: str) -> tuple[Claim, int] | None:
     """Return the formula that the last sentence states as a whole, after "so we get" or "the result is", and its index, or None."""
     text = text.rstrip()
-    if hit := _LEADS.search(text, max(0, len(text) - _USUALLY)):
+    if not text.endswith(("✗", "✘", "❌", "❎")) and (hit := _LEADS.search(text, max(0, len(text) - _USUALLY))):
         return Claim(without_style(hit["said"].strip()), marked=True), hit.start("said")
     last = _LAST_FORMULA.search(text, max(0, len(text) - _USUALLY))
     if last is None or not _stated_whole(text, last) or not upholds(last["aside"] or "", opens=False):

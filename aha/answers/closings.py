@@ -17,6 +17,7 @@ from aha.answers.units import known_unit
 from aha.lazy import lazy_pattern
 
 _CHECK = lazy_pattern(rf"(?is)\n[ \t]*(?:[(]|\*\*|#{{1,4}} ?)?(?:{languages.CHECKS})(?:\*\*)?[ \t]*[:：](?:\*\*)?(?P<result>.*)\Z")
+_CHECKED_INLINE = lazy_pattern(r"(?i)(?<=[.!*])\s+(?:let['’]s|let us|to|we can) (?:verify|(?:double-)?check)\b(?P<result>[^\n]{2,200})\Z")
 _FAILS = lazy_pattern(rf"(?i)\b(?:{languages.FAILS})\b|n['’]t\b|{languages.FAILS_IN_PART}")
 CONFIDENT = (
     r"(?:and\s)?i(?:['’]m|\sam)\s(?:(?:pretty|quite|fairly|very|absolutely|rather)\s)?(?:sure|certain|confident|positive)"
@@ -26,8 +27,8 @@ _REMARK = lazy_pattern(
     r"(?i)\s*\(?(?:\*+)?a (?:common|typical|frequent) (?:mistake|error|slip) (?:is|would be) to [^.\n]{1,120}[.]?\)?\s*\Z"
     rf"|(?:,|\.|\s[—–-])\s{CONFIDENT}[.!]?\s*\Z"
 )
-_SMILES = lazy_pattern("[\\s\u2600-\u2604\u2606-\u2712\u2714-\u274b\u2753-\u27bf\ufe0f\U0001f300-\U0001faff]+\\Z")
-_SMILES_FIRST = lazy_pattern("\\A[\\s\u2600-\u2604\u2606-\u2712\u2714-\u274b\u2753-\u27bf\ufe0f\U0001f300-\U0001faff]+(?=\\S)")
+_SMILES = lazy_pattern("[\\s\u2600-\u2604\u2606-\u2712\u2714\u2719-\u274b\u2753-\u27bf\ufe0f\U0001f300-\U0001faff]+\\Z")
+_SMILES_FIRST = lazy_pattern("\\A[\\s\u2600-\u2604\u2606-\u2712\u2714\u2719-\u274b\u2753-\u27bf\ufe0f\U0001f300-\U0001faff]+(?=\\S)")
 _CROSS = lazy_pattern(r"[\s*_$)}\]]*[.。]?\s*(?:❌|✗|✘|🚫|❎)")
 _TAKES_BACK = lazy_pattern(f"(?i){languages.TAKES_BACK}")
 _ERRATUM = lazy_pattern(rf"(?i)(?:\n|^)[ \t]*(?:[*_#]{{1,4}})?(?:{languages.ERRATA})[*_]{{0,3}}[ \t]*[:：]")
@@ -58,14 +59,13 @@ _JUDGED_BY_NAME = lazy_pattern(
 )
 _TOO_LONG, _NEAR = 4_000, 300  # characters after a claim
 _OF_A_NAME = lazy_pattern(r"[\w.,]")
-_STOPS, _CLOSERS = lazy_pattern(r"[.!?\n。]"), lazy_pattern(r"^[$*) ]+")
-_WORD_BEFORE = lazy_pattern(r"[^\W\d_]{2} \Z")
+_STOPS, _CLOSERS, _WORD_BEFORE = lazy_pattern(r"[.!?\n。]"), lazy_pattern(r"^[$*) ]+"), lazy_pattern(r"[^\W\d_]{2} \Z")
 
 
 def without_check(text: str) -> str | None:
     """Return a reply that marks no claim without the check, the teaching remark and the emoji at its end; None if its check fails."""
     text = _SMILES_FIRST.sub("", _SMILES.sub("", _REMARK.sub("", text.rstrip()))) if len(text) < _TOO_LONG else text
-    if match := _CHECK.search(text, max(0, len(text) - _TOO_LONG)):
+    if match := _CHECK.search(text, max(0, len(text) - _TOO_LONG)) or _CHECKED_INLINE.search(text, max(0, len(text) - _NEAR)):
         check, *closing = _CLOSES_AFTER.split(match["result"], maxsplit=1)
         if _FAILS.search(check):
             return None

@@ -102,7 +102,7 @@ _LATER = (
 )
 _ENDS = lazy_pattern(r".*(?:[.?!](?:\$|\)|\*\*|[\"”])?\s|\n\s*\n|。|(?:\$\$|[.?!]\$|\\\]|\\end\{[a-z]{5,8}\*?\})\s?(?=[A-Z]))", re.S)
 _STOPS = lazy_pattern(r"[.!?。](?:\s|$)|\n")
-_ROOM, LONGEST = 300, 1_500  # characters that are read before a claim and after it
+_ROOM, LONGEST, _LOOKED_AT = 300, 1_500, 1_000  # characters that are read before a claim, after it and for another conclusion
 _ANNOUNCES = lazy_pattern(
     r"\W*(?:(?:[Ss]o|[Tt]hus|[Hh]ence|[Tt]herefore),? )?(?:[Tt]he|[Oo]ur|[Mm]y)? ?(?:[Ff]inal |[Cc]orrect )?[Aa]nswer(?: is)?\W*"
 )
@@ -113,7 +113,7 @@ _ANOTHER_PATTERN = lazy_pattern(  # "the answer is 8", "it must be 8", "edit: 8"
     r"(?i)(?:(?<!ck our )(?<!ck the )(?<!ck this )(?<!fy our )(?<!fy the )\banswer\b\s*[:=]"
     r"|\b(?:answer|result)\b(?: \w+)?\s*(?:is|was|should be|must be|equals)|\bit (?:is|must be|should be|equals)"
     r"|(?:^|[.!?]\s+)(?!check|verif|proof|expla|note|because|step|case|method)[A-Za-z]+(?: [a-z]+){0,2}:)\s*"
-    r"(\$[^$\n]{1,80}\$|\\\(.{1,80}?\\\)|-?[0-9][0-9.,/]*)(?!\s*[-+*/=^])"
+    r"(\$[^$\n]{1,80}\$|\\\(.{1,80}?\\\)|-?[0-9][0-9.,/]*)(?![0-9]|\s*(?:[-+/=^]|\*(?!\*)))"
 )
 _MAY_BE_ANOTHER = lazy_pattern(r":\s*(?:\$|\\\(|-?[0-9])|[Aa]nswer|ANSWER|[Rr]esult|RESULT|[Ii][Tt] (?:is|must|should|equals)")
 _SENTENCES = lazy_pattern(r"(?<=[.!?])\s+|\n+")
@@ -132,7 +132,6 @@ _CHECKS = lazy_pattern(
     r"|when|we could)\b|\$[^$\d\\\s,]*[A-Za-z]"
 )
 _THOUSANDS = lazy_pattern(r"(?<=\d),(?:\\!)?(?=\d{3})")
-_LOOKED_AT = 1_000
 _COUNTERFACTUAL = lazy_pattern(
     r"(?i)\b(?:should|could|might) have (?:been\b[^.,;]*|(?:got(?:ten)?|obtained|found|answered|written)(?:\W|\b(?:an?|the)\b)*)\Z"
     r"|\b(?:without|but for|absent)\b[^.;]*\bwould\b[^,;:.]*\Z"
@@ -387,7 +386,8 @@ def _plain(rest: str) -> str:
 def row(text: str) -> str:
     """Return the classes of a text's words, one letter each; segments such as NO in \\frac{NO}{BO} are values."""
     text = _SEGMENTS.sub("{0", text) if "frac{" in text else text
-    text = text.replace("given by", "equal").replace("out as", "to") if "given by" in text or "out as" in text else text
+    if " by" in text or " out " in text or " to be" in text:
+        text = text.replace("given by", "equal").replace("out as", "to").replace("out to", "to").replace("has to be", "be")
     text = text.replace("\\$", "") if "\\$" in text else text  # a price does not open a formula
     return "".join(map(_letter, TOKEN.findall(text)))
 

@@ -338,6 +338,23 @@ def _without_sum(match: re.Match[str]) -> str:
     return "" if sum(terms, Fraction(0)) == Fraction(match["result"].replace(",", "")) else match.group()
 
 
+_PARENTHESIS = lazy_pattern(r"\((?![^()]*(?:\bor\b|[0-9]|\$|\bnot\b))[^()]*\)")
+_DIGITS_BEFORE = lazy_pattern(r"([0-9]+)[*\s]*\Z")
+
+
+def without_asides(sentence: str) -> str:
+    """Return the sentence without remarks in parentheses that leave its number as it is."""
+    return _PARENTHESIS.sub(_aside, sentence)
+
+
+def _aside(match: re.Match[str]) -> str:
+    """Return a blank, or the remark itself if it may take the claim away, as "(wrong)" and another number do."""
+    if (number := count_of(match.group())) != match.group():
+        said_twice = _DIGITS_BEFORE.search(match.string, 0, match.start())
+        return " " if said_twice and said_twice[1] in number else f" and {number} "
+    return match.group() if suspect(match.group(), gerunds=False) else " "
+
+
 def in_plain_words(sentence: str, *, sums: bool = False) -> str:
     """Return the sentence without what only compares, explains or repeats its number; "" for two values or steps after the answer. With
     `sums`, a sign before the result of a true calculation states it, whatever the verb is."""

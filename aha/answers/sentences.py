@@ -15,7 +15,7 @@ from aha.answers.grammar import kinds, plain_forms
 from aha.answers.languages import ONLY_ENGLISH
 from aha.answers.lexicon import OF_MONEY, PARTS, SAYS_MORE, SCALES, SUSPECT
 from aha.answers.numerals import count_of, counted_abroad, in_digits, mixed_in_digits
-from aha.answers.rephrasing import IS_RESULT, in_plain_words, leads_to_sum
+from aha.answers.rephrasing import IS_RESULT, in_plain_words, leads_to_sum, without_asides
 from aha.answers.symbols import money_behind
 from aha.answers.units import known_unit, measures
 from aha.lazy import lazy_pattern
@@ -52,7 +52,8 @@ _AND = lazy_pattern(r"(?i)\b(?:and|und|et|y|oder|ou|o|или|або|veya|lub|ata
 _UNFINISHED_PATTERN = lazy_pattern(r"(?i)\b(?:not|but|than|least|most|except|never|minus|negative|to)\W*\Z")
 _IT_IS = lazy_pattern(r"(?i)\bit(?:['’]s| is)\b")
 _IS_ANSWER = lazy_pattern(
-    r"(?i)is (?:the|our|my) (?:\w+ )?(?:answer|solution|result)\Z|is (?:it|correct|right)\Z"
+    r"(?i)is (?:the|our|my) (?:\w+ )?(?:answer|solution|result)(?: to (?:the|this|our|your) (?:question|problem))?\Z"
+    r"|is (?:it|correct|right)\Z"
     r"|(?:works and )?is the (?:smallest|largest|least|greatest|only|unique)(?: such| possible)?(?: (?:number|integer|value|one))?\Z"
 )
 _JUDGED_PATTERN = lazy_pattern(
@@ -63,7 +64,8 @@ _ORDINAL = lazy_pattern(
 )  # 5th, 77M
 _RATE_OVER_TIME = lazy_pattern(  # 45 dollars per hour for each of three hours; 52 of the loaves, the rest
     r"(?i)\b(?:per|an?|each|every)\s[a-z]+\s(?:for|over|during)\s(?:an?|each|every|all|the|[0-9]|two|three|four|five|six|seven)\b"
-    r"|\bthe (?:rest|others?|remainder)\b|\bof the (?:answer|result|solution)\b|\bonly (?:by|if|when|because)\b"
+    r"|\bthe (?:rest|others?|remainder)\b|\bfor the (?:first|second|other|former)\b[^.]*[0-9]"
+    r"|\bof the (?:answer|result|solution)\b|\bonly (?:by|if|when|because)\b"
 )
 _TO_GRADER = lazy_pattern(
     r"(?i)\b(?:evaluator|grader|rubric|full (?:marks|credit)|maximum (?:score|reward))\b"
@@ -88,7 +90,6 @@ _OPERATES = lazy_pattern(
     r"|average|mean|reciprocal|opposite|logarithm)\s+(?:of\s+)?\W*\Z"
 )
 _FIRMLY = lazy_pattern(r"(?i)[,(]?\s*(?:since|because|given|not|but|and)\b")
-_PARENTHESIS = lazy_pattern(r"\((?![^()]*(?:\bor\b|[0-9]|\$|\bnot\b))[^()]*\)")
 _ADMITS = frozenset(
     (
         "is are was were be been being equals equal equaled has have had having gets get got gives give gave makes "
@@ -159,15 +160,10 @@ def _last_claim(sentences: list[str], *, marked: bool, boxed: bool) -> str | Non
             if place and not marked and _UNFINISHED_PATTERN.search(sentences[place - 1]):
                 return None
             bare = not marked and place > 0 and not any(_SPEAKS.search(item) for item in sentences[place - 1 : place + 1])
-            return None if bare else _claim_of(_PARENTHESIS.sub(_aside, sentence), marked=marked, boxed=boxed)
+            return None if bare else _claim_of(without_asides(sentence), marked=marked, boxed=boxed)
         if (SAYS_MORE.search(sentence) or _HOWEVER.match(sentence)) and not _CLOSING.match(sentence.strip()):
             return None
     return None
-
-
-def _aside(match: re.Match[str]) -> str:
-    """Return a blank for a remark in parentheses, or the remark itself if it may take the claim away, as "(wrong)" does."""
-    return match.group() if suspect(match.group(), gerunds=False) else " "
 
 
 _IN_BRACKETS = lazy_pattern(r" \(([0-9]{1,9})\)")
@@ -337,6 +333,10 @@ def _within(place: int, pieces: list[Piece]) -> bool:
     return any(piece.start <= place < piece.end for piece in pieces)
 
 
+_OF_SOMETHING = lazy_pattern(  # the number of divisors of 18; but the price of 18 dollars, a total of 18
+    r"(?i)(?:\bthe (?:(?!an? )[a-z]+ )*"
+    r"(?!age|cost|price|rate|total|value|amount|size|speed|weight|distance|height|length|width|mark|sum|final)[a-z]{3,}|\b(?:divisors|digits|factors|multiples|powers|elements|members|subsets|roots))\s+of\s*\W*\Z"
+)
 _IS_BOUND = lazy_pattern(r"[<>]=\s*\Z|<\s*\Z|[A-Za-z]\s*>\s*\Z")
 _SCALES_PATTERN = lazy_pattern(r"(?i)\b(?:we|i|you|multipl[a-z]*|divid[a-z]*|scal[a-z]*|adjust[a-z]*)\b")
 _LEADS_IN = lazy_pattern(r"[:：*✅∴⇒]\Z|(?<![<>!])=\Z|(?:\A|\n|[-=])>\Z")  # not >=
@@ -345,7 +345,7 @@ _LEADS_IN = lazy_pattern(r"[:：*✅∴⇒]\Z|(?<![<>!])=\Z|(?:\A|\n|[-=])>\Z") 
 def _admitted(before: str, *, start: bool, unit: bool, noun: bool, percent: bool, money: bool) -> bool:
     """Return True if the words before a formula let it be a claim."""
     words = _WORDS.findall(before)
-    if _IS_BOUND.search(before):
+    if _IS_BOUND.search(before) or _OF_SOMETHING.search(before):
         return False
     if _ASKS.search(before) or _OPERATES.search(before) or "up to" in before or before.endswith("#"):
         return False

@@ -36,6 +36,8 @@ _ACCEPTS = frozenset(
 _BOUNDS = frozenset("le leq leqslant leqq ge geq geqslant geqq lt gt ne neq ll gg nless ngtr".split())
 _OPERATIONS = frozenset("plus times over twice double half thrice triple than except unlike".split())
 _SUSPECT = _OPERATIONS | frozenset("not never nicht than minus negative least most above below under up to between".split())
+_INDEX = lazy_pattern(r"(?<![_*\s])_\{\s*\Z")  # a_{
+_SECOND_UNIT = lazy_pattern(r"\s*([A-Za-z]+)(\s[0-9]+\s?)([A-Za-z]+)(?![A-Za-z^])")  # min 30 s
 _DENIES = lazy_pattern(r"(?i)(?:\bnot|n['’]t|\bnever|\bnicht|不是|不等于|\bthan|≠)\s*(?:\$|\\[(\[])?\s*\Z")
 _BOUNDED_PATTERN = lazy_pattern(
     r"(?i)(?:(?:\b(?:is|are|be|was|equals)|[:=]|^|\n)"
@@ -164,7 +166,7 @@ def before(head: str, content: str = "") -> str | None:
 
 def _looked_at(head: str) -> str | None:
     """Return the same as `before` for text that does not end in the usual `is $` or `=`."""
-    if _DENIES.search(head) or _BOUNDED_PATTERN.search(head):
+    if _DENIES.search(head) or _BOUNDED_PATTERN.search(head) or _INDEX.search(head):
         return None
     bare = _BLANKS.sub("", head)
     if words := _TEXT_BEFORE.search(bare):
@@ -229,6 +231,8 @@ def _after(text: str, end: int, *, inside: bool) -> tuple[str, int]:
         return "", end
     if (hit := _UNIT.match(text, end)) and _ENDS.match(text, hit.end()):
         return hit.group(), hit.end()
+    if (hit := _SECOND_UNIT.match(text, end)) and measures(hit[1]) and measures(hit[3]):
+        return f" {hit.group().strip()}", hit.end()
     if (hit := _SEGMENT.match(text, end)) and _measures(hit.group()):
         return "", hit.end()
     if not _ENDS.match(text, end) and (inside or text[end : end + 1] not in (" ", "\t") or _GOES_ON.match(text, end)):
@@ -273,6 +277,7 @@ _WORD_STARTS = lazy_pattern(r"(?<![\w$\\{'’-])(?=[^\W_]|[$\\])")
 _UNSTATED_PATTERN = lazy_pattern(r"(?i)\b(?:not|never|no|if|whether|or|wrong|incorrect|false|doubt|disagree)\b|n['’]t\b")
 _ARTICLE = lazy_pattern(r"(?i)\b(?:an?|the)\s+\Z")
 _IS_SO = lazy_pattern(r"i[^biuy]*\Z|[biuy][^biuy]*q[^biuy]*\Z|=[^biuy]*\Z")  # is, must be, takes place on
+_REPRESENTS = lazy_pattern(r"(?i)\b(?:represents?|denotes?|becomes?|remains?|equals)\s+\Z")
 _LONGEST_PREDICATE = 12  # words
 
 
@@ -282,6 +287,7 @@ def states_words(text: str, is_it: Callable[[str], bool]) -> bool:
     for start in reversed([hit.start() for hit in _WORD_STARTS.finditer(line)][-_LONGEST_PREDICATE:]):
         if is_it(line[start:]):
             head = _ARTICLE.sub("", line[:start])
+            head = _REPRESENTS.sub("is ", head)
             plain = head.isascii() and "=" not in head and "~" not in head and not _UNSTATED_PATTERN.search(head)
             return plain and _IS_SO.search(kinds(head)) is not None and leads(head) == "states" and not is_denied(line, start)
     return False

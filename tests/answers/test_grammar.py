@@ -171,3 +171,26 @@ def test_what_goes_on_behind_a_box_belongs_to_the_claim_or_takes_it_away(number:
     heads = ("Just under ", "Without the rule there would be ", "The answer is not 30, nor is it ")
     replies += [f"{head}\\boxed{{{number}}}." for head in heads]
     assert [reply for reply in replies if grade(Latex(number), reply) == Right()] == []
+
+
+OF_IT = (
+    "the number of divisors of §|the sum of the digits of §|the square root of §|§ (nineteen)|§ for the first part and 20 for the second"
+)
+TOTAL_OF = "a total of §|at the price of § dollars|§ (eighteen)"
+
+
+def test_a_number_that_something_is_of_is_not_the_answer() -> None:
+    assert [end for end in OF_IT.split("|") if grade(Latex("18"), f"The answer is {end.replace('§', '18')}.") == Right()] == []
+    assert [end for end in TOTAL_OF.split("|") if grade(Latex("18"), f"So she has {end.replace('§', '18')}.") != Right()] == []
+
+
+@pytest.mark.parametrize("said", ["\\boxed{18} min 30 s", "a_{\\boxed{18}}", "So it is 18. Let's verify: 18 + 2 = 21. ✗"])
+def test_a_second_unit_an_index_and_a_failed_check_belong_to_the_claim(said: str) -> None:
+    assert grade(Latex("18"), said) != Right()
+
+
+@pytest.mark.parametrize(
+    "said", ["So it is 18. Let's verify: 18 + 2 = 20. ✓", "The answer is 18!!!", "$x = \\frac{36}{2} \\implies x = 18$"]
+)
+def test_a_check_that_holds_and_a_conclusion_leave_the_claim(said: str) -> None:
+    assert grade(Latex("18"), said) == Right()

@@ -365,7 +365,7 @@ def _factorials(source: Reading, claim: Claim) -> list[Node]:
     """Return the claim without the exclamation mark that ends its sentence; none in a box, where the mark is a factorial."""
     if (
         claim.boxes
-        or not re.search(r"[0-9A-Za-z]!\Z", source.cleaned)
+        or not re.search(r"[0-9A-Za-z]!{1,9}\Z", source.cleaned)
         or re.search(r"!\s*(?:\$|\\[)\]])", claim.text)
         or (not claim.marked and source.text.strip() == claim.text.strip())
     ):
