@@ -95,7 +95,7 @@ _AFTER = (
     r"^[^.?!r]*,t[^.r?!]*v",  # it, so that
 )
 _LATER = (
-    r"[.?!][kt]?,?r?x|[,.;]vb[ew]{0,2}y",  # wait
+    r"[.?!][kt]?,?[rn]?x|[,.;]vb[ew]{0,2}y",  # wait
     r"Op?h|kp?h[w&]*c|[bpa]ne?w?[yaA]|x[,.]?[px]|pK",  # or maybe it is not
     r"[.?!]k(?!o|v[v,&]*b(?:n|w?j))[^.?!]*[vj]",  # but that
     r"[.?!,][kt]?[,e]{0,2}(?:[pa]|f(?!&))[^.?!v,]{0,4}(?:n[ce]{0,2}w?y|j(?!o)|n?D|ns(?=[p.]))",  # this is wrong
@@ -116,8 +116,7 @@ _ANOTHER_PATTERN = lazy_pattern(  # "the answer is 8", "it must be 8", "edit: 8"
     r"(\$[^$\n]{1,80}\$|\\\(.{1,80}?\\\)|-?[0-9][0-9.,/]*)(?![0-9]|\s*(?:[-+/=^]|\*(?!\*)))"
 )
 _MAY_BE_ANOTHER = lazy_pattern(r":\s*(?:\$|\\\(|-?[0-9])|[Aa]nswer|ANSWER|[Rr]esult|RESULT|[Ii][Tt] (?:is|must|should|equals)")
-_SENTENCES = lazy_pattern(r"(?<=[.!?])\s+|\n+")
-_FIGURES = lazy_pattern(r"(?<![A-Za-z_^{\d.])[0-9]+(?:\.[0-9]+)?")
+_SENTENCES, _FIGURES = lazy_pattern(r"(?<=[.!?])\s+|\n+"), lazy_pattern(r"(?<![A-Za-z_^{\d.])[0-9]+(?:\.[0-9]+)?")
 _CONCLUDES = lazy_pattern(  # ", thus 3690 seconds"
     r"(?i)(?:\A|[,.;:(!?—]\s*|\band )(?:so|thus|hence|therefore|then|altogether|in (?:all|total)|giving|making|leaving|it (?:is|was)"
     r"|(?:we|you|i|one) (?:gets?|obtains?|have|has|finds?|are left with)|(?:and|but) (?:that|this|it) (?:is|makes)"
@@ -157,15 +156,15 @@ _HELD_PATTERN = lazy_pattern(  # a belief of others
 _NOT_DONE = lazy_pattern(  # hoped to earn, grade this as, such as
     r"(?i)\b(?:hop|want|wish|plann?|expect|intend|aim|tr[yi]|attempt|fail|refus|promis|pretend|threaten)(?:es?|s|ed|ing)?\sto(?:\s[a-z]+){1,3}\W*\Z"
     r"|\b(?:(?:grad(?:e|ing)|treat|mark|score|rate|accept)\s(?:this|me|my)|(?:reference|gold|truth)\s(?:answer|solution|label))\b[^;]*\Z"
-    r"|\b(?:wants?|wanted|wish(?:es|ed)? for|dreams? of|hopes? for)\W*\Z"
+    r"|\b(?:supposed|meant) to\b[^,;:.]*\Z|\b(?:wants?|wanted|wish(?:es|ed)? for|dreams? of|hopes? for)\W*\Z"
     r"|\A\W*(?:so |thus )?one of (?:the|these|those|its|his|her)\s(?:[a-z]+\s){0,2}is\W*\Z"
     r"|\b(?:for (?:example|instance)|e\.g\.|such as),?\W*\Z|\b(?:we|i|you|let us|let['’]s|to|first|now|then|next"
     r"|finally|must)(?: (?:then|now|also|must))?,? (?:add|subtract|multiply|divide|halve|double|triple|square|cube)(?: it)?(?: by)?"
     r"(?: (?:these|those|this|that|the|our|all))?\W*\Z|\A\W*(?:add|subtract|multiply by|divide by|halve|double|triple|square)\W*\Z"
 )
 _ATTEMPTS = frozenset(  # each match of the four patterns contains one of these words
-    """bet dream dreams dreamed fear fears boast boasts guess one bound estimate approximation should could might add halve double
-    triple square cube subtract subtracts subtracted subtracting multiply multiplies multiplied multiplying divide divides divided
+    """bet dream dreams dreamed fear fears boast boasts guess supposed meant one bound estimate approximation should could might add halve
+    double triple square cube subtract subtracts subtracted subtracting multiply multiplies multiplied multiplying divide divides divided
     dividing hope hopes hoped hoping want wants wanted wish wishes wished plan plans planned expect expects expected intend intends
     intended aim aims aimed try tries tried attempt attempts attempted fail fails failed refuse refuses refused promise promises
     promised pretend pretends threaten threatened grade grading treat mark score rate accept reference gold truth example instance
@@ -175,7 +174,9 @@ _ATTEMPTS = frozenset(  # each match of the four patterns contains one of these 
     argues argued insist insists insisted suspect suspects suspected swear swears assume assumes assumed""".split()
 )
 _UNDONE_BEHIND = lazy_pattern(  # or the value is only an example
-    r"(?i)\s*,?\s*(?:(?:for|say, for) (?:instance|example)|roughly|approximately|more or less|at a guess)\b"
+    r"(?i)\s*,?\s*(?:(?:for|say, for) (?:instance|example)|roughly|approximately|more or less|at (?:a guess|best|(?:the )?(?:most|least))"
+    r"|per [a-z]+,? (?:and|but)|and (?:also|its|their|another|-?[0-9]))\b"
+    r"|\s*[.;]\s+(?:(?:now|then|next|finally|we|so),? ){0,2}(?:must |still )?(?:add|subtract|multiply|divide|double|halve)\b"
     r"|\s*(?:[a-z]+\s+){0,2}(?:short|shy) of\b|\s*(?:for|with|in|under|by) (?:the|an?) (?:\w+ ){0,2}(?:wrong|incorrect|false|mistaken)\b"
 )
 _LITERALLY = lazy_pattern(
@@ -190,8 +191,7 @@ _COMMENTS = lazy_pattern(  # comments on mathematics, not on the answer
 _NOTHING_OVER = lazy_pattern(
     r"(?i),\s(?:and |with )?(?:no (?:remainder|rest|change|leftovers?)(?: (?:left|over|remains?))?|so nothing(?: at all)?)(?=[.!]?\s*\Z)"
 )
-_WORD = lazy_pattern(r"[A-Za-z]{2}")
-_WORDS = lazy_pattern(r"[a-z]+(?:['’][a-z]+)?")
+_WORD, _WORDS = lazy_pattern(r"[A-Za-z]{2}"), lazy_pattern(r"[a-z]+(?:['’][a-z]+)?")
 _before, _after, _later = (lazy_pattern("|".join(patterns)) for patterns in (_BEFORE, _AFTER, _LATER))
 _SUSPECT = frozenset(word for word, letter in _CLASS.items() if letter in "nhHiqukxsgDjzldQPBOGK") | {"precisely", "exactly"}
 

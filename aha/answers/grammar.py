@@ -245,7 +245,7 @@ _OBLIGES = lazy_pattern(
     r"|\b(?:one|we|you|i)\s+(?:(?:still|then|now|also)\s+)*(?:has|have|needs?)\s+(?:(?:still|then|now|also)\s+)*to\s+(?:be\s+)?"
     r"(?:add|subtract|multipl|divid|doubl|halv|squar|take)"
     r"|\b(?:this|that|it|which|the (?:answer|result|value|count|number|total))\b[^.\n]{0,20}"
-    r"\b(?:must|should|needs? to|has to|remains? to|ought to) (?:still )?be \w+(?:ed|n|t)\b|\b(?:still|yet) to\b"
+    r"\b(?:must|should|needs? to|has to|remains? to|ought to) (?:still )?be \w+(?:ed|n|t)\b|\b(?:still|yet) to\b|\bit remains to\b"
 )
 
 
@@ -279,7 +279,7 @@ def is_remark_understood(words: str) -> bool:
     kind may say that the claim is only an estimate or a bound."""
     words = _IT_IS.sub("", words)
     row = kinds(words).rstrip(".")
-    if _ABOUT.search(words) or (_INDEFINITE.match(words) and row.endswith("w")):
+    if _ABOUT.search(words) or words.startswith("to be ") or (_INDEFINITE.match(words) and row.endswith("w")):
         return False
     last = _WORDS.findall(words)[-1:]
     return bool(_EXPLAINED_PATTERN.match(row)) or all(measures(word) or word in _PLURALS for word in last)

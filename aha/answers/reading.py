@@ -226,7 +226,7 @@ def _words(text: str, plain: str) -> str:
 def _phrase(text: str) -> str:
     """Return the folded text if it is words, perhaps with figures, without a sign of mathematics; else ""."""
     plain = bare(text).strip()
-    return dated(fold(plain)) if _SPEECH.search(plain) and not _SIGNS.search(plain) else ""
+    return month_first(fold(plain)) if _SPEECH.search(plain) and not _SIGNS.search(plain) else ""
 
 
 _MONTHS = "january february march april may june july august september october november december".split()
@@ -237,7 +237,7 @@ _DAY_FIRST, _MONTH_FIRST = (
 )
 
 
-def dated(text: str) -> str:
+def month_first(text: str) -> str:
     """Return a folded date with its month first: "14th of jul" as "july 14"; any other text unchanged."""
     hit = _DAY_FIRST.fullmatch(text) or _MONTH_FIRST.fullmatch(text)
     if hit is None:

@@ -43,8 +43,7 @@ _ASKS = lazy_pattern(
 )
 _PRICES = lazy_pattern(r"(?<!\\)\$(?=[0-9])")
 _DENIED_START = lazy_pattern(r"(?i)\W*(?:not|never|nicht|pas|non|nunca|não|niet|inte|nie|не|(?:any|every)thing but)\b")
-_SPACES = lazy_pattern(r"[ \t]+")
-_TIMES = lazy_pattern(r"(?<=[0-9]) x (?=[0-9])")
+_SPACES, _TIMES = lazy_pattern(r"[ \t]+"), lazy_pattern(r"(?<=[0-9]) x (?=[0-9])")
 _FIGURES = lazy_pattern(r"[0-9$\\½¼¾⅓⅔√π∞₀-₉]")
 _LIST_PHRASE = lazy_pattern(r"(?i)\b(?:one|some|any|either|all|each) of (?:the following|these)\b")
 _IF_IF = lazy_pattern(r"(?i)\bif\b[^.\n]*\bif\b")
@@ -271,7 +270,7 @@ def _claim_of(sentence: str, *, marked: bool, boxed: bool) -> str | None:
         return None
     if ((whole := _WHOLE.fullmatch(last.text)) and (whole["near"] or _ABOUT.search(before))) or " at first" in sentence[last.end : ends]:
         return None
-    if _FURTHER.match(after) and not before.strip():
+    if (_FURTHER.match(after) and not before.strip()) or (not marked and after.endswith(" ago")):
         return None  # i.e. 12 more
     measured = _MEASURE.match(after)
     if not calculated and not _admitted(
@@ -333,10 +332,11 @@ def _within(place: int, pieces: list[Piece]) -> bool:
     return any(piece.start <= place < piece.end for piece in pieces)
 
 
-_OF_SOMETHING = lazy_pattern(  # the number of divisors of 18; but the price of 18 dollars, a total of 18
+_ARGUMENT = lazy_pattern(  # the number of divisors of 18; but the price of 18 dollars, a total of 18
     r"(?i)(?:\bthe (?:(?!an? )[a-z]+ )*"
     r"(?!age|cost|price|rate|total|value|amount|size|speed|weight|distance|height|length|width|mark|sum|final)[a-z]{3,}|\b(?:divisors|digits|factors|multiples|powers|elements|members|subsets|roots))\s+of\s*\W*\Z"
 )
+_KNOWN_BEFORE = lazy_pattern(r"(?i)\bevery\W*\Z|\A\W*(?:the|these|those|his|her|their|our|all)\W*\Z")  # the 42 chairs were
 _IS_BOUND = lazy_pattern(r"[<>]=\s*\Z|<\s*\Z|[A-Za-z]\s*>\s*\Z")
 _SCALES_PATTERN = lazy_pattern(r"(?i)\b(?:we|i|you|multipl[a-z]*|divid[a-z]*|scal[a-z]*|adjust[a-z]*)\b")
 _LEADS_IN = lazy_pattern(r"[:：*✅∴⇒]\Z|(?<![<>!])=\Z|(?:\A|\n|[-=])>\Z")  # not >=
@@ -345,7 +345,7 @@ _LEADS_IN = lazy_pattern(r"[:：*✅∴⇒]\Z|(?<![<>!])=\Z|(?:\A|\n|[-=])>\Z") 
 def _admitted(before: str, *, start: bool, unit: bool, noun: bool, percent: bool, money: bool) -> bool:
     """Return True if the words before a formula let it be a claim."""
     words = _WORDS.findall(before)
-    if _IS_BOUND.search(before) or _OF_SOMETHING.search(before):
+    if _IS_BOUND.search(before) or _ARGUMENT.search(before) or (not start and _KNOWN_BEFORE.search(before)):
         return False
     if _ASKS.search(before) or _OPERATES.search(before) or "up to" in before or before.endswith("#"):
         return False

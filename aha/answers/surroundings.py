@@ -37,6 +37,8 @@ _BOUNDS = frozenset("le leq leqslant leqq ge geq geqslant geqq lt gt ne neq ll g
 _OPERATIONS = frozenset("plus times over twice double half thrice triple than except unlike".split())
 _SUSPECT = _OPERATIONS | frozenset("not never nicht than minus negative least most above below under up to between".split())
 _INDEX = lazy_pattern(r"(?<![_*\s])_\{\s*\Z")  # a_{
+_PART_OF = lazy_pattern(r"(?i)\b(?:factors?|divisors?|multiples?|digits|powers?|elements?|members?|subsets?) of\s*(?:\$|\\[(\[])?\s*\Z")
+_IN_BASE = lazy_pattern(r"[\s$)\\]*\sin base[\s-]\$?([0-9]{1,2})\b")
 _SECOND_UNIT = lazy_pattern(r"\s*([A-Za-z]+)(\s[0-9]+\s?)([A-Za-z]+)(?![A-Za-z^])")  # min 30 s
 _DENIES = lazy_pattern(r"(?i)(?:\bnot|n['’]t|\bnever|\bnicht|不是|不等于|\bthan|≠)\s*(?:\$|\\[(\[])?\s*\Z")
 _BOUNDED_PATTERN = lazy_pattern(
@@ -157,7 +159,7 @@ def before(head: str, content: str = "") -> str | None:
     bare = head.rstrip()
     if bare[-1:] == "=" and bare[-2:-1] != "!":
         return None if _MULTIPLE.search(bare) and not _NAMES_A_MULTIPLE.search(bare) else ""
-    if bare[-1:] == "$" or bare[-2:] in ("\\(", "\\["):
+    if (bare[-1:] == "$" or bare[-2:] in ("\\(", "\\[")) and not bare.rstrip("$([\\ \n").endswith(" of"):
         last = bare.rstrip("$([\\ \n").rpartition(" ")[2]
         if last.isascii() and last.rstrip(":").isalpha() and last.rstrip(":").lower() not in _SUSPECT:
             return ""
@@ -166,7 +168,7 @@ def before(head: str, content: str = "") -> str | None:
 
 def _looked_at(head: str) -> str | None:
     """Return the same as `before` for text that does not end in the usual `is $` or `=`."""
-    if _DENIES.search(head) or _BOUNDED_PATTERN.search(head) or _INDEX.search(head):
+    if _DENIES.search(head) or _BOUNDED_PATTERN.search(head) or _INDEX.search(head) or _PART_OF.search(head):
         return None
     bare = _BLANKS.sub("", head)
     if words := _TEXT_BEFORE.search(bare):
@@ -231,6 +233,8 @@ def _after(text: str, end: int, *, inside: bool) -> tuple[str, int]:
         return "", end
     if (hit := _UNIT.match(text, end)) and _ENDS.match(text, hit.end()):
         return hit.group(), hit.end()
+    if (hit := _IN_BASE.match(text, end)) and hit[1] != "10":
+        return f"_{{{hit[1]}}}", hit.end()
     if (hit := _SECOND_UNIT.match(text, end)) and measures(hit[1]) and measures(hit[3]):
         return f" {hit.group().strip()}", hit.end()
     if (hit := _SEGMENT.match(text, end)) and _measures(hit.group()):

@@ -194,3 +194,16 @@ def test_a_second_unit_an_index_and_a_failed_check_belong_to_the_claim(said: str
 )
 def test_a_check_that_holds_and_a_conclusion_leave_the_claim(said: str) -> None:
     assert grade(Latex("18"), said) == Right()
+
+
+WORDS_BEHIND = (
+    " at best| at the most| per row, and there are 3 rows| and its negative| and also 43| in base 5|. Now divide by 2.|. No wait."
+)
+HEADS = "$n$ is a factor of §.|The digits of § add up to the answer.|Every § minutes a bus leaves.|The § chairs were bought last year."
+
+
+@pytest.mark.parametrize("number", ["7", "42"])
+def test_a_box_that_the_sentence_uses_for_something_else_is_not_the_answer(number: str) -> None:
+    replies = [f"\\boxed{{{number}}}{rest}" for rest in WORDS_BEHIND.split("|")]
+    replies += [head.replace("§", f"\\boxed{{{number}}}" if place < 2 else number) for place, head in enumerate(HEADS.split("|"))]
+    assert [reply for reply in replies if grade(Latex(number), reply) == Right()] == []

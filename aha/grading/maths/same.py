@@ -20,7 +20,7 @@ def are_same(gold: Node, claim: Node, settings: Settings) -> Verdict:
     """Return whether the claim is right, or None if it takes algebra to tell."""
     if isinstance(gold, Call) and isinstance(claim, Call) and (new := _index(gold.args)) and (old := _index(claim.args)) and old != new:
         claim = _substitute(claim, {old: new}) if new not in symbols(claim) else claim
-    gold, claim = _one_by_one(_unconditional(gold)), _one_by_one(_unconditional(claim))
+    gold, claim = _equal_names(_unconditional(gold)), _equal_names(_unconditional(claim))
     if gold == claim:
         return True
     if not settings.strict:
@@ -38,7 +38,7 @@ def are_same(gold: Node, claim: Node, settings: Settings) -> Verdict:
     return _same_value_of(statement(golds[0]), statement(claims[0]), settings)
 
 
-def _one_by_one(node: Node) -> Node:
+def _equal_names(node: Node) -> Node:
     """Return a = b = 1 as the list of a = 1 and b = 1; any other node unchanged."""
     if not isinstance(node, Call) or not node.name.startswith("= =") or set(node.name.split()) != {"="}:
         return node

@@ -11,7 +11,7 @@ from aha.answers.claims import Claim, last_line
 from aha.answers.context import denied_before, taken_back
 from aha.answers.formulas import BRACKETS, LISTS, RELATIONS, Call, Node, Num, is_call, nodes, symbols
 from aha.answers.numbers import NumberValue, bare_number, plain_number
-from aha.answers.reading import SEVERAL_LETTERS, Reading, dated, is_degrees, other_readings, read, same_words
+from aha.answers.reading import SEVERAL_LETTERS, Reading, is_degrees, month_first, other_readings, read, same_words
 from aha.answers.replies import answer_part
 from aha.answers.sentences import claimed_formula, closing_side
 from aha.answers.surroundings import states_words
@@ -189,7 +189,7 @@ def _without_algebra(gold: Reading, claim: Reading) -> bool | None:
     ):
         return True
     if gold.phrase:
-        return dated(fold(bare(claim.text))) == gold.phrase
+        return month_first(fold(bare(claim.text))) == gold.phrase
     if gold.words:
         numeral = gold.node is not None and not symbols(gold.node)
         return None if numeral else False
