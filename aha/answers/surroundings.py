@@ -125,6 +125,7 @@ def around(text: str, box: Box, *, last: bool = True) -> HeldText:
 _ESTIMATED_PATTERN = lazy_pattern(
     r"(?i)(?:\b(?:about|around|roughly|approximately|approx\.?|circa)|(?P<sign>[≈≃~]|\\(?:approx|simeq|sim)(?![a-z])))[\s$*({\[\\]*\Z"
 )
+_ESTIMATES = "about round roughly approx circa sim ≈ ≃ ~".split()  # each match of the pattern contains one of these
 _ROUNDS = lazy_pattern(r"(?i)\b(?:round|near|clos|estimat)|約|四舍五入")
 _WHOLE = lazy_pattern(r"[-−]?[0-9][0-9,{}]*")
 
@@ -154,11 +155,11 @@ def _open(content: str) -> str:
 def before(head: str, content: str = "") -> str | None:
     """Return the operators before a box that belong to its formula, mostly none, or None if the box is denied, is a bound or estimates its
     `content`."""
-    if content and _is_estimated(head, content):
-        return None
     bare = head.rstrip()
     if bare[-1:] == "=" and bare[-2:-1] != "!":
         return None if _MULTIPLE.search(bare) and not _NAMES_A_MULTIPLE.search(bare) else ""
+    if content and any(map(head[-30:].lower().__contains__, _ESTIMATES)) and _is_estimated(head, content):
+        return None
     if (bare[-1:] == "$" or bare[-2:] in ("\\(", "\\[")) and not bare.rstrip("$([\\ \n").endswith(" of"):
         last = bare.rstrip("$([\\ \n").rpartition(" ")[2]
         if last.isascii() and last.rstrip(":").isalpha() and last.rstrip(":").lower() not in _SUSPECT:
