@@ -16,6 +16,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -46,7 +47,8 @@ def ours() -> Callable[[str, str], str]:
     from aha.lazy import compile_patterns
     from aha.types import Latex
 
-    compile_patterns()  # as math-verify compiles its own when it is imported
+    compile_patterns()  # as math-verify compiles its own when it is imported,
+    import_module("mpmath")  # which it imports then, too
 
     def judge(gold: str, said: str) -> str:
         grade = quick(Latex(gold), said)

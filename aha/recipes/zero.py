@@ -77,7 +77,7 @@ def zero() -> Recipe:
         questions=64,
         samples=8,
         minibatches=8,
-        steps=128,
+        steps=160,
         reference_every=80,
         anneal_from=0.3,
         save_every=5,
