@@ -656,7 +656,7 @@ void aha_draw(const float* logits, const int64_t* seeds, const int64_t* position
         }
         if (token < 0) token = last;
         if (temperatures[row] == 0.0f)
-            for (token = 0; x[token] != most;) ++token;
+            for (token = 0; token + 1 < size && x[token] != most;) ++token;  // a broken model's NaN equals nothing
         tokens[row] = token;
         logps[row] = (x[token] - most) * factor - static_cast<float>(std::log(total));
     }

@@ -171,3 +171,18 @@ def test_the_compiled_draw_of_a_part_of_the_columns_never_takes_a_token_of_proba
     settings = DrawSettings.repeat(Sampling(1.0, 1.0), 512)
     token_R, logp_R = draws.draw(logits[:, :200], torch.arange(512), torch.arange(512), settings, steps)
     assert token_R.tolist() == [64] * 512 and logp_R.tolist() == [0.0] * 512
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+@pytest.mark.parametrize("broken", [float("nan"), float("-inf"), float("inf")])
+def test_the_compiled_draw_of_a_broken_models_logits_is_some_token(temperature: float, broken: float) -> None:
+    steps = steps_for("auto", 8)
+    if steps is None:
+        pytest.skip("no C++ compiler")
+    settings = DrawSettings.repeat(Sampling(temperature, 1.0), 4)
+    for size in (1, 7, 64, 200):
+        logits = torch.full((4, size), broken)
+        logits[1:, -1] = 0.0
+        logits[2, 0] = 0.0
+        token_R, _ = draws.draw(logits, torch.arange(4), torch.arange(4), settings, steps)
+        assert all(0 <= token < size for token in token_R.tolist())
