@@ -17,6 +17,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedModel
 from aha.backends.batch_decoder import BatchDecoder, Kernels, fastest_decoder, shapes_of
 from aha.backends.cache import CachedRow, RowCache, Shapes
 from aha.backends.hf import ModuleWeights
+from aha.backends.lora import _MergedWeights
 from aha.backends.native import NativeLayers, Pages, _library, steps_for
 from aha.backends.straight_layers import AttentionSettings, StraightLayers
 from aha.backends.torch_engine import TorchEngine
@@ -172,6 +173,13 @@ def test_an_engine_of_another_type_keeps_its_copy() -> None:
     engine.share(learner.weights())
     engine.load(ModuleWeights(built("llama", True, seed=8)), 1)
     assert engine.version == 1 and torch.equal(learner.policy.head.weight, built("llama", True).get_output_embeddings().weight)
+
+
+def test_an_engine_does_not_share_weights_that_are_computed_when_they_are_read() -> None:
+    engine = TorchEngine(built("llama", True), STOP, COMPUTE)
+    engine.share(_MergedWeights(built("llama", True), {}))
+    engine.load(ModuleWeights(built("llama", True, seed=8)), 1)
+    assert engine.version == 1
 
 
 def filled(pages: Pages, layers: int, heads: int, size: int, sizes: list[int]) -> list[tuple[Tensor, Tensor]]:
