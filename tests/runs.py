@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from aha.durable import Disk
 from aha.recipes.recipe import DEFAULT, Recipe
 from aha.rundir import Manifest, Retention, RunDir, Setting
+from aha.rundir.group_table import GroupTable
 from aha.settings import leaves
 from aha.types import Abstained, Completion, Countdown, Group, Part, Problem, Reply, Score
 
@@ -29,6 +30,12 @@ def draw_no_charts(replace: Callable[[str, str, object], None]) -> None:
     for module in ("aha.reports.page", "aha.reports.graph", "aha.reports.scaling", "aha.reports.compare"):
         replace(module, "svg", lambda chart, width, height: Markup("<svg></svg>"))
     replace("aha.reports.page", "picture", lambda charts: b"")
+
+
+def pack(groups: Iterable[Group]) -> bytes:
+    """The whole table of these groups."""
+    table = GroupTable()
+    return b"".join([*map(table.add, groups), table.end()])
 
 
 def group(seed: int) -> Group:

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from math import comb, exp, expm1, log, sqrt
-from statistics import fmean
 from typing import TYPE_CHECKING, Final, Literal
 
 from aha.errors import BadInput
@@ -54,11 +53,6 @@ def pass_at_k(samples: int, right: int, k: int) -> float:
     if samples - right < k:
         return 1.0
     return -expm1(sum(log(1 - k / i) for i in range(samples - right + 1, samples + 1))) if right else 0.0
-
-
-def pass_at_1(right: Sequence[Sequence[bool]]) -> list[float]:
-    """Return the share of right samples of each problem; its mean over problems is pass@1."""
-    return [fmean(of_problem) for of_problem in right]
 
 
 # --- the interval of a mean ---------------------------------------------------------------------------------------------

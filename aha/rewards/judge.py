@@ -63,7 +63,6 @@ nothing.
 Reply with one JSON object and nothing before or after it:
 {{"analysis": "one or two sentences", "correctness": "correct" or "incorrect"}}"""
 AGAIN = "\n\nAn earlier reply was no such object. Reply with the JSON object alone."
-VERDICTS = ("correct", "incorrect")
 INVISIBLE = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 LONGEST_REPLY = 100_000

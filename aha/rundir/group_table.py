@@ -15,7 +15,7 @@ import json
 import struct
 import zlib
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
@@ -142,12 +142,6 @@ class GroupTable:
         self._sink.truncate()
         self._written += len(piece)
         return piece
-
-
-def pack(groups: Iterable[Group]) -> bytes:
-    """Return the whole table."""
-    table = GroupTable()
-    return b"".join([*map(table.add, groups), table.end()])
 
 
 def _schema() -> Any:

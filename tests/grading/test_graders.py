@@ -60,7 +60,7 @@ def test_what_is_cheap_is_graded_without_any_process(reference: Reference, right
 def test_what_needs_algebra_goes_to_a_worker() -> None:
     with Graders(workers=1) as graders, alone(graders):
         assert graders.grade(Latex("\\int_0^1 x^2\\,dx"), "\\boxed{\\frac13}") == Right()
-        assert (graders.counts.grades, graders.counts.abstentions) == (1, 0) and graders.counts.per_second > 0
+        assert (graders.counts.grades, graders.counts.abstentions) == (1, 0) and graders.counts.seconds > 0
 
 
 @pytest.mark.parametrize(("reference", "right", "wrong"), CODE, ids=lambda value: type(value).__name__)

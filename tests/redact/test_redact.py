@@ -13,10 +13,9 @@ from hypothesis import strategies as st
 
 from aha.redact import HIDDEN, Secrets, find_secrets, guarded_output, hide, learn, mask, mask_setting, mask_words
 from aha.rundir import Setting, describe
-from aha.rundir.group_table import pack
 from aha.rundir.groups import read_groups
 from aha.types import Completion, Group, Problem, Reply, Text
-from tests.runs import group
+from tests.runs import group, pack
 
 CANARY = 'Can"ary-\\7f3a/é+='
 

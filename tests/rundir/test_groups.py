@@ -20,12 +20,12 @@ from aha.durable import Disk, reading
 from aha.errors import BadInput, DiskTrouble
 from aha.rundir import Record, Retention, RunDir, group_table
 from aha.rundir.check import check
-from aha.rundir.group_table import json_of, pack
+from aha.rundir.group_table import json_of
 from aha.rundir.groups import read_groups
 from aha.types import Abstained, Completion, Group, Number, Part, Problem, Reply, Score
 from tests.counts import examples, ordinary
 from tests.faults import ForgetfulDisk
-from tests.runs import MANIFEST, saving
+from tests.runs import MANIFEST, pack, saving
 from tests.runs import group as tiny_group
 
 TEXT = st.text(max_size=12)  # with lone surrogates, which no column holds

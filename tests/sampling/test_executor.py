@@ -15,12 +15,12 @@ from aha.backends.engine_chat import Bytes, ScriptedEngine
 from aha.errors import BadInput
 from aha.protocols import Ask, Sampling
 from aha.rewards import Format, RewardPart, Rewards
-from aha.rundir.group_table import pack
 from aha.sampling.rollouts import SLOW_S, ScoringExecutor, ScoringStats
 from aha.stages.ask import GroupSampler
 from aha.tasks.countdown import CountdownProblems
 from aha.template import Short
 from aha.types import Abstained, Completion, Problem, Reply
+from tests.runs import pack
 
 PROBLEMS = CountdownProblems().at(0, 0, 12, 0)
 

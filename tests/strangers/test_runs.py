@@ -19,9 +19,8 @@ from aha.cli import main
 from aha.durable import Disk, seal
 from aha.errors import BadInput, DiskTrouble
 from aha.rundir import Record, RunDir, group_table
-from aha.rundir.group_table import pack
 from aha.rundir.groups import read_groups
-from tests.runs import MANIFEST, group, saving
+from tests.runs import MANIFEST, group, pack, saving
 
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 SEALED = ("manifest.json", "plan.json", "result.json", "metrics.jsonl", "timings.jsonl")

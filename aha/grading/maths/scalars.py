@@ -25,9 +25,7 @@ def equal(gold: Node, claim: Node, settings: Settings) -> bool | None:
     if len(names) > MOST_SYMBOLS:
         return None
     verdict = _equal(gold, claim, names, settings, None)
-    if not verdict and any(
-        is_call(part, "log") and isinstance(part, Call) and len(part.args) == 1 for tree in (gold, claim) for part in nodes(tree)
-    ):
+    if not verdict and any(_bare_logarithm(part) for tree in (gold, claim) for part in nodes(tree)):
         return _equal(gold, claim, names, settings, 10) or verdict
     return verdict
 

@@ -26,15 +26,12 @@ from aha.types import Wrong
 
 LONGEST_FORMULA = 300
 _DEGREES = lazy_pattern(r"\\circ|°|\b[Dd]egrees?\b|[0-9]\s*度|度数")
-_DECIMAL_COMMA = lazy_pattern(r"(?<![0-9.,])([0-9]+),([0-9]{1,2}|[0-9]{4,})(?![0-9,])")
 _TIME = lazy_pattern(r"(?i)\b(?:at|is|=)\s*[*$]*([0-9]{1,2}:[0-5][0-9](?:\s?[ap]\.?\s?m\b\.?)?)[*$]*[.!\s]*\Z")
 _RATIO_IS = lazy_pattern(rf"(?i)\bratio\b[^.\n0-9]{{0,60}}\b(?:is|was)\s[*$]*({'[0-9]{1,12}(?: to [0-9]{1,12}){1,3}'})[*$]*[.!\s]*\Z")
 _YES_NO = lazy_pattern(r"(?i)\s*[*_]{0,2}(yes|no)\b[*_]{0,2}[.,:!;—–-](?=[*_]{0,2}\s)")
 _YES_NO_LATER = lazy_pattern(r"(?i)\b(?:no|yes|wait|actually|but|however|unless|not sure|maybe|perhaps|hmm|if)\b|\?")
 _FIRST = lazy_pattern(r"(?<=[0-9)\]}$%°π∞\u3400-\u9fff])[.。]\s+(?=[A-Z])")
 _REVISES = lazy_pattern(r"(?:Or|Maybe|Perhaps|Possibly|But|No|Actually|Wait|Hmm)\b")
-_DENIAL = lazy_pattern(r"(?i)\b(?:and |but )?not\s+(?:\$[^$\n]{1,80}\$|-?[0-9][0-9.,/]*)\s*\)?\s*\.?\s*$")  # "5, not 11"
-_NUMBERS = lazy_pattern(r"[0-9][0-9.,]*")
 _AFTER_COMMA = {True: "[0-9]{2}", False: "[0-9]{1,2}|[0-9]{4,}"}  # three digits are thousands, one digit may be a list
 _DOTS = lazy_pattern(r"\\[lcv]?dots[bc]?(?![a-z])|\.\.\.")
 _BRACES = lazy_pattern(r"[{}\s]")

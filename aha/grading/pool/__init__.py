@@ -37,11 +37,6 @@ class Counts:
     lost_workers: int = 0
     seconds: float = 0.0
 
-    @property
-    def per_second(self) -> float:
-        """The answers that one worker grades per second of work."""
-        return self.grades / self.seconds if self.seconds else 0.0
-
 
 class Pool:
     """A pool of `workers` processes (None: one per processor, at least two), each started when first needed and again when it is gone.

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 LOOK_S = 0.025  # between two looks; use in between can exceed the limit
-MIB = 1 << 20
 PAGE = os.sysconf("SC_PAGE_SIZE")
 TICKS = os.sysconf("SC_CLK_TCK")
 

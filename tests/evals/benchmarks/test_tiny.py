@@ -13,10 +13,11 @@ from aha.evals.benchmarks.tiny import GENERAL, REASONING, TINY_WORLD
 from aha.evals.loading import select_examples
 from aha.evals.result import result_of
 from aha.evals.samples import GradedSample, grade_sample
-from aha.tasks.countdown import is_held_out, key_of
+from aha.tasks.countdown import is_held_out
 from aha.tasks.general import prompt_of
 from aha.template import Delimited
 from aha.types import Countdown, Reply
+from tests.tasks.test_countdown import key_of
 
 EXAMPLES = select_examples(TINY_WORLD, None, 2, 2)[0]
 

@@ -6,7 +6,7 @@ import pytest
 
 from aha.errors import BadInput
 from aha.grading import instructions
-from aha.grading.instructions import KINDS, InstructionCheck, follows, follows_loosely, ifeval_scores, judge
+from aha.grading.instructions import CHECKS, InstructionCheck, follows, follows_loosely, ifeval_scores, judge
 
 AT_LEAST, LESS = "at least", "less than"
 CASES = [  # kind, settings, a reply that keeps it, one that does not
@@ -54,8 +54,8 @@ def test_each_kind_tells_a_reply_that_keeps_it_from_one_that_does_not(kind, sett
 
 
 def test_there_are_twenty_five_kinds_and_each_has_a_case():
-    assert len(KINDS) == 25
-    assert {kind for kind, *_ in CASES} == set(KINDS)
+    assert len(CHECKS) == 25
+    assert {kind for kind, *_ in CASES} == set(CHECKS)
 
 
 def test_an_empty_reply_keeps_nothing():
