@@ -69,7 +69,7 @@ def line(number: int, of: int | None, metrics: Metrics, timings: Metrics, eta_s:
     figures = [f"{name.replace('reward/', '')} {value:.3g}" for name, value in _headline(metrics).items()]
     speed = [f"{timings['tokens_per_s']:,.0f} tokens/s"] if "tokens_per_s" in timings else []
     speed += (
-        [f"{100 * timings['ask_s'] / timings['seconds']:.0f} % of the time sampling"]
+        [f"{100 * timings['ask_s'] / timings['seconds']:.0f} % of the time waiting for samples"]
         if timings.get("seconds") and "ask_s" in timings
         else []
     )

@@ -43,7 +43,7 @@ from aha.protocols import Adam, Compute, Head, Learner, Weights
 MEET = timedelta(minutes=5)  # for all ranks to be there, on machines that start at different times
 COLLECTIVE = timedelta(minutes=30)  # the longest wait of ranks for one another within a step
 NEXT_CALL = timedelta(days=7)  # a rank waits for its next call as long as rank 0 lives: `Pulse` looks
-CALLS = ("learn", "numbers", "set_rate", "reset_reference", "save", "load")
+CALLS = ("learn", "numbers", "set_rate", "reset_reference", "save", "load", "take_phases")
 BEAT_S = 5.0
 SIGNS_OF_LOSS = ("gloo", "nccl", "connection", "timed out", "socket")
 

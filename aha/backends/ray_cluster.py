@@ -8,7 +8,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ from aha.backends.ray_machines import (
 )
 from aha.backends.wire import LearnerFacts, LearnerSettings, MeshLearner
 from aha.errors import BadInput, LostWorker, RankRestart
+from aha.phases import RemoteClock
 from aha.protocols import Adam, Ask, Compute, Engine, Head, Learner, Opens, Reward, Sampling, Weights
 from aha.types import Abstained, Completion, Problem, Reply
 
@@ -48,6 +49,7 @@ class ClusterEngine:
         self._version = 0
         self._at: dict[int, Any] = {}  # the process with this engine, by its place
         self._places = range(processes)
+        self.phases = RemoteClock(self._phases)
         weakref.finalize(self, _let_go, machines, self._number)
         for place in self._places:
             machines.engine_process(place)  # all start at once, as starting takes longer than opening a small model
@@ -98,6 +100,14 @@ class ClusterEngine:
         numbers = list(prompts)
         call = self._at[place].generate.options(num_returns="streaming")
         return call.remote(self._number, [asks[prompt] for prompt in numbers], sampling), numbers
+
+    def _phases(self) -> dict[str, float]:
+        """Return the seconds of each phase of the engine that was busiest; one that has died is left out."""
+        seconds: list[dict[str, float]] = [{}]
+        for actor in list(self._at.values()):
+            with suppress(*LOSSES):
+                seconds.append(fetch(actor.take_phases.remote(self._number), self._machines.limit_s))
+        return max(seconds, key=lambda phases: sum(phases.values()))
 
     def _everywhere(self, call: Callable[[int], None]) -> None:
         for place in self._places:

@@ -38,6 +38,7 @@ from aha.backends.node import COLLECTIVE, LearnerRank, loss_as_error
 from aha.backends.torch_learner import TorchLearner
 from aha.backends.wire import LearnerFacts, LearnerSettings, gather_on_first
 from aha.errors import AhaError, LostWorker, RankRestart, Stall
+from aha.phases import PhaseClock
 from aha.plain import one_line
 from aha.protocols import Ask, Compute, Opens, Reward, Sampling, Weights
 from aha.types import Abstained, Completion, Problem, Reply
@@ -101,6 +102,11 @@ class EngineProcess(Process):
         """Let replies in progress continue with these weights."""
         if number in self._engines:
             self._engines[number].offer(_ArrayWeights(arrays), version)
+
+    def take_phases(self, number: int) -> dict[str, float]:
+        """Return the seconds of each phase of an engine since the last call; empty for one without a clock."""
+        clock = getattr(self._engines[number], "phases", None)
+        return clock.take() if isinstance(clock, PhaseClock) else {}
 
     def generate(self, number: int, asks: Sequence[Ask], sampling: Sampling) -> Iterator[tuple[int, list[Completion]]]:
         """Yield groups as they finish."""

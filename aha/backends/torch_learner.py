@@ -139,6 +139,10 @@ class TorchLearner(DividedLearner):
             weight.grad = None  # the memory is free while the engine samples
         return metrics | {"loss": total, "grad_norm": grad_norm, "lr": rate, "skipped": float(skipped)}
 
+    def take_phases(self) -> dict[str, float]:
+        """Return the seconds of each phase since the last call."""
+        return self.phases.take()
+
     def set_rate(self, multiplier: float) -> None:
         """Multiply the learning rate of the next updates by this, on top of warm-up; schedules call it."""
         self.multiplier = multiplier

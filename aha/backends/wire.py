@@ -24,6 +24,7 @@ from aha.codec import decode, encode
 from aha.errors import BadInput
 from aha.json_text import parse_json
 from aha.objectives import Cispo, CrossEntropy, Grpo, Gspo, Pairwise, Pointwise
+from aha.phases import RemoteClock
 from aha.protocols import Adam, Adaptation, Compute, Head, Loss, Metrics, Weights
 
 
@@ -70,6 +71,7 @@ class MeshLearner(DividedLearner):
     def __init__(self, ranks: Ranks, settings: LearnerSettings, compute: Compute) -> None:
         self.ranks, self.compute, self.head = ranks, compute, settings.head
         self.facts = ranks.open(settings)
+        self.phases = RemoteClock(lambda: ranks.call_ranks("take_phases", [()] * ranks.size)[0])
 
     @property
     def division(self) -> Division:

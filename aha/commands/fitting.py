@@ -7,17 +7,22 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from math import ceil
 from pathlib import Path
+from statistics import fmean
 
 from aha.commands.choose import ResolvedRecipe
 from aha.durable import Disk, read_document, replace_file, seal
 from aha.errors import AhaError, BadInput, OutOfMemory
 from aha.plan import SOURCE, Machine, ModelShape, StagePlan, fit, machine, plan_stage, read_shape
+from aha.plan.memory import PROMPT
 from aha.protocols import Stage, is_endpoint
 from aha.recipes import Recipe
 from aha.recipes.recipe import WAITS, YOURS
 from aha.rundir import read_manifest
+from aha.sampling.rollouts import problem_tokens
 from aha.settings import flatten
+from aha.stages.rl import Rl
 
 PLAN = "plan.json"
 KERNELS = "compute.kernels"
@@ -93,19 +98,33 @@ def shapes_of(recipe: Recipe, flag: str) -> dict[str, ModelShape]:
     return shapes
 
 
-def plans_of(recipe: Recipe, hardware: Machine) -> list[StagePlan]:
-    """Return the plan of each stage that has a model."""
-    shapes = shapes_of(recipe, "aha plan")
+def plans_of(recipe: Recipe, hardware: Machine, prompts: Mapping[str, int] | None = None) -> list[StagePlan]:
+    """Return the plan of each stage that has a model. `prompts`: the tokens of a prompt by stage, where they are known."""
+    shapes, lengths = shapes_of(recipe, "aha plan"), prompts or {}
     stages = [(name, stage) for name, stage in learned_stages(recipe) if name in shapes]
-    plans = (plan_stage(name, stage, recipe.compute, shapes[name], hardware) for name, stage in stages)
+    plans = (plan_stage(name, stage, recipe.compute, shapes[name], hardware, lengths.get(name, PROMPT)) for name, stage in stages)
     return [plan for plan in plans if plan is not None]
+
+
+def prompt_lengths(recipe: Recipe) -> dict[str, int]:
+    """Return the mean tokens of the first prompts of each stage of RL whose model and problems are at hand."""
+    from aha.backends.hf import load_tokenizer  # imports torch
+
+    lengths = dict[str, int]()
+    for name, stage in learned_stages(recipe):
+        if isinstance(stage, Rl) and not stage.model.startswith("@"):
+            with suppress(AhaError, OSError):  # the checks of the run say what is wrong
+                tokenizer = load_tokenizer(stage.model, stage.max_positions)
+                problems = stage.problems.at(0, 0, stage.questions, stage.seed)
+                lengths[name] = ceil(fmean(len(problem_tokens(stage.template, problem, tokenizer)) for problem in problems))
+    return lengths
 
 
 @contextmanager
 def record_plan(recipe: Recipe, root: Path) -> Iterator[None]:
     """Write the memory and time that a run should take, then its peak, to `plan.json`. OutOfMemory, with advice, if memory runs out."""
     with suppress(BadInput):  # there is no plan for a model of unknown size
-        plans = plans_of(recipe, machine("auto" if recipe.compute.device != "cpu" else "cpu"))
+        plans = plans_of(recipe, machine("auto" if recipe.compute.device != "cpu" else "cpu"), prompt_lengths(recipe))
         record(root, {"predicted": {plan.name: prediction(plan) for plan in plans}})
     try:
         yield

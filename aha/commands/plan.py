@@ -10,7 +10,7 @@ from typing import Any
 
 from aha.commands.arguments import recipe_flags
 from aha.commands.choose import ResolvedRecipe
-from aha.commands.fitting import plans_of
+from aha.commands.fitting import plans_of, prompt_lengths
 from aha.commands.terminal import Command, Terminal, duration, refuse_rest
 from aha.commands.train import chosen_recipe
 from aha.plan import Machine, StagePlan, gib, machine
@@ -39,7 +39,7 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     plans = plans_of(chosen.recipe, hardware)  # rejects what cannot be planned before anything is measured
     if arguments.hardware in ("auto", "cpu", "laptop") and not arguments.no_measure:
         hardware = with_measures(hardware)
-        plans = plans_of(chosen.recipe, hardware)
+        plans = plans_of(chosen.recipe, hardware, prompt_lengths(chosen.recipe))
     if terminal.json:
         print(json.dumps({"machine": _machine(hardware), "stages": [record(plan) for plan in plans]}, indent=1))
     for line in lines(chosen, hardware, plans):

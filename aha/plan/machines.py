@@ -138,12 +138,14 @@ ENGINE_SHARE = 0.6  # share of a device that an engine fills with weights
 
 @dataclass(frozen=True)
 class Work:
-    """The size of one rollout: `replies` of at most `longest` tokens, on average `fill` of that, each after `prompt` tokens."""
+    """The size of one rollout: `replies` of at most `longest` tokens, on average `fill` of that, each after `prompt` tokens, which
+    `group` replies share."""
 
     replies: int
     prompt: int
     longest: int
     fill: float = FILL
+    group: int = 1
 
     @property
     def sampled_tokens(self) -> float:
@@ -152,8 +154,13 @@ class Work:
 
     @property
     def learned_tokens(self) -> float:
-        """The number of tokens in the updates, prompts included."""
-        return self.sampled_tokens + self.replies * self.prompt
+        """The number of tokens in the updates; a group's prompt is read once."""
+        return self.sampled_tokens + self.prompt_tokens
+
+    @property
+    def prompt_tokens(self) -> float:
+        """The number of tokens in the prompts, each counted once."""
+        return self.replies / self.group * self.prompt
 
 
 @dataclass(frozen=True)
@@ -185,14 +192,15 @@ def seconds(shape: ModelShape, need: Need, machine: Machine, work: Work) -> Seco
         operations = (BACKWARD_WITH_RECOMPUTE if need.checkpointing else BACKWARD) + (FORWARD if need.reference else 0)
         passes = max(1.0, work.learned_tokens / max(need.micro_tokens, need.longest) / machine.devices)
         calls = passes * shape.layers * LEARNING_CALLS * machine.launch_s
-        learning = operations * shape.active_parameters * work.learned_tokens / (flops * machine.devices) + calls
+        attention = 2 * shape.layers * shape.heads * shape.size * (work.prompt + work.longest * work.fill / 2)  # multiply-adds of a token
+        learning = operations * (shape.active_parameters + attention) * work.learned_tokens / (flops * machine.devices) + calls
     if not need.samples:
         return Seconds(learning=learning)
     group = engine_group(shape, need, machine)
     engines = machine.devices // group
     rows = max(1, min(need.rows or work.replies, math.ceil(work.replies / engines)))
     steps = max(work.longest, work.sampled_tokens / engines / rows)
-    prefill = FORWARD * shape.active_parameters * work.replies * work.prompt / (flops * machine.devices)
+    prefill = FORWARD * shape.active_parameters * work.prompt_tokens / (flops * machine.devices)
     step = decoding_step(shape, need, machine, rows * (1 if need.rows < work.replies else work.fill), work, group)
     handover = 3 * wide * shape.parameters / machine.devices / machine.bytes_s if need.learns else 0.0
     return Seconds(prefill, steps * step, learning, handover)

@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -218,8 +219,9 @@ WIDTH = {"float32": 4, "bfloat16": 2}
 PROMPT = 256  # tokens, if nobody has measured the prompts
 LOGITS = 64 * MIB  # a slice of logits, as `backends.logprobs` cuts them; three of them exist at a time
 BUCKET = 1.6  # buffers of a cache over its content: widths grow by steps of 4/3 to 3/2, and room for rows by half
+PAGE = 16  # tokens of a page of the compiled decoder's cache; the last page of a row is half empty on average
 PROGRAM = {
-    "cpu": 390 * MIB,
+    "cpu": 430 * MIB,
     "cuda": 900 * MIB,
 }  # Python, torch and transformers, measured on a CPU; on a GPU the context and the allocator's slack
 MICRO_TOKENS = {"cpu": 1_024, "cuda": 16_384}
@@ -228,8 +230,8 @@ MICRO_TOKENS = {"cpu": 1_024, "cuda": 16_384}
 @dataclass(frozen=True)
 class Need:
     """The memory-relevant settings of a stage on one device. `rank` 0: all weights are trained. `rows` are sampled at once, each of
-    `prompt` + `reply` tokens; `longest`: tokens of the longest row in training; `shares`: the engine computes with the learner's own
-    weights."""
+    `prompt` + `reply` tokens, and `group` of them have the same prompt; `paged`: rows share the pages of their prompt; `longest`: tokens
+    of the longest row in training; `shares`: the engine computes with the learner's own weights."""
 
     learns: bool = True
     rank: int = 0
@@ -244,12 +246,22 @@ class Need:
     prompt: int = PROMPT
     reply: int = 0
     cache_tokens: int = 0
+    group: int = 1
+    paged: bool = False
 
     @property
     def cache_size(self) -> int:
-        """The tokens in the cache when it is fullest."""
+        """The tokens of all rows when the cache is fullest."""
         tokens = self.rows * (self.prompt + self.reply)
         return min(tokens, self.cache_tokens) if self.cache_tokens else tokens
+
+    @property
+    def cache_room(self) -> int:
+        """The tokens that the cache has room for when it is fullest."""
+        if not self.paged:
+            return int(BUCKET * self.cache_size)
+        rows = self.cache_size / max(1, self.prompt + self.reply)
+        return ceil(rows / self.group * self.prompt + rows * (self.reply + PAGE / 2))
 
 
 @dataclass(frozen=True)
@@ -273,19 +285,20 @@ class Memory:
 
 def need_of(stage: Stage, compute: Compute, device: str, prompt: int = PROMPT) -> Need | None:
     """Return the need of the stage on a device ("cpu" or "cuda"); None for a kind of stage that is not planned."""
+    plain = device == "cpu" and compute.dtype == "float32" and compute.engine == "torch"
     base = Need(
         dtype=compute.dtype,
         micro_tokens=compute.micro_tokens or MICRO_TOKENS[device],
         checkpointing=compute.checkpointing,
         cache_tokens=compute.cache_tokens,
         prompt=prompt,
+        paged=plain and compute.kernels in ("auto", "compiled"),
     )
     match stage:
         case Rl():
             reply, rows = stage.sampling.max_tokens, min(compute.rows, stage.questions * stage.samples)
-            need = replace(base, rank=stage.lora.rank, reference=stage.loss.needs_reference, rows=rows, reply=reply)
-            plain = device == "cpu" and compute.dtype == "float32" and compute.engine == "torch" and not stage.lora.rank
-            return replace(need, longest=prompt + reply, shares=plain and stage.lag == 0)
+            need = replace(base, rank=stage.lora.rank, reference=stage.loss.needs_reference, rows=rows, reply=reply, group=stage.samples)
+            return replace(need, longest=prompt + reply, shares=plain and not stage.lora.rank and stage.lag == 0)
         case Sft():
             return replace(base, rank=stage.lora.rank, samples=False, longest=stage.max_tokens)
         case Prefer():
@@ -293,7 +306,8 @@ def need_of(stage: Stage, compute: Compute, device: str, prompt: int = PROMPT) -
         case Pretrain():
             return replace(base, samples=False, longest=stage.longest)
         case Sample() | Annotate() | Evaluate():
-            return replace(base, learns=False, rows=compute.rows, reply=stage.sampling.max_tokens)
+            group = stage.k if isinstance(stage, Evaluate) else 1
+            return replace(base, learns=False, rows=compute.rows, reply=stage.sampling.max_tokens, group=group)
     return None
 
 
@@ -319,7 +333,7 @@ def memory(shape: ModelShape, need: Need, device: str = "cpu", shards: int = 1) 
         constant["engine"] = 0 if need.shares and shards == 1 else wide * shape.parameters // shards
         if device == "cpu" and wide == 4:
             sampling["packed weights"] = wide * shape.linear
-        sampling["cache"] = int(BUCKET * need.cache_size * shape.token_states * wide) // shards
+        sampling["cache"] = need.cache_room * shape.token_states * wide // shards
         sampling["logits of the engine"] = min(LOGITS, 4 * max(1, need.rows) * shape.vocabulary) * 3
     return Memory(constant, sampling, learning)
 

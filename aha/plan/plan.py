@@ -112,7 +112,7 @@ def plan_stage(name: str, stage: Stage, compute: Compute, shape: ModelShape, mac
     unit, units, work, group_bytes = "step", None, None, 0
     match stage:
         case Rl():
-            work = Work(stage.questions * stage.samples, need.prompt, need.reply)
+            work = Work(stage.questions * stage.samples, need.prompt, need.reply, group=stage.samples)
             unit, units = "rollout", stage.rollouts
             group_bytes = int(_stored_rollouts(stage) * work.sampled_tokens * TOKEN_ON_DISK)
         case Sft():
@@ -210,7 +210,7 @@ def _rollout_sizes(
 
     def slow() -> bool:
         need = replace(plan.need, rows=min(ROWS, questions * samples), reply=reply, longest=prompt + reply)
-        return seconds(shape, need, machine, Work(questions * samples, prompt, reply)).total > ROLLOUT_S
+        return seconds(shape, need, machine, Work(questions * samples, prompt, reply, group=samples)).total > ROLLOUT_S
 
     while slow():
         if "questions" in free and questions > 2 * LEAST_QUESTIONS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Literal
 
 Unit = Literal["share", "tokens", "number"]
@@ -22,10 +23,10 @@ class Series:
 
 @dataclass(frozen=True)
 class Chart:
-    """Curves over optimizer steps. `means`: what is drawn. `look`: what to look for. `level`: a dashed line to compare with. `joined`: a
-    line through points that have intervals. `log`: each step to the right doubles. `near`: the axis begins near the lowest share if all are
-    high. `steep`: each step upwards is ten times as much. `marks`: vertical lines with a word each. `ticks`: names for the places 0, 1, 2
-    ... instead of numbers."""
+    """Curves over optimizer steps, or `bars` over minutes, a row for each series, from x to y. `means`: what is drawn. `look`: what to look
+    for. `level`: a dashed line to compare with. `joined`: a line through points that have intervals. `log`: each step to the right doubles.
+    `near`: the axis begins near the lowest share if all are high. `steep`: each step upwards is ten times as much. `marks`: vertical lines
+    with a word each. `ticks`: names for the places 0, 1, 2 ... instead of numbers."""
 
     key: str
     title: str
@@ -41,10 +42,13 @@ class Chart:
     steep: bool = False
     marks: tuple[tuple[float, str], ...] = ()
     ticks: tuple[str, ...] = ()
+    bars: bool = False
 
     @property
     def change(self) -> tuple[str, str] | None:
-        """The first and last value, as text: of the first curve, or of the sum if the curves are stacked."""
+        """The first and last value, as text: of the first curve, or of the sum if the curves are stacked; None for bars."""
+        if self.bars:
+            return None
         curve = [sum(values) for values in zip(*(series.y for series in self.series), strict=True)] if self.stacked else self.series[0].y
         values = [value for value in curve if math.isfinite(value)]
         return (format_value(values[0], self.unit), format_value(values[-1], self.unit)) if len(values) > 1 else None
@@ -154,6 +158,9 @@ PHASES = {  # no more than there are colours
     "weights, saving and other": ("load_s", "save_s", "other_s"),
 }
 
+LANES = {"sampling": ("sample_at", "sample_end"), "learning": ("learn_at", "learn_end")}
+MOST_BARS = 20  # of a timeline
+
 
 def charts(metrics: Rows, timings: Rows, result: Mapping[str, Any] | None) -> list[Chart]:
     """Return every chart that the run has data for, accuracy first. A rollout is placed at the steps that were done when it was sampled."""
@@ -170,6 +177,7 @@ def charts(metrics: Rows, timings: Rows, result: Mapping[str, Any] | None) -> li
         *plans[3:],
         weights(rows, at),
         _time(rows, at),
+        _timeline(rows),
     ]
     return [chart for chart in chart_list if chart.series]
 
@@ -231,9 +239,28 @@ def _time(rows: Rows, at: Sequence[float]) -> Chart:
     seconds = {name: tuple(sum(row.get(key, 0.0) for key in keys) for row in rows) for name, keys in PHASES.items()}
     known = all("other_s" in row for row in rows)
     curves = [Series(name, tuple(at), values) for name, values in seconds.items() if known and any(values)]
-    means = "Seconds of each rollout by what they were spent on, wall-clock. Engines and learners in other processes are not divided."
+    means = (
+        "Seconds of each rollout by what they were spent on, wall-clock. Of several engines the busiest counts, and of work that goes on "
+        "at the same time all of it."
+    )
     look = "What is widest is what is worth making faster: fewer or shorter replies, other micro-batches, fewer checkpoints."
     return Chart("time", "Where the time goes", "number", means, look, tuple(curves), stacked=True)
+
+
+def _timeline(rows: Rows) -> Chart:
+    """Return the chart of when the last rollouts were sampled and learned from, for runs that recorded it."""
+    last = [row for row in rows if "sample_at" in row][-MOST_BARS:]
+    starts = [at for at, (row, after) in enumerate(pairwise(last), 1) if after["learn_at"] < row["learn_at"]]  # the machine began anew
+    last = last[max(starts, default=0) :]
+    begin = min((row["sample_at"] for row in last), default=0.0)
+    lanes = [
+        Series(name, tuple((row[first] - begin) / 60 for row in last), tuple((row[end] - begin) / 60 for row in last))
+        for name, (first, end) in LANES.items()
+        if last
+    ]
+    means = f"When each of the last {len(last)} rollouts was sampled and learned from, in minutes since the first of them began."
+    look = "Bars above each other: sampling and learning go on at once (--lag). A gap is time in which that part of the machine waits."
+    return Chart("timeline", "Timeline", "number", means, look, tuple(lanes), bars=True)
 
 
 def _accuracy(rows: Rows, at: Sequence[float], result: Mapping[str, Any] | None) -> Chart:

@@ -173,6 +173,9 @@ def _figure(width: float, height: float) -> Figure:
 
 
 def _draw(axes: Axes, chart: Chart, colours: Sequence[str], ink: str = INK) -> None:
+    if chart.bars:
+        _draw_bars(axes, chart, colours)
+        return
     if chart.stacked:
         axes.stackplot(
             _drawable(chart.series[0].x),
@@ -194,6 +197,18 @@ def _draw(axes: Axes, chart: Chart, colours: Sequence[str], ink: str = INK) -> N
         side = "left" if share < 0.2 else "right" if share > 0.8 else "center"
         axes.axvline(x, color=ink, linewidth=1, linestyle=(0, (2, 3)))
         axes.annotate(label(word), (x, 1), xycoords=("data", "axes fraction"), fontsize=8.5, color=ink, ha=side, va="bottom")
+
+
+def _draw_bars(axes: Axes, chart: Chart, colours: Sequence[str]) -> None:
+    """Draw a row of bars for each series, the first one on top."""
+    from matplotlib.ticker import FuncFormatter
+
+    for row, (series, colour) in enumerate(zip(chart.series, _cycle(colours, len(chart.series)), strict=True)):
+        spans = [(begin, max(0.0, end - begin)) for begin, end in zip(_drawable(series.x), _drawable(series.y), strict=True)]
+        axes.broken_barh(spans, (-row - 0.35, 0.7), color=colour, edgecolor="none", alpha=0.75, label=label(series.name))
+    axes.set_yticks([-row for row in range(len(chart.series))], labels=_names(chart))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} min"))
+    axes.margins(x=0.02)
 
 
 def _draw_series(axes: Axes, series: Series, colour: str, marks: str) -> None:

@@ -4,6 +4,7 @@ summary holds the metrics of a rollout's groups that need no model."""
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -197,6 +198,7 @@ class Ahead:
     last: int
     partial: bool = False
     versions: dict[int, Version] = field(default_factory=dict)
+    spans: dict[int, tuple[float, float]] = field(default_factory=dict)  # when each rollout was sampled
     _futures: dict[int, Future[RolloutSample]] = field(default_factory=dict)
     _over: bool = False
 
@@ -254,8 +256,11 @@ class Ahead:
         step = self.versions[version].step
         if self.partial:
             version = max(self.versions)
+        began = time.monotonic()
         self.engine.load(self.versions[version].weights, version)
-        return self.ask(rollout, step)
+        sample = self.ask(rollout, step)
+        self.spans[rollout] = began, time.monotonic()
+        return sample
 
     # --- on disk ---
 

@@ -259,7 +259,7 @@ class Rl:
                 metrics |= {**self._schedule_metrics(now), **finding.metrics, **finding.back_to}
                 timings = clock.timings(sum(len(completion.tokens) for group in sample.groups for completion in group.completions))
                 timings |= sampler.stats.timings(sum(len(group.replies) for group in sample.groups))
-                timings |= with_rest(phase_seconds(sampler.engine, learner), timings)
+                timings |= with_rest(phase_seconds(sampler.engine, learner), timings) | clock.spans(ahead.spans.pop(rollout, None))
                 self._write(log, rollout, step, metrics, timings, sample, finding, rundir, ahead)
                 rollout += 1
                 if finding.back_to:

@@ -102,6 +102,13 @@ class LapTimer:
         now = time.monotonic()
         self._laps[name], self._last = now - self._last, now
 
+    def spans(self, sampled: tuple[float, float] | None) -> dict[str, float]:
+        """Return when sampling and learning began and ended, in seconds of the machine's clock. `sampled`: when a thread of its own
+        sampled."""
+        asked = self._start + self._laps["ask_s"]
+        begin, end = sampled or (self._start, asked)
+        return {"sample_at": begin, "sample_end": end, "learn_at": asked, "learn_end": asked + self._laps["learn_s"]}
+
     def timings(self, tokens: int) -> dict[str, float]:
         seconds = time.monotonic() - self._start
         return {"seconds": seconds, **self._laps, "tokens": float(tokens), "tokens_per_s": tokens / seconds}

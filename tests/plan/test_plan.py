@@ -76,6 +76,27 @@ def test_full_training_holds_four_numbers_a_weight_and_its_reference_and_engine(
     assert parts["cache"] == int(1.6 * 2 * 30 * SHAPE.token_states * 4)
 
 
+def test_pages_hold_a_prompt_once_for_its_group_and_half_a_page_a_row_more() -> None:
+    need = Need(rows=8, group=4, prompt=10, reply=20, paged=True)
+    assert need.cache_room == 2 * 10 + 8 * (20 + 8)
+    assert replace(need, cache_tokens=120).cache_room == 1 * 10 + 4 * (20 + 8)  # room for half of the rows
+    assert replace(need, paged=False).cache_room == int(1.6 * 8 * 30)
+
+
+def test_a_prompt_is_read_and_learned_from_once_for_its_group() -> None:
+    assert Work(16, 100, 50, 1.0, 8).learned_tokens == 16 * 50 + 2 * 100
+    shape, need = SHAPES["0.5b"], Need(rows=16, reply=50)
+    alone, together = (seconds(shape, need, CPU, Work(16, 500, 50, 1.0, group)) for group in (1, 8))
+    assert together.prefill == pytest.approx(alone.prefill / 8)
+
+
+def test_a_long_row_costs_more_a_token_than_a_short_one() -> None:
+    need = Need(micro_tokens=65_536, samples=False)
+    short, long = (seconds(SHAPES["7b"], need, CPU, Work(32_768 // size, 0, size, 1.0)).learning for size in (256, 32_768))
+    extra = 6 * 2 * 28 * 28 * 128 * (32_768 - 256) / 2 * 32_768 / 5e10  # multiply-adds of attention over half a row, on average
+    assert long - short == pytest.approx(extra, rel=1e-3)
+
+
 def test_an_adapter_has_no_gradient_of_the_models_size_and_no_second_model() -> None:
     parts = memory(SHAPES["7b"], Need(reference=True, rank=16, dtype="bfloat16"), "cuda").parts
     assert parts["gradient"] + parts["Adam"] + parts["reference"] < 0.1 * 4 * SHAPES["7b"].parameters

@@ -101,3 +101,16 @@ def test_the_loss_is_drawn_of_imitation_alone():
     [curve] = by_key(rows)["imitation"].series
     assert (curve.x, curve.y) == ((0.0, 1.0), (3.0, 2.0))
     assert "imitation" not in by_key([{**row, "loss": 0.1} for row in METRICS])
+
+
+def test_the_timeline_shows_when_rollouts_were_sampled_and_learned_from():
+    timings = [
+        {"rollout": 0.0, "sample_at": 1_000.0, "sample_end": 1_060.0, "learn_at": 1_060.0, "learn_end": 1_150.0},
+        {"rollout": 1.0, "sample_at": 1_060.0, "sample_end": 1_120.0, "learn_at": 1_150.0, "learn_end": 1_240.0},
+    ]
+    timeline = by_key([{"rollout": 0.0}, {"rollout": 1.0}], timings)["timeline"]
+    assert timeline.bars and timeline.change is None
+    assert {series.name: list(zip(series.x, series.y, strict=True)) for series in timeline.series} == {
+        "sampling": [(0.0, 1.0), (1.0, 2.0)],
+        "learning": [(1.0, 2.5), (2.5, 4.0)],  # minutes: the second rollout is sampled while the first is learned from
+    }

@@ -43,3 +43,9 @@ def test_negative_values_have_room_below():
 
 def test_the_picture_is_a_png():
     assert picture([ONE, ONE]).startswith(b"\x89PNG")
+
+
+def test_bars_are_drawn_in_a_row_for_each_series():
+    bars = Chart("t", "T", "number", "", "", (Series("one", (0.0, 2.0), (1.0, 3.0)), Series("two", (1.0,), (2.0,))), bars=True)
+    texts = {element.text for element in ET.fromstring(svg(bars, 5, 3)).iter("text")}
+    assert {"one", "two"} <= texts and any(text and text.endswith(" min") for text in texts)
