@@ -97,7 +97,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(fields) < len(pairs):
         seen: set[str] = set()
         twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]  # add gives None
-        raise NotJson(f"field {twice[:40]!r} stands there twice")
+        raise NotJson(f"field {twice[:40]!r} is there twice")
     return fields
 
 

@@ -179,7 +179,7 @@ def statements(text: str) -> list[Statement]:
 
 
 def stands(text: str, box: Box) -> bool:
-    """Return True if nothing around a box takes away what it holds."""
+    """Return True if nothing around a box takes its claim away."""
     rest, next_match, _ = text[box[2] : box[2] + _NEAR].partition("\\boxed")
     beside = next_match and _BETWEEN_BOXES.fullmatch(rest)
     speech = text

@@ -273,7 +273,7 @@ def shapes_of(model: PreTrainedModel) -> Shapes:
 def fastest_decoder(model: PreTrainedModel, shapes: Shapes, kernels: Kernels) -> Callable[[], Decoder]:
     """Return the constructor of the fastest decoder up to `kernels` that gives the model's own logits on rows of different lengths of which
     one leaves: layers with compiled steps between their products, layers without calls of modules, buckets under the model's modules, or
-    only Hugging Face's code. BadInput if the compiled steps are asked for by name, fit the model, and cannot be compiled."""
+    only Hugging Face's code. BadInput if `kernels` names the compiled steps and they fit the model but cannot be compiled."""
     plain: Callable[[], Decoder] = partial(PlainDecoder, model)
     if kernels == "plain" or not isinstance(model.get_output_embeddings(), nn.Linear) or len(shapes.keys) != len(shapes.values):
         return plain

@@ -245,7 +245,7 @@ class Causal:
                 logits_TV = soft_cap(self.scale * self.head(hidden_TD[: len(row)]).float(), self.softcap)
                 whole_TV, before_TV = (self.model(input_ids=row[None, :end], use_cache=False).logits[0].float() for end in (None, -1))
             if not (torch.log_softmax(before_TV, -1) - torch.log_softmax(whole_TV[:-1], -1)).abs().max().item() < 1e-2:
-                raise BadInput(_refusal(self.model, "what it says of a token depends on those after it, as where gaps are filled"))
+                raise BadInput(_refusal(self.model, "its output for a token depends on later tokens, as in a model that fills gaps"))
             apart = (torch.log_softmax(logits_TV, -1) - torch.log_softmax(whole_TV, -1)).abs().max().item()
             if not apart < 1e-2:
                 raise BadInput(_refusal(self.model, f"its own log-probabilities are up to {apart:.3g} away from those of decoder and head"))

@@ -120,11 +120,11 @@ class ScriptedBackend:
         return EngineChat(self.engine(model), self.tokenizer(model), options.seed or 0, options.samples)
 
     def learner(self, model: str, optim: Adam, *, reference: bool, head: Head = "lm") -> Learner:
-        raise BadInput(f"{model}: the scripted backend says what it was told and cannot learn; use a model on the local backend")
+        raise BadInput(f"{model}: the scripted backend only repeats its script and cannot learn; use a model on the local backend")
 
     def with_adapter(self, adaptation: Adaptation) -> ScriptedBackend:
         """Return the same backend: it has no positions and no learners."""
         return self
 
     def scorer(self, model: str) -> Scorer:
-        raise BadInput(f"{model}: the scripted backend says what it was told and prefers nothing; use a model on the local backend")
+        raise BadInput(f"{model}: the scripted backend only repeats its script and scores nothing; use a model on the local backend")

@@ -20,7 +20,7 @@ MACHINES = ("laptop", "node", "cluster")
 HELP = "laptop (one process), node (started with torchrun), or cluster, as in 'cluster(engines=2,ranks=2)'"
 TORCHRUN = "start the command with torchrun, as in torchrun --nproc-per-node 2 -m aha run r1-zero --hardware node"
 VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
-ANSWER_S = 10.0  # seconds for a cluster's address to answer, of which a socket takes thousandths
+ANSWER_S = 10.0  # seconds that a cluster's address has to answer; a listening socket answers in milliseconds
 HOW = "start one with `ray start --head`"
 
 
@@ -43,11 +43,11 @@ def read_hardware(text: str) -> Hardware:
         raise BadInput(f"--hardware {text or repr(text)}: it is {HELP}")
     words = [word.strip() for word in (match[2] or "").split(",") if word.strip()]
     if words and match[1] != "cluster":
-        raise BadInput(f"--hardware {text}: {match[1]} has no settings; those are of cluster(engines=2,ranks=2)")
+        raise BadInput(f"--hardware {text}: {match[1]} takes no settings; only a cluster does, as in cluster(engines=2,ranks=2)")
     settings = [_setting(text, word) for word in words]
     names = [name for name, _ in settings]
     if twice := [name for name in names if names.count(name) > 1]:
-        raise BadInput(f"--hardware {text}: {twice[0]} stands there twice; name it once")
+        raise BadInput(f"--hardware {text}: {twice[0]} is given twice; give it once")
     return replace(Hardware(match[1]), **dict[str, Any](settings))
 
 
@@ -55,7 +55,7 @@ def _setting(text: str, word: str) -> tuple[str, int | str]:
     names = [field.name for field in fields(Hardware) if field.name != "kind"]
     name, equals, value = (part.strip() for part in word.partition("="))
     if not equals or name not in names:
-        raise BadInput(f"--hardware {text}: {word!r} is no setting of it; those are {', '.join(names)}, as in engines=2")
+        raise BadInput(f"--hardware {text}: {word!r} is not one of its settings, which are {', '.join(names)}, as in engines=2")
     if name == "address":
         return name, _address(text, value)
     least = 0 if name == "graders" else 1

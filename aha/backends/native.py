@@ -122,8 +122,7 @@ class NativeSteps:
 
 
 def steps_for(kernels: str, size: int) -> NativeSteps | None:
-    """Return the compiled steps for heads of `size` numbers; None where they cannot be had, or BadInput if they are asked for by name,
-    "compiled"."""
+    """Return the compiled steps for heads of `size` numbers; None if there are none, or BadInput if `kernels` is "compiled"."""
     library = _library(size)
     if isinstance(library, NativeSteps):
         return library

@@ -192,7 +192,7 @@ class _NativeLayer:
     products: _Products
 
     def forward(self, x_ND: Tensor) -> list[Tensor]:
-        """Add the layer's attention and MLP to `x_ND` in place; return what its backward pass needs beside its input."""
+        """Add the layer's attention and MLP to `x_ND` in place; return the tensors that its backward pass needs besides its input."""
         shape, steps, tokens, products = self.shape, self.steps, len(x_ND), self.products
         states_NQ = products.query_key_value(steps.add_norm(x_ND, None, self.norms[0], shape.epsilon))
         self._turn(states_NQ, 1.0)

@@ -148,7 +148,7 @@ class _GatheredWeights(StreamedWeights):
 
 
 def follow(rank: LearnerRank, group: dist.ProcessGroup) -> None:
-    """Do what rank 0 says until it ends."""
+    """Carry out the calls of rank 0 until it ends."""
     while True:
         with loss_as_error("waiting for rank 0"):
             message = receive(0, group)

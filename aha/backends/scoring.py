@@ -95,7 +95,7 @@ def load_score_model(model: str, device: torch.device, dtype: torch.dtype, *, fr
     config = read_config(folder)
     headed = any(str(name).endswith(HEAD_CLASS) for name in config.architectures or ())
     if not headed and not fresh:
-        raise BadInput(f"model {model!r} has no score head: it was trained to speak; give a model that a Prefer stage trained")
+        raise BadInput(f"model {model!r} has no score head: it was trained to generate text; give a model that a Prefer stage trained")
     if headed and config.num_labels != 1:
         raise BadInput(f"model {model!r} tells {config.num_labels} labels apart: a preference is one number")
     if type(config) not in MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING:

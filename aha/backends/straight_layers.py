@@ -22,7 +22,7 @@ from aha.backends.checkpoint.config import context_of
 from aha.sampling.draws import DrawSteps
 
 TOGETHER = 8_192  # tokens in one pass with padding, which bounds the memory of a reading
-MULTIPLE = 4  # the batch is padded to a multiple: products of fewer rows are rounded otherwise than those of many
+MULTIPLE = 4  # the batch is padded to a multiple, because products of few rows are rounded differently from those of many
 
 Tokens = tuple[int, ...]
 
@@ -227,7 +227,12 @@ class Layers(Protocol):
         """Return the logits [P, V], before they are scaled or capped."""
 
 
-FAMILIES = ("llama", "mistral", "qwen2", "qwen3")  # model types; others with the same parts may scale by position, unseen by a short probe
+FAMILIES = (
+    "llama",
+    "mistral",
+    "qwen2",
+    "qwen3",
+)  # model types; another one with the same parts may scale by position, which a short probe does not notice
 ROPES = ("default", "linear", "llama3", "yarn")  # rotary types whose angles depend only on the position
 
 

@@ -187,7 +187,7 @@ class TorchEngine:
     def share(self, weights: Weights) -> None:
         """Compute with these tensors themselves from now on, if they are a module's and their types and places are those of the engine's
         own: a copy would be as large as the model. Whoever changes them loads them, too, for their version."""
-        if type(weights) is not ModuleWeights:  # those of a kind of it, as merged adapters, are computed when they are read
+        if type(weights) is not ModuleWeights:  # a subclass, such as that of merged adapters, computes its weights when they are read
             return
         parameters = dict(weights.module.named_parameters())
         if _forms(parameters) != _forms(self._targets):

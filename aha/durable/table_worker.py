@@ -72,7 +72,7 @@ def check_names(names: list[str]) -> None:
     """Refuse a table with two columns of one name, since a row can hold only one of them."""
     name, count = Counter(names).most_common(1)[0] if names else ("", 1)
     if count > 1:
-        raise ValueError(f"column {name[:40]!r} stands there twice")
+        raise ValueError(f"column {name[:40]!r} is there twice")
 
 
 def rows_at_once(metadata: parquet.FileMetaData) -> int:

@@ -152,7 +152,7 @@ def test_of_what_is_longer_than_the_context_the_end_is_read(model: str, tmp_path
 
 def test_models_that_have_no_such_head_are_refused(model: str, tmp_path: Path) -> None:
     local_backend = LocalBackend(Compute(device="cpu", threads=1))
-    with pytest.raises(BadInput, match="has no score head: it was trained to speak"):
+    with pytest.raises(BadInput, match="has no score head: it was trained to generate text"):
         local_backend.scorer(model)
     folder = Path(headed(model, tmp_path / "rm"))
     weights = load_file(folder / "model.safetensors")

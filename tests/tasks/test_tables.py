@@ -275,7 +275,7 @@ def test_what_json_has_no_word_for_is_spelled_out_or_nothing(tmp_path: Path) -> 
 
 def test_two_columns_of_one_name_and_a_pipe_in_place_of_a_file_are_refused(tmp_path: Path) -> None:
     parquet.write_table(pa.table([pa.array(["a"]), pa.array(["b"])], names=["question", "question"]), tmp_path / "twice.parquet")
-    with pytest.raises(BadInput, match=r"twice\.parquet cannot be read: column 'question' stands there twice"):
+    with pytest.raises(BadInput, match=r"twice\.parquet cannot be read: column 'question' is there twice"):
         list(read_table(tmp_path / "twice.parquet"))
     os.mkfifo(tmp_path / "pipe.parquet")
     for read in (lambda path: list(read_table(path)), table_rows):

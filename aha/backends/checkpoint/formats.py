@@ -111,7 +111,7 @@ def prepare(folder: ModelFolder, config: PretrainedConfig) -> Method | None:
         raise BadInput(f"{place}: the weights are quantized by {name!r}, which is not read here; give the model with plain weights")
     for package in method.packages:
         if importlib.util.find_spec(package) is None:
-            raise BadInput(f"{place}: the weights are quantized by {name}; to read them takes {package.replace('_', '-')}: pip install it")
+            raise BadInput(f"{place}: the weights are quantized by {name}; reading them needs {package.replace('_', '-')}: pip install it")
     settings: Any = config.quantization_config
     if not isinstance(settings, dict):
         raise BadInput(f"{place}: quantization_config holds no JSON object but {type(settings).__name__}")
@@ -164,7 +164,7 @@ def _cut(folder: ModelFolder, backend: Any, way: str) -> None:
         backend.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), as_gpt2])
     elif way not in AS_GPT2 and way not in GGUF_PRE_TOKENIZER_SPLITS:
         raise BadInput(
-            f"{folder.path / str(folder.gguf)}: cuts text the way {way!r}, which transformers cannot; give the model as safetensors"
+            f"{folder.path / str(folder.gguf)}: splits text as {way!r}, which transformers cannot do; give the model as safetensors"
         )
 
 

@@ -29,7 +29,7 @@ from aha.redact import clip, hide
 from aha.template import apart
 from aha.types import ChatReply, FinishReason
 
-FINISH_REASONS: dict[str, FinishReason] = {  # the servers' names of them
+FINISH_REASONS: dict[str, FinishReason] = {  # the names that servers give them
     "stop": "stop",
     "eos": "stop",
     "eos_token": "stop",
@@ -140,7 +140,7 @@ def _likely(alternative: Any) -> tuple[str, float]:
     match alternative:
         case {"token": str(token), "logprob": float() | int() as logprob}:
             return hide(token), float(logprob)
-    raise EndpointFailure("log-probabilities that are none", billed=True)
+    raise EndpointFailure("malformed log-probabilities", billed=True)
 
 
 def _usage(body: dict[str, Any], name: str) -> int | None:

@@ -17,7 +17,13 @@ from aha.types import Conversation
 WAIT_S = 30.0  # for a list of models, from an idle server
 TRIES, PAUSE_S = 3, 0.5
 SAMPLE_SIZE = 32  # the most conversations whose tokens the server counts
-CONTEXT = ("max_model_len", "context_length", "context_window", "max_context_length", "max_position_embeddings")  # the servers' names of it
+CONTEXT = (
+    "max_model_len",
+    "context_length",
+    "context_window",
+    "max_context_length",
+    "max_position_embeddings",
+)  # the names that servers give it
 BYTES_A_TOKEN, OVERHEAD = 3, 64  # for an estimate if the server does not count
 
 

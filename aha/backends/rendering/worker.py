@@ -216,7 +216,7 @@ def check_steps(name: str, step: Any) -> None:
 def check_model(model: object) -> None:
     """Refuse a model with random results."""
     if isinstance(model, dict) and model.get("dropout"):
-        raise Unusable("its model has a dropout: it would read a text otherwise each time; set it to null")
+        raise Unusable("its model has a dropout: it would tokenize the same text differently each time; set it to null")
 
 
 def check_use(text: str) -> None:

@@ -241,7 +241,7 @@ def write_tests(
 
     The problem's own tests are kept and count as inputs. At most `most` tests come out. BadInput if there is no right submission."""
     if not right:
-        raise BadInput("no right submission: it is they that say what the outputs of new tests are")
+        raise BadInput("no right submission: the outputs of new tests are those of right submissions, so one is needed")
     drops, inputs = Counter[str](), dict.fromkeys(stdin for stdin, _ in problem.tests)
     bounds = replace(limits(problem.seconds, problem.memory_mb), output_bytes=LONGEST_TEST)
     for job in (Job(generator, f"{seed}\n".encode(), "python", bounds) for generator in generators for seed in range(seeds)):

@@ -173,7 +173,7 @@ def repeats(reference: Latex, answer: str, question: str, settings: Settings = D
 
 
 def slow(reference: Latex | Number, answer: str, settings: Settings = DEFAULT) -> Grade:
-    """Return the grade, whatever it takes: this may run forever or fill the memory, so it belongs in a process with limits."""
+    """Return the grade. This may run forever or fill the memory, so it belongs in a process with limits."""
     verdict_ = quick(reference, answer, settings)
     if verdict_ is None:
         for count in MANY_DIGITS:

@@ -71,7 +71,7 @@ class Pool:
         return grade
 
     def warm(self) -> None:
-        """Start a worker, so that the first answer does not wait for it. BadInput if there is none to be had."""
+        """Start a worker, so that the first answer does not wait for it. BadInput if none can be started."""
         try:
             self._give_back(self._take())
         except ClosedWire as error:
@@ -157,7 +157,7 @@ class Pool:
     # --- workers ---
 
     def _take(self) -> GradingWorker:
-        """Return a worker for exclusive use, waiting for one if needed. ClosedWire if there is none to be had."""
+        """Return a worker for exclusive use, waiting for one if needed. ClosedWire if none can be started."""
         with self._change:
             while not self._idle and len(self._workers) + self._spawn_count >= self.workers and not self._closed:
                 self._change.wait(timeout=LOOK_S)

@@ -77,7 +77,7 @@ class Wire:
         return data
 
     def hang_up(self) -> None:
-        """Close the wire; whoever waits at either end learns of it at once."""
+        """Close the wire; a thread that waits at either end is woken at once."""
         with suppress(OSError):  # the other end has closed already
             self.end.shutdown(socket.SHUT_RDWR)
         self.end.close()
@@ -147,7 +147,7 @@ class GradingWorker:
 
 
 def state_of(number: int) -> str:
-    """Return the kernel's letter for the state of a process; "?" if there is none to read."""
+    """Return the kernel's letter for the state of a process; "?" if it cannot be read."""
     try:
         return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:  # this is no Linux
@@ -198,7 +198,7 @@ class ForkServer:
         return self._process.pid
 
     def spawn(self) -> GradingWorker:
-        """Return a new worker, forked in about a millisecond. ClosedWire if there is none to be had."""
+        """Return a new worker, forked in about a millisecond. ClosedWire if none can be forked."""
         with ExitStack() as undo:
             end, peer = socket.socketpair()
             undo.callback(end.close)

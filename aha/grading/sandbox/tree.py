@@ -42,7 +42,7 @@ class _Process:
 
     @classmethod
     def of(cls, pid: int) -> _Process | None:
-        """Read the line of a process; None if it is gone or hidden from us."""
+        """Read the line of a process; None if the process is gone or hidden from this user."""
         try:
             with open(f"/proc/{pid}/stat", "rb") as file:
                 fields = file.read().rpartition(b")")[2].split()

@@ -168,7 +168,7 @@ def date(nanoseconds: int) -> Record:
 
 def waits(store: object, nanoseconds: int) -> None:
     """Refuse to wait: there is no event that a program could wait for here."""
-    raise WasmtimeError("waited for what never comes")
+    raise WasmtimeError("the program waits for an event that never comes")
 
 
 def resident() -> int:
