@@ -17,7 +17,6 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from aha.backends.engine_chat import EngineChat
-from aha.backends.hardware import vllm_python
 from aha.backends.hf import load_model, load_tokenizer, micro_tokens_of, pick_device, torch_dtype
 from aha.backends.mesh import ALONE, Mesh
 from aha.backends.scoring import TorchScorer, load_score_model
@@ -38,8 +37,6 @@ class LocalBackend:
         _leave_modules_alone()
         if self.compute.threads:
             torch.set_num_threads(self.compute.threads)
-        if self.compute.engine == "vllm":
-            vllm_python()
 
     @property
     def device(self) -> torch.device:

@@ -6,9 +6,9 @@ from __future__ import annotations
 from argparse import SUPPRESS, ArgumentParser, Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from aha.backends.hardware import Hardware, check_hardware, vllm_python
 from aha.durable import absence_of
@@ -23,10 +23,6 @@ from aha.tasks.golds import KINDS
 from aha.tasks.mixture import MixedProblems
 from aha.tasks.reading import is_hub_name, sources_of
 from aha.tasks.rows import RowProblems
-
-if TYPE_CHECKING:
-    from aha.backends.local_backend import LocalBackend
-
 
 ROW_FLAGS = ("question_field", "answer_field", "id_field", "kind", "split", "subset", "bad_rows", "ignore")  # fields of RowProblems
 EXAMPLE_FLAGS = {  # flags that say how to read examples, and the settings they stand for
@@ -258,23 +254,17 @@ def machine(
         with connect(compute, counts, hardware.address, stall_s, folder, say) as cluster:
             yield cluster
         return
-    from aha.backends.local_backend import LocalBackend as OneProcess
+    from aha.backends.local_backend import LocalBackend
 
-    yield OneProcess(compute)
+    yield LocalBackend(compute)
 
 
 @contextmanager
-def sampling_machine(hardware: Hardware, compute: Compute, say: Callable[[str], None]) -> Iterator[LocalBackend]:
+def sampling_machine(hardware: Hardware, compute: Compute, say: Callable[[str], None]) -> Iterator[Backend]:
     """Yield the backend to sample on, which trains nothing: this process, or a cluster of engines alone."""
     check_machine(hardware, compute)
     if hardware.kind == "node":
         raise BadInput("--hardware node: it divides a model that learns; to sample on several engines say --hardware 'cluster(engines=2)'")
-    if hardware.kind == "cluster":
-        from aha.backends.ray_cluster import connect
-
-        with connect(compute, (hardware.engines, 0, 0), hardware.address, STALL_S, Path.cwd(), say) as cluster:
-            yield cluster
-        return
-    from aha.backends.local_backend import LocalBackend as OneProcess
-
-    yield OneProcess(compute)
+    with machine(replace(hardware, ranks=0, graders=0), compute, {}, STALL_S, Path.cwd(), say) as backend:
+        assert backend is not None  # only a rank of torchrun is driven by another process
+        yield backend

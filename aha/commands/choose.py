@@ -9,6 +9,8 @@ import importlib.abc
 import importlib.util
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
@@ -59,15 +61,8 @@ class File:
     def recipe(self) -> Recipe:
         """Return the Recipe that the file defines as `recipe`, or that a function of this name returns."""
         entry = getattr(load_module("recipe", self.path, self.data), "recipe", None)
-        try:
-            with no_exit():
-                recipe = entry() if callable(entry) else entry
-        except AhaError:
-            raise
-        except (Exception, SystemExit) as error:
-            if line := own_mistake(error, anywhere=True):
-                raise BadInput(line) from error
-            raise
+        with _own_code():
+            recipe = entry() if callable(entry) else entry
         if not isinstance(recipe, Recipe):
             raise BadInput(f"{self.path}: `recipe` has to be a Recipe or a function that returns one; it is {type(recipe).__name__}")
         check_types(recipe.tree, self.path)
@@ -94,22 +89,27 @@ def load_module(kind: str, path: str, data: bytes) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses look up their module here
     assert spec.loader is not None
+    with _own_code(path):
+        spec.loader.exec_module(module)
+    return module
+
+
+@contextmanager
+def _own_code(path: str = "") -> Iterator[None]:
+    """Raise BadInput, in one line, for an error of a person's own code, and for a file at `path` that is no Python."""
     try:
         with no_exit():
-            spec.loader.exec_module(module)
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{path}: {error}") from error
-    except SyntaxError as error:
-        if error.filename != path:
-            raise
-        raise BadInput(f"{path}, line {error.lineno}: {error.msg}") from error
+            yield
     except AhaError:
         raise
     except (Exception, SystemExit) as error:
+        if isinstance(error, SyntaxError) and error.filename == path:
+            raise BadInput(f"{path}, line {error.lineno}: {error.msg}") from error
         if line := own_mistake(error, anywhere=True):
             raise BadInput(line) from error
+        if path and isinstance(error, UnicodeDecodeError):
+            raise BadInput(f"{path}: {error}") from error
         raise
-    return module
 
 
 def own_mistake(error: BaseException, anywhere: bool = False) -> str:

@@ -14,7 +14,6 @@ from aha.backends.checkpoint.config import context_of
 from aha.backends.checkpoint.folder import identity_of
 from aha.backends.hardware import Hardware
 from aha.backends.hf import load_config, load_tokenizer
-from aha.backends.local_backend import LocalBackend
 from aha.backends.openai.endpoint import Cache, Endpoint, ServerChat
 from aha.commands.arguments import sampling_machine
 from aha.commands.interrupts import Interrupts
@@ -33,7 +32,7 @@ from aha.evals.run import Evaluation, choose_template, fit_tokens, template_sett
 from aha.evals.samples import GradedSample, SampleJournal, read_settings
 from aha.grading import programs_in
 from aha.grading.sandbox import Tier
-from aha.protocols import ASK_ONCE, Chat, ChatOptions, Compute, Sampling, is_endpoint
+from aha.protocols import ASK_ONCE, Backend, Chat, ChatOptions, Compute, Sampling, is_endpoint
 from aha.rundir.record import OLD_REPLIES, RESULT, SAMPLES, SETTINGS
 from aha.settings import override
 from aha.template import END_THINK, ChatTemplate, Template
@@ -199,7 +198,7 @@ class Evaluator:
 
     options: EvalOptions
     asking: ChatOptions
-    machine: LocalBackend
+    machine: Backend
     judge: JudgeSession
     interrupts: Interrupts
     terminal: Terminal
@@ -264,7 +263,7 @@ class Evaluator:
 def plan_evaluation(
     run: BenchmarkRun,
     model: str,
-    machine: LocalBackend,
+    machine: Backend,
     terminal: Terminal,
     chat_options: ChatOptions = ASK_ONCE,
     folder: Path | None = None,

@@ -17,7 +17,7 @@ from aha.errors import AhaError, BadInput, DiskTrouble
 from aha.evals.samples import GradedSample, read_samples
 from aha.pipeline import LINEAGE, Graph, Step
 from aha.pipeline.fingerprint import Fingerprint, seconds
-from aha.pipeline.graph import read_lineage
+from aha.pipeline.graph import is_finished, read_lineage
 from aha.reports.graph import (
     PAIR,
     AnswerCell,
@@ -114,7 +114,7 @@ def leave(graph: Graph, steps: Mapping[str, Step], head: Callable[[], Head], pag
     picture never fails a run. `steps`: each stage as it was when this run reached it."""
     try:
         stages = [status_of(step, steps.get(step.name)) for step in graph.steps()]
-        return write_page(stages, head(), page) if any(status.folder and _is_finished(status.folder) for status in stages) else None
+        return write_page(stages, head(), page) if any(status.folder and is_finished(status.folder) for status in stages) else None
     except AhaError as error:
         terminal.note(f"note: {page} was not written: {' '.join(str(error).split())}")
     except Exception as error:
@@ -150,7 +150,7 @@ def of_folder(root: Path) -> Path:
         folder = root / name / notes[name].get("done", notes[name]["begun"])
         if (folder / LINEAGE).exists():
             kind = read_lineage(folder)[1].kind.rpartition(".")[2]
-            stages.append(StageStatus(name, kind, "done" if _is_finished(folder) else "stopped", "", folder))
+            stages.append(StageStatus(name, kind, "done" if is_finished(folder) else "stopped", "", folder))
     return write_page(stages, head_of(root), root / PAGE)
 
 
@@ -169,7 +169,7 @@ def write_page(stages: Sequence[StageStatus], head: Head, page: Path) -> Path:
 
 def page_of(stages: Sequence[StageStatus], head: Head, base: Path) -> Whole:
     """Return everything that the page shows; links are relative to `base`."""
-    results = {status.name: Record(status.folder).result for status in stages if status.folder and _is_finished(status.folder)}
+    results = {status.name: Record(status.folder).result for status in stages if status.folder and is_finished(status.folder)}
     tables = world_results(results)
     domains = DOMAINS if tables else ()
     stage_parts = tuple(_stage(status, results.get(status.name), base) for status in stages)
@@ -301,10 +301,6 @@ def _by_domain(record: Record, rollout: int) -> dict[str, float]:
         parts = [part.value for score in group.scores for part in score.parts if part.name == "accuracy"]
         values.setdefault(f"accuracy/{group.problem.domain}", []).extend(value for value in parts if not isinstance(value, Abstained))
     return {name: fmean(series) for name, series in values.items() if series}
-
-
-def _is_finished(folder: Path) -> bool:
-    return (folder / "result.json").exists() and Record(folder).finished
 
 
 # --- models -------------------------------------------------------------------------------------------------------------

@@ -12,7 +12,6 @@ from typing import Protocol
 from aha.backends.checkpoint.config import context_of
 from aha.backends.checkpoint.folder import identity_of
 from aha.backends.hf import load_config
-from aha.backends.local_backend import LocalBackend
 from aha.backends.openai.endpoint import Endpoint, ServerChat, TokenUsage
 from aha.commands.terminal import Terminal
 from aha.errors import BadInput, EndpointDown
@@ -36,7 +35,7 @@ from aha.evals.judged.pairwise import Orders
 from aha.evals.result import Result
 from aha.evals.run import fit_tokens
 from aha.evals.samples import SampleJournal, read_settings, ungraded_sample
-from aha.protocols import Budget, Chat, ChatOptions, Sampling, is_endpoint
+from aha.protocols import Backend, Budget, Chat, ChatOptions, Sampling, is_endpoint
 from aha.rundir.record import SETTINGS
 
 
@@ -81,7 +80,7 @@ class JudgeSession:
 
     name: str | None
     settings: Judging
-    machine: LocalBackend
+    machine: Backend
     terminal: Terminal
     heartbeat: Callable[[str], None]
     connections: ExitStack
@@ -244,7 +243,7 @@ class JudgeSession:
 
 @contextmanager
 def judge_session(
-    name: str | None, settings: Judging, machine: LocalBackend, terminal: Terminal, heartbeat: Callable[[str], None]
+    name: str | None, settings: Judging, machine: Backend, terminal: Terminal, heartbeat: Callable[[str], None]
 ) -> Iterator[JudgeSession]:
     """Yield a session whose connections are closed at the end."""
     with ExitStack() as connections:

@@ -31,7 +31,7 @@ from aha.evals.run import Evaluation, template_settings
 from aha.evals.samples import Key, SampleJournal, SampleSet, read_samples, read_settings
 from aha.evals.scaling import Arm, Scaling, scaling
 from aha.grading import programs_in
-from aha.protocols import Compute, Sampling, is_endpoint
+from aha.protocols import Backend, Compute, Sampling, is_endpoint
 from aha.reports.scaling import CutExample, cut_example
 from aha.rundir.record import SAMPLES
 from aha.settings import flatten, override
@@ -126,7 +126,7 @@ def _identity(options: ScaleOptions, run: BenchmarkRun, lab_settings: Scale) -> 
     return {"benchmark": options.benchmark.name, "weights": identity_of(options.model), "data": options.data, **values}
 
 
-def _scorers(models: Sequence[str], machine: LocalBackend, evaluation: Evaluation, journal: TrialJournal) -> dict[str, list[list[float]]]:
+def _scorers(models: Sequence[str], machine: Backend, evaluation: Evaluation, journal: TrialJournal) -> dict[str, list[list[float]]]:
     """Return the scores that may choose among the samples: the mean log-probability of each, and each model with a score head."""
     free = [(example, journal.trials[FREE, example.id]) for example in evaluation.examples]
     likely = [[trial.logprob for trial in trials if trial.logprob is not None] for _, trials in free]

@@ -76,7 +76,7 @@ class Graph:
         for place, (name, stage) in enumerate(self.stages[:end]):
             step = self._keep(name, stage, first) if first and place < begin else self._step(name, stage, results)
             yield step
-            if step.folder is not None and _is_finished(step.folder):
+            if step.folder is not None and is_finished(step.folder):
                 results[name] = step.folder
 
     def do(self, step: Step, backend: Backend, opens: Opens) -> None:
@@ -110,7 +110,7 @@ class Graph:
             return Step(name, stage, "waits", f"for {' and '.join(dict.fromkeys(missing_stages))}")
         origins, ready = fingerprint_of(stage, results, self.digests, self.store)
         folder = self.store / name / origins.key
-        if _is_finished(folder):
+        if is_finished(folder):
             return Step(name, ready, "done", "", folder, origins)
         if (folder / "manifest.json").exists():
             return Step(name, ready, "begun", "it was stopped", folder, origins)
@@ -122,7 +122,7 @@ class Graph:
     def _keep(self, name: str, stage: Stage, first: str) -> Step:
         key = self._notes_of(name).get("done")
         folder = self.store / name / str(key)
-        if key is None or not _is_finished(folder):
+        if key is None or not is_finished(folder):
             requirements = {reference.stage for later, stage in self.stages[self.names.index(first) :] for reference in references(stage)}
             if name in requirements:
                 raise BadInput(f"--from {first}: the stage {name} before it has no result yet in {self.store}; leave --from out")
@@ -163,7 +163,8 @@ def read_lineage(folder: Path) -> tuple[str, Fingerprint]:
     return str(record["stage"]), decode({name: value for name, value in record.items() if name != "stage"}, Fingerprint)
 
 
-def _is_finished(folder: Path) -> bool:
+def is_finished(folder: Path) -> bool:
+    """Return True if the stage in this folder has come to its end."""
     return (folder / "result.json").exists() and Record(folder).finished
 
 

@@ -15,7 +15,6 @@ import torch
 
 from aha.backends.hardware import vllm_python
 from aha.backends.hf import ModuleWeights, load_model
-from aha.backends.local_backend import LocalBackend
 from aha.backends.vllm_engine import WORKER, SharedWeights, VllmEngine, compare_logprobs
 from aha.backends.vllm_worker import EngineHost, receive_frame, send_frame
 from aha.backends.vllm_worker import main as run_worker
@@ -272,7 +271,7 @@ def environment(folder: Path, version: str | None) -> Path:
 def test_no_vllm_or_another_version_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AHA_VLLM", raising=False)
     with pytest.raises(BadInput, match=r"vLLM is not installed: make vllm .*'aha\[vllm\]'.*AHA_VLLM"):
-        LocalBackend(COMPUTE)
+        vllm_python()
     for folder, line in (
         (tmp_path / "nothing", "there is no bin/python in it"),
         (environment(tmp_path / "bare", None), "no vLLM is installed there"),

@@ -89,9 +89,9 @@ class Streams:
     is_flooded: bool
 
 
-def infrastructure(reason: str) -> Outcome:
+def infrastructure(reason: str, wall_s: float = 0.0) -> Outcome:
     """Return the outcome INFRA with this reason: the program is not to blame."""
-    return Outcome("INFRA", b"", b"", None, 0.0, 0.0, 0.0, reason)
+    return Outcome("INFRA", b"", b"", None, 0.0, wall_s, 0.0, reason)
 
 
 def outcome_of_run(facts: RunFacts, streams: Streams, limits: Limits) -> Outcome:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 
 from aha.errors import BadInput
 from aha.grading.sandbox.http import Fault, HttpAddress, post
-from aha.grading.sandbox.job import Job, Outcome, Tier
+from aha.grading.sandbox.job import Job, Outcome, Tier, infrastructure
 from aha.grading.sandbox.wire import Fusion, Piston, RequestForm
 from aha.redact.keys import check_connection, host_of, key_for
 
@@ -111,7 +111,7 @@ class RemoteSandbox:
         patience_s = self._deadline_s if self._deadline_s is not None else ATTEMPTS * BEYOND_S + 3 * job.limits.wall_s
         deadline = start + patience_s
         if not self._places.acquire(timeout=patience_s):
-            return _infra(f"no place became free in {patience_s:.0f} s", start)
+            return infrastructure(f"no place became free in {patience_s:.0f} s", time.monotonic() - start)
         try:
             return self._run(job, start, deadline)
         finally:
@@ -135,7 +135,7 @@ class RemoteSandbox:
                 if fault.final:
                     open_to = [candidate for candidate in open_to if candidate is not server]
                 _pause(job, attempt, fault.after_s, deadline)
-        return _infra(f"{words} (after {time.monotonic() - start:.1f} s)", start)
+        return infrastructure(f"{words} (after {time.monotonic() - start:.1f} s)", time.monotonic() - start)
 
     def _ask(self, server: RemoteServer, job: Job, start: float, deadline: float) -> Outcome:
         until = min(deadline, time.monotonic() + job.limits.wall_s + BEYOND_S)
@@ -148,7 +148,3 @@ def _pause(job: Job, attempt: int, after_s: float | None, deadline: float) -> No
     share = 0.5 + random.Random(zlib.crc32(job.source.encode("utf-8", "replace") + job.stdin) + attempt).random()
     pause_s = after_s if after_s is not None else FIRST_PAUSE_S * 2**attempt * share
     time.sleep(max(0.0, min(pause_s, LONGEST_PAUSE_S, deadline - time.monotonic())))
-
-
-def _infra(reason: str, start: float) -> Outcome:
-    return Outcome("INFRA", b"", b"", None, 0.0, time.monotonic() - start, 0.0, reason)

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import IO
 
 from aha.grading.sandbox.compiled import BUILD, COMPILE_LIMITS, CompileCache
-from aha.grading.sandbox.job import Job, Limits, Outcome, Tier, Verdict
+from aha.grading.sandbox.job import Job, Limits, Outcome, Tier, Verdict, infrastructure
 from aha.grading.sandbox.slot import memory_file
 from aha.grading.sandbox.tree import LOOK_S, Tree
 
@@ -93,7 +93,7 @@ class UnsafeSandbox:
             with self._places, tempfile.TemporaryDirectory(dir=self._folder, ignore_cleanup_errors=True) as folder:
                 return self._run(job, Path(folder))
         except OSError as error:
-            return _infra(f"{type(error).__name__}: {error.strerror or error}")
+            return infrastructure(f"{type(error).__name__}: {error.strerror or error}")
 
     def _run(self, job: Job, folder: Path) -> Outcome:
         source = job.source.encode("utf-8", "replace")
@@ -103,7 +103,7 @@ class UnsafeSandbox:
             return _execute(["python", str(path)], job.stdin, job.limits, folder).outcome(job.limits)
         program = self._cache.get(job.source, lambda: _compile(source, folder), PATIENCE_S)
         if not isinstance(program, int):
-            return program or _infra("another thread compiles this program and does not come to an end")
+            return program or infrastructure("another thread compiles this program and does not come to an end")
         try:
             return _execute(["run", _start(program, folder)], job.stdin, job.limits, folder, (program,)).outcome(job.limits)
         finally:
@@ -120,7 +120,7 @@ def _compile(source: bytes, folder: Path) -> int | Outcome:
     outcome."""
     compiler = shutil.which("g++") or shutil.which("clang++")
     if compiler is None:
-        return _infra("no C++ compiler: install g++")
+        return infrastructure("no C++ compiler: install g++")
     text, program = folder / "main.cpp", folder / "main"
     text.write_bytes(source)
     execution = _execute(["run", "/bin/sh", "sh", "-c", BUILD.format(shlex.quote(compiler))], b"", COMPILE_LIMITS, folder)
@@ -141,10 +141,6 @@ def _start(program: int, folder: Path) -> str:
     copy.write_bytes(os.pread(program, os.fstat(program).st_size, 0))
     copy.chmod(0o700)
     return str(copy)
-
-
-def _infra(reason: str) -> Outcome:
-    return Outcome("INFRA", b"", b"", None, 0.0, 0.0, 0.0, reason)
 
 
 def _execute(words: Sequence[str], stdin: bytes, limits: Limits, folder: Path, keep: Sequence[int] = ()) -> _ProcessOutput:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aha.grading.sandbox.job import Job, Limits, Outcome, Tier, Verdict
+from aha.grading.sandbox.job import Job, Limits, Outcome, Tier, Verdict, infrastructure
 from aha.grading.sandbox.wasm.component import WORKER, component, surroundings, why_not
 
 __all__ = ["WasmSandbox", "why_not"]
@@ -206,7 +206,7 @@ class WasmSandbox:
         """Run a program. `cpu_s` is its fuel as the seconds that native CPython would need, give or take a third."""
         start = time.monotonic()
         if job.language != "python":
-            return _infra(f"the wasm tier runs Python only, and this is {job.language}", start)
+            return infrastructure(f"the wasm tier runs Python only, and this is {job.language}", time.monotonic() - start)
         try:
             source = job.source.encode("utf-8")
         except UnicodeEncodeError:
@@ -214,7 +214,7 @@ class WasmSandbox:
         if self._owner != os.getpid():  # a fork shares its parent's pipes
             self._renew()
         if not self._free.acquire(timeout=FREE_S):
-            return _infra(f"no worker became free in {FREE_S:.0f} s", start)
+            return infrastructure(f"no worker became free in {FREE_S:.0f} s", time.monotonic() - start)
         try:
             return self._run(job, source, start)
         finally:
@@ -255,7 +255,7 @@ class WasmSandbox:
             with self._lock:
                 self._idle.append(worker)
             return outcome(answer, job.limits, budget, time.monotonic() - start)
-        return _infra(f"the wasm tier failed: {words}", start)
+        return infrastructure(f"the wasm tier failed: {words}", time.monotonic() - start)
 
 
 def outcome(answer: Message, limits: Limits, budget: FuelBudget, wall_s: float) -> Outcome:
@@ -281,7 +281,3 @@ def verdict_of(head: dict[str, object], limits: Limits, budget: FuelBudget, stde
     if code is None:
         return ("TLE", f"more than {budget.by}") if "fuel" in reason else ("RE", reason)
     return "RE", last or f"exit code {code}"
-
-
-def _infra(reason: str, start: float) -> Outcome:
-    return Outcome("INFRA", b"", b"", None, 0.0, time.monotonic() - start, 0.0, reason)
