@@ -15,7 +15,7 @@ import json
 import struct
 import zlib
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
@@ -154,21 +154,36 @@ def _schema() -> Any:
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> Any:
+    """Return the rows as a table, made of buffers: `pyarrow.array` would import pandas, 36 MiB that each run would carry."""
     import numpy as np
     import pyarrow as pa
 
+    def numbers(values: Any, kind: Any) -> Any:
+        return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(np.ascontiguousarray(values))])
+
+    def offsets(sizes: Iterable[int]) -> Any:
+        return np.fromiter(accumulate(sizes, initial=0), np.int32)
+
+    def texts(values: Sequence[str | None]) -> Any:
+        parts, valid = [(value or "").encode() for value in values], [value is not None for value in values]
+        bits = None if all(valid) else pa.py_buffer(np.packbits(valid, bitorder="little"))
+        return pa.StringArray.from_buffers(len(parts), pa.py_buffer(offsets(map(len, parts))), pa.py_buffer(b"".join(parts)), bits)
+
     def column(field: Any) -> Any:
         values = [row.get(field.name) for row in rows]
+        if pa.types.is_string(field.type):
+            return texts(values)
         if not pa.types.is_list(field.type):
-            return pa.array(values, field.type)
-        parts = [value if value is not None else () for value in values]
-        offsets = pa.array(np.fromiter(accumulate(map(len, parts), initial=0), np.int32, len(parts) + 1))
-        if pa.types.is_struct(field.type.value_type):
-            numbers = pa.array([span for part in parts for span in part], field.type.value_type)
+            return numbers(np.array(values, field.type.to_pandas_dtype()), field.type)
+        parts, kind = [value if value is not None else () for value in values], field.type.value_type
+        if pa.types.is_struct(kind):
+            fields = [kind.field(number) for number in range(kind.num_fields)]
+            flat = [span for part in parts for span in part]
+            columns = [numbers(np.array([span[own.name] for span in flat], own.type.to_pandas_dtype()), own.type) for own in fields]
+            elements = pa.StructArray.from_arrays(columns, fields=fields)
         else:
-            kind = field.type.value_type.to_pandas_dtype()
-            numbers = pa.array(np.concatenate([np.asarray(part, kind) for part in parts]), field.type.value_type)
-        return pa.ListArray.from_arrays(offsets, numbers, field.type)
+            elements = numbers(np.concatenate([np.asarray(part, kind.to_pandas_dtype()) for part in parts]), kind)
+        return pa.ListArray.from_arrays(numbers(offsets(map(len, parts)), pa.int32()), elements, field.type)
 
     schema = _schema()
     return pa.Table.from_arrays([column(field) for field in schema], schema=schema)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from array import array
 from collections.abc import Iterator
 from dataclasses import replace
@@ -322,3 +324,8 @@ def test_what_is_no_table_is_one_line(tmp_path: Path) -> None:
         with pytest.raises(BadInput, match=r"no\.parquet cannot be read") as refusal:
             list(read_groups(path))
         assert "\n" not in str(refusal.value)
+
+
+def test_writing_a_table_does_not_load_pandas() -> None:
+    code = "import sys; from aha.rundir.group_table import _table; _table([{'group': 0, 'text': None}]); print('pandas' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120).stdout == "False\n"
