@@ -1,10 +1,11 @@
 """Sampling beside learning, two engines beside one, and weights by way of Ray's object store: on a Ray cluster of this machine.
 
-    python bench/overlap.py [--rollouts 3] [--questions 32]
+    python bench/overlap.py [--rollouts 3] [--questions 32] [--parts handover engines overlap] [--wide 39m]
 
 Every process has one thread. A step at lag 0 samples and then learns, and tells how long both take; at lag 1 both go on at once, and a step
 is compared with the longer of the two. Engines are compared by tokens in a second, by the clock and by the processor time of their own
-processes, which other work on the machine changes less. The hand-over is that of a model of 39 million weights to one engine.
+processes, which other work on the machine changes less. The hand-over is that of a model of 39 million weights, or of Qwen2.5-0.5B's shape,
+to one engine, beside one copy in memory.
 """
 
 from __future__ import annotations
@@ -35,7 +36,12 @@ from aha.tasks import vocabulary
 from aha.types import Group
 
 COMPUTE = Compute(device="cpu", threads=1, micro_tokens=1_024)
-WIDE = {"hidden_size": 384, "intermediate_size": 1_024, "num_hidden_layers": 8, "num_attention_heads": 6, "vocab_size": 32_000}
+WIDE = {
+    "39m": {"hidden_size": 384, "intermediate_size": 1_024, "num_hidden_layers": 8, "num_attention_heads": 6, "vocab_size": 32_000},
+    "0.5b": {"hidden_size": 896, "intermediate_size": 4_864, "num_hidden_layers": 24, "num_attention_heads": 14, "num_key_value_heads": 2}
+    | {"vocab_size": 151_936, "tie_word_embeddings": True},
+}
+PARTS = ("handover", "engines", "overlap")
 
 
 class Timings(Observer):
@@ -88,9 +94,9 @@ def engines(cluster: Cluster, stage: Rl, questions: int) -> None:
     print(f"two engines beside one: {speeds[1][0] / speeds[0][0]:.2f} by the clock, {speeds[1][1] / speeds[0][1]:.2f} by processor time")
 
 
-def handover(cluster: Cluster, folder: Path) -> None:
+def handover(cluster: Cluster, folder: Path, wide: str) -> None:
     vocabulary.save(folder, 128)
-    write_fresh({"model_type": "llama", **WIDE, "max_position_embeddings": 128, "eos_token_id": 1, "pad_token_id": 0}, folder, seed=0)
+    write_fresh({"model_type": "llama", **WIDE[wide], "max_position_embeddings": 128, "eos_token_id": 1, "pad_token_id": 0}, folder, seed=0)
     weights = ModuleWeights(load_model(str(folder), torch.device("cpu"), torch.float32))
     size = 4 * sum(weight.numel() for _, weight in weights)
     source, target = torch.ones(size // 4), torch.empty(size // 4)
@@ -111,6 +117,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rollouts", type=int, default=3)
     parser.add_argument("--questions", type=int, default=32)
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument("--wide", choices=WIDE, default="39m")
     chosen = parser.parse_args()
     words = (("questions", str(chosen.questions)), ("minibatches", "4"), ("steps", str(4 * chosen.rollouts + 4)), ("save_every", "1000"))
     stage = dict(choose("zero", CliArgs(settings=words)).recipe.stages)["zero"]
@@ -118,9 +126,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, connect(COMPUTE, (2, 1, 0), "", 600.0, Path(name), print) as cluster:
         folder = Path(name)
         LocalBackend(COMPUTE)  # one thread here, too
-        handover(cluster, folder / "wide")
-        engines(cluster, stage, chosen.questions)
-        overlap(replace(cluster, counts=(1, 1, 0)), stage, folder)
+        if "handover" in chosen.parts:
+            handover(cluster, folder / "wide", chosen.wide)
+        if "engines" in chosen.parts:
+            engines(cluster, stage, chosen.questions)
+        if "overlap" in chosen.parts:
+            overlap(replace(cluster, counts=(1, 1, 0)), stage, folder)
 
 
 if __name__ == "__main__":
