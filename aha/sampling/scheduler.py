@@ -144,7 +144,7 @@ class _Prefix:
     place: int = 0
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class _Row:
     """A row in progress. `live`: its tokens are reported as they are sampled."""
 
@@ -157,20 +157,25 @@ class _Row:
     logprobs: array[float] = field(default_factory=lambda: array("f"))  # as they were computed; lists take 64 bytes a token, these 8
     versions: list[tuple[int, int]] = field(default_factory=list)  # (position of a token, version of the weights from there on)
     finish: FinishReason | None = None
+    most: int = 0
+
+    def __post_init__(self) -> None:
+        self.most = self.request.settings.max_tokens
 
     @property
     def size(self) -> int:
         return len(self.request.prompt) + len(self.tokens)
 
-    def take(self, token: int, logprob: float, version: int) -> None:
-        """Add a sampled token, and set `finish` if it is the last."""
+    def note(self, version: int) -> None:
+        """Note the version of the weights that sample the next tokens."""
         if not self.versions or self.versions[-1][1] != version:
             self.versions.append((len(self.tokens), version))
-        self.tokens.append(token)
-        self.logprobs.append(logprob)
+
+    def end(self, token: int) -> None:
+        """Set `finish` if this token, which was just added, is the last."""
         if token in self.stop and len(self.tokens) > self.request.settings.min_tokens:
             self.finish = "stop"
-        elif len(self.tokens) >= self.request.settings.max_tokens:
+        elif len(self.tokens) >= self.most:
             self.finish = "length"
 
 
@@ -187,6 +192,7 @@ class Scheduler:
         self._prefix_job: Any = None
         self._rows: list[_Row] = []
         self._to_cancel: set[int] = set()
+        self._version = -1  # of the weights that sampled the latest tokens
 
     @property
     def idle(self) -> bool:
@@ -343,6 +349,7 @@ class Scheduler:
         self._entrants, self._prefix_job = [], None
         self._rows += rows
         for row in rows:
+            row.note(self.worker.version)
             self._release(row)
 
     # --- sampling -----------------------------------------------------------------------------------------------------
@@ -351,11 +358,19 @@ class Scheduler:
         steps = self.worker.step(self.limits.steps)
         self.steps += self.limits.steps
         events: list[Event] = []
+        if self.worker.version != self._version:
+            self._version = self.worker.version
+            for row in self._rows:
+                row.note(self._version)
+        places = range(len(self._rows))
         for number, (tokens, logprobs) in enumerate(zip(steps.tokens, steps.logprobs, strict=True)):
             top = steps.top[number] if steps.top is not None else None
-            for place, (row, token, logprob) in enumerate(zip(self._rows, tokens, logprobs, strict=True)):
+            for row, token, logprob, place in zip(self._rows, tokens, logprobs, places, strict=True):  # for each token, so without calls
                 if row.finish is None:
-                    row.take(token, logprob, self.worker.version)
+                    row.tokens.append(token)
+                    row.logprobs.append(logprob)
+                    if token in row.stop or len(row.tokens) >= row.most:
+                        row.end(token)
                     if row.live:
                         events.append(SampledToken(row.number, token, None if top is None else top[place]))
         if finished_rows := [row for row in self._rows if row.finish is not None]:
