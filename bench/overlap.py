@@ -4,8 +4,8 @@
 
 Every process has one thread. A step at lag 0 samples and then learns, and tells how long both take; at lag 1 both go on at once, and a step
 is compared with the longer of the two. Engines are compared by tokens in a second, by the clock and by the processor time of their own
-processes, which other work on the machine changes less, on eight times the questions. The hand-over is that of a model of 39 million weights,
-or of Qwen2.5-0.5B's shape, to one engine, beside one copy in memory.
+processes, which other work on the machine changes less, on eight times the questions. The hand-over is that of a model of 39 million
+weights, or of Qwen2.5-0.5B's shape, to one engine, beside one copy in memory.
 """
 
 from __future__ import annotations

@@ -145,9 +145,10 @@ def _reference(batch: PolicyBatch) -> Tensor:
 
 def _distances(log_r_M: Tensor, batch: PolicyBatch) -> dict[str, Tensor]:
     log_w_M = batch.old_M - batch.behaviour_M
-    w_M = ratio(log_w_M)
+    w_M, r_M = ratio(log_w_M), ratio(log_r_M)
     return {
-        "kl_old": ratio(log_r_M) - log_r_M - 1,
+        "kl_old": r_M - log_r_M - 1,
+        "ess_old": effective(r_M, batch),
         "kl_old_k1": -log_r_M,
         "mismatch_kl": w_M - log_w_M - 1,
         "ess": effective(w_M, batch),

@@ -342,16 +342,14 @@ class Rl:
     ) -> tuple[int, Metrics]:
         """Take one optimizer step per mini-batch; return the step count after them and the means of the steps' metrics."""
         batch = learner.policy_batch(groups, self.advantages, temperature, self.truncation)
-        mismatch: Metrics = {}
-        loss = self.loss
+        mismatch, loss = dict[str, float](), self.loss
         if self.old == "recomputed" and batch.R:
             batch = replace(batch, old_M=learner.logprobs(batch, "policy"))
-        elif batch.R:
+        elif batch.R and (self.lora.rank or not isinstance(loss, Grpo | Gspo | Cispo)):  # a user's loss need not tell the ratio
             mismatch = learner.mismatch(batch, AGREEMENT_ROWS)
-            if self.lora.rank:
-                loss = self._loss_for(mismatch)
-                if mismatch["corrected"]:  # the ratio's denominator comes from the learner
-                    batch = replace(batch, old_M=learner.logprobs(batch, "policy"))
+            loss = self._loss_for(mismatch) if self.lora.rank else loss
+            if mismatch.get("corrected"):  # the ratio's denominator comes from the learner
+                batch = replace(batch, old_M=learner.logprobs(batch, "policy"))
         reports: list[Metrics] = []
         for minibatch in learner.minibatches(batch, self.minibatches, seed_for(self.seed, rollout), self.loss.aggregate):
             if step == self.steps:
@@ -365,6 +363,8 @@ class Rl:
             if self.reference_every is not None and self.loss.needs_reference and step % self.reference_every == 0:
                 learner.reset_reference()
         skips = sum(report.get("skipped", 0.0) for report in reports)
+        if self.old == "behaviour" and reports and not mismatch:  # the first step's weights are those that a rollout is sampled from
+            mismatch = {"mismatch_kl": reports[0]["kl_old"], "ess": reports[0]["ess_old"]}
         return step, {**_means(reports), **mismatch, "skipped": skips, "updates": float(len(reports))}
 
     def _loss_for(self, mismatch: Metrics) -> Grpo | Gspo | Cispo:

@@ -50,7 +50,7 @@ def test_on_policy_the_loss_of_a_group_is_0_and_the_gradient_is_the_policy_gradi
 def test_on_policy_every_metric_of_distance_is_0_and_all_samples_count() -> None:
     _, _, metrics = learn(FREE, four_tokens(), four_tokens().old_M)
     assert metrics == {
-        "loss": -1.0, "clip_low": 0, "clip_high": 0, "clip_dual": 0, "kl_old": 0, "kl_old_k1": 0, "mismatch_kl": 0, "ess": 1,
+        "loss": -1.0, "clip_low": 0, "clip_high": 0, "clip_dual": 0, "kl_old": 0, "ess_old": 1, "kl_old_k1": 0, "mismatch_kl": 0, "ess": 1,
     }  # fmt: skip
 
 
@@ -240,3 +240,13 @@ def test_the_divergence_of_a_policy_that_forgot_a_token_stays_at_10() -> None:
     batch = replace(four_tokens(0.0), reference_M=four_tokens().old_M)
     value, gradient, _ = learn(Grpo(kl=1.0), batch, batch.old_M - 100)
     assert value == 10 and gradient == [0] * 4
+
+
+def test_the_effective_share_of_the_ratio_is_counted_by_hand() -> None:
+    batch = policy_batch([[1, 0]], [[2, 2]])
+    batch = replace(batch, advantage_M=torch.ones(4), weight_M=torch.full((4,), 0.25))
+    _, _, metrics = learn(FREE, batch, batch.old_M + torch.tensor([0.0, log(3), 0.0, 0.0]))
+    assert metrics["ess_old"] == pytest.approx(
+        (2**2 / 5 + 1) / 2
+    )  # r is 1 and 3 in the first reply: mean 2, mean square 5; 1 and 1 in the other
+    assert metrics["kl_old"] == pytest.approx((3 - log(3) - 1) / 4)
