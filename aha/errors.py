@@ -5,6 +5,13 @@ The message says what was seen, why that is wrong, and what would be right. Only
 
 from __future__ import annotations
 
+import types
+from dataclasses import dataclass
+from typing import Annotated, Any, Union, get_args, get_origin
+
+LARGEST = 1e9  # what no number of a setting exceeds
+UNIONS = (Union, types.UnionType)
+
 
 class AhaError(Exception):
     """A failure with a one-line message; `exit_code` is the command's exit code."""
@@ -79,3 +86,46 @@ def check_bounds(settings: object, least: tuple[str, ...] = (), above: tuple[str
         if value < 0 or (value == 0 and name in above):
             rule = "0 or more" if name in least else "1 or more" if isinstance(value, int) else "above 0"
             raise BadInput(f"{name} is {value}: it has to be {rule}")
+
+
+@dataclass(frozen=True)
+class Between:
+    """The bounds of a number, both allowed, as they stand beside a type: `Annotated[float, Between(0, 1)]`."""
+
+    least: float
+    most: float
+
+
+Ratio = Annotated[float, Between(0, 1)]
+Signed = Annotated[float, Between(-LARGEST, LARGEST)]
+
+
+def bounds_of(annotation: Any) -> range | Between | None:
+    """Return the bounds that a type, or one member of a union, names beside it; None if there are none."""
+    parts = (annotation, *(get_args(annotation) if get_origin(annotation) in UNIONS else ()))
+    values = [value for part in parts if get_origin(part) is Annotated for value in part.__metadata__]
+    return next((value for value in values if isinstance(value, range | Between)), None)
+
+
+def without_bounds(annotation: Any) -> Any:
+    """Return the type itself."""
+    return annotation.__origin__ if get_origin(annotation) is Annotated else annotation
+
+
+def is_within(value: object, annotation: Any) -> bool:
+    """Return False for a number that is outside the bounds of its type."""
+    if isinstance(value, tuple) and get_origin(annotation) is tuple:
+        hints = get_args(annotation)
+        return all(map(is_within, value, hints[:1] * len(value) if hints[1:] == (Ellipsis,) else hints))
+    bounds = bounds_of(annotation)
+    if isinstance(value, bool) or not isinstance(value, int | float) or bounds is None:
+        return True
+    return value in bounds if isinstance(bounds, range) else bounds.least <= value <= bounds.most
+
+
+def bound_words(bounds: range | Between) -> str:
+    """Return the words that follow "a number" for its bounds."""
+    least, most = (bounds.start, bounds.stop - 1) if isinstance(bounds, range) else (bounds.least, bounds.most)
+    if most < LARGEST:
+        return f" from {least:g} to {most:g}"
+    return f" of {least:g} or more" if least > -LARGEST else ""

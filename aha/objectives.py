@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import fsum, sqrt
 from typing import Literal
 
-from aha.errors import BadInput
+from aha.errors import BadInput, Ratio
 from aha.types import Abstained, Group, Score
 
 AdvantageMode = Literal["group_std", "mean_only", "batch_std", "reinforce++-baseline"]
@@ -28,7 +28,7 @@ class Advantages:
     gets exact zeros; the latter is also left out of the batch's deviation."""
 
     mode: AdvantageMode = "group_std"
-    eps: float = 1e-6
+    eps: Ratio = 1e-6
 
     def __call__(self, groups: Sequence[Sequence[float | None]]) -> list[list[float | None]]:
         differences = [_centre(group) for group in groups]

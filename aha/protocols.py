@@ -8,10 +8,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol, TypeVar, runtime_checkable
 
-from aha.errors import BadInput, check_bounds
-from aha.types import Abstained, ChatReply, Completion, Conversation, Group, Lora, Problem, Reply, Truncation
+from aha.errors import BadInput, Between, Ratio, check_bounds
+from aha.types import Abstained, ChatReply, Completion, Conversation, Count, Group, Lora, Positive, Problem, Reply, Truncation
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,18 +32,18 @@ class Sampling:
     """The settings of token sampling. `max_tokens` counts new tokens. RL uses `top_p` 1.0 and no other truncation, so that the
     recorded log-probabilities are those of the whole distribution at `temperature`."""
 
-    temperature: float = 1.0
-    top_p: float = 1.0
-    max_tokens: int = 256
+    temperature: Annotated[float, Between(0, 100)] = 1.0
+    top_p: Annotated[float, Between(1e-9, 1)] = 1.0
+    max_tokens: Positive = 256
 
 
 @dataclass(frozen=True)
 class Adam:
     """AdamW with linear warm-up to a constant rate. `weight_decay` applies to matrices only. `clip` is the largest norm of the gradient."""
 
-    lr: float = 3e-6
+    lr: Ratio = 3e-6
     betas: tuple[float, float] = (0.9, 0.95)
-    eps: float = 1e-8
+    eps: Ratio = 1e-8
     weight_decay: float = 0.0
     warmup_steps: int = 0
     clip: float = 1.0
@@ -115,7 +115,7 @@ class ChatOptions:
     (`aha.redact.keys`). Replies are kept in the folder `cache`; `dated`: their date. `top`: log-probabilities per position."""
 
     samples: int = 1
-    seed: int | None = 0
+    seed: Count | None = 0
     in_flight: int = 64
     retries: int = 5
     attempt_s: float = 300.0

@@ -10,13 +10,12 @@ import dataclasses
 import difflib
 import math
 import re
-import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args, get_origin
 
-from aha.errors import BadInput
+from aha.errors import LARGEST, UNIONS, BadInput, Between, bound_words, bounds_of, is_within, without_bounds
 from aha.lazy import LazyModule
 
 if TYPE_CHECKING:
@@ -26,6 +25,7 @@ else:  # only settings that a person changes are checked
 
 Tree = TypeVar("Tree")
 NONE_WORDS = ("none", "null")
+PACKAGE = "aha"
 REWARD = ".reward."
 UNCHANGEABLE = "is code, not a value: change it in a recipe file of your own"
 
@@ -128,7 +128,7 @@ def _children(node: object, annotation: Any) -> Iterator[tuple[str, object, Any]
         case tuple():
             yield from ((_key(index, child), child, _element(annotation, index) or type(child)) for index, child in enumerate(node))
         case _:
-            hints = _hints(typing.cast(Any, type(node)))
+            hints = hints_of(typing.cast(Any, type(node)))
             if only := _wrap(node):
                 yield from _children(getattr(node, only), hints[only])
                 return
@@ -163,12 +163,26 @@ def _element(annotation: Any, place: int = 0) -> Any:
 
 
 @lru_cache(1_024)
-def _hints(cls: type) -> Mapping[str, Any]:
+def hints_of(cls: type) -> Mapping[str, Any]:
     """Return the fields' types. A name that only type checkers know leaves its field as `Any`."""
     try:
-        return typing.get_type_hints(cls)
+        hints = typing.get_type_hints(cls, include_extras=True)
     except NameError:
         return {field.name: Any for field in dataclasses.fields(cls)}
+    return {name: _with_bounds(hint) for name, hint in hints.items()} if cls.__module__.partition(".")[0] == PACKAGE else hints
+
+
+def _with_bounds(hint: Any) -> Any:
+    """Return the type of a field of this package with the bounds of its number: those that it names, or 0 or more; 1 or more for a whole
+    number that may also be none. A person's own fields are bound by nothing."""
+    members = _members(hint)
+    if bounds_of(hint) is not None:
+        return hint
+    if get_origin(hint) is tuple:
+        return tuple[tuple(map(_with_bounds, get_args(hint)))]  # type: ignore[misc]
+    if int in members:
+        return Annotated[hint, range(int(type(None) in members), 1 << 53)]
+    return Annotated[hint, Between(0, LARGEST)] if float in members else hint
 
 
 # --- changing ---------------------------------------------------------------------------------------------------------
@@ -306,6 +320,8 @@ def check_value(path: str, annotation: Any, raw: object, text: str) -> object:
         raise BadInput(f"--{path}: it {UNCHANGEABLE}") from None
     if isinstance(value, float) and not math.isfinite(value):
         raise BadInput(f"{_flag_text(path, text)}: it takes a finite number")
+    if not is_within(value, annotation):
+        raise BadInput(f"{_flag_text(path, text)}: it takes {describe(annotation)}")
     return value
 
 
@@ -317,8 +333,11 @@ def check_types(tree: object, place: str) -> None:
             continue
         try:
             pydantic.TypeAdapter(leaf.annotation).validate_python(leaf.value, strict=True)
+            is_right = is_within(leaf.value, leaf.annotation)
         except pydantic.ValidationError:
-            raise BadInput(f"{place}: {path} is {leaf.value!r}: it takes {describe(leaf.annotation)}") from None
+            is_right = False
+        if not is_right:
+            raise BadInput(f"{place}: {path} is {leaf.value!r}: it takes {describe(leaf.annotation)}")
 
 
 def _choose_kind(path: str, leaf: Leaf, text: str) -> object:
@@ -338,8 +357,9 @@ def _choose_kind(path: str, leaf: Leaf, text: str) -> object:
 
 
 def _members(annotation: Any) -> tuple[Any, ...]:
-    """Return the kinds a field may hold: the members of a union, or the type itself."""
-    return get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else (annotation,)
+    """Return the kinds a field may hold: the members of a union, or the type itself, without bounds."""
+    inner = without_bounds(annotation)
+    return tuple(map(without_bounds, get_args(inner))) if get_origin(inner) in UNIONS else (inner,)
 
 
 PLAIN_WORDS: dict[Any, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "text", type(None): "none"}
@@ -347,6 +367,10 @@ PLAIN_WORDS: dict[Any, str] = {bool: "true or false", int: "a whole number", flo
 
 def describe(annotation: Any) -> str:
     """Describe in words the values that a field takes."""
+    if (bounds := bounds_of(annotation)) is not None:
+        names = [describe(member) for member in _members(annotation) if member is not type(None)]
+        rest = " or none" if type(None) in _members(annotation) else ""
+        return f"{' or '.join(names)}{bound_words(bounds)}{rest}"
     if len(_members(annotation)) > 1:
         return " or ".join(describe(member) for member in _members(annotation))
     if get_origin(annotation) is Literal:

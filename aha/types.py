@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Annotated, Any, Literal, NamedTuple
 
 Count = Annotated[int, range(1 << 53)]  # a count that is read is not below 0, and a float can hold it exactly
+Positive = Annotated[int, range(1, 1 << 31)]
 Language = Literal["en", "zh"]
 FinishReason = Literal["stop", "length"]
 Sees = Literal["summary", "thought", "all"]

@@ -65,7 +65,7 @@ def rows(tmp_path: Path) -> str:
         ("eval count --model tiny", "count: no such benchmark; there are countdown, countdown4, tiny-world, "),
         (
             "show zero --zero.sampling.max_tokens -5",
-            "--zero.sampling.max_tokens -5: sampling.max_tokens is -5: it counts something a run needs, so 1 or more",
+            "--zero.sampling.max_tokens -5: it takes a whole number of 1 or more",
         ),
         ("eval count", "count: no such benchmark; there are countdown"),
         ("eval math500 --model tiny", "math500: no such benchmark; there are countdown"),

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from aha.commands.terminal import Command, Terminal, refuse_rest
+from aha.commands.terminal import COUNT, FROM_ONE, Command, Terminal, refuse_rest
 from aha.errors import BadInput
 from aha.types import Abstained
 
@@ -153,21 +153,21 @@ def flags(parser: ArgumentParser) -> None:
     parser.add_argument("--chain", metavar="C", help="test the answer extraction of a multiple-choice benchmark: gpqa, mmlu or mmlu-pro")
     parser.add_argument(
         "--at-most-misses",
-        type=int,
+        type=COUNT,
         default=0,
         metavar="N",
         help="how many disagreements that do not pay a wrong answer are allowed (default: 0)",
     )
     parser.add_argument(
         "--generated",
-        type=int,
+        type=COUNT,
         metavar="N",
         help=f"how many claims made by rules to judge as well (default: {BY_RULES:,}; 0 with FILE or --chain)",
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="the random seed of the claims made by rules (default: 0)")
+    parser.add_argument("--seed", type=COUNT, default=0, metavar="S", help="the random seed of the claims made by rules (default: 0)")
     parser.add_argument(
         "--threads",
-        type=int,
+        type=FROM_ONE,
         default=1,
         metavar="N",
         help="how many answers to judge at a time (default: 1); with more, the measured times overlap",
@@ -177,8 +177,6 @@ def flags(parser: ArgumentParser) -> None:
 def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     """Return 1 if a wrong answer was paid or more was missed than is let pass, else 0."""
     refuse_rest(rest)
-    if arguments.threads < 1 or arguments.at_most_misses < 0:
-        raise BadInput("--threads is 1 or more, --at-most-misses 0 or more")
     count = _by_rules(arguments)
     from aha.commands.judges import judge_of, runnable
     from aha.rewards.bench import measure, survey
@@ -205,8 +203,6 @@ def _by_rules(arguments: Namespace) -> int:
     """Return the number of claims made by rules to judge."""
     if arguments.generated is None:
         return 0 if arguments.corpus or arguments.chain else BY_RULES
-    if arguments.generated < 0:
-        raise BadInput(f"--generated {arguments.generated}: a count of 0 or more is needed")
     if arguments.generated and arguments.chain:
         raise BadInput("--generated and --chain: a chain reads letters alone, and most claims made by rules are none")
     return int(arguments.generated)

@@ -16,7 +16,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aha.commands.terminal import Command, Terminal, new_file, refuse_rest
+from aha.commands.terminal import COUNT, FROM_ONE, Command, Terminal, new_file, refuse_rest
 from aha.errors import BadInput
 
 if TYPE_CHECKING:
@@ -45,10 +45,14 @@ def flags(parser: ArgumentParser) -> None:
         default="auto",
         help="the sandbox tier in which programs run (default: auto, the strongest that works here)",
     )
-    parser.add_argument("--workers", type=int, default=2, metavar="N", help="how many problems to work on at once (default: 2)")
-    parser.add_argument("--mutants", type=int, default=20, metavar="N", help="score: the most mutants of each right solution (default: 20)")
-    parser.add_argument("--seeds", type=int, default=10, metavar="N", help="write: how many seeds each generator runs with (default: 10)")
-    parser.add_argument("--most", type=int, default=20, metavar="N", help="write: the most tests per problem (default: 20)")
+    parser.add_argument("--workers", type=FROM_ONE, default=2, metavar="N", help="how many problems to work on at once (default: 2)")
+    parser.add_argument(
+        "--mutants", type=COUNT, default=20, metavar="N", help="score: the most mutants of each right solution (default: 20)"
+    )
+    parser.add_argument(
+        "--seeds", type=FROM_ONE, default=10, metavar="N", help="write: how many seeds each generator runs with (default: 10)"
+    )
+    parser.add_argument("--most", type=FROM_ONE, default=20, metavar="N", help="write: the most tests per problem (default: 20)")
     parser.add_argument("--out", type=new_file, metavar="FILE", help="write: the file for the new rows")
     parser.add_argument("--id-field", default="id", metavar="NAME", help="agree: the field of RESULTS with the problem's id")
     parser.add_argument("--answer-field", default="answer", metavar="NAME", help="agree: the field of RESULTS with the answer")
@@ -64,8 +68,6 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     refuse_rest(rest)
     if (arguments.what == "agree") is (arguments.results is None) or (arguments.what == "write") is (arguments.out is None):
         raise BadInput(f"aha code {arguments.what}: agree takes RESULTS, a second file; write takes --out; the others take neither")
-    if min(arguments.workers, arguments.seeds, arguments.most) < 1 or arguments.mutants < 0:
-        raise BadInput("--workers, --seeds and --most count from 1, --mutants from 0")
     problems = _problems(arguments.file, arguments.split)
     with closing(open_sandbox(arguments.sandbox, arguments.workers)) as sandbox:
         terminal.note(f"{len(problems)} problems, sandbox {sandbox.tier}")

@@ -60,33 +60,20 @@ class EvalOptions:
 
 @dataclass(frozen=True)
 class EvalSettings:
-    """The settings of a benchmark that a person may change. `k`, `problems`, `prompts` (of each kind of general prompt) 0: the benchmark's
-    own. `template` None: the benchmark's template whose format the model keeps more often.
+    """The settings of a benchmark that a person may change. `k`, `problems`, `prompts` (of each kind of general prompt) None: those of the
+    benchmark. `template` None: the benchmark's template whose format the model keeps more often.
     `think`: if replies are made to begin with `<think>`; "auto": if the model's own chat template knows it. `sandbox`: the sandbox for the
     programs of replies. `cache`: a folder of replies that all runs share."""
 
-    k: int = 0
-    problems: int = 0
-    prompts: int = 0
+    k: int | None = None
+    problems: int | None = None
+    prompts: int | None = None
     template: Template | None = None
     think: Think = "auto"
     sampling: Sampling = PAPER_SAMPLING
     sandbox: Tier | Literal["auto"] = "auto"
     seed: int = 0
     cache: str | None = None
-
-    def __post_init__(self) -> None:
-        sampling = self.sampling
-        if (
-            min(self.k, self.problems, self.prompts) < 0
-            or sampling.max_tokens < 1
-            or sampling.temperature < 0
-            or not 0 < sampling.top_p <= 1
-        ):
-            raise BadInput(
-                f"k {self.k}, problems {self.problems}, prompts {self.prompts}, max_tokens {sampling.max_tokens}, temperature "
-                f"{sampling.temperature}, top_p {sampling.top_p}: 0 or more each, 1 or more, 0 or more, above 0 and at most 1"
-            )
 
     @classmethod
     def usual(cls, benchmark: Benchmark) -> EvalSettings:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from aha.commands.terminal import Command, Terminal, new_folder, refuse_rest
+from aha.commands.terminal import COUNT, Command, Terminal, new_folder, refuse_rest
 from aha.durable import check_folder, disk_errors, read_document
 from aha.durable.files import aside
 from aha.errors import BadInput, DiskTrouble
@@ -17,7 +17,7 @@ from aha.pipeline.graph import LINEAGE
 from aha.plain import one_line
 from aha.redact import mask
 from aha.rundir import Checkpoint, Manifest, Record
-from aha.tasks.reading import is_hub_name
+from aha.tasks.reading import HUB_NAME, is_hub_name
 
 RUN_FILES = ("optimizer*.safetensors", "reference.safetensors", "learner.json", "progress.json", "metrics.jsonl", "sha256.json")
 SCORES = ("pass@1", "cons@k", "lenient", "format", "length")
@@ -28,7 +28,7 @@ def flags(parser: ArgumentParser) -> None:
     """Add the flags for the checkpoint, the target folder and the card."""
     parser.add_argument("run", type=Path, metavar="RUN", help="the directory of a run, or of one stage of a graph")
     parser.add_argument("--to", type=new_folder, metavar="DIR", help="the new folder to write (default: RUN/export)")
-    parser.add_argument("--checkpoint", type=int, metavar="N", help="export the checkpoint after rollout or step N (default: the newest)")
+    parser.add_argument("--checkpoint", type=COUNT, metavar="N", help="export the checkpoint after rollout or step N (default: the newest)")
     parser.add_argument(
         "--scores",
         type=Path,
@@ -48,6 +48,8 @@ def flags(parser: ArgumentParser) -> None:
 def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     """Copy the files of the model, and write its card."""
     refuse_rest(rest)
+    if arguments.upload is not None and not HUB_NAME.fullmatch(arguments.upload):
+        raise BadInput(f"--upload {arguments.upload or repr('')}: a repository of the hub has a name of the form OWNER/NAME")
     record = Record(arguments.run)
     manifest, checkpoint = read_run(record, arguments.checkpoint)
     target = arguments.to or arguments.run / "export"
@@ -58,12 +60,15 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
         raise DiskTrouble(problem)
     card = model_card(record, manifest, checkpoint, arguments.licence, scores)
     beside = aside(target)
-    with disk_errors(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with disk_errors(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(beside, ignore_errors=True)
+            shutil.copytree(checkpoint.folder, beside, ignore=shutil.ignore_patterns(*RUN_FILES))
+            (beside / "README.md").write_text(card, encoding="utf-8")
+            beside.rename(target)
+    finally:
         shutil.rmtree(beside, ignore_errors=True)
-        shutil.copytree(checkpoint.folder, beside, ignore=shutil.ignore_patterns(*RUN_FILES))
-        (beside / "README.md").write_text(card, encoding="utf-8")
-        beside.rename(target)
     terminal.tell("exported", folder=str(target), checkpoint=str(checkpoint.folder))
     terminal.say(f"{target}: the model after {checkpoint.rollout}, its tokenizer and its card; read README.md before you publish it")
     if arguments.upload is not None:
@@ -77,7 +82,9 @@ def read_run(record: Record, number: int | None) -> tuple[Manifest, Checkpoint]:
         raise BadInput(f"{record.root}: no manifest.json in it, so it is no run directory; name the folder that `aha run` wrote")
     checkpoints = record.checkpoints()
     if not checkpoints:
-        raise BadInput(f"{record.root}: it has no checkpoint; of a graph name the directory of one stage, as `aha run` printed it")
+        raise BadInput(
+            f"{record.root}: it has no checkpoint: none is written yet, or they were deleted; of a graph, name a stage's directory"
+        )
     matches = [checkpoint for checkpoint in checkpoints if number in (None, checkpoint.rollout)]
     if not matches:
         raise BadInput(

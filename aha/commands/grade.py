@@ -14,7 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aha.commands.terminal import Command, Terminal, refuse_rest
+from aha.commands.terminal import COUNT, Command, Terminal, refuse_rest
 from aha.errors import BadInput
 from aha.json_text import parse_json
 
@@ -172,18 +172,21 @@ def score_flags(parser: ArgumentParser) -> None:
     parser.add_argument("--problems", type=Path, metavar="FILE", help="HumanEval's problems, to run completions that have no verdict yet")
     parser.add_argument("--filter", metavar="NAME", help="the filter whose result to read, if a file has results for several filters")
     parser.add_argument("--each", action="store_true", help="also print a line for each problem")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="the random seed of the confidence intervals (default: 0)")
+    parser.add_argument("--seed", type=COUNT, default=0, metavar="N", help="the random seed of the confidence intervals (default: 0)")
     for role, text in ROLES.items():
         parser.add_argument(f"--{role}", metavar="FIELD", help=f"the field with {text}; a dot separates nested fields")
 
 
 def run_score(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     """Print scores as shares (JSON) or per cent (for a person)."""
-    from aha.evals.reading import FieldNames, completion_grader, read_sample_set, read_sample_sets
+    from aha.evals.reading import FieldNames, completion_grader, read_sample_set, read_sample_sets, unfinished_line
 
     refuse_rest(rest)
     grader = completion_grader(arguments.problems) if arguments.problems else None
     names = FieldNames(**{role: getattr(arguments, role) for role in ROLES})
+    for path in filter(None, (arguments.file, arguments.other)):
+        if line := unfinished_line(path):
+            terminal.note(line)
     if arguments.other is not None:
         sets = [read_sample_set(path, names, grader, arguments.filter) for path in (arguments.file, arguments.other)]
         return _print_difference(sets, arguments, terminal)

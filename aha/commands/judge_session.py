@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Annotated, Protocol
 
 from aha.backends.checkpoint.config import context_of
 from aha.backends.checkpoint.folder import identity_of
@@ -60,7 +60,7 @@ class Judging:
 
     temperature: float | None = None
     max_tokens: int | None = None
-    top: int | None = None
+    top: Annotated[int, range(21)] | None = None
     orders: Orders = "published"
     asks: int = 2
     unread: float = 0.1

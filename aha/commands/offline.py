@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aha.commands.terminal import Terminal
-from aha.errors import BadInput
+from aha.commands.terminal import NumberFlag, Terminal
+from aha.errors import LARGEST, BadInput, Between
 from aha.evals.comparison import by_problem
 from aha.evals.files import data_folder, find_file
 from aha.evals.outside import HISTOGRAM, Contest, percentile, place_in, read_contest, read_histogram
@@ -91,7 +91,9 @@ def flags(parser: ArgumentParser) -> None:
         help="arena_hard: the protocol version (default: that of the questions in the data, else v0.1)",
     )
     parser.add_argument("--baseline", metavar="NAME", help="arena_hard: the model that all others are compared with")
-    parser.add_argument("--rating", type=float, metavar="N", help="codeforces: a rating whose percentile to print")
+    parser.add_argument(
+        "--rating", type=NumberFlag(Between(0, LARGEST)), metavar="N", help="codeforces: a rating whose percentile to print"
+    )
     parser.add_argument(
         "--results",
         type=Path,

@@ -9,7 +9,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from aha.commands.terminal import Command, Terminal, new_file, refuse_rest
+from aha.commands.terminal import COUNT, Command, Terminal, new_file, refuse_rest
 from aha.errors import BadInput
 
 
@@ -76,7 +76,7 @@ COMPARE = Command("compare results with each other and with the paper's figures 
 def review_flags(parser: ArgumentParser) -> None:
     """Add the flags for the set and the corrections."""
     parser.add_argument("run", metavar="DIR", type=Path, help="the run directory of a stage that makes rows")
-    parser.add_argument("--rows", metavar="N", type=int, default=200, help="how many rows the page shows (default: 200); 0: all")
+    parser.add_argument("--rows", metavar="N", type=COUNT, default=200, help="how many rows the page shows (default: 200); 0: all")
     parser.add_argument(
         "--take", metavar="FILE", type=Path, help="apply the changes in FILE, which the page saved or you wrote, to the set"
     )
@@ -85,8 +85,6 @@ def review_flags(parser: ArgumentParser) -> None:
 def run_review(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     """Write the page, or apply a file of changes to the set."""
     refuse_rest(rest)
-    if arguments.rows < 0:
-        raise BadInput(f"--rows {arguments.rows}: 0 or more")
     from aha.reports.review import BEFORE, take, write_review
 
     root = arguments.run.expanduser()

@@ -8,7 +8,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from aha.commands.terminal import Command, Terminal, refuse_rest
+from aha.commands.terminal import COUNT, Command, Terminal, refuse_rest
 from aha.errors import BadInput, DiskTrouble
 from aha.rundir import Record
 from aha.rundir.check import CheckReport, check
@@ -55,8 +55,8 @@ CHECK = Command("verify every file of a run or result against its checksum", "in
 def groups_flags(parser: ArgumentParser) -> None:
     """Add the flags for the run, the rollout and the group."""
     parser.add_argument("run", type=Path, metavar="RUN_DIR")
-    parser.add_argument("--rollout", type=int, metavar="N", help="the rollout's number, counted from 0 (default: the last one)")
-    parser.add_argument("--group", type=int, metavar="N", help="print only this group, counted from 0")
+    parser.add_argument("--rollout", type=COUNT, metavar="N", help="the rollout's number, counted from 0 (default: the last one)")
+    parser.add_argument("--group", type=COUNT, metavar="N", help="print only this group, counted from 0")
 
 
 def run_groups(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aha.commands.terminal import Command, Terminal, new_folder, refuse_rest
+from aha.commands.terminal import FROM_ONE, Command, Terminal, new_folder, refuse_rest
 from aha.errors import BadInput
 from aha.template import ChatTemplate
 
@@ -35,7 +35,7 @@ def flags(parser: ArgumentParser) -> None:
     parser.add_argument("--benchmark", metavar="NAME", help="for a file: the benchmark that its rows belong to")
     parser.add_argument("--data", metavar="PATH", help="the benchmark's rows, if they have been moved")
     parser.add_argument("--reply", metavar="FIELD", help=f"for a file: the field with the reply ({', '.join(REPLIES[:4])} …)")
-    parser.add_argument("--k", type=int, metavar="N", help="use only the first N samples of each problem")
+    parser.add_argument("--k", type=FROM_ONE, metavar="N", help="use only the first N samples of each problem")
     parser.add_argument("--out", type=new_folder, metavar="DIR", help="for a file: save the grades in this folder")
 
 
@@ -65,7 +65,7 @@ def _regrade_folder(folder: Path, arguments: Namespace, terminal: Terminal) -> N
 
     settings = read_settings(folder)
     chosen, k, data = benchmark(str(settings["benchmark"])), arguments.k or int(settings["k"]), arguments.data or settings.get("data")
-    examples = (None if arguments.data else read_examples(folder)) or select_examples(chosen, data, settings.get("problems") or 0)[0]
+    examples = (None if arguments.data else read_examples(folder)) or select_examples(chosen, data, settings.get("problems"))[0]
     journal, seed = SampleJournal(folder, settings), int(settings.get("seed", 0))
     evaluation = Evaluation(chosen, examples, k, read_template(settings), chosen.sampling, seed)
     replies = journal.replies | {key: evaluation.reply_of(sample) for key, sample in journal.samples.items()}

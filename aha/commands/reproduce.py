@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from aha.commands.arguments import read_settings
 from aha.commands.choose import ResolvedRecipe, RunOptions
-from aha.commands.terminal import Command, Terminal, new_folder
+from aha.commands.terminal import FROM_ONE, SECONDS, Command, Terminal, new_folder
 from aha.durable import Disk, Lock, disk_errors, replace_file
 from aha.errors import BadInput
 from aha.evals.benchmarks.tiny import GENERAL, REASONING
@@ -191,7 +191,7 @@ STORE = "stages"
 
 def flags(parser: ArgumentParser) -> None:
     """Add the flags for the number of seeds and the folder."""
-    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="the number of runs, with seeds from 0 (default: 3)")
+    parser.add_argument("--seeds", type=FROM_ONE, default=3, metavar="N", help="the number of runs, with seeds from 0 (default: 3)")
     parser.add_argument(
         "--out",
         type=new_folder,
@@ -200,15 +200,13 @@ def flags(parser: ArgumentParser) -> None:
         help="the directory for the stages (default: runs/reproduce)",
     )
     parser.add_argument(
-        "--stall-s", type=float, default=1800.0, help="end the run after this many seconds without progress (default: 1800)"
+        "--stall-s", type=SECONDS, default=1800.0, help="end the run after this many seconds without progress (default: 1800)"
     )
     parser.add_argument("--dry-run", action="store_true", help="print what would be done, and run nothing")
 
 
 def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     """Run every stage that is not done, then print the table. The same command resumes a run that was stopped."""
-    if arguments.seeds < 1:
-        raise BadInput(f"--seeds {arguments.seeds}: claims need a run, so 1 or more")
     from aha.recipes.r1 import arms, reproduce
 
     recipe = reproduce().change(read_settings(rest))

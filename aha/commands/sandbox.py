@@ -13,7 +13,7 @@ from contextlib import closing, suppress
 from typing import Any, get_args
 
 from aha.commands.serve import access_flags, access_rules
-from aha.commands.terminal import Command, Terminal, refuse_rest
+from aha.commands.terminal import FROM_ONE, PORT, SECONDS, Command, Terminal, refuse_rest
 from aha.errors import BadInput, EndpointDown, FailedBar
 from aha.grading.sandbox.job import Job, Language, Limits, Outcome, Tier
 from aha.plain import plain
@@ -40,21 +40,21 @@ def flags(parser: ArgumentParser) -> None:
     )
     run.add_argument("--language", choices=get_args(Language), help="the programming language (default: by the file's extension)")
     run.add_argument(
-        "--cpu-s", type=float, default=usual.cpu_s, metavar="S", help=f"the limit on CPU time in seconds (default: {usual.cpu_s:g})"
+        "--cpu-s", type=SECONDS, default=usual.cpu_s, metavar="S", help=f"the limit on CPU time in seconds (default: {usual.cpu_s:g})"
     )
     run.add_argument(
         "--wall-s",
-        type=float,
+        type=SECONDS,
         default=usual.wall_s,
         metavar="S",
         help=f"the limit on wall-clock time in seconds (default: {usual.wall_s:g})",
     )
     run.add_argument(
-        "--memory-mb", type=int, default=usual.memory_mb, metavar="MB", help=f"the memory limit in MiB (default: {usual.memory_mb})"
+        "--memory-mb", type=FROM_ONE, default=usual.memory_mb, metavar="MB", help=f"the memory limit in MiB (default: {usual.memory_mb})"
     )
     run.add_argument(
         "--output-bytes",
-        type=int,
+        type=FROM_ONE,
         default=usual.output_bytes,
         metavar="N",
         help=f"the most bytes of stdout, and of stderr (default: {usual.output_bytes})",
@@ -62,10 +62,10 @@ def flags(parser: ArgumentParser) -> None:
     test = kinds.add_parser("test", help="test the sandbox tiers of this machine with attacks", allow_abbrev=False)
     serve = kinds.add_parser("serve", help="run programs over HTTP, with SandboxFusion's API", allow_abbrev=False)
     serve.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: 127.0.0.1, this machine only)")
-    serve.add_argument("--port", type=int, default=8080, help="the port to listen on (default: 8080); 0: any free port")
+    serve.add_argument("--port", type=PORT, default=8080, help="the port to listen on (default: 8080); 0: any free port")
     serve.add_argument(
         "--workers",
-        type=int,
+        type=FROM_ONE,
         default=os.cpu_count() or 2,
         metavar="N",
         help="how many programs run at once (default: the number of CPU cores)",
@@ -165,9 +165,6 @@ def _language(arguments: Namespace) -> Language:
 
 
 def _limits(arguments: Namespace) -> Limits:
-    for flag in ("cpu_s", "wall_s", "memory_mb", "output_bytes"):
-        if not 0 < getattr(arguments, flag) < float("inf"):
-            raise BadInput(f"--{flag.replace('_', '-')} {getattr(arguments, flag)}: a limit is a number above 0")
     return Limits(arguments.cpu_s, arguments.wall_s, arguments.memory_mb, arguments.output_bytes)
 
 

@@ -121,6 +121,7 @@ def _identity(options: ScaleOptions, run: BenchmarkRun, lab_settings: Scale) -> 
     names = set(IDENTITY_SETTINGS) - ({"think"} if run.benchmark.generator is not None else {"template"})
     values = flatten({"evaluate": run.settings, "scale": lab_settings})
     values = {path: value for path, value in values.items() if path.split(".")[1] in names}
+    values |= {f"evaluate.{name}": values[f"evaluate.{name}"] or 0 for name in ("k", "problems")}  # 0, the benchmark's own, in stored ones
     if run.benchmark.generator is None and run.settings.template is not None:
         values |= {f"evaluate.{name}": value for name, value in template_settings(run.settings.template).items()}
     return {"benchmark": options.benchmark.name, "weights": identity_of(options.model), "data": options.data, **values}

@@ -12,8 +12,8 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from aha.commands.arguments import check_model
-from aha.commands.terminal import Command, Terminal, refuse_rest
-from aha.errors import BadInput, Interruption
+from aha.commands.terminal import COUNT, FROM_ONE, PORT, Command, NumberFlag, Terminal, refuse_rest
+from aha.errors import LARGEST, BadInput, Between, Interruption
 from aha.protocols import Compute
 
 if TYPE_CHECKING:
@@ -32,46 +32,58 @@ def model_flags(parser: ArgumentParser, most: int = 32_768) -> None:
     )
     parser.add_argument(
         "--max-tokens",
-        type=int,
+        type=FROM_ONE,
         default=most,
         metavar="N",
         help=f"the most tokens of a reply, if the request sets no limit (default: {most})",
     )
     parser.add_argument(
-        "--temperature", type=float, default=0.6, metavar="T", help="the sampling temperature, if the request sets none (default: 0.6)"
+        "--temperature",
+        type=NumberFlag(Between(0, 2)),
+        default=0.6,
+        metavar="T",
+        help="the sampling temperature, if the request sets none (default: 0.6)",
     )
     parser.add_argument(
-        "--top-p", type=float, default=0.95, metavar="P", help="top-p of the sampling, if the request sets none (default: 0.95)"
+        "--top-p",
+        type=NumberFlag(Between(0, 1), above=True),
+        default=0.95,
+        metavar="P",
+        help="top-p of the sampling, if the request sets none (default: 0.95)",
     )
     parser.add_argument("--device", default="auto", help="the device: auto (default), cpu or cuda")
     parser.add_argument(
         "--dtype", choices=("float32", "bfloat16"), default="float32", help="the data type of the computation (default: float32)"
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="the random seed, if the request sets none (default: 0)")
+    parser.add_argument("--seed", type=COUNT, default=0, metavar="N", help="the random seed, if the request sets none (default: 0)")
 
 
 def flags(parser: ArgumentParser) -> None:
     """Add the flags of the server."""
     parser.add_argument("--model", metavar="DIR", required=True, help="a folder with a Hugging Face model, a hub name, or tiny")
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: 127.0.0.1, this machine only)")
-    parser.add_argument("--port", type=int, default=8000, help="the port to listen on (default: 8000); 0: any free port")
-    parser.add_argument("--rows", type=int, default=256, metavar="N", help="the most replies sampled at a time (default: 256)")
+    parser.add_argument("--port", type=PORT, default=8000, help="the port to listen on (default: 8000); 0: any free port")
+    parser.add_argument("--rows", type=FROM_ONE, default=256, metavar="N", help="the most replies sampled at a time (default: 256)")
     parser.add_argument(
         "--cache-tokens",
-        type=int,
+        type=COUNT,
         default=0,
         metavar="N",
         help="the most tokens of running replies and their prompts (default: 0, as many as fit in a quarter of the free memory)",
     )
     parser.add_argument(
         "--queue",
-        type=int,
+        type=FROM_ONE,
         default=256,
         metavar="N",
         help="the most replies that wait in the queue; further requests are told to retry later (default: 256)",
     )
     parser.add_argument(
-        "--drain-s", type=float, default=600.0, metavar="S", help="seconds that shutdown waits for running replies (default: 600)"
+        "--drain-s",
+        type=NumberFlag(Between(0, LARGEST)),
+        default=600.0,
+        metavar="S",
+        help="seconds that shutdown waits for running replies (default: 600)",
     )
     access_flags(parser)
     model_flags(parser)
@@ -103,11 +115,6 @@ def access_rules(arguments: Namespace, key: str | None) -> AccessRules:
 def check(arguments: Namespace) -> None:
     """Raise BadInput for settings that cannot work, before torch is loaded."""
     check_model(arguments.model)
-    if not 0.0 <= arguments.temperature <= 2.0 or not 0.0 < arguments.top_p <= 1.0:
-        raise BadInput(f"--temperature {arguments.temperature:g} --top-p {arguments.top_p:g}: 0 to 2, and above 0 up to 1")
-    for flag in ("max_tokens", "rows", "queue"):
-        if getattr(arguments, flag, 1) < 1:
-            raise BadInput(f"--{flag.replace('_', '-')} {getattr(arguments, flag)}: 1 or more")
     if 0 != getattr(arguments, "cache_tokens", 0) < 2:
         raise BadInput(f"--cache-tokens {arguments.cache_tokens}: 2 or more, or 0")
 
@@ -116,8 +123,6 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     """Serve until ctrl-C (exit code 130) or SIGTERM (143), then refuse new requests and answer those already accepted."""
     refuse_rest(rest)
     check(arguments)
-    if not 0 <= arguments.port <= 65_535 or not 0 <= arguments.drain_s < float("inf"):
-        raise BadInput(f"--port {arguments.port} --drain-s {arguments.drain_s:g}: 0 to 65535, and seconds")
     key = os.environ.get(KEY) or None
     rules = access_rules(arguments, key)
     from aha.protocols import Sampling

@@ -7,17 +7,17 @@ import os
 import sys
 import time
 import traceback
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, TextIO, get_args
+from typing import Annotated, Literal, TextIO, get_args
 
 from rich.console import Console
 
-from aha.errors import AhaError, BadInput
+from aha.errors import LARGEST, AhaError, BadInput, Between, bound_words, is_within
 from aha.plain import one_line
 from aha.progress import JsonLines, Lines, PanelLines
 from aha.redact import mask, with_styles
@@ -101,6 +101,7 @@ def leave(stream: TextIO) -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
+RUN_FOLDERS = ("checkpoints", "groups")  # whose files are compared with their checksums
 Group = Literal["train", "evaluate", "data", "serve", "inspect"]
 GROUPS: tuple[Group, ...] = get_args(Group)
 
@@ -136,6 +137,9 @@ def new_folder(text: str) -> Path:
         place = place.parent
     if not place.is_dir():
         raise BadInput(f"{text}: {place} is no folder; name a folder that can be made, or one that is there")
+    for folder in (path.absolute(), *path.absolute().parents):
+        if folder.name in RUN_FOLDERS and (folder.parent / "manifest.json").is_file():
+            raise BadInput(f"{text}: {folder} holds what a run wrote, and nothing else may be in it; name a folder elsewhere")
     if not os.statvfs(place).f_blocks:  # a kernel file system such as /proc, where the error of mkdir says nothing
         raise BadInput(f"{text}: {place} cannot hold your files; name a folder on a disk")
     return path
@@ -148,6 +152,30 @@ def new_file(text: str) -> Path:
         raise BadInput(f"{text or 'an empty name'}: it is a folder; name a file")
     new_folder(str(path.parent))
     return path
+
+
+@dataclass(frozen=True)
+class NumberFlag:
+    """The type of a flag that takes a number within bounds. `above`: 0 itself is too small."""
+
+    bounds: range | Between = range(1 << 53)
+    above: bool = False
+
+    def __call__(self, text: str) -> int | float:
+        """Return the number. An error in one line for a text that is none, and for a number that is out of bounds."""
+        is_whole = isinstance(self.bounds, range)
+        with suppress(ValueError):
+            value = int(text) if is_whole else float(text)
+            if is_within(value, Annotated[type(value), self.bounds]) and not (self.above and value == 0):
+                return value
+        words = f"{'a whole' if is_whole else 'a'} number{bound_words(self.bounds)}{', but not 0' if self.above else ''}"
+        raise ArgumentTypeError(f"{text or repr(text)}: it takes {words}")
+
+
+COUNT = NumberFlag()
+FROM_ONE = NumberFlag(range(1, 1 << 53))
+SECONDS = NumberFlag(Between(0, LARGEST), above=True)
+PORT = NumberFlag(range(65_536))
 
 
 def refuse_rest(rest: Sequence[str]) -> None:

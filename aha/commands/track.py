@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from aha.commands.terminal import Command, Terminal, refuse_rest
+from aha.commands.terminal import COUNT, Command, Terminal, refuse_rest
 from aha.durable import is_running
 from aha.errors import BadInput
 from aha.rundir import Record
@@ -88,7 +88,7 @@ def flags(parser: ArgumentParser) -> None:
     """Add the flags for the run and the tracker."""
     parser.add_argument("run", type=Path, metavar="RUN", help="the directory of a run, finished or in progress")
     parser.add_argument("--to", choices=KINDS, required=True)
-    parser.add_argument("--follow", type=int, default=0, metavar="PID", help="keep following the run until the process PID has ended")
+    parser.add_argument("--follow", type=COUNT, default=0, metavar="PID", help="keep following the run until the process PID has ended")
 
 
 def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:

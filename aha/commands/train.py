@@ -24,7 +24,7 @@ from aha.commands.arguments import (
     recipe_flags,
 )
 from aha.commands.choose import ResolvedRecipe, RunOptions, choose, complete
-from aha.commands.terminal import Command, Terminal, new_folder, refuse_rest
+from aha.commands.terminal import FROM_ONE, SECONDS, Command, Terminal, new_folder, refuse_rest
 from aha.errors import BadInput
 from aha.protocols import Backend
 from aha.recipes import Recipe
@@ -103,7 +103,7 @@ def run_flags(parser: ArgumentParser) -> None:
     recipe_flags(parser)
     parser.add_argument("--out", type=new_folder, metavar="DIR", help="the run's directory (default: runs/RECIPE)")
     parser.add_argument(
-        "--stall-s", type=float, default=1800.0, help="end the run after this many seconds without progress (default: 1800)"
+        "--stall-s", type=SECONDS, default=1800.0, help="end the run after this many seconds without progress (default: 1800)"
     )
     parser.add_argument("--until", metavar="STAGE", help="run a recipe of several stages up to this stage")
     parser.add_argument("--from", dest="first", metavar="STAGE", help="start at this stage; the stages before it are used as they are")
@@ -177,7 +177,7 @@ def run_diff(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> i
 def doctor_flags(parser: ArgumentParser) -> None:
     """Add the flags of `aha doctor`."""
     recipe_flags(parser)
-    parser.add_argument("--prompts", type=int, default=8, metavar="N", help="how many prompts to sample (default: 8)")
+    parser.add_argument("--prompts", type=FROM_ONE, default=8, metavar="N", help="how many prompts to sample (default: 8)")
 
 
 def run_doctor(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:

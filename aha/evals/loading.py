@@ -19,18 +19,18 @@ TABLES = (".csv", ".tsv")
 
 
 def select_examples(
-    benchmark: Benchmark, data: str | None = None, problems: int = 0, prompts: int = 0, seed: int = 0
+    benchmark: Benchmark, data: str | None = None, problems: int | None = None, prompts: int | None = None, seed: int = 0
 ) -> tuple[list[BenchmarkExample], str]:
     """Return the examples to use, and their source, for people: all, or the first `problems`; of generated ones `problems` per domain and
-    `prompts` per kind of general prompt (0: the benchmark's default). BadInput if there are too few or no rows."""
+    `prompts` per kind of general prompt (None: the benchmark's default). BadInput if there are too few or no rows."""
     generator = benchmark.generator
     if prompts and (generator is None or not generator.prompts):
         raise BadInput(f"prompts is {prompts}: {benchmark.name} has no general prompts")
     if generator is None:
         examples, source = load_examples(benchmark, data)
-        if problems > len(examples):
+        if problems is not None and problems > len(examples):
             raise BadInput(f"problems is {problems}: {benchmark.name} has {len(examples)} in {source}")
-        return examples[: problems or None], source
+        return examples[:problems], source
     if data is not None:
         raise BadInput(f"{benchmark.name}: its problems are generated; --data names the rows of a published benchmark")
     try:

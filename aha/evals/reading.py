@@ -10,9 +10,9 @@ from typing import Any
 
 from aha.errors import BadInput
 from aha.evals.files import as_records, need_fields, read_json, read_rows
-from aha.evals.samples import GradedSample, ProblemSamples, SampleSet, read_samples, refuses, sample_set
+from aha.evals.samples import GradedSample, ProblemSamples, SampleSet, read_samples, read_settings, refuses, sample_set
 from aha.grading import grade
-from aha.rundir.record import samples_file
+from aha.rundir.record import RESULT, SAMPLES, SETTINGS, samples_file
 from aha.types import Abstained, Asserts, Grade, Right, Wrong
 
 VERDICTS = {"true": True, "false": False, "True": True, "False": False}
@@ -72,7 +72,7 @@ def read_sample_sets(path: Path, names: FieldNames | None = None, grade_record: 
 
     The results have names: lm-evaluation-harness logs a sample once per filter, EvalPlus grades it by its base tests and by all. These are
     several results, not several samples; any other file has one, without a name. BadInput for a missing field or a wrong type."""
-    file = samples_file(path) or path
+    file = graded_file(path)
     records = _records(file, read_json(file))
     if names in (None, FieldNames()) and any(fields <= records[0].keys() for fields in OUR_FIELDS):
         return {"": sample_set(read_samples(file))}
@@ -81,6 +81,32 @@ def read_sample_sets(path: Path, names: FieldNames | None = None, grade_record: 
         name = record["filter"] if "doc_id" in record and isinstance(record.get("filter"), str) else ""
         parts.setdefault(name, []).append((number, record))
     return {name: _set_of(file, records, names or FieldNames(), grade_record) for name, records in parts.items()}
+
+
+def graded_file(path: Path) -> Path:
+    """Return the file of graded samples that a path names: itself, that of an evaluation's folder, or of the only evaluation in a folder.
+    BadInput for any other folder, with what it holds."""
+    if (file := samples_file(path)) is not None or not path.is_dir():
+        return file or path
+    files = [file for folder in sorted(path.glob("*/")) if (file := samples_file(folder)) is not None]
+    if len(files) == 1:
+        return files[0]
+    if files:
+        raise BadInput(f"{path}: results of {len(files)} benchmarks; name one of them: {', '.join(str(file.parent) for file in files)}")
+    if (path / SETTINGS).is_file() or any(path.glob(f"*/{SETTINGS}")):
+        raise BadInput(f"{path}: the evaluation was begun and has no sample yet; repeat its `aha eval` command, which goes on with it")
+    raise BadInput(f"{path}: a folder without {SAMPLES}; name a folder that `aha eval --out` wrote, or a file of graded samples")
+
+
+def unfinished_line(path: Path) -> str:
+    """Return what is missing of the evaluation whose samples these are, and how to get it; empty for a finished one and for other files."""
+    file = graded_file(path)
+    folder = file.parent
+    if file.name != SAMPLES or not (folder / SETTINGS).is_file() or (folder / RESULT).is_file():
+        return ""
+    settings, count = read_settings(folder), len(read_samples(file))
+    whole = f" of {settings['problems'] * settings['k']:,}" if settings.get("problems") else ""
+    return f"{folder}: unfinished, {count:,}{whole} samples; its `aha eval` command, repeated, asks for the rest"
 
 
 def _set_of(path: Path, records: Sequence[tuple[int, dict[str, Any]]], names: FieldNames, grade_record: GradeRecord | None) -> SampleSet:

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
-from typing import Annotated, Any
+from typing import Any
 
 from aha.answers import gradable
 from aha.codec import check_fields, decode, encode
@@ -28,7 +28,7 @@ from aha.redact import hide
 from aha.rundir.record import EXAMPLES, OLD_REPLIES, RESULT, SAMPLES, SETTINGS, sample_lines
 from aha.settings import differences
 from aha.text import count_words
-from aha.types import Count, FinishReason, Reference, Reply, Right, Wrong
+from aha.types import Count, FinishReason, Positive, Reference, Reply, Right, Wrong
 
 LONGEST = 160
 _SENTENCE = lazy_pattern(r"[^.!?。！？\n]+")
@@ -79,7 +79,6 @@ def _declines(sentence: str) -> bool:
 
 
 Key = tuple[str, int]  # (problem, number of the sample)
-Positive = Annotated[int, range(1, 1 << 31)]
 SETTING_TYPES = {  # types of the settings that are read back from a folder
     "benchmark": str, "k": Positive, "problems": Positive | None, "seed": Count, "max_tokens": Positive | None,
     "model": str | None, "data": str | None,

@@ -9,13 +9,13 @@ import dataclasses
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Union, get_args, get_origin
 
 from aha.errors import BadInput
 from aha.protocols import Compute, Opens, Problems, Stage
 from aha.recipes.recipe import ProblemsNeeded, Recipe
 from aha.rewards import Accuracy, Format, Harmless, Helpful, Judge, LanguageConsistency, SoftOverlong
-from aha.settings import check_value, describe, flatten, leaves, nearest
+from aha.settings import check_value, describe, flatten, hints_of, leaves, nearest
 from aha.stages.annotate import Annotate
 from aha.stages.evaluate import Equal, Evaluate, Measure
 from aha.stages.prefer import Prefer
@@ -130,7 +130,7 @@ class _Assembly:
         return check_value(node.path, Union[rest], node.value, repr(node.value)[:80])  # noqa: UP007
 
     def _instance(self, node: SettingNode, kind: Any, base: Any) -> Any:
-        hints, field_of = get_type_hints(kind), {field.name: field for field in dataclasses.fields(kind) if field.init}
+        hints, field_of = hints_of(kind), {field.name: field for field in dataclasses.fields(kind) if field.init}
         below = dict(node.below)
         if (
             len(field_of) == 1 and not below.keys() <= field_of.keys()

@@ -10,7 +10,7 @@ from itertools import islice
 from numbers import Real
 from typing import Any
 
-from aha.errors import AhaError, BadInput
+from aha.errors import AhaError, BadInput, Signed
 from aha.protocols import Backend, Hosts, Opens, Reward
 from aha.redact import clip
 from aha.rewards.judge import Judge
@@ -40,7 +40,7 @@ class RewardPart:
 
     name: str
     reward: Reward | Opens[Reward]
-    weight: float = 1.0
+    weight: Signed = 1.0
     sees: Sees = "all"
     domains: tuple[str, ...] | None = None
 

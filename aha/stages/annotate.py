@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from aha.codec import decode
 from aha.durable import Disk, ShardPlace, Shards, publish_folder, remove_folder
-from aha.errors import BadInput, FailedBar
+from aha.errors import BadInput, FailedBar, Ratio
 from aha.json_text import parse_json
 from aha.protocols import Backend, Metrics, Observer, Problems, Sampling
 from aha.rundir import RunDir
@@ -99,7 +99,7 @@ class Labels:
 class Writer:
     """A writer of the tiny world, who answers by rule. `care`, from 0 to 1, sets how good the answers are."""
 
-    care: float = 0.7
+    care: Ratio = 0.7
 
     def reply(self, problem: Problem, template: Template, draw: random.Random) -> Reply:
         thought, answer = demonstrate(problem, self.care, draw)

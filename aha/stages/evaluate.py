@@ -31,7 +31,7 @@ from aha.protocols import Backend, Engine, Observer, Sampling, Tokenizer
 from aha.rundir import Checkpoint, Record, RunDir
 from aha.rundir.record import RESULT, samples_file
 from aha.template import Delimited, Short, Template
-from aha.types import Abstained, Group
+from aha.types import Abstained, Group, Positive
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Measure:
             return read_samples(old)  # written by version 0.1
         if folder is not None and (folder / RESULT).exists():
             return read_samples(folder)
-        examples, _ = select_examples(chosen, None, self.problems, self.prompts, self.seed)
+        examples, _ = select_examples(chosen, None, self.problems or None, self.prompts or None, self.seed)
         with programs_in(self.sandbox):
             engine = cache(engine)
             template = self.template or choose_template(chosen, engine(), tokenizer, self.sampling, self.seed, observer.heartbeat)
@@ -108,7 +108,7 @@ class Evaluate:
     benchmark: str = "countdown"
     k: int = 4
     problems: int = 500
-    short: int = SHORT
+    short: Positive = SHORT
     template: Template = field(default_factory=Short)
     sampling: Sampling = field(default_factory=lambda: Sampling(temperature=1.0, top_p=1.0, max_tokens=300))
     sandbox: Tier | Literal["auto"] = "auto"
@@ -248,8 +248,8 @@ class Equal:
     reference: bool = True
     taught_template: Template = Delimited()
     rl_template: Template = Short()
-    problems: int = 100
-    samples: int = 4
+    problems: Positive = 100
+    samples: Positive = 4
     seed: int = 0
 
     def run(self, backend: Backend, rundir: RunDir, observer: Observer) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
-from aha.errors import BadInput
+from aha.errors import BadInput, Ratio
 from aha.objectives import CrossEntropy
 from aha.protocols import Adam, Backend, Learner, Observer, Tokenizer
 from aha.rundir import RunDir
@@ -19,6 +19,7 @@ from aha.sampling.rollouts import seed_for
 from aha.stages.steps import StepLog
 from aha.tasks.corpus import documents
 from aha.tasks.wider import mixture
+from aha.types import Positive
 
 
 @dataclass(frozen=True)
@@ -30,16 +31,16 @@ class Pretrain:
     documents of the wider corpus (`tasks.wider`)."""
 
     model: str
-    chunks: int = 190
-    chunk_documents: int = 4_000
-    step_tokens: int = 2_500
-    longest: int = 400
+    chunks: Positive = 190
+    chunk_documents: Positive = 4_000
+    step_tokens: Positive = 2_500
+    longest: Positive = 400
     others: float = 0.0
     optim: Adam = Adam(lr=3e-3, betas=(0.9, 0.98), weight_decay=0.05, warmup_steps=100)
-    decay_from: float = 0.3
-    decay_to: float = 0.01
+    decay_from: Ratio = 0.3
+    decay_to: Ratio = 0.01
     seed: int = 0
-    save_every: int = 4
+    save_every: Positive = 4
 
     def __post_init__(self) -> None:
         mixture(self.others)  # rejects an invalid share before anything runs

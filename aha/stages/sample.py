@@ -26,7 +26,7 @@ from aha.tasks.mixture import Mix
 from aha.tasks.rows import drawn_once
 from aha.template import FewShot, Instruct, R1Zero, Short, Shot, Template
 from aha.text import pieces
-from aha.types import Conversation, Example, Open, Origin, Problem
+from aha.types import Conversation, Count, Example, Open, Origin, Problem
 
 GIVEN_AT_ONCE = 1_000
 Item = TypeVar("Item", Problem, Example)
@@ -50,7 +50,7 @@ class Sample:
     model: str
     problems: Problems
     name: str = "sample"
-    questions: int | None = 512
+    questions: Count | None = 512
     template: Template = Short()
     shots: str | None = None
     shot_count: int = 2

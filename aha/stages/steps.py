@@ -10,7 +10,7 @@ from math import isfinite
 from operator import attrgetter
 from pathlib import Path
 
-from aha.errors import BadInput, FailedBar, Interruption
+from aha.errors import BadInput, FailedBar, Interruption, Signed
 from aha.protocols import Learner, Metrics, Observer, Pause, Problems, Sampling, Stop, Verdict
 from aha.rewards import Rewards
 from aha.rundir import Progress, Retention, RunDir
@@ -162,7 +162,7 @@ class Schedule:
 
     max_tokens: tuple[tuple[int, int], ...] = ()
     temperature: tuple[tuple[int, float], ...] = ()
-    weights: tuple[tuple[str, int, float], ...] = ()
+    weights: tuple[tuple[str, int, Signed], ...] = ()
 
     def __post_init__(self) -> None:
         _check("max_tokens", self.max_tokens)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from aha.errors import BadInput
+from aha.errors import BadInput, Signed
 from aha.tasks.rubric import is_safe, marks
 from aha.types import Problem
 
@@ -23,7 +23,7 @@ class Annotator:
     The same question gives the same verdict; `turn` numbers its repetitions."""
 
     noise: float = 0.1
-    bias: float = 0.5
+    bias: Signed = 0.5
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -9,7 +9,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from aha.errors import BadInput
+from aha.errors import BadInput, Ratio
 from aha.tasks.countdown import LARGEST_NUMBER, LARGEST_RESULT, OPERATIONS
 from aha.tasks.filters import Split, draw_keys, draw_language
 from aha.types import Language, Number, Problem
@@ -84,7 +84,7 @@ class ChainProblems:
 
     shortest: int = 3
     longest: int = 6
-    chinese: float = 0.5
+    chinese: Ratio = 0.5
     split: Split = "train"
 
     def __post_init__(self) -> None:

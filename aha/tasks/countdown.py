@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from itertools import combinations, combinations_with_replacement
-from typing import Literal
+from typing import Annotated, Literal
 
+from aha.errors import Ratio
 from aha.types import Countdown, Language, Problem
 
 Key = tuple[tuple[int, ...], int]
@@ -88,8 +89,8 @@ class CountdownProblems:
 
     `numbers`: 3, or 4 for the harder task. `chinese`: the share of questions in Chinese."""
 
-    numbers: int = 3
-    chinese: float = 0.5
+    numbers: Annotated[int, range(3, 5)] = 3
+    chinese: Ratio = 0.5
     split: Split = "train"
 
     def at(self, rollout: int, round: int, count: int, seed: int) -> list[Problem]:

@@ -12,7 +12,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from aha.errors import BadInput
+from aha.errors import BadInput, Ratio
 from aha.protocols import Problems
 from aha.tasks import chain, program, word_problems
 from aha.tasks.general import KINDS, prompt_of, reply
@@ -35,7 +35,7 @@ class Demonstrations:
 
     problems: Problems
     count: int
-    care: float = 0.7
+    care: Ratio = 0.7
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -10,7 +10,7 @@ import random
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from aha.errors import BadInput
+from aha.errors import BadInput, Ratio
 from aha.tasks.chain import NAMES, SYMBOLS, said_in_order
 from aha.tasks.countdown import LARGEST_NUMBER, OPERATIONS
 from aha.tasks.filters import Split, draw_keys, draw_language
@@ -138,7 +138,7 @@ class ProgramProblems:
     """A source of tiny programs of two to `longest` steps. `chinese`: the share of questions in Chinese."""
 
     longest: int = 3
-    chinese: float = 0.5
+    chinese: Ratio = 0.5
     split: Split = "train"
 
     def __post_init__(self) -> None:

@@ -142,8 +142,8 @@ WRONG = [
     (("--grader", "aha.grading:nothing"), "there is nothing to call by the name nothing"),
     (("--grader", "aha.nothing:f"), "aha.nothing cannot be loaded"),
     (("--chain", "mmlu_pro"), "--chain mmlu_pro: there are gpqa, mmlu, mmlu-pro"),
-    (("--threads", "0"), "--threads is 1 or more"),
-    (("--generated", "-1"), "--generated -1: a count of 0 or more is needed"),
+    (("--threads", "0"), "--threads: 0: it takes a whole number of 1 or more"),
+    (("--generated", "-1"), "--generated: -1: it takes a whole number of 0 or more"),
     (("--generated", "9", "--chain", "gpqa"), "a chain reads letters alone"),
 ]
 

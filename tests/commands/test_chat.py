@@ -105,10 +105,10 @@ def test_a_conversation_that_does_not_fit_is_bad_input() -> None:
         ("chat", "the following arguments are required: --model"),
         ("chat --model ./nowhere", "model ./nowhere: there is no such folder"),
         ("serve --model ./nowhere", "model ./nowhere: there is no such folder"),
-        ("serve --model tiny --rows 0", "--rows 0: 1 or more"),
-        ("serve --model tiny --port 70000", "--port 70000"),
+        ("serve --model tiny --rows 0", "argument --rows: 0: it takes a whole number of 1 or more"),
+        ("serve --model tiny --port 70000", "argument --port: 70000: it takes a whole number from 0 to 65535"),
         ("serve --model tiny --cors http://a/b", "--cors http://a/b: an origin is written http://host:port"),
-        ("serve --model tiny --top-p 0", "--temperature 0.6 --top-p 0"),
+        ("serve --model tiny --top-p 0", "argument --top-p: 0: it takes a number from 0 to 1, but not 0"),
         ("serve --model tiny more", "more: this command takes no more than that"),
     ],
 )

@@ -76,7 +76,7 @@ def test_agree_compares_with_stored_verdicts(tmp_path: Path, capsys: pytest.Capt
         (["check", "missing.jsonl"], "missing.jsonl was not found"),
         (["agree", "FILE"], "agree takes RESULTS"),
         (["write", "FILE"], "write takes --out"),
-        (["check", "FILE", "--workers", "0"], "count from 1"),
+        (["check", "FILE", "--workers", "0"], "--workers: 0: it takes a whole number of 1 or more"),
         (["agree", "FILE", "FILE"], "an id among the problems, a text, and true or false are needed"),
         (["write", "FILE", "--out", "new.jsonl"], "`generators`"),
         (["check", "FILE", "extra", "more"], "takes"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import shutil
 import sys
 from importlib.util import find_spec
@@ -170,6 +171,29 @@ def finished(model: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path
 def done(aha: Aha, finished: tuple[Path, Path], tmp_path: Path) -> Path:
     shutil.copytree(finished[0], tmp_path / "run")
     return Path("run")
+
+
+@pytest.mark.parametrize("target", ["checkpoints/000009", "checkpoints/000000/x", "groups/x"])
+def test_nothing_is_written_among_the_files_that_a_run_is_checked_by(aha: Aha, done: Path, target: str) -> None:
+    for words in (("export", done, "--to"), ("eval", "countdown", "--model", "m", "--out")):
+        said = aha(*words, f"{done}/{target}")
+        assert said.code == 2
+        assert "holds what a run wrote, and nothing else may be in it; name a folder elsewhere" in said.err
+    assert aha("check", done).code == 0
+
+
+def test_an_export_that_fails_leaves_nothing_behind(aha: Aha, done: Path) -> None:
+    before = set(Path.cwd().iterdir())
+    no_repository = aha("export", done, "--to", "out", "--upload", "no name")
+    assert (no_repository.code, "form OWNER/NAME" in no_repository.err) == (2, True)
+    Path("full").mkdir()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+    try:
+        full = aha("export", done, "--to", "full/out")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+    assert (full.code, full.err.count("\n")) == (74, 1), full.err
+    assert set(Path.cwd().iterdir()) - before == {Path("full").absolute()} and not list(Path("full").iterdir())
 
 
 def test_an_export_is_a_model_with_its_card_and_nothing_of_the_optimizer(

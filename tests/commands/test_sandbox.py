@@ -96,15 +96,15 @@ def test_a_program_that_nothing_could_judge_ends_with_75(tmp_path: Path, capsys:
     [
         (["run", "nowhere.py"], "nowhere.py: cannot be read as a program"),
         (["run", __file__ + ".txt", "--tier", "wasm"], "cannot be read as a program"),
-        (["run", __file__, "--cpu-s", "-1"], "--cpu-s -1.0: a limit is a number above 0"),
-        (["run", __file__, "--wall-s", "nan"], "--wall-s nan: a limit is a number above 0"),
+        (["run", __file__, "--cpu-s", "-1"], "--cpu-s: -1: it takes a number of 0 or more, but not 0"),
+        (["run", __file__, "--wall-s", "nan"], "--wall-s: nan: it takes a number of 0 or more, but not 0"),
         (["run", __file__, "--tier", "docker"], "invalid choice: 'docker'"),
         (["run", __file__, "more"], "more: this command takes no more than that"),
         (["test", "--tier", "remote"], "set AHA_SANDBOX_URLS"),
         (["serve", "--tier", "remote"], "a server runs programs itself"),
         (["serve", "--tier", "unsafe"], "--tier unsafe: it runs programs as you, with nothing around them"),
         (["serve", "--cors", "example.org"], "--cors example.org: an origin is written http://host:port"),
-        (["serve", "--port", "70000"], "127.0.0.1:70000: a port is a number from 0 to 65535"),
+        (["serve", "--port", "70000"], "--port: 70000: it takes a whole number from 0 to 65535"),
         ([], "run | test | serve"),
     ],
 )

@@ -135,7 +135,7 @@ def test_a_model_with_a_score_head_chooses(aha, model):
         (("./empty",), "no samples.jsonl in it"),
         (("none.jsonl",), "there is no such file"),
         (("open.jsonl",), "nobody could judge these samples"),
-        (("countdown", "--model", "MODEL", "--scale.budgets", "-1"), "each must be 0 or more"),
+        (("countdown", "--model", "MODEL", "--scale.budgets", "-1"), "it takes a whole number of 0 or more"),
     ],
 )
 def test_what_cannot_be_is_said_in_one_line(aha, model, words, said):

@@ -5,6 +5,9 @@ import json
 import pytest
 
 from aha.cli import main
+from aha.codec import encode
+from aha.durable import Disk, append_journal
+from aha.evals.samples import GradedSample
 
 
 @pytest.fixture
@@ -88,3 +91,39 @@ def test_a_file_of_two_filters_has_two_results(tmp_path, capsys):
     assert (code, json.loads(said(capsys, "score", str(path), "--filter", "b", "--json")[1])["pass@1"]) == (0, 1.0)
     code, out, _ = said(capsys, "score", str(path), str(path))
     assert (code, out) == (2, "")
+
+
+def begun(folder, count: int, result: bool = False):
+    """An evaluation of three problems, two samples each, of which `count` are there."""
+    folder.mkdir(parents=True)
+    (folder / "settings.json").write_text(json.dumps({"benchmark": "gsm8k", "k": 2, "problems": 3}))
+    if count:
+        samples = [GradedSample(f"p{n // 2}", n % 2, float(n % 2), "7") for n in range(count)]
+        append_journal(Disk(), folder / "samples.jsonl", *(encode(sample, GradedSample) for sample in samples))
+    if result:
+        (folder / "result.json").write_text("{}")
+    return folder
+
+
+def test_an_unfinished_evaluation_is_scored_as_far_as_it_is_and_called_unfinished(tmp_path, capsys):
+    begun(tmp_path / "one" / "gsm8k", 4)
+    code, out, err = said(capsys, "score", str(tmp_path / "one"))
+    assert (code, "2 problems, 4 samples" in out) == (0, True), err
+    assert "gsm8k: unfinished, 4 of 6 samples; its `aha eval` command, repeated, asks for the rest" in err
+    begun(tmp_path / "whole" / "gsm8k", 6, result=True)
+    assert said(capsys, "score", str(tmp_path / "whole" / "gsm8k"))[2] == ""
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda root: begun(root / "gsm8k", 0), "the evaluation was begun and has no sample yet; repeat its `aha eval` command"),
+        (lambda root: root.mkdir(), "a folder without samples.jsonl; name a folder that `aha eval --out` wrote"),
+        (lambda root: [begun(root / name, 2) for name in ("a", "b")], "results of 2 benchmarks; name one of them: "),
+    ],
+)
+def test_a_folder_without_one_result_is_called_what_it_is(tmp_path, capsys, make, says):
+    make(tmp_path / "o")
+    code, _, err = said(capsys, "score", str(tmp_path / "o"))
+    assert (code, err.count("\n")) == (2, 1)
+    assert says in err

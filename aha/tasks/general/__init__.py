@@ -11,7 +11,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, replace
 
-from aha.errors import BadInput
+from aha.errors import BadInput, Ratio
 from aha.tasks.filters import Split, draw_keys, draw_language
 from aha.tasks.general.domains import GREETING, HARM, MYSELF, TRANSLATION
 from aha.tasks.general.kind import GeneralPrompt, Key, Kind
@@ -36,7 +36,7 @@ class GeneralProblems:
     """A source of prompts of several kinds, equally many of each. `chinese`: the share of prompts in Chinese."""
 
     kinds: tuple[str, ...] = ("greeting", "self", "translation", "harm")
-    chinese: float = 0.5
+    chinese: Ratio = 0.5
     split: Split = "train"
 
     def __post_init__(self) -> None:
