@@ -186,7 +186,7 @@ class Loss(Protocol):
 
 def is_endpoint(model: str) -> bool:
     """Return True if the model's name is a server's address."""
-    return model.startswith(("http://", "https://"))
+    return model.lstrip().lower().startswith(("http://", "https://"))
 
 
 class Tokenizer(Protocol):

@@ -13,7 +13,7 @@ from aha.backends.local_backend import LocalBackend
 from aha.backends.openai.chat import OpenAiChat, open_chat
 from aha.backends.openai.endpoint import Endpoint
 from aha.errors import BadInput, EndpointDown, ExceededBudget
-from aha.protocols import Budget, ChatOptions, Sampling
+from aha.protocols import Budget, ChatOptions, Sampling, is_endpoint
 from aha.types import ChatReply, Conversation, Message
 from tests.servers import Answer, Request, Server, said, talk
 
@@ -109,6 +109,8 @@ def test_a_server_without_seeds_and_with_the_newer_limit_can_be_asked():
         (said("two and two</think>4"), ChatReply("4", "two and two", 7, "stop")),
         (said("4"), ChatReply("4", None, 7, "stop")),
         (said(""), ChatReply("", None, 7, "stop")),
+        (said("4", finish="MAX_TOKENS"), ChatReply("4", None, 7, "length")),
+        (said("4", finish="end_turn"), ChatReply("4", None, 7, "stop")),
         (said("12345678", tokens=None), ChatReply("12345678", None, 2, "stop")),
         (said("half \ud800 a pair"), ChatReply("half ? a pair", None, 7, "stop")),
         (replace(said("4"), body=b"\n\n\n  \n" + said("4").body), ChatReply("4", None, 7, "stop")),
@@ -172,10 +174,11 @@ def test_whoever_stops_listening_stops_the_asking():
         ("http://localhost:8000", "http://localhost:8000/v1", ""),
         ("https://api.deepseek.com/#deepseek-reasoner", "https://api.deepseek.com/v1", "deepseek-reasoner"),
         ("https://host/a/b/chat/completions#m", "https://host/a/b", "m"),
+        (" HTTP://[::1]:8000/v1/#m", "http://[::1]:8000/v1", "m"),
     ],
 )
 def test_a_server_is_named_by_its_address_and_its_model(name: str, url: str, model: str):
-    assert Endpoint.read(name) == Endpoint(url, model)
+    assert is_endpoint(name) and Endpoint.read(name) == Endpoint(url, model)
 
 
 @pytest.mark.parametrize("name", ["http://", "http://host:99999/v1", "http://[::1/v1#m", "ftp://host/v1", "http://host/v1?key=1#m"])

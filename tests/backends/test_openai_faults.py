@@ -325,6 +325,50 @@ def test_a_body_of_another_form_is_no_reply(body: bytes):
         read(body)
 
 
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (
+            b'{"object": "error", "message": "context length is 10"}',
+            "no reply of a chat: {'object': 'error', 'message': 'context",
+        ),
+        (b'{"detail": "Not authenticated"}', "no reply of a chat: {'detail': 'Not authenticated'}"),
+        (b'{"choices": [{"text": "4", "finish_reason": "stop"}]}', "no reply of a chat: {'choices'"),
+        (b'data: {"choices": []}', "no JSON (not JSON at character 1 (Expecting value)): data: {"),
+        (b"<html>Log in", "Expecting value)): <html>Log in"),
+        (b'{"choices": [{"message": {"content": "4"}, "finish_reason": null}]}', "a reply that ended with 'None'"),
+    ],
+)
+def test_a_body_of_another_form_is_quoted(body: bytes, says: str):
+    with pytest.raises(EndpointFailure) as failed:
+        read(body)
+    assert says in failed.value.reason and len(failed.value.reason) < 300
+
+
+@pytest.mark.parametrize("status", [301, 308])
+def test_a_redirect_says_where_to(status: int):
+    moved = Answer(status=status, headers={"location": "https://elsewhere.invalid/v1"})
+    with (
+        Server(lambda request, number: moved) as server,
+        pytest.raises(BadInput, match="to https://elsewhere.invalid/v1: nobody"),
+    ):
+        ask(server, ["?"])
+
+
+@pytest.mark.parametrize(
+    ("proxy", "says"),
+    [
+        ("socks5://127.0.0.1:9", r"\(\$ALL_PROXY\) cannot be used: .*SOCKS.*NO_PROXY"),
+        ("ftp://x", r"\(\$ALL_PROXY\) cannot be used: Unknown scheme"),
+        ("http://127.0.0.1:9", r"no connection .* through \$ALL_PROXY"),
+    ],
+)
+def test_a_proxy_of_the_environment_that_cannot_be_used_is_named(proxy: str, says: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    with Server(lambda request, number: said("x")) as server, pytest.raises((BadInput, EndpointDown), match=says):
+        ask(server, ["?"], url="http://192.0.2.1:81/v1")
+
+
 def test_a_usage_that_cannot_be_is_counted_from_the_text():
     for usage in (None, 7, {"completion_tokens": None}, {"completion_tokens": "7"}, {"completion_tokens": True}):
         body = {"choices": [{"message": {"content": "12345678"}, "finish_reason": "stop"}], "usage": usage}

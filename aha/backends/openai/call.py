@@ -8,6 +8,7 @@ An event loop in a thread of its own lets code without a loop have many calls in
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import ssl
 import threading
@@ -17,11 +18,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
+from urllib.request import proxy_bypass
 
 import httpx2
 from openai import APIConnectionError, APIStatusError, APITimeoutError, AsyncOpenAI, DefaultAsyncHttpxClient, OpenAIError
 
 from aha.backends.openai.endpoint import Endpoint, TokenUsage
+from aha.errors import BadInput
 from aha.json_text import NotJson, parse_json
 from aha.lazy import lazy_pattern
 from aha.protocols import ChatOptions
@@ -37,6 +40,7 @@ FINISH_REASONS: dict[str, FinishReason] = {  # the names that servers give them
     "content_filter": "stop",
     "length": "length",
     "max_tokens": "length",
+    "end_turn": "stop",
 }
 LATE = "no whole reply in time"
 MOST_TOKENS = 1 << 40  # more than any reply can cost
@@ -77,14 +81,14 @@ def read(data: bytes) -> tuple[ChatReply, TokenUsage]:
     hidden."""
     body = _json(data)
     match body:
-        case {"choices": [{"message": dict() as message, "finish_reason": str(reason)}]} if reason in FINISH_REASONS:
+        case {"choices": [{"message": dict() as message, "finish_reason": str(reason)}]} if reason.lower() in FINISH_REASONS:
             text, thought = _text(message, "content"), _text(message, "reasoning_content") or _text(message, "reasoning")
-        case {"choices": [{"finish_reason": str(reason)}]}:
-            raise EndpointFailure(f"a reply that ended with '{clip(reason, 40)}'", billed=True)
+        case {"choices": [{"message": dict(), "finish_reason": reason}]}:
+            raise EndpointFailure(f"a reply that ended with '{clip(str(reason), 40)}'", billed=True)
         case {"error": error}:
             raise EndpointFailure(f"an error in place of a reply: {clip(str(error))}", billed=True)
         case _:
-            raise EndpointFailure("a body that is no reply of a chat", billed=True)
+            raise EndpointFailure(f"a body that is no reply of a chat: {clip(str(body))}", billed=True)
     if text is None and thought is None:
         raise EndpointFailure("a reply without content", billed=True)
     if thought is None:
@@ -92,7 +96,7 @@ def read(data: bytes) -> tuple[ChatReply, TokenUsage]:
     prompt, completion = _usage(body, "prompt_tokens"), _usage(body, "completion_tokens")
     if completion is None:
         completion = -(-len(((thought or "") + (text or "")).encode()) // BYTES_A_TOKEN)
-    reply = ChatReply(hide(text or ""), thought and hide(thought), completion, FINISH_REASONS[reason], _top(body["choices"][0]))
+    reply = ChatReply(hide(text or ""), thought and hide(thought), completion, FINISH_REASONS[reason.lower()], _top(body["choices"][0]))
     return reply, TokenUsage(1, prompt or 0, completion)
 
 
@@ -117,7 +121,8 @@ def _json(data: bytes) -> Any:
     try:
         return parse_json(data)
     except NotJson as error:
-        raise EndpointFailure(f"a body that is no JSON ({clip(str(error), 100)})", billed=True) from None
+        beginning = clip(data.decode("utf-8", "replace"), 100)
+        raise EndpointFailure(f"a body that is no JSON ({clip(str(error), 100)}): {beginning}", billed=True) from None
 
 
 def _text(message: dict[str, Any], name: str) -> str | None:
@@ -170,13 +175,20 @@ class EndpointServer:
         self.url, self._key, self._root = endpoint.url, key, endpoint.root
         self._limit = options.limit
         self._under_way = _UnderWay()
-        self._http = http = DefaultAsyncHttpxClient(
-            limits=httpx2.Limits(max_connections=options.in_flight, max_keepalive_connections=options.in_flight),
-            timeout=httpx2.Timeout(options.attempt_s, connect=min(options.attempt_s, CONNECT_S)),
-            follow_redirects=False,  # a key must not follow a redirection
-            trust_env=not endpoint.is_here,
-            event_hooks={"request": [self._bare], "response": [self._bound_body]},
-        )
+        self._proxy = "" if endpoint.is_here else _proxy_of(endpoint)
+        try:
+            self._http = http = DefaultAsyncHttpxClient(
+                limits=httpx2.Limits(max_connections=options.in_flight, max_keepalive_connections=options.in_flight),
+                timeout=httpx2.Timeout(options.attempt_s, connect=min(options.attempt_s, CONNECT_S)),
+                follow_redirects=False,  # a key must not follow a redirection
+                trust_env=not endpoint.is_here,
+                event_hooks={"request": [self._bare], "response": [self._bound_body]},
+            )
+        except (ImportError, ValueError) as error:
+            raise BadInput(
+                f"{endpoint.url}: a proxy of the environment ({self._proxy or 'of another kind'}) cannot be used: {clip(str(error))}; "
+                "give an http:// address, or name the host in $NO_PROXY"
+            ) from None
         self._client = AsyncOpenAI(
             api_key=key or "none",
             base_url=endpoint.url,
@@ -228,7 +240,10 @@ class EndpointServer:
         except (APITimeoutError, httpx2.TimeoutException):
             raise EndpointFailure(LATE, billed=True) from None
         except APIConnectionError as error:
-            raise _connection_failure(error.__cause__) from None
+            failure = _connection_failure(error.__cause__)
+            if self._proxy:
+                failure.reason += f" through {self._proxy}"
+            raise failure from None
         except (httpx2.HTTPError, httpx2.StreamError, httpx2.InvalidURL) as error:
             raise EndpointFailure(f"a connection that broke ({type(error).__name__})", billed=True) from None
         except OpenAIError as error:
@@ -237,6 +252,8 @@ class EndpointServer:
     def _status_failure(self, error: APIStatusError) -> EndpointFailure:
         status = error.status_code
         message = clip(error.message)
+        if place := error.response.headers.get("location"):
+            message = f"to {clip(place, 100)}: nobody is followed elsewhere with a key; if that is the right address, give it"
         again = status in TRANSIENT or status >= 500
         after = retry_after(error.response.headers) if again else None
         return EndpointFailure(f"HTTP {status} ({message})", again=again, after_s=after, hopeless=status in HOPELESS)
@@ -286,6 +303,12 @@ class _BoundedBody(httpx2.AsyncByteStream):
         self._together.size -= self._size
         self._size = 0
         await self._inner.aclose()
+
+
+def _proxy_of(endpoint: Endpoint) -> str:
+    """Return the environment's variables that may name a proxy for this server; empty if there are none, or it is to be asked without."""
+    names = [name for kind in (endpoint.url.partition(":")[0], "all") for name in (f"{kind}_proxy", f"{kind}_PROXY".upper())]
+    return "" if proxy_bypass(endpoint.host) else " or ".join(f"${name}" for name in names if os.environ.get(name))
 
 
 def _connection_failure(cause: BaseException | None) -> EndpointFailure:

@@ -43,7 +43,7 @@ class Endpoint:
     @classmethod
     def read(cls, name: str) -> Endpoint:
         """Return the endpoint of `http://host:port/v1#name-of-the-model`. BadInput for another form, or for an address with a key."""
-        address, _, model = name.partition("#")
+        address, _, model = name.strip().partition("#")
         try:
             parts = urlsplit(address)
             port = parts.port
