@@ -559,8 +559,6 @@ COMMENTS = (
     "as well as D",
     "together with D",
     "when heated",
-)
-COMMENTS += (
     "is the second best",
     "is often confused with D",
     "vs D",
@@ -586,8 +584,13 @@ PRAISE = (
     "satisfies all conditions",
     "works",
     "it is",
+    "because it is cold",
+    "is the only one that fits",
+    "is most likely correct",
+    "ist richtig",
+    "es la respuesta correcta",
+    "holds",
 )
-PRAISE += ("because it is cold", "is the only one that fits", "is most likely correct", "ist richtig", "es la respuesta correcta", "holds")
 
 
 @pytest.mark.parametrize("praise", PRAISE)
@@ -601,8 +604,10 @@ LIMITED = (
     "is correct, as is D",
     "is the best of the wrong answers",
     "is true but irrelevant",
+    "is right about warmth but wrong about light",
+    "only partly answers the question",
+    "は適切ではありません",
 )
-LIMITED += ("is right about warmth but wrong about light", "only partly answers the question", "は適切ではありません")
 
 
 @pytest.mark.parametrize("limit", LIMITED)
