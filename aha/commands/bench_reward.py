@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 
 from aha.commands.terminal import COUNT, FROM_ONE, Command, Terminal, refuse_rest
 from aha.errors import BadInput
-from aha.types import Abstained
+from aha.types import Abstained, Grade, Reference
 
 if TYPE_CHECKING:
     from aha.rewards.bench import CaseVerdict, Findings, RuleCount, Survey
     from aha.specimens import Side, Specimen
     from aha.tasks.corpora import Corpus
-    from aha.types import Grade, Reference
 
 
 MOST_ROWS = 20

@@ -16,8 +16,9 @@ from aha.plain import plain
 from aha.protocols import Chat, ChatOptions, Compute, Sampling, is_endpoint
 from aha.redact import with_styles
 from aha.sampling.scheduler import RowSettings
+from aha.serving import Refusal
 from aha.serving.chat.jobs import ChatJob, EngineThread, NextToken, QueuePost
-from aha.serving.chat.model import ServedModel
+from aha.serving.chat.model import ServedModel, open_model
 from aha.serving.chat.reader import Kind, Piece, ReplyReader
 from aha.types import Conversation, Message
 
@@ -53,8 +54,6 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
         finally:
             chat.close()
     check(arguments)
-    from aha.serving.chat.model import open_model
-
     model = open_model(arguments.model, Compute(device=arguments.device, dtype=arguments.dtype), arguments.template, sampling)
     post = QueuePost()
     engine = EngineThread(model.engine, post.send)
@@ -70,8 +69,6 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
 
 def pieces_from_engine(model: ServedModel, engine: EngineThread, post: QueuePost, conversation: Conversation, seed: int) -> Pieces:
     """Yield a reply of our own engine, token by token. Closing the generator stops the engine's work on it."""
-    from aha.serving import Refusal
-
     try:
         prompt, usual, stop = model.prompt(conversation), model.usual, model.tokenizer.stop
         settings = RowSettings(usual.temperature, usual.top_p, model.room(len(prompt.tokens), None), stop=stop)

@@ -14,15 +14,16 @@ from collections.abc import Callable, Container, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from aha.commands.terminal import COUNT, FROM_ONE, Command, Terminal, new_file, refuse_rest
+from aha.durable import Disk, replace_file
 from aha.errors import BadInput
-
-if TYPE_CHECKING:
-    from aha.grading.code.quality import ProgramScore
-    from aha.grading.sandbox import Sandbox
-    from aha.tasks.code import CodeProblem
+from aha.grading.code import grade_code, mutation_score, unfit, write_tests
+from aha.grading.code.quality import ProgramScore
+from aha.grading.sandbox import Sandbox, open_sandbox
+from aha.tasks.code import CodeProblem, coded_of
+from aha.tasks.reading import DataRow, rows_of
+from aha.types import Abstained, Asserts, Right
 
 TIERS = ("auto", "bwrap", "wasm", "remote", "unsafe")
 
@@ -63,8 +64,6 @@ def flags(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     """Return 1 if a problem is unfit, a verdict differs, or a test set fails a right solution, else 0."""
-    from aha.grading.sandbox import open_sandbox
-
     refuse_rest(rest)
     if (arguments.what == "agree") is (arguments.results is None) or (arguments.what == "write") is (arguments.out is None):
         raise BadInput(f"aha code {arguments.what}: agree takes RESULTS, a second file; write takes --out; the others take neither")
@@ -75,9 +74,6 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
 
 
 def _problems(source: str, split: str) -> list[CodeProblem]:
-    from aha.tasks.code import CodeProblem, coded_of
-    from aha.tasks.reading import DataRow, rows_of
-
     read = [coded_of(row) if isinstance(row, DataRow) else row for row in rows_of(source, split, None)]
     if refusals := [problem for problem in read if not isinstance(problem, CodeProblem)]:
         raise BadInput(f"{len(refusals)} of {len(read)} rows are no problems; the first: {refusals[0]}")
@@ -87,8 +83,6 @@ def _problems(source: str, split: str) -> list[CodeProblem]:
 
 
 def _check(problems: Sequence[CodeProblem], sandbox: Sandbox, arguments: Namespace, terminal: Terminal) -> int:
-    from aha.grading.code import unfit
-
     bad = 0
     with ThreadPoolExecutor(arguments.workers) as pool:
         for problem, complaints in zip(problems, pool.map(lambda p: unfit(p.reference, p.right, sandbox), problems), strict=True):
@@ -104,9 +98,6 @@ def _check(problems: Sequence[CodeProblem], sandbox: Sandbox, arguments: Namespa
 
 
 def _agree(problems: Sequence[CodeProblem], sandbox: Sandbox, arguments: Namespace, terminal: Terminal) -> int:
-    from aha.grading.code import grade_code
-    from aha.types import Abstained, Right
-
     references = {problem.problem.id: problem.reference for problem in problems}
     rows = _results(arguments, references)
     right = agreements = abstentions = 0
@@ -131,8 +122,6 @@ def _agree(problems: Sequence[CodeProblem], sandbox: Sandbox, arguments: Namespa
 
 def _results(arguments: Namespace, ids: Container[str]) -> list[tuple[str, str, bool]]:
     """Return the problem's id, the answer and the verdict of each stored answer."""
-    from aha.tasks.reading import DataRow, rows_of
-
     names, rows = (arguments.id_field, arguments.answer_field, arguments.label_field), list[tuple[str, str, bool]]()
     for row in rows_of(str(arguments.results), "test", None):
         values = [row.fields.get(name) for name in names] if isinstance(row, DataRow) else []
@@ -146,8 +135,6 @@ def _results(arguments: Namespace, ids: Container[str]) -> list[tuple[str, str, 
 
 
 def _score(problems: Sequence[CodeProblem], sandbox: Sandbox, arguments: Namespace, terminal: Terminal) -> int:
-    from aha.grading.code import mutation_score
-
     totals, refusals = {"submissions": [0, 0], "mutants": [0, 0]}, 0
     with ThreadPoolExecutor(arguments.workers) as pool:
         scores = pool.map(
@@ -190,10 +177,6 @@ def _share(kills: int, total: int) -> str:
 
 
 def _write(problems: Sequence[CodeProblem], sandbox: Sandbox, arguments: Namespace, terminal: Terminal) -> int:
-    from aha.durable import Disk, replace_file
-    from aha.grading.code import write_tests
-    from aha.types import Asserts
-
     lines = list[str]()
     for problem in problems:
         reference = problem.reference

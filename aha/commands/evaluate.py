@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING
 from aha.backends.hardware import read_hardware
 from aha.commands import offline
 from aha.commands.arguments import check_model, check_model_or_server, read_settings
+from aha.commands.offline import rater
 from aha.commands.terminal import Command, Terminal, new_file, new_folder
 from aha.errors import BadInput
+from aha.evals.benchmark import Benchmark
+from aha.evals.benchmarks import benchmark
+from aha.evals.comparison import saved_samples
+from aha.evals.loading import check_source
 from aha.protocols import is_endpoint
 
 if TYPE_CHECKING:
-    from aha.evals.benchmark import Benchmark
     from aha.evals.judged.judging import JudgeOptions
 
 JUDGE_FLAGS = {"judge": "--judge", "baseline_answers": "--baseline-answers", "estimate": "--estimate"}
@@ -58,10 +62,6 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     if len(names) == 1 and offline.is_meant(names[0], arguments):
         arguments.benchmark = names[0]
         return offline.run(arguments, rest, terminal)
-    from aha.evals.benchmarks import benchmark
-    from aha.evals.comparison import saved_samples
-    from aha.evals.loading import check_source
-
     benchmarks = tuple(map(benchmark, names))
     if arguments.model is None:
         raise BadInput(f"{names[0]}: it asks a model; give one with --model FOLDER")
@@ -79,7 +79,6 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
         for model in models:
             check_model(model)
     from aha.commands.evaluation import EvalOptions, evaluate
-    from aha.commands.offline import rater
 
     contests = rater(arguments, "as many --changes FILE… as --standings FILE…") if arguments.standings or arguments.changes else None
     settings = tuple((OTHER_NAMES.get(path.replace("-", "_"), path), value) for path, value in read_settings(rest))

@@ -16,13 +16,19 @@ from typing import TYPE_CHECKING
 
 from aha.commands.terminal import COUNT, Command, Terminal, refuse_rest
 from aha.errors import BadInput
+from aha.evals.comparison import paired_json
+from aha.evals.intervals import NOISE, compare_pairs
+from aha.evals.reading import FieldNames, completion_grader, read_sample_set, read_sample_sets, unfinished_line
+from aha.evals.result import Result, problem_lines, result_of
+from aha.evals.samples import SampleSet
+from aha.grading import grade
 from aha.json_text import parse_json
+from aha.tasks.golds import KINDS
+from aha.tasks.reading import DataRow
+from aha.types import Abstained, Grade
 
 if TYPE_CHECKING:
-    from aha.evals.result import Result
-    from aha.evals.samples import SampleSet
     from aha.tasks.corpora import PairRow
-    from aha.types import Grade
 
 
 AT_ONCE = 256  # rows in work before the first of them is printed
@@ -57,8 +63,6 @@ def grade_flags(parser: ArgumentParser) -> None:
 
 def run_grade(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     """Return the exit code: 0, or with --strict 1 if an answer is not right."""
-    from aha.tasks.golds import KINDS
-
     refuse_rest(rest)
     if arguments.kind not in KINDS:
         raise BadInput(f"--kind {arguments.kind}: there are {', '.join(KINDS)}")
@@ -71,8 +75,6 @@ def run_grade(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> 
 
 def _grade_one_answer(arguments: Namespace, terminal: Terminal) -> Counter[str]:
     from aha.tasks.corpora import pair_of
-    from aha.tasks.reading import DataRow
-    from aha.types import Abstained
 
     fields: dict[str, object] = {"gold": arguments.reference, "pred": arguments.answer}
     if arguments.option:
@@ -95,15 +97,14 @@ def _grade_one_answer(arguments: Namespace, terminal: Terminal) -> Counter[str]:
 def _file(arguments: Namespace, terminal: Terminal) -> Counter[str]:
     """Grade a file's rows and print each in order, as soon as those before it are graded; return the counts."""
     from aha.tasks.corpora import pairs_of
-    from aha.types import Abstained
 
     pairs = pairs_of(arguments.file, arguments.kind)
     ungradable = [pair for pair in pairs if isinstance(pair.reference, Abstained)]
     for pair in ungradable[:10]:
         terminal.note(f"aha: {pair.place}: {pair.reference.reason if isinstance(pair.reference, Abstained) else ''}")
     counts = Counter[str]()
-    for pair, grade in zip(pairs, _grades(pairs), strict=True):
-        word, reason = _words(grade)
+    for pair, verdict in zip(pairs, _grades(pairs), strict=True):
+        word, reason = _words(verdict)
         counts[word] += 1
         if terminal.json:
             print(_json({**pair.fields, "grade": word, "reason": reason}))
@@ -126,8 +127,6 @@ def _grades(pairs: Sequence[PairRow]) -> Iterator[Grade]:
 
 def _grade(pair: PairRow) -> Grade:
     from aha.commands.judges import settings_of
-    from aha.grading import grade
-    from aha.types import Abstained
 
     return pair.reference if isinstance(pair.reference, Abstained) else grade(pair.reference, pair.answer, settings_of(pair.flags))
 
@@ -179,8 +178,6 @@ def score_flags(parser: ArgumentParser) -> None:
 
 def run_score(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     """Print scores as shares (JSON) or per cent (for a person)."""
-    from aha.evals.reading import FieldNames, completion_grader, read_sample_set, read_sample_sets, unfinished_line
-
     refuse_rest(rest)
     grader = completion_grader(arguments.problems) if arguments.problems else None
     names = FieldNames(**{role: getattr(arguments, role) for role in ROLES})
@@ -200,8 +197,6 @@ def run_score(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> 
 
 def _print_result(name: str, samples: SampleSet, arguments: Namespace, terminal: Terminal) -> None:
     """Print one result; `name`: the filter that it belongs to, if there are filters."""
-    from aha.evals.result import problem_lines, result_of
-
     result = result_of(samples, seed=arguments.seed)
     ks = _chosen_k(arguments.k, result)
     lines = problem_lines(samples) if arguments.each else None
@@ -245,9 +240,6 @@ def _print_words(result: Result, ks: Sequence[int], terminal: Terminal) -> None:
 
 
 def _print_difference(sets: Sequence[SampleSet], arguments: Namespace, terminal: Terminal) -> int:
-    from aha.evals.comparison import paired_json
-    from aha.evals.intervals import NOISE, compare_pairs
-
     before, after = ({part.problem: part.verdicts for part in samples.problems} for samples in sets)
     if before.keys() != after.keys():
         differences = len(before.keys() ^ after.keys())

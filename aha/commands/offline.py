@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from aha.commands.terminal import NumberFlag, Terminal
 from aha.errors import LARGEST, BadInput, Between
 from aha.evals.comparison import by_problem
-from aha.evals.files import data_folder, find_file
-from aha.evals.outside import HISTOGRAM, Contest, percentile, place_in, read_contest, read_histogram
+from aha.evals.files import data_folder, find_file, read_rows
+from aha.evals.outside import HISTOGRAM, READERS, Contest, percentile, place_in, read_contest, read_histogram
+from aha.evals.reading import read_sample_set
 from aha.evals.samples import GradedSample
 
 if TYPE_CHECKING:
@@ -141,7 +142,6 @@ def _tell(terminal: Terminal, result: dict[str, object]) -> None:
 
 def _alpaca(arguments: Namespace, terminal: Terminal) -> int:
     from aha.evals.alpaca import calibration_in, read_annotations, weighted_preferences, win_rates
-    from aha.evals.files import data_folder
 
     if arguments.annotations is None:
         raise BadInput("alpaca_eval: give one model's annotations with --annotations FILE")
@@ -159,7 +159,6 @@ def _alpaca(arguments: Namespace, terminal: Terminal) -> int:
 def _arena(arguments: Namespace, terminal: Terminal) -> int:
     from aha.evals.arena import read_battle_set, read_styles, scores_of
     from aha.evals.arena.battles import WRITERS
-    from aha.evals.files import data_folder
 
     if arguments.judgments is None:
         raise BadInput("arena_hard: give judgments or battles with --judgments FILE…")
@@ -198,8 +197,6 @@ def _arena(arguments: Namespace, terminal: Terminal) -> int:
 
 def _version(judgments: Sequence[Path], folder: Path | None) -> Version:
     """Return v2.0 if the first question of the file is one of v2.0's, else v0.1, the paper's."""
-    from aha.evals.files import find_file, read_rows
-
     path = find_file(folder, "question.jsonl", within="v2.0")
     first = read_rows(judgments[0])[0]
     uids = {row.get("uid") for row in read_rows(path)} if path is not None and "v2.0" in path.parts else set()
@@ -208,8 +205,6 @@ def _version(judgments: Sequence[Path], folder: Path | None) -> Version:
 
 def _parts(battles: Sequence[Battle], version: Version, folder: Path | None) -> dict[str, list[Battle]]:
     """Return the battles by category: v2.0 scores hard prompts and creative writing separately, if the data tells which is which."""
-    from aha.evals.files import find_file, read_rows
-
     path = find_file(folder, "question.jsonl", within="v2.0") if version == "v2.0" else None
     of = {str(row.get("uid")): str(row.get("category")) for row in read_rows(path)} if path is not None else {}
     parts: dict[str, list[Battle]] = {}
@@ -219,8 +214,6 @@ def _parts(battles: Sequence[Battle], version: Version, folder: Path | None) -> 
 
 
 def _codeforces(arguments: Namespace, terminal: Terminal) -> int:
-    from aha.evals.outside import percentile
-
     histogram = histogram_in(arguments.data)
     if arguments.rating is not None:
         rank = percentile(arguments.rating, histogram)
@@ -229,8 +222,6 @@ def _codeforces(arguments: Namespace, terminal: Terminal) -> int:
     need = "--rating N, or --results FILE with --standings FILE… and as many --changes FILE…"
     if arguments.results is None:
         raise BadInput(f"codeforces: give {need}")
-    from aha.evals.reading import read_sample_set
-
     contests = rater(arguments, need)
     tries = {part.problem: part.verdicts for part in read_sample_set(arguments.results).problems}
     if strangers := sorted(tries.keys() - contests.problems()):
@@ -242,8 +233,6 @@ def _codeforces(arguments: Namespace, terminal: Terminal) -> int:
 
 
 def _outside(arguments: Namespace, terminal: Terminal) -> int:
-    from aha.evals.outside import READERS
-
     if arguments.results is None:
         raise BadInput(f"{arguments.benchmark}: it runs elsewhere; give what it wrote with --results PATH")
     _tell(terminal, {"benchmark": arguments.benchmark, **READERS[arguments.benchmark](arguments.results)})

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from aha.commands.terminal import COUNT, Command, Terminal, new_file, refuse_rest
+from aha.durable import Disk, replace_file
 from aha.errors import BadInput
 
 
@@ -51,7 +52,6 @@ def compare_flags(parser: ArgumentParser) -> None:
 
 def run_compare(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     """Write the page and print its path."""
-    from aha.durable import Disk, replace_file
     from aha.reports.compare import compare_html, compare_markdown
     from aha.reports.results import read_run
 

@@ -8,17 +8,22 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aha.commands.terminal import FROM_ONE, Command, Terminal, new_folder, refuse_rest
 from aha.errors import BadInput
-from aha.template import ChatTemplate
-
-if TYPE_CHECKING:
-    from aha.evals.benchmark import Benchmark, BenchmarkExample
-    from aha.evals.run import Evaluation
-    from aha.evals.samples import Key
-    from aha.types import FinishReason, Reply
+from aha.evals.benchmark import Benchmark, BenchmarkExample
+from aha.evals.benchmarks import benchmark
+from aha.evals.comparison import in_words
+from aha.evals.files import read_rows
+from aha.evals.loading import examples_of, load_examples, select_examples
+from aha.evals.result import result_of
+from aha.evals.run import Evaluation, grade_replies, read_template
+from aha.evals.samples import Key, SampleJournal, read_examples, read_settings, ungraded_sample, write_evaluation
+from aha.paper import published_numbers
+from aha.rundir.record import SETTINGS
+from aha.template import BOX_PROMPT, ChatTemplate
+from aha.types import FinishReason, Reply
 
 LOG_REPLIES = "resps"  # the field of replies in rows made of a log
 REPLIES = (
@@ -41,8 +46,6 @@ def flags(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     """Print the result of each benchmark as `aha eval` does."""
-    from aha.rundir.record import SETTINGS
-
     refuse_rest(rest)
     folder_path: Path = arguments.saved.expanduser()
     if folder_path.is_file():
@@ -56,12 +59,7 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
 
 
 def _regrade_folder(folder: Path, arguments: Namespace, terminal: Terminal) -> None:
-    from aha.evals.benchmarks import benchmark
     from aha.evals.judged.judging import Transcripts, read_case
-    from aha.evals.loading import select_examples
-    from aha.evals.result import result_of
-    from aha.evals.run import Evaluation, grade_replies, read_template
-    from aha.evals.samples import SampleJournal, read_examples, read_settings, ungraded_sample
 
     settings = read_settings(folder)
     chosen, k, data = benchmark(str(settings["benchmark"])), arguments.k or int(settings["k"]), arguments.data or settings.get("data")
@@ -107,9 +105,6 @@ def protocol_of(benchmark: Benchmark) -> dict[str, str]:
 
 def print_result(benchmark: Benchmark, result: Mapping[str, Any], terminal: Terminal) -> None:
     """Print one line of JSON, or a line per value, with its interval, and the paper's numbers."""
-    from aha.evals.comparison import in_words
-    from aha.paper import published_numbers
-
     paper = {number.model: number.value for number in published_numbers(*benchmark.paper_cell)} if benchmark.paper_cell else {}
     fields = {**result, **protocol_of(benchmark)}
     if terminal.json:
@@ -141,13 +136,6 @@ def _interval(ends: Sequence[float] | None) -> str:
 
 def _regrade_file(path: Path, arguments: Namespace, terminal: Terminal) -> int:
     """Grade rows that hold replies; the questions come from the rows themselves, or by their names from --data."""
-    from aha.evals.benchmarks import benchmark
-    from aha.evals.files import read_rows
-    from aha.evals.loading import examples_of, load_examples
-    from aha.evals.result import result_of
-    from aha.evals.run import Evaluation, grade_replies
-    from aha.evals.samples import write_evaluation
-
     if arguments.benchmark is None:
         raise BadInput(f"{path}: say which benchmark's outputs these are, as in --benchmark mmlu_pro")
     chosen, rows = benchmark(arguments.benchmark), _of_one_filter(_samples(read_rows(path)))
@@ -260,8 +248,6 @@ def _problem_of(row: dict[str, Any], ids: Mapping[str, str], examples: Sequence[
 
 def _question_of(example: BenchmarkExample) -> str:
     """Return the question of an example without the instruction to box the answer."""
-    from aha.template import BOX_PROMPT
-
     return example.prompt.removesuffix(BOX_PROMPT).strip()
 
 

@@ -11,7 +11,7 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aha.commands.arguments import read_settings
 from aha.commands.choose import ResolvedRecipe, RunOptions
@@ -22,15 +22,12 @@ from aha.evals.benchmarks.tiny import GENERAL, REASONING
 from aha.evals.comparison import PaperClaim, by_problem, claim, fewer_steps
 from aha.evals.intervals import Interval, cons_at_k
 from aha.evals.samples import GradedSample, read_samples
+from aha.pipeline import Graph, Step
 from aha.recipes import Recipe
+from aha.recipes.r1 import arms, reproduce
 from aha.rundir import Record
 from aha.rundir.record import evaluation_names
 from aha.types import Abstained
-
-if TYPE_CHECKING:
-    from aha.evals.comparison import PaperClaim
-    from aha.pipeline import Graph, Step
-
 
 COUNTDOWN = ("countdown",)
 BAR = 0.6
@@ -207,8 +204,6 @@ def flags(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     """Run every stage that is not done, then print the table. The same command resumes a run that was stopped."""
-    from aha.recipes.r1 import arms, reproduce
-
     recipe = reproduce().change(read_settings(rest))
     out: Path = arguments.out
     refuse_strangers(out)
@@ -245,7 +240,6 @@ class SeedRun:
 
 def _work(recipe: Recipe, seed: int, out: Path, options: RunOptions, terminal: Terminal) -> SeedRun:
     from aha.commands.graph import line
-    from aha.pipeline import Graph
 
     graph = Graph(recipe.stages, out / STORE, out / f"seed-{seed}.json")
     steps: dict[str, Step] = {}
@@ -267,7 +261,6 @@ def _work(recipe: Recipe, seed: int, out: Path, options: RunOptions, terminal: T
 
 def _plan(recipes: Sequence[Recipe], out: Path, terminal: Terminal) -> int:
     from aha.commands.graph import STATE_WORDS
-    from aha.pipeline import Graph
 
     for seed, recipe in enumerate(recipes):
         steps = list(Graph(recipe.stages, out / STORE, out / f"seed-{seed}.json").steps())

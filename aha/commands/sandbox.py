@@ -15,6 +15,7 @@ from typing import Any, get_args
 from aha.commands.serve import access_flags, access_rules
 from aha.commands.terminal import FROM_ONE, PORT, SECONDS, Command, Terminal, refuse_rest
 from aha.errors import BadInput, EndpointDown, FailedBar
+from aha.grading.sandbox import open_sandbox, tiers
 from aha.grading.sandbox.job import Job, Language, Limits, Outcome, Tier
 from aha.plain import plain
 
@@ -97,8 +98,6 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
 
 
 def _run(arguments: Namespace, terminal: Terminal) -> int:
-    from aha.grading.sandbox import open_sandbox
-
     job = Job(_source(arguments.program), _stdin(arguments.stdin), _language(arguments), _limits(arguments))
     with closing(open_sandbox(arguments.tier, workers=1)) as sandbox:
         outcome = sandbox.run(job)
@@ -172,8 +171,6 @@ def _limits(arguments: Namespace) -> Limits:
 
 
 def _test(tier_name: str, terminal: Terminal) -> int:
-    from aha.grading.sandbox import tiers
-
     reasons = tiers()
     tiers_to_test: tuple[Tier, ...] = ATTACKABLE if tier_name == "auto" else tuple(name for name in reasons if name == tier_name)
     if all(reasons[name] is not None for name in tiers_to_test):
@@ -191,7 +188,6 @@ def _test(tier_name: str, terminal: Terminal) -> int:
 
 
 def _attack(tier: Tier, terminal: Terminal) -> bool:
-    from aha.grading.sandbox import open_sandbox
     from aha.grading.sandbox.attacks import run_attacks
 
     assault = run_attacks(lambda: open_sandbox(tier))
@@ -210,7 +206,6 @@ def _attack(tier: Tier, terminal: Terminal) -> bool:
 
 
 def _serve(arguments: Namespace, terminal: Terminal) -> int:
-    from aha.grading.sandbox import open_sandbox
     from aha.grading.sandbox.remote import KEY
 
     if arguments.tier == "remote":

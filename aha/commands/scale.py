@@ -10,8 +10,12 @@ from typing import TYPE_CHECKING
 
 from aha.commands.arguments import check_model, read_settings
 from aha.commands.terminal import Command, Terminal, new_folder
+from aha.durable import Disk, disk_errors, replace_file
 from aha.errors import BadInput
+from aha.evals.benchmarks import benchmark
+from aha.evals.reading import read_sample_set
 from aha.protocols import is_endpoint
+from aha.rundir.record import SAMPLES, samples_file
 
 if TYPE_CHECKING:
     from aha.evals.scaling import Scaling
@@ -44,8 +48,6 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
         if arguments.model or arguments.scorer or arguments.data or settings:
             raise BadInput(f"{target}: these samples were judged before; --model, --scorer, --data and settings are for a benchmark")
         return _scale_samples(target, sample_path, arguments.out, terminal)
-    from aha.evals.benchmarks import benchmark
-
     chosen = benchmark(target)
     if chosen.rubric:
         raise BadInput(f"{target}: it is several domains, of which a rubric marks some; scale one, as countdown")
@@ -62,8 +64,6 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
 
 def _saved_samples(target: str) -> Path | None:
     """Return the judged samples that the target names; None for a benchmark's name."""
-    from aha.rundir.record import SAMPLES, samples_file
-
     path = Path(target).expanduser()
     if path.is_file():
         return path
@@ -77,7 +77,6 @@ def _saved_samples(target: str) -> Path | None:
 
 
 def _scale_samples(target: str, path: Path, out: Path | None, terminal: Terminal) -> int:
-    from aha.evals.reading import read_sample_set
     from aha.evals.scaling import scaling
 
     samples = read_sample_set(path)
@@ -93,7 +92,6 @@ def _scale_samples(target: str, path: Path, out: Path | None, terminal: Terminal
 def write_scaling(result: Scaling, title: str, facts: dict[str, str], example: CutExample | None, out: Path, terminal: Terminal) -> int:
     """Write the page and the numbers; print the page's name and the ends of each curve, or all numbers as one line of JSON. `facts`: the
     model and its settings; `example`: one thought, cut at longer and longer budgets."""
-    from aha.durable import Disk, disk_errors, replace_file
     from aha.reports.scaling import scaling_html
 
     numbers = {"title": title, **facts, **result.to_json()}

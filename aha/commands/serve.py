@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from aha.commands.arguments import check_model
 from aha.commands.terminal import COUNT, FROM_ONE, PORT, Command, NumberFlag, Terminal, refuse_rest
 from aha.errors import LARGEST, BadInput, Between, Interruption
-from aha.protocols import Compute
+from aha.protocols import Compute, Sampling
+from aha.serving.chat.model import open_model
 
 if TYPE_CHECKING:
     from aha.serving.access import AccessRules
@@ -125,9 +126,7 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     check(arguments)
     key = os.environ.get(KEY) or None
     rules = access_rules(arguments, key)
-    from aha.protocols import Sampling
     from aha.serving.access import is_loopback
-    from aha.serving.chat.model import open_model
     from aha.serving.chat.server import ChatServer, ServerSettings
 
     with _asked_to_end() as ends:
