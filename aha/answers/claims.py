@@ -20,6 +20,7 @@ from aha.answers.closings import (
 )
 from aha.answers.context import LONGEST, denied_after, may_take_back, stance, states_plainly, suspect, taken_back
 from aha.answers.grammar import leads, upholds
+from aha.answers.joining import alternatives, joined, joined_at_end
 from aha.answers.numbers import rational
 from aha.answers.rephrasing import in_one_form, in_plain_signs
 from aha.answers.replies import announcements, answer_part, boxed, boxes, hashed, is_mention, names_box
@@ -57,7 +58,6 @@ JOINT = lazy_pattern(
     rf"|[和或与及]|\+{{2,}}|{_PART}|{_NAME})*"
 )
 _OR = lazy_pattern(r"[}\s$)]\s*(?:\bor\b|或)\s*[\s$(\\]*f?box|\\text\{\s*or\s*\}")
-_OR_ABROAD = lazy_pattern(r"(?<=[\s$)}%0-9])\s(?:o|ou|oder|или|або|veya|lub|atau|hoặc|nebo|sau|eller)\s(?=[-$\\(0-9A-Za-z\u4e00-\u9fff])")
 CLOSER = lazy_pattern(
     r"(?i)(?:(?<=[.!?。])\s+(?:i hope|hope (?:this|it)|let me know|a common mistake)|,\s*as (?:it|was|were|asked|required))\b.*\Z"
     rf"|[.,!]\s+(?:{CONFIDENT}|(?:I|we) (?:think|believe))[.!]*\Z"
@@ -119,8 +119,7 @@ _ARROW = lazy_pattern(
 )
 _CONCLUDED_PATTERN = lazy_pattern(r"\A\$[^$]*\\(?:implies|Rightarrow)(?![A-Za-z])([^$]+)\$\s*\.?\Z")
 _LONGEST_JOINT, _MOST_BOXES = 120, 60  # characters between two boxes, and boxes joined into one list
-_LAST_WORDS = 500  # characters at the end of a long reply
-_SHORT_REST = 200  # characters; a rest this short is always searched for another claim
+_LAST_WORDS, _SHORT_REST = 500, 200  # characters at the end of a long reply; a rest this short is always searched for another claim
 SAYS_MORE = lazy_pattern(r"(?i)[,;、，；&]|\b(?:and|or)\b|[和或与及]|\+\+")
 
 _TURN = r"(?:that(?:'s| is| was) (?:wrong|incorrect|not (?:right|correct)|a mistake)|i was wrong|scratch that|never ?mind|i disagree)"
@@ -150,7 +149,9 @@ def claim(text: str, how: How = "auto") -> Claim:
     if how == "auto" and (plain := _at_once(text)) is not None:
         return plain
     text = in_one_form(text)
-    hit = _mark(text, how) or (_closing_formula(text) if how == "auto" else None)
+    hit = _mark(text, how)
+    if hit is None and how == "auto":
+        hit = _closing_formula(text := joined_at_end(text))
     if hit is None:
         denied = how in ("box", "line") or _NOT_IT_PATTERN.search(text) or ("=" in text and stance(text, text.rfind("=")) == "denied")
         first = _ANSWER_FIRST.match(text) if not denied and how == "auto" else None
@@ -211,9 +212,8 @@ def _mark(text: str, how: How) -> tuple[Claim, int] | None:
                 continue
             if line := first_line(text[since + begins :]):
                 wording = without_style(NOT_THAT_WORDS.sub("", CLOSER.sub("", _opened_whole(_EMPHASIS.sub("", line)))))
-                wording = (
-                    wording if text[since + starts : since + starts + 3].lower() in ("ans", "a: ") else _OR_ABROAD.sub(" or ", wording)
-                )
+                is_english = text[since + starts : since + starts + 3].lower() in ("ans", "a: ")
+                wording = wording if is_english else alternatives(joined(wording))
                 return Claim(wording, marked=True), text.find(line, since + begins)
     if hashes >= 0:
         line = first_line(text[since:])

@@ -333,8 +333,11 @@ def plainly_chosen(line: str, letters: str, options: Sequence[str]) -> str | Non
             sentence = re.sub(rf"(?i)(?<![\w.+−-]){re.escape(option)}(?!\w)", f"({letter.lower()})", sentence)
     sentence = _ORDINAL_OPTION.sub(lambda hit: f" {chr(65 + _ORDINALS[hit[1].lower()])} ", sentence)
     tokens = _CHOICE_TOKEN.findall(sentence)
-    choices = [token.strip("()").upper() for token in tokens if re.fullmatch(r"[A-Z]|\([a-z]\)", token)]
-    choices = [letter for letter in choices if letter != "I"] or (choices if tokens and tokens[-1] == "I" else [])
+    choices = [
+        token.strip("()").upper()
+        for token, follower in zip(tokens, [*tokens[1:], ""], strict=True)
+        if re.fullmatch(r"[A-Z]|\([a-z]\)", token) and not (token == "I" and (follower.isalpha() or follower in ("'", "’")))
+    ]
     is_plain = all(
         token.lower() in _CHOICE_WORDS or token in _CHOICE_SIGNS or re.fullmatch(r"[A-Z]|\([a-z]\)", token) is not None for token in tokens
     )

@@ -73,7 +73,7 @@ SAYS_MORE = lazy_pattern(
     rf"(?i)\b(?:{'|'.join(sorted(SUSPECT))}|to(?=[\s$\\(*]*(?:[-−]?[0-9]|(?:one|two|three|four|five|six|ten|twelve|a hundred)\b))"
     r"|or|too [a-z]+|times (?:one|two|three|ten|[0-9])|(?:any|every)thing but|and (?:above"
     rf"|up|below|an? (?:half|third|quarter)))\b|n['’]t\b|"
-    rf"[-–—]{{2}}|[不非‰]|아니|아닙|❌|✗|✘|नहीं|ไม่|కాదు|নয়|নয়|ليس|không|değil|이상|이하|미만|초과|ではありません|ではない|じゃない|大于|小于|多于|少于|未満|至少|至多|以上|以下|超过|大约|大概|差不多|将近|几乎|不到|左右"
+    rf"[-–—]{{2}}|[不非‰]|아니|아닙|❌|✗|✘|नहीं|ไม่|కాదు|নয়|নয়|ليس|không|değil|이상|이하|미만|초과|ではありません|ではない|じゃない|大于|小于|多于|少于|未満|至少|至多|最多|最少|顶多|起码|不足|接近|以上|以下|超过|大约|大概|差不多|将近|几乎|不到|左右"
 )
 
 
@@ -256,6 +256,11 @@ ALSO = lazy_pattern(
 HEDGE = lazy_pattern(
     r"(?i)\bor (?:maybe|perhaps|possibly|it (?:could|might))\b|\bbut (?:it )?(?:might|may|could)(?: also)? be\b"
     r"|\bif \w+ is\b|\binstead of\s*\Z"
+)
+_OPEN, _CLOSE = r"[(\[<{\"'“”‘’«「*_ ]*", r"[)\]>}\"'“”‘’»」*_ ]*"
+ADDED_LETTER = lazy_pattern(  # C) cow and I
+    r"(?<=[a-z]{2})[)\]\"'”’*]*(?:,?\s(?:and|or|&|und|oder|et|ou|y|o|e)\s|\s?[/&+|]\s?|\s?[和或]\s?)"
+    rf"{_OPEN}([A-Z]){_CLOSE}\.?\s*\Z"
 )
 WORD_AFTER = lazy_pattern(
     r"\s+(?!(?:or|and|is|nor|are|because|since|as|but|then|was|being|instead|rather|not|over|only|too|also"

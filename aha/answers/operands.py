@@ -120,7 +120,7 @@ class Operands(ABC):
             raise Unreadable("a number too long")
         if self.sees("_"):
             self.next()
-            return Call("base", (Sym(text.lstrip("0") or "0"), Sym(self.raw())))
+            return Call("base", (Sym(text.lstrip("0") or "0"), Sym(self.raw().strip("()"))))
         mantissa, _, exponent = text.lower().partition("e")
         places = max(0, len(mantissa.partition(".")[2]) - int(exponent or 0))
         return Num(Fraction(text if text[-1] != "." else text[:-1]), places)
@@ -306,16 +306,21 @@ class Operands(ABC):
         return Call("set", inside.args if is_call(inside, "list", "parts", "and", "or") and isinstance(inside, Call) else (inside,))
 
     def system(self) -> Node:
-        """Parse relations one below the other, all of which hold; raise Unreadable if there are fewer than two."""
-        hit = [self.statement()]
+        """Parse relations one below the other, all of which hold, or the pieces of a function with the condition of each; raise Unreadable
+        for anything else."""
+        hit, conditions = [self.statement()], list[Node]()
         while not self.sees("end"):
-            if self.sees("&", ","):
-                raise Exotic("a function in pieces")
+            if self.sees("&"):
+                self.next()
+                conditions.append(self.statement())
+                continue
             self.expect("row")
             if not self.sees("end"):
                 hit.append(self.statement())
         self.next()
         self.raw()
+        if len(conditions) == len(hit) > 1:
+            return Call("pieces", tuple(Call("piece", pair) for pair in zip(hit, conditions, strict=True)))
         if len(hit) < 2 or not all(isinstance(item, Call) and item.name in RELATIONS for item in hit):
             raise Unreadable("cases that are no equations")
         return Call("and", tuple(hit))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from aha.answers.formulas import BRACKETS, RELATIONS, Call, Node, Num, Sym, Unreadable, is_call
-from aha.answers.lexing import tokens
+from aha.answers.lexing import Token, tokens
 from aha.answers.operands import CIRC, CURRENCY, END, Operands
 from aha.answers.units import measures, unit
 
@@ -14,11 +14,27 @@ _SEPARATORS = (",", ";", "and", "or")
 
 def parse(text: str, *, letters: bool = False) -> Node:
     """Return the tree of a clean text; raise Unreadable if it is not a formula. `letters` reads single letters after a number as units."""
-    parser = _Parser(tokens(text, letters=letters))
+    parser = _Parser(_alternatives(tokens(text, letters=letters)))
     node = parser.statement()
     if parser.at < len(parser.tokens):
         raise Unreadable(f"{parser.here.text!r} was not expected")
     return node
+
+
+_INEQUALITIES = ("<", ">", "le", "ge")
+
+
+def _alternatives(hit: list[Token]) -> list[Token]:
+    """Return the tokens of x < 2 \\cup x > 5 as of alternatives; any others unchanged."""
+    if not any(token.text == "cup" for token in hit) or not any(token.text in _INEQUALITIES for token in hit):
+        return hit
+    sides = "".join(
+        "u" if token.text == "cup" else "<" if token.text in _INEQUALITIES else "(" if token.kind == "sign" and token.text in "([{" else "."
+        for token in hit
+    )
+    if "(" in sides or not all("<" in side for side in sides.split("u")):
+        return hit
+    return [Token("sign", "or", token.after_blank) if token.text == "cup" else token for token in hit]
 
 
 class _Parser(Operands):

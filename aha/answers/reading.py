@@ -26,6 +26,8 @@ _BOX_OF_TEXT = lazy_pattern(r"\\(?:text\w{0,6}|math(?:rm|bf|it|sf)|mbox|bold|bol
 _BOLD_ENDS = lazy_pattern(r"\A\s*\*{2,3}(?=\S)|(?<=\S)\*{2,3}[.。]?\s*\Z")
 _QUOTED_PATTERN = lazy_pattern(r"\s*(?:'[^'’]{1,60}'|‘[^'’]{1,60}’)\s*")
 _CHOSEN = lazy_pattern(r"([CP])\(([0-9]{1,6}), ?([0-9]{1,6})\)|([0-9]{1,6}) ?C ?([0-9]{1,6})")
+_MIXED_PATTERN = lazy_pattern(r"([0-9]{1,9}) and ([0-9]{1,9})\s?/\s?([0-9]{1,9})")  # 3 and 1/4
+_THOUSANDS = lazy_pattern(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) ?([kKM])")
 _SPACED_UNIT = lazy_pattern(r"[0-9] ?[A-Za-z]+ [0-9]")
 _CONDITION = lazy_pattern(r"\b(?:where|for all|for any|for every|for each)\b")
 _CAPITAL = lazy_pattern("[A-Z]")
@@ -94,7 +96,7 @@ def read(text: str) -> Reading:
     if not cleaned:
         return Reading(text, why="nothing")
     if _GOES_ON.search(text) and _GOES_ON.search(clean(text)):
-        return Reading(text, why="it goes on")
+        return Reading(text, cleaned, exotic="," in cleaned or ":" in cleaned, why="it goes on")
     tree = _letters_of(text, cleaned) if _MAY_BE_WORDS.search(text) else Reading(text, cleaned)
     if tree.clock or tree.node:
         return tree
@@ -179,6 +181,10 @@ def other_readings(tree: Reading, decimal_comma: str) -> list[Node]:
     if (chosen := _CHOSEN.fullmatch(cleaned)) is not None:
         n, k = chosen[2] or chosen[4], chosen[3] or chosen[5]
         hit.append(f"\\binom{{{n}}}{{{k}}}" if chosen[1] != "P" else f"A_{{{n}}}^{{{k}}}")
+    if (mixed := _MIXED_PATTERN.fullmatch(cleaned)) and int(mixed[2]) < int(mixed[3]):
+        hit.append(f"({mixed[1]}+{mixed[2]}/{mixed[3]})")
+    if thousands := _THOUSANDS.fullmatch(cleaned):
+        hit.append(f"{thousands[1]} {'million' if thousands[2] == 'M' else 'thousand'}")
     nodes = list[Node]()
     for item, letters in ((text, letters) for text in (*hit, cleaned) for letters in ((False,) if text in hit else (True,))):
         try:
@@ -207,7 +213,8 @@ def _tidy(text: str) -> str:
     cleaned = clean(text)
     if condition := _CONDITION.search(cleaned):
         cleaned = cleaned[: condition.start()].rstrip(" ,;(").removesuffix("\\text{").removesuffix("\\mbox{")
-    return cleaned.lstrip('*_: \n"`').rstrip(' .,;:*_\n"`').removesuffix("\\\\").rstrip(" .,;:*_\n")
+    opens = '*: \n"`' if cleaned.startswith("_{") else '*_: \n"`'
+    return cleaned.lstrip(opens).rstrip(' .,;:*_\n"`').removesuffix("\\\\").rstrip(" .,;:*_\n")
 
 
 def _words(text: str, plain: str) -> str:

@@ -12,6 +12,7 @@ from aha.answers.closings import is_supposed, plain_count
 from aha.answers.context import denied_after, denied_before, suspect
 from aha.answers.formulas import SPAN, Piece, pieces_of
 from aha.answers.grammar import kinds, plain_forms
+from aha.answers.joining import joined, said_once
 from aha.answers.languages import ONLY_ENGLISH
 from aha.answers.lexicon import OF_MONEY, PARTS, SAYS_MORE, SCALES, SUSPECT
 from aha.answers.numerals import count_of, counted_abroad, in_digits, mixed_in_digits
@@ -110,24 +111,22 @@ _VERB = lazy_pattern(
     r"(?i)\b(?:is|are|was|were|be|equals?|has|have|had|makes?|made|gives?|gave|costs?|gets?|got|takes?|needs?|leaves?|left|earns?|pays?|paid|contain|hold|weigh|total|measure|equal|it['’]s)\b|[=⇒]"
 )
 _DENIED_HEAD = lazy_pattern(r"(?i)(?:\bnot|n['’]t|\bnever|\\neq?|≠)[^\w]*(?:\w+[^\w]+){0,2}\Z")
-_FORMULA = lazy_pattern(r"\$[^$]+\$")
 _MONEY, _OF_VERBS = lazy_pattern(r"[$\\* ]{0,6}[$¤€£](?=[0-9])"), ("b", "u", "y", "s", "d", "g")
 _HAN_ADMITS = lazy_pattern(
     r"(?:全部で|合計で?|[合总]计|剩下|留下|得到|求得|算得|等于|[读看买卖做走跑吃写种画赚挣收是为はがも有共得于需要约剩余花付用了成达值:：]|\A)\s*\Z"
 )
 _LABELS = lazy_pattern(r"(?:第\s*|[没沒][^，。,]{0,6})\Z")
-_SPEAKS = lazy_pattern(r"[^\W\d_]{2}|=")
+_SPEAKS, _FORMULA = lazy_pattern(r"[^\W\d_]{2}|="), lazy_pattern(r"\$[^$]+\$")
 _IN_OR_AFTER = lazy_pattern(r"(?i)\b(?:in|with|with probability|after)\s*\Z")
 _MEASURE = lazy_pattern(r"\s*\\?(?:text\{)?\s*([A-Za-z]+|[%°])")
 _VERB_FORM = lazy_pattern(r"\b[a-z]+(?:s|ed)\b")
 _WORDS = lazy_pattern(r"[^\W\d_]+(?:['’][a-z]+)?")
-_LEADS_TO = lazy_pattern(r"(?i)\bto\s*(?:\w+\s*)?\W*\Z")
-_HAN = lazy_pattern("[\u3400-\u9fff]")
+_LEADS_TO, _HAN = lazy_pattern(r"(?i)\bto\s*(?:\w+\s*)?\W*\Z"), lazy_pattern("[\u3400-\u9fff]")
 
 
 def claimed_formula(text: str, *, marked: bool, boxed: bool = False) -> str | None:
     """Return the formula that a text of words claims, with its unit, or None if it claims none that is understood."""
-    text = _price(money_behind(_TEXT.sub(r" \1 ", _CALCULATOR.sub("", text[:LONGEST] if marked else _ending(text)))))
+    text = _price(money_behind(said_once(_TEXT.sub(r" \1 ", _CALCULATOR.sub("", text[:LONGEST] if marked else _ending(text))))))
     if "~~" in text or (marked and _DENIED_START.match(text)):
         return None
     text = mixed_in_digits(_TIMES.sub("*", _SPACES.sub(" ", text)).replace("per cent", "percent"))
@@ -151,7 +150,7 @@ def _last_claim(sentences: list[str], *, marked: bool, boxed: bool) -> str | Non
     for place in [0] if marked and sentences else range(len(sentences) - 1, -1, -1):
         sentence = sentences[place]
         if marked or _FIGURES.search(sentence):
-            if (plain := plain_count(sentence, marked=marked)) is None:
+            if (plain := plain_count(joined(sentence), marked=marked)) is None:
                 return None
             sentence = plain
             if not marked and is_supposed(sentence):
@@ -339,6 +338,7 @@ _ARGUMENT = lazy_pattern(  # the number of divisors of 18; but the price of 18 d
 _KNOWN_BEFORE = lazy_pattern(r"(?i)\bevery\W*\Z|\A\W*(?:the|these|those|his|her|their|our|all)\W*\Z")  # the 42 chairs were
 _IS_BOUND = lazy_pattern(r"[<>]=\s*\Z|<\s*\Z|[A-Za-z]\s*>\s*\Z")
 _SCALES_PATTERN = lazy_pattern(r"(?i)\b(?:we|i|you|multipl[a-z]*|divid[a-z]*|scal[a-z]*|adjust[a-z]*)\b")
+_ODD_SIGN = lazy_pattern(r"[?？@#^]\s*\Z")
 _LEADS_IN = lazy_pattern(r"[:：*✅∴⇒]\Z|(?<![<>!])=\Z|(?:\A|\n|[-=])>\Z")  # not >=
 
 
@@ -347,14 +347,14 @@ def _admitted(before: str, *, start: bool, unit: bool, noun: bool, percent: bool
     words = _WORDS.findall(before)
     if _IS_BOUND.search(before) or _ARGUMENT.search(before) or (not start and _KNOWN_BEFORE.search(before)):
         return False
-    if _ASKS.search(before) or _OPERATES.search(before) or "up to" in before or before.endswith("#"):
+    if _ASKS.search(before) or _OPERATES.search(before) or "up to" in before or _ODD_SIGN.search(before):
         return False
     if SAYS_MORE.search(before) and not _LEADS_TO.search(before):
         return False
     if not words:
         return start or not before.strip(" ,*_:#-") or _LEADS_IN.search(before.rstrip()) is not None
     if _HAN.search(before):
-        return _HAN_ADMITS.search(before) is not None and _LABELS.search(before) is None
+        return _HAN_ADMITS.search(before := before.rstrip(" *_$")) is not None and _LABELS.search(before) is None
     if money and kinds(words[-1]) in _OF_VERBS and OF_MONEY.isdisjoint((words[-1].lower(), *plain_forms(words[-1].lower()))):
         return False  # the tax eats $8
     return (
@@ -362,7 +362,7 @@ def _admitted(before: str, *, start: bool, unit: bool, noun: bool, percent: bool
         or words[-1].lower() in _ADMITS
         or kinds(words[-1]) in ("i", "b", "j", "u", "y")
         or (noun and words[-1].endswith("ed"))
-        or (percent and words[-1] == "by" and not _SCALES_PATTERN.search(before))
+        or (percent and words[-1] == "by" and not _SCALES_PATTERN.search(before) and not _OF_A_NUMBER.search(before))
         or before.rstrip()[-1:] in (":", "：", IS_RESULT)
     )
 

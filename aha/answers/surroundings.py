@@ -264,6 +264,11 @@ _IS = r"(?:\s+is(?![\w'’])|\s*[:=])"
 _LABEL = lazy_pattern(
     rf"(?i)\A\s*(?:\\text\w{{0,2}}\s*\{{\s*(?:(?:the )?(?:final )?answer(?: is)?\s*[:=]?)\s*\}}|(?:the )?(?:final )?answer{_IS})\s*"
 )
+_NAMED_FORM = lazy_pattern(  # \\text{The point } (2, 1)
+    r"(?i)\A\s*\\text\w{0,2}\s*\{\s*(?:(?:the|an?) )?(?:ordered (?:pair|triple)|pair|triple|point|set|interval|line|vector"
+    r"|matrix|polynomial|function|equation|solution(?: set)?)"
+    r"(?: is)?\s*[:=]?\s*\}\s*(?=[\\(\[{a-zA-Z])"
+)
 _LABELLED_PATTERN = lazy_pattern(r"(?i)\A\s*(\\text\w{0,2}\s*\{)\s*(?:the )?(?:final )?answer(?:\s+is(?![\w'’])|\s*[:=])\s*(?=[^\s}])")
 
 
@@ -274,8 +279,8 @@ def without_style(text: str) -> str:
     text = _EDGES.sub("", _STYLED_PATTERN.sub("", text))
     text = _ONE_CELL.sub(r"\1", text) if "array" in text else text
     while (whole := text.strip()).startswith("{") and closes(whole, 0) == len(whole) - 1 and not _INFIX.search(whole):
-        text = whole[1:-1]
-    return _LABELLED_PATTERN.sub(r"\1", _LABEL.sub("", text))
+        text = whole[1:-1].strip("$ ")
+    return _LABELLED_PATTERN.sub(r"\1", _LABEL.sub("", _NAMED_FORM.sub("", text)))
 
 
 _WORD_STARTS = lazy_pattern(r"(?<![\w$\\{'’-])(?=[^\W_]|[$\\])")

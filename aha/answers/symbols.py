@@ -180,7 +180,10 @@ _A_MINUTE = lazy_pattern(r"(?<=[A-Za-z])\s?/\s?min(?![a-z({_\\])")  # min is a f
 _SQUARE = lazy_pattern(
     r"(?<=[0-9])(?P<gap>\s?)(?:(?P<unit>[kcdm]?m|ft|in|yd)(?P<power>[23])(?![0-9A-Za-z^])|(?P<word>sq|cu)\.?\s?(?=(?:[kcdm]?m|ft|in|yd)\b))"
 )
-_OVER_O = lazy_pattern(r"(?<=[0-9])\s*\^\s*(?:\{\s*o\s*\}|o(?![A-Za-z]))")  # 45^o
+_OVER_O = lazy_pattern(r"(?<=[0-9])\s*\^\s*(?:\{\s*o\s*\}|o(?![A-Za-z])|\\(?:text|mathrm)\{o\})")  # 45^o
+_SLASHED = lazy_pattern(r"\^(?:\{([0-9]{1,9})\}|([0-9]))\s?/\s?_(?:\{([0-9]{1,9})\}|([0-9]))")  # ^3/_8
+_UNION = lazy_pattern(r"(?<=[\])])\s*U\s*(?=[\[(\]])")  # (0, 1] U [2, 3)
+_JOINED_SETS = lazy_pattern(r"\\(cup|cap|in|setminus)(?=[\[\]])")
 _SIGNS_OF_MONEY = {"E": "€", "G": "£", "U": "¤"}
 _ORDINAL = lazy_pattern(  # 12^{\text{th}}
     r"(?<=[0-9])\s*(?:\^\s*)?(?P<brace>\{\s*)?\\(?:text\w{0,2}|mathrm|mbox)\s*\{\s*(?:th|st|nd|rd)\s*\}(?(brace)\s*\})"
@@ -212,6 +215,7 @@ _RATE = lazy_pattern(
 _MONEY_SIGN = lazy_pattern(r"\\(?:text\w{0,2}|mathrm|mbox)\s*\{\s*(\\\$|[€£¥])\s*\}")
 _CELSIUS = lazy_pattern(r"\\(?:text\w{0,2}|mathrm|mbox)\s*\{\s*\^\{\\circ\}\s*([CF])\s*\}")
 _RAISED_UNIT = lazy_pattern(r"(\\(?:text|textrm|mathrm|operatorname|mbox)\s*\{[^{}]{0,40}\^)\s*\{\s*(-?\s*[0-9])\s*\}")
+_ROW_GAP = lazy_pattern(r"\\\\\s*\[\s*-?[0-9.]+\s*(?:pt|em|ex|mm|cm|in)\s*\]|\\(?:cr|tabularnewline|newline)(?![A-Za-z])")
 _CHOSEN = lazy_pattern(
     r"(?<![A-Za-z0-9)}])(?:\{\s*\})?\s*[_^]\s*(?:\{\s*([0-9]{1,6})\s*\}|([0-9]))\s*(?:\\(?:mathrm|text|rm)\s*)?\{?\s*([CP])\s*\}?\s*_\s*"
     r"(?:\{\s*([0-9]{1,6})\s*\}|([0-9]))"
@@ -239,7 +243,7 @@ def clean(text: str) -> str:
         text = _TEXTS.sub(r"\\text", text)
         while "\\text" in text and _NESTED_PATTERN.search(text):
             text = _NESTED_PATTERN.sub(r"\\text{\1}", text)
-    text = _OVER_O.sub(r"^{\\circ}", text) if "^o" in text or "^{o" in text else text
+    text = _typed(text)
     text = _ALIGNS.sub("", text) if "&" in text else text
     if "_" in text and ("C" in text or "P" in text):
         text = _CHOSEN.sub(_chosen, text)
@@ -277,6 +281,34 @@ def clean(text: str) -> str:
     return (_MODULE.sub("", text) if "." in text else text).strip()
 
 
+def _typed(text: str) -> str:
+    """Return the text with degrees, fractions and comparisons that are typed in an unusual way, and with rows and pieces in one form."""
+    text = _OVER_O.sub(r"^{\\circ}", text) if "^o" in text or "^{o" in text or "{o}" in text else text
+    text = _SLASHED.sub(r"\\frac{\1\2}{\3\4}", text) if "/_" in text else text
+    text = text.replace("&lt;", "<").replace("&gt;", ">") if "&lt;" in text or "&gt;" in text else text
+    return in_pieces(_ROW_GAP.sub(r"\\\\", text)) if "\\begin" in text else text
+
+
+_CASES = lazy_pattern(r"\\begin\s*\{d?cases\}.*?\\end\s*\{d?cases\}", re.S)
+_COMMA_BEFORE = lazy_pattern(r"\s*[,;:]?\s*&\s*")
+_IN_CASE = lazy_pattern(  # \\text{if } x > 0, \\text{if $x>0$}
+    r"\\(?:text\w{0,2}|mathrm|mbox)\s*\{\s*(?:if|for|when|where)\s*(?:\$([^$]*)\$|([-0-9a-z\s<>=.]*?))\s*\}|(?<![A-Za-z\\{])(?:if|for|when)(?=\s)"
+)
+_OTHERWISE = lazy_pattern(
+    r"\\(?:text\w{0,2}|mathrm|mbox)\s*\{\s*(?:if )?(?:otherwise|else|elsewhere|other)\s*\}|(?<![A-Za-z{ ])\s*(?:otherwise|else)\b"
+)
+
+
+def in_pieces(text: str) -> str:
+    """Return a function in pieces with bare conditions: no "if", and one word for "otherwise"."""
+    return _CASES.sub(lambda hit: _piece(hit.group()), text) if "cases" in text else text
+
+
+def _piece(text: str) -> str:
+    text = _OTHERWISE.sub(r" \\text{otherwise}", _COMMA_BEFORE.sub(" & ", text.replace("dcases", "cases")))
+    return _IN_CASE.sub(lambda hit: f" {hit[1] or hit[2] or ''} ", text)
+
+
 def money_behind(text: str) -> str:
     """Return the text with the signs and codes of currencies that stand before an amount behind it: ₹1,200, CHF 12 and R$5."""
     if text.isascii() and not any(code in text for code in _CODES_BEFORE):
@@ -303,7 +335,9 @@ def _sign_of(code: re.Match[str]) -> str:
 
 
 def _with_round_brackets(text: str) -> str:
-    return _TURNED_BRACKETS.sub(_interval, text) if "[" in text or "]" in text else text
+    if "[" not in text and "]" not in text and "U" not in text:
+        return text
+    return _TURNED_BRACKETS.sub(_interval, _JOINED_SETS.sub(r"\\\1 ", _UNION.sub(r"\\cup ", text)))
 
 
 def _interval(hit: re.Match[str]) -> str:

@@ -51,7 +51,7 @@ def statement(node: Node) -> LabeledValue:
         return LabeledValue(last, first)
     if is_label(last):
         return LabeledValue(first, last)
-    if signs == ["approx"] and _rounds_to(first, last):
+    if signs == ["approx"] and _rounds_to(first, _without_unit(last)):
         return LabeledValue(first)
     if all(equal(_without_unit(side), _without_unit(last), DEFAULT) for side in sides[:-1]):
         return LabeledValue(last)

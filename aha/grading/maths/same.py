@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aha.answers.formulas import BRACKETS, LISTS, RELATIONS, Call, Node, Sym, is_call, symbols
+from aha.answers.formulas import BRACKETS, LISTS, RELATIONS, Call, Node, Sym, is_call, nodes, symbols
 from aha.grading.maths.algebra import Settings
 from aha.grading.maths.claims import LabeledValue, cells, items, multiply, quantities, statement
 from aha.grading.maths.scalars import equal
@@ -20,6 +20,7 @@ def are_same(gold: Node, claim: Node, settings: Settings) -> Verdict:
     """Return whether the claim is right, or None if it takes algebra to tell."""
     if isinstance(gold, Call) and isinstance(claim, Call) and (new := _index(gold.args)) and (old := _index(claim.args)) and old != new:
         claim = _substitute(claim, {old: new}) if new not in symbols(claim) else claim
+    claim = _with_constant_of(gold, claim)
     gold, claim = _equal_names(_unconditional(gold)), _equal_names(_unconditional(claim))
     if gold == claim:
         return True
@@ -36,6 +37,25 @@ def are_same(gold: Node, claim: Node, settings: Settings) -> Verdict:
                 return verdict
         return _lists(gold, golds, claim, claims, settings)
     return _same_value_of(statement(golds[0]), statement(claims[0]), settings)
+
+
+_CONSTANTS = ("C", "c", "K", "k")
+
+
+def _with_constant_of(gold: Node, claim: Node) -> Node:
+    """Return an indefinite integral's claim with the reference's name for the constant that is added: c, k or K for C."""
+    names = [_constant_added(node) for node in (gold, claim)]
+    if names[0] != "C" or names[1] in ("", "C") or "C" in symbols(claim):
+        return claim
+    return _substitute(claim, {names[1]: "C"})
+
+
+def _constant_added(node: Node) -> str:
+    """Return the name of the constant that is a term of a sum and stands nowhere else in it, or ""."""
+    last = node.args[-1] if isinstance(node, Call) and node.name == "=" else node
+    terms = last.args if isinstance(last, Call) and last.name == "+" else ()
+    names = [term.name for term in terms if isinstance(term, Sym) and term.name in _CONSTANTS]
+    return names[0] if len(names) == 1 and sum(item == Sym(names[0]) for item in nodes(last)) == 1 else ""
 
 
 def _equal_names(node: Node) -> Node:
@@ -93,6 +113,8 @@ def _same_value_of(gold: LabeledValue, claim: LabeledValue, settings: Settings) 
         if not (_relation(gold_value) and _relation(claim_value)):
             return _equation_of(gold, claim, settings)
         return relations(gold_value, claim_value, settings)
+    if is_call(gold_value, "pieces") or is_call(claim_value, "pieces"):
+        return _pieces(gold_value, claim_value, settings)
     if is_call(gold_value, "matrix", *BRACKETS) or is_call(claim_value, "matrix", *BRACKETS):
         return _tuples(gold_value, claim_value, settings)
     return quantities(gold_value, claim_value, settings)
@@ -108,6 +130,12 @@ def _labels_differ(gold: LabeledValue, claim: LabeledValue, settings: Settings) 
     match gold.label, claim.label:
         case Call(first, (Sym(old),)), Call(second, (Sym(new),)) if first == second and first.startswith("apply:"):
             return are_same(gold.value, _substitute(claim.value, {new: old}), settings)
+        case (Call(name, (Sym(old),)), Sym("y")) | (Sym("y"), Call(name, (Sym(old),))) if name.startswith("apply:") and old in symbols(
+            gold.value
+        ):
+            return are_same(gold.value, claim.value, settings)
+        case Call(first, _), Call(second, _) if first != second and first.startswith("apply:") and second.startswith("apply:"):
+            return False
     if equal(gold.label, claim.label, settings):
         return are_same(gold.value, claim.value, settings)
     if is_call(gold.value, *RELATIONS) or is_call(claim.value, *RELATIONS) or is_set(gold.value) or is_set(claim.value):
@@ -317,6 +345,14 @@ def _tuples(gold: Node, claim: Node, settings: Settings) -> Verdict:
         )
     golds, claims = _components(gold), _components(claim)
     return _in_order(golds, claims, settings) if golds and claims else False
+
+
+def _pieces(gold: Node, claim: Node, settings: Settings) -> Verdict:
+    """Compare two functions in pieces: the same values under the same conditions, in any order. Only algebra compares one with |x|."""
+    if not (isinstance(gold, Call) and isinstance(claim, Call) and gold.name == claim.name == "pieces"):
+        return None if symbols(gold) and symbols(claim) else False
+    rows = [[Call("()", piece.args) for piece in side.args if isinstance(piece, Call)] for side in (gold, claim)]
+    return _match_members(*rows, settings)
 
 
 def _as_matrix(node: Node) -> Node:

@@ -45,6 +45,7 @@ _SAID_OF_IT_PATTERN = lazy_pattern(  # 26 comes close
 _LETTER_LABEL = lazy_pattern(  # \mathbf{(B)} 2
     r"\s*\\(?:textbf|mathbf|text|mathrm)\s*\{\s*\([A-J]\)\s*\}(?:\\?\s|\\[,;:]|\\q?quad|~)*(?=[-+0-9$\\({])"
 )
+_LOOSE_MARK = lazy_pattern(r"\A[^*]*[0-9A-Za-z)}]\s*\*\s*\Z")  # 12*: no mark-up, which comes in pairs
 LONGEST_HEDGE, MOST_LINES = 60, 12
 _HEDGE = lazy_pattern(
     r"(?i)\W*(?:(?:about|around|roughly|approximately|approx\.?|some|maybe|perhaps|probably|possibly)\s+|(?:[≈~∼]|\\(?:approx|sim))\s*)"
@@ -94,6 +95,8 @@ def by_lines(claim: Claim) -> Node | None:
 def unsure(claim: Claim) -> bool:
     """Return True if a claim asks, negates, or says "about" before a whole number, so that it claims nothing for certain."""
     if _NEGATED_PATTERN.match(claim.text) or (not claim.marked and _SAID_OF_IT_PATTERN.match(claim.text)):
+        return True
+    if claim.boxes and _LOOSE_MARK.search(claim.text):
         return True
     text = claim.text.strip(" \n$*_`)]}")
     asks = text.endswith("?") and (claim.boxes > 0 or not claim.marked)

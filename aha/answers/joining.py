@@ -1,0 +1,78 @@
+"""A sentence with several values as one formula, and with one value said twice as one: `1 und 2` is `$1, 2$`, "3/5, or 60%" is 3/5."""
+
+from __future__ import annotations
+
+from aha.answers.languages import ONLY_ENGLISH
+from aha.answers.numbers import rational
+from aha.lazy import lazy_pattern
+
+_ITEM = r"(?:\$[^$\n]{1,80}\$|\\\([^\n]{1,80}?\\\)|(?:(?<![A-Za-z])[a-z](?:_\{?[0-9]\}?|[₁-₉])?\s?=\s?)?[-−]?[0-9]+(?:[./][0-9]+)?)"
+_AND_ABROAD = r"und|oder|et|ou|y|e|o|u|en|of|i|lub|и|или|і|або|ve|veya|och|eller|og|dan|atau|và|hoặc"
+_AND_IN_HAN = r"和|与|及|或|或者|および|または|と|그리고|또는|와|과"
+_LIST = lazy_pattern(
+    rf"(?P<first>{_ITEM})(?P<middle>(?:\s?[,，、]\s?{_ITEM}){{0,4}})"
+    rf"(?:,?\s(?:{_AND_ABROAD})\s|\s?(?:{_AND_IN_HAN})\s?|(?P<comma>\s?[,，、]\s?))(?P<last>{_ITEM})(?=\s*[.。]?\s*\Z)"
+)
+_OR_ABROAD = lazy_pattern(r"(?<=[\s$)}%0-9])\s(?:o|ou|oder|или|або|veya|lub|atau|hoặc|nebo|sau|eller)\s(?=[-$\\(0-9A-Za-z\u4e00-\u9fff])")
+_ITEMS = lazy_pattern(_ITEM)
+_DELIMITERS = lazy_pattern(r"\A(?:\$|\\\()|(?:\$|\\\))\Z")
+_NAME = lazy_pattern(r"\s*([A-Za-z])(?:_\{?[0-9]\}?|[₁-₉])?\s*=")
+_TICKS = lazy_pattern(r"(?<!`)`([^`\n]{1,60})`(?!`)")
+_UNIT_TWICE = lazy_pattern(  # √2 cm ≈ 1.41 cm
+    r"(?P<exact>[0-9)}√π$])\s?(?P<unit>[a-z]{1,10}(?:²|³|\^[23])?)\s?(?P<sign>≈|=|\\approx)\s?(?P<near>[0-9.]+)\s?(?P=unit)(?![a-z])"
+)
+_OR_PERCENT = lazy_pattern(  # 3/5, or 60%
+    r"(?P<value>\$[^$\n]{1,60}\$|\\\([^\n]{1,60}?\\\)|(?<![0-9.,/])[0-9]+(?:[./][0-9]+)?)"
+    r",? (?:or|i\.e\.,?|that is,?) (?P<percent>\$?[0-9.]+\s?\\?%\$?)(?=[.]?\s*\Z)"
+)
+_PART_OF = lazy_pattern(r"(?<![0-9.,/])([0-9]{1,6}) (?:in|out of) ([0-9]{1,6})(?=\W*\Z)")
+_CHANCE = lazy_pattern(r"(?i)\b(?:probability|chances?|likelihood|fraction|proportion)\b")
+
+
+def joined(sentence: str) -> str:
+    """Return a sentence that ends in several values, joined by words of another language, with one formula that lists them."""
+    if sentence.isascii() and not ONLY_ENGLISH.isdisjoint(sentence.lower().split()):
+        return sentence
+    hit = _LIST.search(sentence)
+    if hit is None or (hit["comma"] and not _one_name(_ITEMS.findall(hit.group()))):
+        return sentence
+    values = [_DELIMITERS.sub("", item).strip() for item in _ITEMS.findall(hit.group())]
+    return f"{sentence[: hit.start()]}${', '.join(values)}${sentence[hit.end() :]}"
+
+
+_LAST_SENTENCE = lazy_pattern(r"[^.!?。！？\n]+[.。]?\s*\Z")
+
+
+def alternatives(line: str) -> str:
+    """Return an announced line of another language with "or" for its word of that meaning."""
+    return _OR_ABROAD.sub(" or ", line)
+
+
+def joined_at_end(text: str) -> str:
+    """Return a text with the values that end its last sentence as one formula."""
+    last = _LAST_SENTENCE.search(text, max(0, len(text) - 300))
+    return text[: last.start()] + joined(last.group()) if last else text
+
+
+def _one_name(items: list[str]) -> bool:
+    """Return True if all items are values of one name, as x_1 = 1 and x_2 = 2 are."""
+    names = [_NAME.match(_DELIMITERS.sub("", item)) for item in items]
+    return all(names) and len({name[1] for name in names if name}) == 1
+
+
+def _are_equal(first: str, second: str) -> bool:
+    """Return True if both texts are numbers of one value."""
+    value, partner = rational(_DELIMITERS.sub("", first)), rational(_DELIMITERS.sub("", second))
+    return value is not None and partner is not None and value.equals(partner)
+
+
+def said_once(text: str) -> str:
+    """Return a text without backticks around a value, the unit of a value that its rounded form repeats, or a chance as a fraction."""
+    text = _TICKS.sub(r"\1", text) if "`" in text else text
+    if "≈" in text or "\\approx" in text:
+        text = _UNIT_TWICE.sub(lambda hit: f"{hit['exact']} {hit['sign']} {hit['near']} {hit['unit']}", text)
+    if "%" in text and (hit := _OR_PERCENT.search(text)) and _are_equal(hit["value"], hit["percent"]):
+        text = text[: hit.end("value")] + text[hit.end() :]
+    if (" in " in text or " out of " in text) and _CHANCE.search(text):
+        text = _PART_OF.sub(lambda hit: f"{hit[1]}/{hit[2]}" if int(hit[1]) <= int(hit[2]) else hit.group(), text)
+    return text
