@@ -360,7 +360,7 @@ class _Reader:
             return self._set(",".join(mark[1] for mark in marks))
         if len({mark[1] for mark in marks} & {*self.letters}) > 1 and not self.several:
             return SEVERAL
-        last = re.split(r"[.!]\s", bare(lines[-1]).strip(" .*"))[-1] if lines and not self.several else ""
+        last = re.split(r"(?<!(?<![A-Za-z])[A-Z])[.!]\s", bare(lines[-1]).strip(" .*"))[-1] if lines and not self.several else ""
         if last.count(" ") > 1 and (letter := plainly_chosen(last, self.letters, self.options) or NONE) is not NONE:
             return letter
         for line in (lines[-1], lines[0]) if lines else ():

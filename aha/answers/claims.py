@@ -23,7 +23,7 @@ from aha.answers.grammar import leads, upholds
 from aha.answers.joining import alternatives, joined, joined_at_end
 from aha.answers.numbers import rational
 from aha.answers.rephrasing import in_one_form, in_plain_signs
-from aha.answers.replies import announcements, answer_part, boxed, boxes, hashed, is_mention, names_box
+from aha.answers.replies import announcements, answer_part, boxed, boxes, hashed, is_mention, lists_numbers, names_box
 from aha.answers.surroundings import DENIALS, around, attachment, before, without_style
 from aha.answers.units import known_unit
 from aha.lazy import lazy_pattern
@@ -31,8 +31,7 @@ from aha.lazy import lazy_pattern
 __all__ = ["Claim", "How", "boxed", "claim"]
 
 How = Literal["auto", "box", "line", "number", "whole"]
-HASHES = "####"
-SHORT = 30  # characters; a reply this short is nothing but its claim
+HASHES, SHORT = "####", 30  # characters; a reply this short is nothing but its claim
 
 _USUALLY = 400  # characters at the end that hold the closing statement
 LONGEST_HEAD = 300  # characters before an announcement that may hold its condition
@@ -203,7 +202,7 @@ def _mark(text: str, how: How) -> tuple[Claim, int] | None:
                 value, other = rational(box_claim[0].text), rational(last)
                 return box_claim if value is None or other is None or value.equals(other) else (Claim("", marked=True), len(text))
             return box_claim
-        after_boxes = max((end for content, _, end in boxes(text) if not is_mention(content)), default=0)  # these boxes claim nothing
+        after_boxes = max((end for content, _, end in boxes(text) if not is_mention(content)), default=0)  # boxes that claim nothing
     hashes = text.rfind(HASHES, after_boxes) if how == "auto" else -1
     since = hashes + len(HASHES) if hashes >= 0 else after_boxes
     if how in ("auto", "line"):
@@ -217,7 +216,8 @@ def _mark(text: str, how: How) -> tuple[Claim, int] | None:
                 return Claim(wording, marked=True), text.find(line, since + begins)
     if hashes >= 0:
         line = first_line(text[since:])
-        return Claim(line, marked=True), text.find(line, since)
+        place = text.find(line, since)
+        return Claim("" if lists_numbers(line, text[place + len(line) :]) else line, marked=True), place
     return (Claim("", marked=True), len(text)) if after_boxes and how == "auto" else None
 
 

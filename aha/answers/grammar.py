@@ -322,7 +322,7 @@ _ORDINAL_OPTION = lazy_pattern(rf"(?i)\b({'|'.join(_ORDINALS)})\s(?:option|choic
 _CHOICE_TOKEN = lazy_pattern(r"\([a-z]\)|[^\W_]+|\S")
 _CHOICE_SIGNS = frozenset(".,:;!()[]*\"'’“”-–—>→➜➔⇒∴=✅✓")
 _FIRST_THOUGHT = lazy_pattern(r"(?i)\A.*\bI\s(?:\w+\s)?(?:thought|considered|believed|assumed|guessed|suspected|leaned)\b.*?,?\sbut\s")
-_CHOICE_CLAUSE = lazy_pattern(r"(?<!\b[A-Z])[.;!。；]\s|,\s(?:so|thus|hence|therefore|but)\s")
+_CHOICE_CLAUSE = lazy_pattern(r"(?<!(?<![A-Za-z])[A-Z])[.;!。；]\s|,\s(?:so|thus|hence|therefore|but)\s")
 
 
 def plainly_chosen(line: str, letters: str, options: Sequence[str]) -> str | None:
@@ -335,7 +335,7 @@ def plainly_chosen(line: str, letters: str, options: Sequence[str]) -> str | Non
     tokens = _CHOICE_TOKEN.findall(sentence)
     choices = [
         token.strip("()").upper()
-        for token, follower in zip(tokens, [*tokens[1:], ""], strict=True)
+        for token, follower in zip(tokens, [*tokens[1:], ""], strict=False)
         if re.fullmatch(r"[A-Z]|\([a-z]\)", token) and not (token == "I" and (follower.isalpha() or follower in ("'", "’")))
     ]
     is_plain = all(

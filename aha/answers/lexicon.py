@@ -313,7 +313,7 @@ OPTION_I = lazy_pattern(r"\bI(?= is\b)")  # the option, not the pronoun
 DOUBT = lazy_pattern(r"(?i)\s*(?:nicht|not|never|anything but|i (?:doubt|do not|don['’]t)|one of)\b")
 GOES_ON_TO = lazy_pattern(r"(?:\b(?:or|oder|ou)\b|\bbut (?:it is|it's|rather|actually)\b|,)[\s$(]*(?:[a-z]\s*=\s*)?(?:\\text\s*)?\Z")
 INSTEAD_OF = lazy_pattern(r"(?i)\s*(?:,\s*|,?\s*(?:and|but)\s+)not\b|\s*,?\s*(?:instead of|rather than)\b")
-EQUATIONS = lazy_pattern(r"\b[a-z](?:_\{?\w+\}?)?\s*=\s*\(?[A-J]\)?\s*[,;]\s*[a-z](?:_\{?\w+\}?)?\s*=")  # x_1 = (D), x_2 = 0.25
+EQUATIONS = lazy_pattern(r"\b[a-z](?:_\{?\w+\}?)?\s*=\s*\(?[A-J]\)?[^=,;\n]{0,40}[,;]\s*[a-z](?:_\{?\w+\}?)?\s*=")  # x_1 = (D), x_2 = 0.25
 ANSWER_TAGS = lazy_pattern(r"(?m)^[ \t]*`{3,}\w*[ \t]*$|</?(?i:answer|final|option|choice|result)>")
 FIELD_OF_ANSWER = lazy_pattern(r"'(?:final_)?(?:answer|choice|option)'\s*:\s*'([^'\n]{1,80})'")
 SENTENCE_END = lazy_pattern(r"[.!?](?:\s|$)|\n")

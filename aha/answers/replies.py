@@ -199,6 +199,14 @@ def hashed(text: str) -> str | None:
     return lines[-1]["value"] if lines else None
 
 
+_MORE_NUMBERS = lazy_pattern(r"(?:[ \t]*\n\s*-?[0-9][0-9.,]*)+\s*\Z")
+
+
+def lists_numbers(value: str, rest: str) -> bool:
+    """Return True if nothing but lines of other numbers follows a value."""
+    return _MORE_NUMBERS.fullmatch(rest) is not None and {*rest.split()} != {value}
+
+
 _KEY = lazy_pattern(
     r"(?i)(?<![^\W_])(?:answers?|ans(?=[.:])|antwort(?:en)?|lösung|r[ée]ponse|respuesta|resposta|risposta|antwoord|odpowied[źz]|ответ|відповідь|cevap|yanıt"
     r"|jawaban(?:nya)?|jibu|đáp (?:án|số)|câu trả lời|svar(?:et)?|odgovor|отговор(?:ът)?|odpov[eě]ď|jawapan(?:nya)?"

@@ -275,7 +275,7 @@ def denies_letter(text: str, end: int) -> bool:
 
 _CONCLUDED_PATTERN = lazy_pattern(r"(?:[,;.]\s*)?\b(?:so|hence|thus|therefore)\b[^=]{0,30}\Z|\s*(?:→|⇒|[=-]>)\s*\Z")
 _NO_OPTION = lazy_pattern(
-    r"(?i)\b(?:not|never|neither|nor|cannot|except|wrong|incorrect|false|or|if|unless|maybe|perhaps|could|might|least|most|than|above|below|over|under|after|before|until|nearly|almost|between|up|about|approximately|roughly|around|but|mistake)\b|n['’]t\b|[≠不非]|\\(?:neq?|not|lnot)(?![a-z])"
+    r"(?i)\b(?:many|some|few|others|people|students|someone|not|never|neither|nor|cannot|except|wrong|incorrect|false|or|if|unless|maybe|perhaps|could|might|least|most|than|above|below|over|under|after|before|until|nearly|almost|between|up|about|approximately|roughly|around|but|mistake)\b|n['’]t\b|[≠不非]|\\(?:neq?|not|lnot)(?![a-z])"
 )
 _SUBJECT = lazy_pattern(r"(?i)\A(?!.*\\pm)[^.,;:?!|±\n]{2,80}\s\Z")
 

@@ -45,7 +45,9 @@ _SAID_OF_IT_PATTERN = lazy_pattern(  # 26 comes close
 _LETTER_LABEL = lazy_pattern(  # \mathbf{(B)} 2
     r"\s*\\(?:textbf|mathbf|text|mathrm)\s*\{\s*\([A-J]\)\s*\}(?:\\?\s|\\[,;:]|\\q?quad|~)*(?=[-+0-9$\\({])"
 )
-_LOOSE_MARK = lazy_pattern(r"\A[^*]*[0-9A-Za-z)}]\s*\*\s*\Z")  # 12*: no mark-up, which comes in pairs
+_LOOSE_MARK = lazy_pattern(  # 12*: no mark-up, which comes in pairs
+    r"\A\s*[@#?^&](?=\s*[-0-9])|[0-9)}]\s*[@#^&]\s*\Z|\A[^*]*[0-9A-Za-z)}]\s*\*\s*\Z|\A\s*\*\s*[-0-9][^*]*\Z"
+)
 LONGEST_HEDGE, MOST_LINES = 60, 12
 _HEDGE = lazy_pattern(
     r"(?i)\W*(?:(?:about|around|roughly|approximately|approx\.?|some|maybe|perhaps|probably|possibly)\s+|(?:[≈~∼]|\\(?:approx|sim))\s*)"
