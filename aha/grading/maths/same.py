@@ -351,8 +351,8 @@ def _pieces(gold: Node, claim: Node, settings: Settings) -> Verdict:
     """Compare two functions in pieces: the same values under the same conditions, in any order. Only algebra compares one with |x|."""
     if not (isinstance(gold, Call) and isinstance(claim, Call) and gold.name == claim.name == "pieces"):
         return None if symbols(gold) and symbols(claim) else False
-    rows = [[Call("()", piece.args) for piece in side.args if isinstance(piece, Call)] for side in (gold, claim)]
-    return _match_members(*rows, settings)
+    golds, claims = ([Call("()", piece.args) for piece in side.args if isinstance(piece, Call)] for side in (gold, claim))
+    return _match_members(golds, claims, settings)
 
 
 def _as_matrix(node: Node) -> Node:
