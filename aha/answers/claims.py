@@ -20,7 +20,7 @@ from aha.answers.closings import (
 )
 from aha.answers.context import LONGEST, denied_after, may_take_back, stance, states_plainly, suspect, taken_back
 from aha.answers.grammar import leads, upholds
-from aha.answers.joining import alternatives, joined, joined_at_end
+from aha.answers.joining import alternatives, join_values, join_values_at_end
 from aha.answers.numbers import rational
 from aha.answers.rephrasing import in_one_form, in_plain_signs
 from aha.answers.replies import announcements, answer_part, boxed, boxes, hashed, is_mention, lists_numbers, names_box
@@ -150,7 +150,7 @@ def claim(text: str, how: How = "auto") -> Claim:
     text = in_one_form(text)
     hit = _mark(text, how)
     if hit is None and how == "auto":
-        hit = _closing_formula(text := joined_at_end(text))
+        hit = _closing_formula(text := join_values_at_end(text))
     if hit is None:
         denied = how in ("box", "line") or _NOT_IT_PATTERN.search(text) or ("=" in text and stance(text, text.rfind("=")) == "denied")
         first = _ANSWER_FIRST.match(text) if not denied and how == "auto" else None
@@ -212,7 +212,7 @@ def _mark(text: str, how: How) -> tuple[Claim, int] | None:
             if line := first_line(text[since + begins :]):
                 wording = without_style(NOT_THAT_WORDS.sub("", CLOSER.sub("", _opened_whole(_EMPHASIS.sub("", line)))))
                 is_english = text[since + starts : since + starts + 3].lower() in ("ans", "a: ")
-                wording = wording if is_english else alternatives(joined(wording))
+                wording = wording if is_english else alternatives(join_values(wording))
                 return Claim(wording, marked=True), text.find(line, since + begins)
     if hashes >= 0:
         line = first_line(text[since:])

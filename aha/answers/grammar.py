@@ -265,6 +265,9 @@ _IT_IS = lazy_pattern(r"(?i)\A\s*(?:(?:this|that|it|which)(?:\s(?:is|was)|['’]
 _EXPLAINED_PATTERN = lazy_pattern(r"[tj]*(?:[chqofO=&yubMvip]|e?j*[an]$)|[jdewn]*[nsaL]$|j+$")
 _INDEFINITE = lazy_pattern(r"(?i)(?:[a-z]+\s){0,2}an?\s")
 _ABOUT = lazy_pattern(r"(?i)\b(?:about|around|roughly|approximately|approx)\b")
+_BOUNDS = lazy_pattern(
+    r"(?i)\s*(?:at (?:least|most|best|worst)|or (?:more|less|fewer|so|above|below)|and (?:up|above|below)|no (?:more|less|fewer))\b"
+)
 _PLURALS = frozenset("people children men women feet mice geese teeth".split())
 
 
@@ -273,7 +276,7 @@ def is_remark_understood(words: str) -> bool:
     kind may say that the claim is only an estimate or a bound."""
     words = _IT_IS.sub("", words)
     row = kinds(words).rstrip(".")
-    if _ABOUT.search(words) or words.startswith("to be ") or (_INDEFINITE.match(words) and row.endswith("w")):
+    if _ABOUT.search(words) or _BOUNDS.match(words) or words.startswith("to be ") or (_INDEFINITE.match(words) and row.endswith("w")):
         return False
     last = _WORDS.findall(words)[-1:]
     return bool(_EXPLAINED_PATTERN.match(row)) or all(measures(word) or word in _PLURALS for word in last)

@@ -29,7 +29,7 @@ _PART_OF = lazy_pattern(r"(?<![0-9.,/])([0-9]{1,6}) (?:in|out of) ([0-9]{1,6})(?
 _CHANCE = lazy_pattern(r"(?i)\b(?:probability|chances?|likelihood|fraction|proportion)\b")
 
 
-def joined(sentence: str) -> str:
+def join_values(sentence: str) -> str:
     """Return a sentence that ends in several values, joined by words of another language, with one formula that lists them."""
     if sentence.isascii() and not ONLY_ENGLISH.isdisjoint(sentence.lower().split()):
         return sentence
@@ -48,10 +48,10 @@ def alternatives(line: str) -> str:
     return _OR_ABROAD.sub(" or ", line)
 
 
-def joined_at_end(text: str) -> str:
+def join_values_at_end(text: str) -> str:
     """Return a text with the values that end its last sentence as one formula."""
     last = _LAST_SENTENCE.search(text, max(0, len(text) - 300))
-    return text[: last.start()] + joined(last.group()) if last else text
+    return text[: last.start()] + join_values(last.group()) if last else text
 
 
 def _one_name(items: list[str]) -> bool:
@@ -66,7 +66,7 @@ def _are_equal(first: str, second: str) -> bool:
     return value is not None and partner is not None and value.equals(partner)
 
 
-def said_once(text: str) -> str:
+def once(text: str) -> str:
     """Return a text without backticks around a value, the unit of a value that its rounded form repeats, or a chance as a fraction."""
     text = _TICKS.sub(r"\1", text) if "`" in text else text
     if "≈" in text or "\\approx" in text:

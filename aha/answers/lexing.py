@@ -279,7 +279,7 @@ class _Lexer:
         if low in _WORDS or text in FUNCTION_WORDS:
             return self._add(*(("function", FUNCTION_WORDS[text]) if text in FUNCTION_WORDS else ("command", _WORDS[low])))
         speech = len(text) >= 3 and (self.blank or (self.hit and self.hit[-1].kind == "unit")) and re.search("[aeiouy]", low)
-        if self._after_operand() and (known_unit(text) if len(text) > 1 else self.hit[-1].kind == "unit"):
+        if (self._after_operand() or self._divides_a_unit()) and (known_unit(text) if len(text) > 1 else self.hit[-1].kind == "unit"):
             return self._add("unit", text)
         if self._after_operand() and speech:
             return self._add("unit", text)
@@ -289,6 +289,9 @@ class _Lexer:
             self._add("symbol", letter)
             self.blank = False
         return None
+
+    def _divides_a_unit(self) -> bool:
+        return [token.kind for token in self.hit[-2:]] == ["unit", "sign"] and self.hit[-1].text == "/"  # km/hr
 
     def _unit_follows(self, text: str) -> bool:
         last = self.hit[-1] if self.hit else None
@@ -308,7 +311,7 @@ class _Lexer:
             for inner in tokens(numeral):
                 self._add(inner.kind, inner.text)
             return None
-        if "分之" in text or (text[0] in "的の" and self._after_operand()):
+        if "分之" in text or (text[0] in "的の折成月" and self._after_operand()):
             raise Unreadable(f"the words {text!r}")
         if text not in _HAN and SAYS_MORE.search(text):
             raise Unreadable(f"the words {text!r}")

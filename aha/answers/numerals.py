@@ -17,7 +17,7 @@ _TWICE = lazy_pattern(
     r"(?i)([a-z -]{3,60}?)\s*\(([0-9]{1,12})\)|([0-9]{1,12})\s*\(([a-z -]{3,60})\)"
     r"|([a-z -]{3,60}?), (?:i\.e\.|that is|namely),? ([0-9]{1,12})\.?"
 )  # twelve (12)
-_MINUS = lazy_pattern(r"^负\s*(?=[0-9])")
+_MINUS = lazy_pattern(r"^(?:负|零下)\s*(?=[0-9])")
 _COUNTED_PATTERN = lazy_pattern(r"([0-9]{1,20}(?:\.[0-9]{1,20})?)\s*([万亿])")
 
 _PARTED_PATTERN = lazy_pattern(rf"(?i)([a-z]+)[ -]({'|'.join(PARTS)}|quarter)s?")

@@ -12,7 +12,7 @@ from aha.answers.closings import is_supposed, plain_count
 from aha.answers.context import denied_after, denied_before, suspect
 from aha.answers.formulas import SPAN, Piece, pieces_of
 from aha.answers.grammar import kinds, plain_forms
-from aha.answers.joining import joined, said_once
+from aha.answers.joining import join_values, once
 from aha.answers.languages import ONLY_ENGLISH
 from aha.answers.lexicon import OF_MONEY, PARTS, SAYS_MORE, SCALES, SUSPECT
 from aha.answers.numerals import count_of, counted_abroad, in_digits, mixed_in_digits
@@ -59,8 +59,8 @@ _IS_ANSWER = lazy_pattern(
 _JUDGED_PATTERN = lazy_pattern(
     r"(?i)(?:^|\s)(?:is|was|would|could|might|may|can|cannot|does|fails|seems|looks)\b|\bminus\b|\b(?:times|plus) \w"
 )
-_ORDINAL = lazy_pattern(
-    r"(?:st|nd|rd|th)\b(?! (?:day|week|month|year|hour|minute|floor|place|attempt|try|time)s?\b)|[MBk](?![A-Za-z/^·])"
+_CHANGES = lazy_pattern(
+    r"[的の의折成]|月(?!份)|(?:st|nd|rd|th)\b(?! (?:day|week|month|year|hour|minute|floor|place|attempt|try|time)s?\b)|[MBk](?![A-Za-z/^·])"
 )  # 5th, 77M
 _RATE_OVER_TIME = lazy_pattern(  # 45 dollars per hour for each of three hours; 52 of the loaves, the rest
     r"(?i)\b(?:per|an?|each|every)\s[a-z]+\s(?:for|over|during)\s(?:an?|each|every|all|the|[0-9]|two|three|four|five|six|seven)\b"
@@ -113,7 +113,7 @@ _VERB = lazy_pattern(
 _DENIED_HEAD = lazy_pattern(r"(?i)(?:\bnot|n['’]t|\bnever|\\neq?|≠)[^\w]*(?:\w+[^\w]+){0,2}\Z")
 _MONEY, _OF_VERBS = lazy_pattern(r"[$\\* ]{0,6}[$¤€£](?=[0-9])"), ("b", "u", "y", "s", "d", "g")
 _HAN_ADMITS = lazy_pattern(
-    r"(?:全部で|合計で?|[合总]计|剩下|留下|得到|求得|算得|等于|[读看买卖做走跑吃写种画赚挣收是为はがも有共得于需要约剩余花付用了成达值:：]|\A)\s*\Z"
+    r"(?:全部で|合計で?|[合总]计|剩下|留下|得到|求得|算得|等于|[读看买卖做走跑吃写种画赚挣收是为はがも有共得于需要剩余花付用了成达值:：]|\A)\s*\Z"
 )
 _LABELS = lazy_pattern(r"(?:第\s*|[没沒][^，。,]{0,6})\Z")
 _SPEAKS, _FORMULA = lazy_pattern(r"[^\W\d_]{2}|="), lazy_pattern(r"\$[^$]+\$")
@@ -126,7 +126,7 @@ _LEADS_TO, _HAN = lazy_pattern(r"(?i)\bto\s*(?:\w+\s*)?\W*\Z"), lazy_pattern("[\
 
 def claimed_formula(text: str, *, marked: bool, boxed: bool = False) -> str | None:
     """Return the formula that a text of words claims, with its unit, or None if it claims none that is understood."""
-    text = _price(money_behind(said_once(_TEXT.sub(r" \1 ", _CALCULATOR.sub("", text[:LONGEST] if marked else _ending(text))))))
+    text = _price(money_behind(once(_TEXT.sub(r" \1 ", _CALCULATOR.sub("", text[:LONGEST] if marked else _ending(text))))))
     if "~~" in text or (marked and _DENIED_START.match(text)):
         return None
     text = mixed_in_digits(_TIMES.sub("*", _SPACES.sub(" ", text)).replace("per cent", "percent"))
@@ -150,7 +150,7 @@ def _last_claim(sentences: list[str], *, marked: bool, boxed: bool) -> str | Non
     for place in [0] if marked and sentences else range(len(sentences) - 1, -1, -1):
         sentence = sentences[place]
         if marked or _FIGURES.search(sentence):
-            if (plain := plain_count(joined(sentence), marked=marked)) is None:
+            if (plain := plain_count(join_values(sentence), marked=marked)) is None:
                 return None
             sentence = plain
             if not marked and is_supposed(sentence):
@@ -376,7 +376,7 @@ def _with_noun(formula: str, after: str) -> str | None:
     after = _IN_MONTHS.sub("", _FURTHER.sub("", after)).strip()
     if not after:
         return formula
-    if after[0] in "的の의" or _ORDINAL.match(after) or (_FOREIGN.search(after) and after.strip(" ।") not in _FOREIGN_NOUNS):
+    if _CHANGES.match(after) or (_FOREIGN.search(after) and after.strip(" ।") not in _FOREIGN_NOUNS):
         return None
     if after[0] in ",，、;；" and in_digits(rest := after.strip(",，、;； ")) != rest:
         return None

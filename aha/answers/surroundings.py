@@ -259,7 +259,7 @@ _STYLED_PATTERN = lazy_pattern(
 )
 _BLANK = r"\s|(?<!~)~(?!~)|\\[,;:! ]|\\(?:q?quad|checkmark|blacksquare|square|Box|qed)(?![A-Za-z])"
 _EDGES = lazy_pattern(rf"\A(?:{_BLANK}|\\(?:therefore|implies|[rR]ightarrow|Longrightarrow)(?![A-Za-z]))+|(?:{_BLANK})+\Z")
-_ONE_CELL = lazy_pattern(r"\\begin\{array\}\{[a-z|]{1,4}\}([^&\\]*(?:\\(?!\\|end)[^&\\]*)*)\\end\{array\}")
+_ONE_CELL = lazy_pattern(r"\\begin\{(array|matrix)\}(?:(?<=array\})\{[a-z|]{1,4}\})?([^&\\]*(?:\\(?!\\|end)[^&\\]*)*)\\end\{\1\}")
 _IS = r"(?:\s+is(?![\w'’])|\s*[:=])"
 _LABEL = lazy_pattern(
     rf"(?i)\A\s*(?:\\text\w{{0,2}}\s*\{{\s*(?:(?:the )?(?:final )?answer(?: is)?\s*[:=]?)\s*\}}|(?:the )?(?:final )?answer{_IS})\s*"
@@ -277,7 +277,7 @@ def without_style(text: str) -> str:
     if "\\" not in text and "~" not in text and "nswer" not in text:
         return text
     text = _EDGES.sub("", _STYLED_PATTERN.sub("", text))
-    text = _ONE_CELL.sub(r"\1", text) if "array" in text else text
+    text = _ONE_CELL.sub(r"\2", text) if "array" in text or "{matrix" in text else text
     while (whole := text.strip()).startswith("{") and closes(whole, 0) == len(whole) - 1 and not _INFIX.search(whole):
         text = whole[1:-1].strip("$ ")
     return _LABELLED_PATTERN.sub(r"\1", _LABEL.sub("", _NAMED_FORM.sub("", text)))

@@ -181,12 +181,12 @@ _SQUARE = lazy_pattern(
     r"(?<=[0-9])(?P<gap>\s?)(?:(?P<unit>[kcdm]?m|ft|in|yd)(?P<power>[23])(?![0-9A-Za-z^])|(?P<word>sq|cu)\.?\s?(?=(?:[kcdm]?m|ft|in|yd)\b))"
 )
 _OVER_O = lazy_pattern(r"(?<=[0-9])\s*\^\s*(?:\{\s*o\s*\}|o(?![A-Za-z])|\\(?:text|mathrm)\{o\})")  # 45^o
-_SLASHED = lazy_pattern(r"\^(?:\{([0-9]{1,9})\}|([0-9]))\s?/\s?_(?:\{([0-9]{1,9})\}|([0-9]))")  # ^3/_8
+_SLASH_FRACTION = lazy_pattern(r"\^(?:\{([0-9]{1,9})\}|([0-9]))\s?/\s?_(?:\{([0-9]{1,9})\}|([0-9]))")  # ^3/_8
 _UNION = lazy_pattern(r"(?<=[\])])\s*U\s*(?=[\[(\]])")  # (0, 1] U [2, 3)
 _JOINED_SETS = lazy_pattern(r"\\(cup|cap|in|setminus)(?=[\[\]])")
 _SIGNS_OF_MONEY = {"E": "€", "G": "£", "U": "¤"}
 _ORDINAL = lazy_pattern(  # 12^{\text{th}}
-    r"(?<=[0-9])\s*(?:\^\s*)?(?P<brace>\{\s*)?\\(?:text\w{0,2}|mathrm|mbox)\s*\{\s*(?:th|st|nd|rd)\s*\}(?(brace)\s*\})"
+    r"(?<=[0-9])\s*(?:\^\s*)?(?P<brace>\{\s*)?\\(?:text\w{0,2}|mathrm|mbox)\s*\{\s*-?(?:th|st|nd|rd)\s*\}(?(brace)\s*\})"
 )
 _BOLD = lazy_pattern(r"(?<![0-9A-Za-z)*])\*\*([^*\n]{1,200})\*\*(?!\*)")
 _STYLE = lazy_pattern(
@@ -195,7 +195,7 @@ _STYLE = lazy_pattern(
     r"|\\(?:begin|end)\s*\{(?:aligned|align\*?|gathered|equation\*?|split)\}"
 )
 _ALIGNS = lazy_pattern(r"&\s*(?=[=<>]|\\[lg]eq?(?![a-z]))")
-_TEXTS = lazy_pattern(r"\\(?:texttt|textsc|textmd|emph|underline|mathtt)(?=\s*\{)")
+_TEXTS = lazy_pattern(r"\\(?:texttt|textsc|textmd|emph|underline|mathtt|hbox|mathcal(?=\s*\{[-0-9]))(?=\s*\{)")
 _NESTED_PATTERN = lazy_pattern(r"\\text\w{0,6}\s*\{\s*\\text\w{0,6}\s*\{([^{}]{0,300})\}\s*\}")
 _CHECKED_PATTERN = lazy_pattern(
     r"(?:\s|\\[,;:! ]|\\q?quad|~|\\(?:checkmark|blacksquare|square|Box|qed)(?![A-Za-z])|[\u2713\u2714\u2705\u220e\u25a0])+\Z"
@@ -243,14 +243,14 @@ def clean(text: str) -> str:
         text = _TEXTS.sub(r"\\text", text)
         while "\\text" in text and _NESTED_PATTERN.search(text):
             text = _NESTED_PATTERN.sub(r"\\text{\1}", text)
-    text = _typed(text)
+    text = _in_usual_form(text)
     text = _ALIGNS.sub("", text) if "&" in text else text
     if "_" in text and ("C" in text or "P" in text):
         text = _CHOSEN.sub(_chosen, text)
     if "{" in text and "_" in text:
         text = _BRACED_LOG.sub(r"\1", _BRACED_PATTERN.sub(r"\1", text))
     if "\\" in text:
-        text = _ORDINAL.sub(r"\\text{ ordinal}", text) if "{th" in text or "{st" in text or "{nd" in text or "{rd" in text else text
+        text = _ORDINAL.sub(r"\\text{ ordinal}", text) if "th}" in text or "st}" in text or "nd}" in text or "rd}" in text else text
         text = _OVER.sub(r"\\frac{\1}{\2}", _DOUBLED_PATTERN.sub(r"\\", text)) if "\\\\" in text or "\\over" in text else text
         text = _RATE.sub(lambda hit: f"{hit[1]}\\text{{ {hit[2]}/{hit[3]}}}" if measures(hit[2]) and measures(hit[3]) else hit[0], text)
         text = _CELSIUS.sub(r"^{\\circ}\1", _MONEY_SIGN.sub(r"\1", text))
@@ -281,10 +281,10 @@ def clean(text: str) -> str:
     return (_MODULE.sub("", text) if "." in text else text).strip()
 
 
-def _typed(text: str) -> str:
+def _in_usual_form(text: str) -> str:
     """Return the text with degrees, fractions and comparisons that are typed in an unusual way, and with rows and pieces in one form."""
     text = _OVER_O.sub(r"^{\\circ}", text) if "^o" in text or "^{o" in text or "{o}" in text else text
-    text = _SLASHED.sub(r"\\frac{\1\2}{\3\4}", text) if "/_" in text else text
+    text = _SLASH_FRACTION.sub(r"\\frac{\1\2}{\3\4}", text) if "/_" in text else text
     text = text.replace("&lt;", "<").replace("&gt;", ">") if "&lt;" in text or "&gt;" in text else text
     return in_pieces(_ROW_GAP.sub(r"\\\\", text)) if "\\begin" in text else text
 

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from aha.answers.choosing import chosen
-from aha.answers.joining import joined, said_once
+from aha.answers.joining import join_values, once
 from aha.grading import grade
 from aha.types import Latex, Number, Right
 
@@ -39,15 +39,15 @@ def test_two_values_are_a_list_in_every_language_and_neither_of_them_alone(langu
 
 def test_a_sentence_with_one_value_or_in_english_stays_as_it_is() -> None:
     for sentence in ("Die Lösung ist 5.", "There are 5 and 6.", "Wenn $a = 2$, $b = 3$"):
-        assert joined(sentence) == sentence
+        assert join_values(sentence) == sentence
 
 
 @pytest.mark.parametrize(
-    ("said", "once"), [("`18`", "18"), ("$\\frac{3}{5}$, or 60%", "$\\frac{3}{5}$"), ("√2 cm ≈ 1.41 cm", "√2 ≈ 1.41 cm")]
+    ("said", "value"), [("`18`", "18"), ("$\\frac{3}{5}$, or 60%", "$\\frac{3}{5}$"), ("√2 cm ≈ 1.41 cm", "√2 ≈ 1.41 cm")]
 )
-def test_a_value_said_twice_is_one(said: str, once: str) -> None:
-    assert said_once(f"It is {said}") == f"It is {once}"
-    assert said_once("It is 3/5, or 70%") == "It is 3/5, or 70%"
+def test_a_value_said_twice_is_one(said: str, value: str) -> None:
+    assert once(f"It is {said}") == f"It is {value}"
+    assert once("It is 3/5, or 70%") == "It is 3/5, or 70%"
 
 
 def in_cases(rows: list[str], end: str = "\\\\") -> str:

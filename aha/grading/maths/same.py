@@ -44,13 +44,13 @@ _CONSTANTS = ("C", "c", "K", "k")
 
 def _with_constant_of(gold: Node, claim: Node) -> Node:
     """Return an indefinite integral's claim with the reference's name for the constant that is added: c, k or K for C."""
-    names = [_constant_added(node) for node in (gold, claim)]
+    names = [_free_constant(node) for node in (gold, claim)]
     if names[0] != "C" or names[1] in ("", "C") or "C" in symbols(claim):
         return claim
     return _substitute(claim, {names[1]: "C"})
 
 
-def _constant_added(node: Node) -> str:
+def _free_constant(node: Node) -> str:
     """Return the name of the constant that is a term of a sum and stands nowhere else in it, or ""."""
     last = node.args[-1] if isinstance(node, Call) and node.name == "=" else node
     terms = last.args if isinstance(last, Call) and last.name == "+" else ()

@@ -96,6 +96,8 @@ def same_value(first: Value, second: Value) -> bool | None:
     ctx = numbers()
     zero = Fraction(0) in (first, second) if isinstance(first, Fraction) or isinstance(second, Fraction) else False
     first, second = inexact(first), inexact(second)
+    if first == second == 0:
+        return True
     if ctx.isinf(first) or ctx.isinf(second):
         return bool(first == second)
     apart, size = abs(first - second), max(abs(first), abs(second))
