@@ -40,7 +40,6 @@ from aha.lazy import lazy_pattern
 from aha.types import Wrong
 
 SEVERAL, NONE = Wrong("several options"), Wrong("no option is named")
-
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _MARKER = lazy_pattern(
     rf"{OPEN}(?:([A-Z])|([a-z])(?=[)\]>}}\"'”’]*\s*[)\]>}}\"'.:]|{CLOSE}\W*$)){CLOSE}(?![A-Za-z0-9+#^_\\])(?!['’][A-Za-z]|-[A-Za-z]{{2}}|\.[A-Z](?![a-z]))(?!\s*(?:[=<≤≥≠∩∪]|\\(?:[gl]eq?|[gl]t|neq?|cap|cup|in|subset|setminus|times|cdot)\b))"
@@ -80,7 +79,9 @@ _DENIAL_OF_OPTION = lazy_pattern(
     r"(?<=[A-J)\]]),? (?:(?:and |but )?not|instead of|rather than) (?:option |choice )?\([A-J]\)[ .\w]{0,40}\Z"
 )
 _NOT_THESE_PATTERN = lazy_pattern(r"(?i)(?<=[\w)\]])[,\s]+(?:(?:and |but )?not|instead of|rather than)\s.*", re.S)
-_LEADING_SUBJECT = lazy_pattern(r"(?i)\A(?:(?:it|this|that|the (?:answer|value|result)) (?:is )?|(?-i:[a-z])['′]?(?:\([a-z]\))?\s?=\s?)")
+_LEADING_SUBJECT = lazy_pattern(
+    r"(?i)\A(?:(?:it|this|that|the (?:answer|value|result)) (?:is )?|(?:(?-i:[a-z])['′]?(?:\([a-z]\))?\s?)?=\s?)"
+)
 _LETTER_ALONE = lazy_pattern(r"\(?[A-Z]\)?[.:]?")
 _MARKS = lazy_pattern(r"[\s()\]}.:,~*\"'”’–—]*")
 _RIGHT_TOO = lazy_pattern(r"(?i)\s*(?:also |all |both |the |only )*(?:correct|right|true|valid|answers?)\b")
@@ -144,7 +145,7 @@ class _Reader:
 
     def boxed(self, text: str) -> str | Wrong:
         """Return the letter that a box holds: alone, before its option's text or as `(option B)`, but never within a formula."""
-        plain = bare(text).strip(" ~\n")
+        plain = bare(text.replace("\\{", "{").replace("\\}", "}")).strip(" ~\n")
         plain = plain[1:-1] if plain[:1] == "{" and plain[-1:] == "}" else plain
         if (option_letter := self.letter_of(plain)) is not NONE and not _LETTER_ALONE.fullmatch(plain):
             return option_letter

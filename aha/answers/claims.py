@@ -33,8 +33,7 @@ __all__ = ["Claim", "How", "boxed", "claim"]
 How = Literal["auto", "box", "line", "number", "whole"]
 HASHES, SHORT = "####", 30  # characters; a reply this short is nothing but its claim
 
-_USUALLY = 400  # characters at the end that hold the closing statement
-LONGEST_HEAD = 300  # characters before an announcement that may hold its condition
+_USUALLY, LONGEST_HEAD = 400, 300  # characters of the closing statement, and before an announcement, which may hold its condition
 _ROOM = 80  # characters before a box that tell its meaning
 _NEXT_PROBLEM = lazy_pattern(r"(?:Question|Problem|Exercise|Q|Human|User|Instruction|Input|Passage)[ \t]*[0-9]{0,3}[*\s]*:")
 _OTHER_PROBLEMS = [(words[0].strip()[0], words) for words in (
@@ -103,18 +102,20 @@ _OF_A_PART = lazy_pattern(
     r"|\bfor (?:some|infinitely many|certain|almost (?:all|every)|at (?:least|most) [a-z]+)\W*\Z"
 )
 _LAST_SENTENCE = lazy_pattern(r"[^.!?\n]+\Z")
-_LONGEST_MATRIX, _LONGEST_LINE = 2_000, 200
+_LONGEST_MATRIX, _LONGEST_LINE, _ENDING = 2_000, 200, 60  # characters; the last of a last line that is only a number
 _ENDS_IN_BOX = lazy_pattern(
     r"\\boxed\{((?:[^{}\\]|\\[dt]?frac\{[^{}\\]{1,40}\}\{[^{}\\]{1,40}\}|\\(?:sqrt|text|mathrm|textbf)\{[^{}\\]{1,40}\}"
     r"|\\(?:pi|circ|cdot|infty)(?![A-Za-z])|\\[,;!%$ ]){1,80})\}"
     r"\s?[.,]?(?:\$|\\\)|\s{0,9}\\\])?(?:(?<=[$)\]}]) (?P<unit>[a-z]{2,12}(?: [a-z]{2,12})?))?\.?\s*\Z"
 )
 _ENDED_PATTERN = lazy_pattern(r"[^\W\d_][.!。！]\Z|[$)}][.!。！]\Z|\|\Z")
+_EMPHASIS = lazy_pattern(r"(?i)(?<=[.!])\s*no,? (?:really|seriously)[.!]*\s*\Z")
 _NOT_IT_PATTERN = lazy_pattern(r"(?i)\b(?:answer|result) (?:(?:is|was) not|(?:is|was)n['’]t|cannot|can['’]t) ")
 _ANSWER_FIRST = lazy_pattern(r"\W*?(?P<value>[$€£]?-?[0-9][0-9.,]*)\s+[—–]\s+(?P<why>[A-Z][^\n0-9]{10,300})\Z")
-_EMPHASIS = lazy_pattern(r"(?i)(?<=[.!])\s*no,? (?:really|seriously)[.!]*\s*\Z")
 _ARROW = lazy_pattern(
     r"\A(?:(?:So|Thus|Hence|Therefore)[,:]?\s+)?(?:[=-]>|[→⇒∴]|\$?\\(?:therefore|implies|Rightarrow|rightarrow|Longrightarrow)(?![A-Za-z]))\s*"
+    r"|\A(?i:in (?:total|all|sum|conclusion|short|summary)|altogether|overall|sum|output|ans|total)[,:=]?\s+"
+    r"(?=[-$€£\\(]{0,3}[0-9][^\n]{0,30}\Z)"
 )
 _CONCLUDED_PATTERN = lazy_pattern(r"\A\$[^$]*\\(?:implies|Rightarrow)(?![A-Za-z])([^$]+)\$\s*\.?\Z")
 _LONGEST_JOINT, _MOST_BOXES = 120, 60  # characters between two boxes, and boxes joined into one list
@@ -169,7 +170,6 @@ def _looked_at(rest: str) -> str:
 
 
 _LAST_LINE = lazy_pattern(r"(?:\A|\n)(?:[ \t]*A:[ \t]*|####[ \t]*)(?P<said>\$?-?[0-9][0-9.,]*(?<![.,]))\s*\Z")
-_ENDING = 60  # characters of a last line that is only a number
 
 
 def _at_once(text: str) -> Claim | None:

@@ -9,7 +9,7 @@ import re
 from functools import lru_cache
 from typing import Literal
 
-from aha.answers.grammar import kind_of, kinds, leads, leads_of_kinds, upholds
+from aha.answers.grammar import IN_FEWER_WORDS, kind_of, kinds, leads, leads_of_kinds, upholds
 from aha.answers.languages import ONLY_ENGLISH
 from aha.lazy import lazy_pattern
 
@@ -75,7 +75,7 @@ _MARKS = {"≠": "n", "不": "n", "不是": "n", "—": ",", "–": ",", "(": ",
 
 _BEFORE = (
     r"[dP][eo]*$|B(?:v&)?e*$",  # half of it
-    r"n[^bM=,;:ktv]*$|n[bc]?,?$|ne?[wy]p[^,;kt]*$|nv(?:w?v)*n?$|nbp$",  # not it
+    r"^[t,]*h[ewaAp]{1,4}[bc]e?$|n[^bM=,;:ktv]*$|n[bc]?,?$|ne?[wy]p[^,;kt]*$|nv(?:w?v)*n?$|nbp$",  # not it
     r"h[^bM=,;:kt]*$|he?b[eo]*$|(?:^|[,;:])(?:t,?)?h[wfp]{1,2}[bM][eo]*$",  # might be it, perhaps he has it
     r"(?<![&e])i(?!.*fb)[^,;:kt]*$|q[^bM,;:ktf]*$|(?:i.*|^)W.*H[^=t]*$|Hbc[^bM=]*$",  # if it is
     r"(?<!f)(?<!fH)(?<!fHt)(?<!ft)(?<!^)s(?:p?[ewyf]{0,3}[aAp][^,;:kt]*|[eo]*)$|bw?so",  # some say that it is
@@ -182,7 +182,6 @@ _UNDONE_BEHIND = lazy_pattern(  # or the value is only an example
 _LITERALLY = lazy_pattern(
     r"(?i)\b(?:writes?|wrote|picks?|picked|puts?|answers|answered|chooses?|chose|marks?|marked|enters?|entered|ordered)\W*\Z"
 )
-_COULD = lazy_pattern(r"\bcould(?= [a-z]+\W*\Z)")
 _SEGMENTS = lazy_pattern(r"(?<=frac)\{[A-Z]{2,3}(?=\})|(?<=\})\{[A-Z]{2,3}(?=\})")
 _COMMENTS = lazy_pattern(  # comments on mathematics, not on the answer
     r"[\s.,$)\\\]]*\(?(?:Alternatively|In general|To see that|To see why|Equality (?:is|holds|occurs)"
@@ -191,7 +190,7 @@ _COMMENTS = lazy_pattern(  # comments on mathematics, not on the answer
 _NOTHING_OVER = lazy_pattern(
     r"(?i),\s(?:and |with )?(?:no (?:remainder|rest|change|leftovers?)(?: (?:left|over|remains?))?|so nothing(?: at all)?)(?=[.!]?\s*\Z)"
 )
-_WORD, _WORDS = lazy_pattern(r"[A-Za-z]{2}"), lazy_pattern(r"[a-z]+(?:['’][a-z]+)?")
+_WORD, _WORDS, _COULD = map(lazy_pattern, (r"[A-Za-z]{2}", r"[a-z]+(?:['’][a-z]+)?", r"\bcould(?= [a-z]+\W*\Z)"))
 _before, _after, _later = (lazy_pattern("|".join(patterns)) for patterns in (_BEFORE, _AFTER, _LATER))
 _SUSPECT = frozenset(word for word, letter in _CLASS.items() if letter in "nhHiqukxsgDjzldQPBOGK") | {"precisely", "exactly"}
 
@@ -387,7 +386,8 @@ def row(text: str) -> str:
     """Return the classes of a text's words, one letter each; segments such as NO in \\frac{NO}{BO} are values."""
     text = _SEGMENTS.sub("{0", text) if "frac{" in text else text
     if " by" in text or " out " in text or " to be" in text:
-        text = text.replace("given by", "equal").replace("out as", "to").replace("out to", "to").replace("has to be", "be")
+        for words, plain in IN_FEWER_WORDS:
+            text = text.replace(words, plain)
     text = text.replace("\\$", "") if "\\$" in text else text  # a price does not open a formula
     return "".join(map(_letter, TOKEN.findall(text)))
 

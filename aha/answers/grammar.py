@@ -217,6 +217,16 @@ def leads_of_kinds(row: str, *, counts: bool = False) -> str:
     return "states" if _STATES.search(row) else "opens"
 
 
+IN_FEWER_WORDS = (
+    ("out to be", "is"),
+    ("works out", "comes"),
+    ("given by", "equal"),
+    ("out as", "to"),
+    ("out to", "to"),
+    ("has to be", "be"),
+)
+
+
 def misleads(row: str) -> bool:
     """Return True if the kinds of the words before a claim say that it is of another sort: "the naive count", "rumour holds that"."""
     return _BEFORE.search(row) is not None
@@ -318,7 +328,7 @@ _CHOICE_WORDS = frozenset(
     " careful thought consideration settle settled elimination by process holds true vote makes make key statement item alternative"
     " going choosing remaining"
     " picking opt marking mark selecting answering m"
-    " output prediction return".split()
+    " output prediction return guess looks like".split()
 )
 _ORDINALS = {word: place for place, word in enumerate("first second third fourth fifth sixth seventh eighth ninth tenth".split())}
 _ORDINAL_OPTION = lazy_pattern(rf"(?i)\b({'|'.join(_ORDINALS)})\s(?:option|choice|answer|alternative|one)\b")

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
+from aha.answers.formulas import Call, Num, Sym
 from aha.answers.languages import ONLY_ENGLISH
 from aha.answers.numbers import rational
+from aha.answers.reading import read
+from aha.answers.units import unit
 from aha.lazy import lazy_pattern
 
 _ITEM = r"(?:\$[^$\n]{1,80}\$|\\\([^\n]{1,80}?\\\)|(?:(?<![A-Za-z])[a-z](?:_\{?[0-9]\}?|[₁-₉])?\s?=\s?)?[-−]?[0-9]+(?:[./][0-9]+)?)"
@@ -66,12 +71,36 @@ def _are_equal(first: str, second: str) -> bool:
     return value is not None and partner is not None and value.equals(partner)
 
 
+_OTHER_UNITS = lazy_pattern(  # 96 minutes, or 1 hour and 36 minutes
+    r"(?P<value>(?<![0-9.,/])[0-9][0-9,.]* ?[a-z]{1,12})(?:,? (?:or|i\.e\.,?|that is,?|which is) | \()"
+    r"(?P<other>[0-9][0-9.]* ?[a-z][^()\n]{0,40}?)\)?(?=[.]?\s*\Z)"
+)
+
+
+def _amount(text: str) -> tuple[object, Fraction] | None:
+    """Return the kinds and the size of a quantity in one or several units, or None for anything else."""
+    node = read(text).node
+    parts = node.args if isinstance(node, Call) and node.name == "compound" else (node,)
+    total, kinds = Fraction(0), set[object]()
+    for part in parts:
+        match part:
+            case Call("unit", (Num(value), Sym(name))) if measure := unit(name):
+                total += value * measure.size
+                kinds.add(measure.kinds)
+            case _:
+                return None
+    return (kinds.pop(), total) if len(kinds) == 1 else None
+
+
 def once(text: str) -> str:
     """Return a text without backticks around a value, the unit of a value that its rounded form repeats, or a chance as a fraction."""
     text = _TICKS.sub(r"\1", text) if "`" in text else text
     if "≈" in text or "\\approx" in text:
         text = _UNIT_TWICE.sub(lambda hit: f"{hit['exact']} {hit['sign']} {hit['near']} {hit['unit']}", text)
     if "%" in text and (hit := _OR_PERCENT.search(text)) and _are_equal(hit["value"], hit["percent"]):
+        text = text[: hit.end("value")] + text[hit.end() :]
+    hit = _OTHER_UNITS.search(text) if " or " in text or "(" in text or "i.e." in text or "which is" in text else None
+    if hit and (amount := _amount(hit["value"])) and amount == _amount(hit["other"]):
         text = text[: hit.end("value")] + text[hit.end() :]
     if (" in " in text or " out of " in text) and _CHANCE.search(text):
         text = _PART_OF.sub(lambda hit: f"{hit[1]}/{hit[2]}" if int(hit[1]) <= int(hit[2]) else hit.group(), text)

@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from aha.answers import languages
 from aha.answers.context import is_attempt, row, suspect, takes_away
-from aha.answers.grammar import kinds, misleads
+from aha.answers.grammar import is_remark_understood, kinds, misleads
 from aha.answers.lexicon import SAYS_MORE
 from aha.answers.numerals import count_of, english
 from aha.answers.units import known_unit
@@ -352,7 +352,9 @@ def _aside(match: re.Match[str]) -> str:
     if (number := count_of(match.group())) != match.group():
         said_twice = _DIGITS_BEFORE.search(match.string, 0, match.start())
         return " " if said_twice and said_twice[1] in number else f" and {number} "
-    return match.group() if suspect(match.group(), gerunds=False) else " "
+    remark = match.group()
+    unclear = suspect(remark, gerunds=False) or (SAYS_MORE.search(remark) and not is_remark_understood(remark[1:-1]))
+    return remark if unclear else " "
 
 
 def in_plain_words(sentence: str, *, sums: bool = False) -> str:

@@ -216,7 +216,8 @@ _KEY = lazy_pattern(
 _CALLS = lazy_pattern(  # the text between the word and the claim
     r"[ \t]*(?:\*{1,2}|__|[\"”])?[ \t]*"
     r"(?:['’]s[ \t]+|(?:[^\W\d]+[ \t]*){0,2}(?:[:ঃ](?!(?<=[A-Z]:)[A-Z])|：)|=|[-–—](?=[ \t])|(?=\$|\\[(\[])|(?<=[Aa]ns)\.[ \t]*:?"
-    r"|[^.\n:：=!?。]{0,60}?(?:(?<=\s)(?:is|are|was|be|equals|comes (?:out )?(?:to|as|at)|ist|lautet|sind|est|es|son|é|è|sono"
+    r"|[^.\n:：=!?。]{0,60}?(?:(?<=\s)(?:is|are|was|be|equals|comes (?:out )?(?:to|as|at)|(?:turns|works|figures|adds) out to(?: be)?"
+    r"|(?:amounts|evaluates|simplifies|reduces|boils down) to|ist|lautet|sind|est|es|son|é|è|sono"
     r"|wynosi|brzmi|равен|равно|равна|составляет|là|ni|adalah|ialah|on|je|е|er|är|este|ay|هي|هو|είναι|היא|הוא)(?![^\W_]|')[ \t]*:?"
     r"|(?:是|为|為|は|은|는|이|等于|应为|应是)[ \t]*[:：]?(?![不非否])|(?:คือ|เท่ากับ)[ \t]*|(?<=[\u0900-\u0eff])[ \t]+(?=[-−$€₹]?[0-9]))"
     r"|(?<=cevap|ответ|álasz)[ \t]+(?=[-−]?[0-9]|[A-Z](?![^\W_]))|(?<=powiedź)[ \t]+to(?![^\W_])|[ \t]*(?=\*{0,2}[ \t]*\n))"

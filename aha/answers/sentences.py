@@ -338,7 +338,7 @@ _ARGUMENT = lazy_pattern(  # the number of divisors of 18; but the price of 18 d
 _KNOWN_BEFORE = lazy_pattern(r"(?i)\bevery\W*\Z|\A\W*(?:the|these|those|his|her|their|our|all)\W*\Z")  # the 42 chairs were
 _IS_BOUND = lazy_pattern(r"[<>]=\s*\Z|<\s*\Z|[A-Za-z]\s*>\s*\Z")
 _SCALES_PATTERN = lazy_pattern(r"(?i)\b(?:we|i|you|multipl[a-z]*|divid[a-z]*|scal[a-z]*|adjust[a-z]*)\b")
-_ODD_SIGN = lazy_pattern(r"[?？@#^]\s*\Z")
+_ODD_SIGN = lazy_pattern(r"[?？@^]\s*\Z|#\Z")
 _LEADS_IN = lazy_pattern(r"[:：*✅∴⇒]\Z|(?<![<>!])=\Z|(?:\A|\n|[-=])>\Z")  # not >=
 
 

@@ -193,21 +193,19 @@ def stands(text: str, box: Box) -> bool:
 
 
 def _last_box(text: str) -> list[Statement]:
-    """Return the last box that holds something, joined to the one before if they stand side by side; an empty list without a box."""
+    """Return the last box that holds something, joined to those before that stand beside it; an empty list without a box."""
     found_match = [box for box in boxes(text) if not is_mention(box[0]) and stands(text, box)]
     if not found_match:
         return []
     content, start, _ = found_match[-1]
     if _CROSSED_PATTERN.search(content):
         return []
-    between = text[found_match[-2][2] : start] if len(found_match) > 1 else ""
-    if (
-        len(found_match) > 1
-        and found_match[-2][0].strip() != content.strip()
-        and (_BETWEEN_BOXES.fullmatch(between) or not _ENDED_PATTERN.search(between))
-    ):
-        content = f"{found_match[-2][0]} , {content}"
-    return [Statement(start, without_style(content), boxed=True)]
+    for earlier, begins, end in reversed(found_match[:-1]):
+        between = text[end:start]
+        if earlier.strip() == content.strip() or not (_BETWEEN_BOXES.fullmatch(between) or not _ENDED_PATTERN.search(between)):
+            break
+        content, start = f"{earlier} , {content}", begins
+    return [Statement(found_match[-1][1], without_style(content), boxed=True)]
 
 
 def _speech(text: str) -> Iterator[Statement]:

@@ -48,6 +48,7 @@ _LETTER_LABEL = lazy_pattern(  # \mathbf{(B)} 2
 _LOOSE_MARK = lazy_pattern(  # 12*: no mark-up, which comes in pairs
     r"\A\s*[@#?^&](?=\s*[-0-9])|[0-9)}]\s*[@#^&]\s*\Z|\A[^*]*[0-9A-Za-z)}]\s*\*\s*\Z|\A\s*\*\s*[-0-9][^*]*\Z"
 )
+_LOOSE_END = lazy_pattern(r"[0-9)}]\s?[@#^&]\s*\Z|\A[^*]*[0-9)}]\*\s*\Z|\A\*[-0-9][^*]*\Z")
 LONGEST_HEDGE, MOST_LINES = 60, 12
 _HEDGE = lazy_pattern(
     r"(?i)\W*(?:(?:about|around|roughly|approximately|approx\.?|some|maybe|perhaps|probably|possibly)\s+|(?:[≈~∼]|\\(?:approx|sim))\s*)"
@@ -98,7 +99,7 @@ def unsure(claim: Claim) -> bool:
     """Return True if a claim asks, negates, or says "about" before a whole number, so that it claims nothing for certain."""
     if _NEGATED_PATTERN.match(claim.text) or (not claim.marked and _SAID_OF_IT_PATTERN.match(claim.text)):
         return True
-    if claim.boxes and _LOOSE_MARK.search(claim.text):
+    if (claim.boxes and _LOOSE_MARK.search(claim.text)) or (not claim.marked and _LOOSE_END.search(claim.text)):
         return True
     text = claim.text.strip(" \n$*_`)]}")
     asks = text.endswith("?") and (claim.boxes > 0 or not claim.marked)
