@@ -20,7 +20,7 @@ from aha.answers.closings import (
 )
 from aha.answers.context import LONGEST, denied_after, may_take_back, stance, states_plainly, suspect, taken_back
 from aha.answers.grammar import leads, upholds
-from aha.answers.joining import alternatives, join_values, join_values_at_end
+from aha.answers.joining import alternatives, join_values, join_values_at_end, with_delimiters
 from aha.answers.numbers import rational
 from aha.answers.rephrasing import in_one_form, in_plain_signs
 from aha.answers.replies import announcements, answer_part, boxed, boxes, hashed, is_mention, lists_numbers, names_box
@@ -151,7 +151,7 @@ def claim(text: str, how: How = "auto") -> Claim:
     text = in_one_form(text)
     hit = _mark(text, how)
     if hit is None and how == "auto":
-        hit = _closing_formula(text := join_values_at_end(text))
+        hit = _closing_formula(text := with_delimiters(join_values_at_end(text)))
     if hit is None:
         denied = how in ("box", "line") or _NOT_IT_PATTERN.search(text) or ("=" in text and stance(text, text.rfind("=")) == "denied")
         first = _ANSWER_FIRST.match(text) if not denied and how == "auto" else None

@@ -45,6 +45,26 @@ def join_values(sentence: str) -> str:
     return f"{sentence[: hit.start()]}${', '.join(values)}${sentence[hit.end() :]}"
 
 
+_VALUE = r"[-+−]?(?:[0-9a-z√π/.^²+−-]+|∞|infinity)"
+_TERM = r"(?:[0-9]+(?:\.[0-9]+)?|[A-Za-z](?![A-Za-z])|[-+−*/^()√π²³·×{}])"
+_PLAIN_FORMULA = lazy_pattern(  # a point, an interval, an equation or an inequality in plain text
+    rf"(?<=[\s:：はが为是])(?P<formula>(?:[A-Za-z]\s?[=∈]\s?)?[(\[⟨]\s?{_VALUE}(?:\s?[,;]\s?{_VALUE}){{1,2}}\s?[)\]⟩]"
+    rf"|(?=[^=<>≤≥]*[A-Za-z]){_TERM}(?:\s?{_TERM})*(?:\s?(?:=|[<>]=?|[≤≥])\s?{_TERM}(?:\s?{_TERM})*){{1,2}})(?P<after>\s*(?:です|である|입니다|이다)?\s*[.。]?\s*)\Z"
+)
+
+
+def with_delimiters(text: str) -> str:
+    """Return a text with the plain formula that ends its last sentence between dollars, if words stand before it."""
+    last = _LAST_SENTENCE.search(text, max(0, len(text) - 300))
+    hit = _PLAIN_FORMULA.search(last.group()) if last and "$" not in last.group() and "\\" not in last.group() else None
+    head = last.group()[: hit.start()] if last and hit else ""
+    if last is None or hit is None or not _HAS_WORD.search(head) or _ENDS_OPEN.search(head):
+        return text
+    return f"{text[: last.start() + hit.start()]}${hit['formula']}${hit['after']}"
+
+
+_ENDS_OPEN = lazy_pattern(r"(?i)[=<>≤≥0-9]|\b(?:and|or|und|oder|et|ou|y|o|e|и|или)\s*\Z")
+_HAS_WORD = lazy_pattern(r"[^\W\d_]{2}|[\u3040-\u9fff]")
 _LAST_SENTENCE = lazy_pattern(r"[^.!?。！？\n]+[.。]?\s*\Z")
 
 

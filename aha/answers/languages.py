@@ -38,7 +38,7 @@ LANGUAGES = {
         " bekommt bekommen erhält erhalten verkauft verkaufen kauft kaufen isst essen werden wird spart sparen fährt läuft gibt besitzt"
         " schreibt schafft muss müssen dauert wiegt",
         gives="beläuft belaufen vereinfacht ist sind beträgt betragen ergibt ergeben lautet macht machen liefert entspricht",
-        names="antwort grenzwert option ergebnis lösung summe differenz produkt gesamtzahl zahl anzahl preis gesamtpreis kosten gesamtkosten betrag endbetrag"
+        names="antwort scheitelpunkt punkt schnittpunkt grenzwert option ergebnis lösung summe differenz produkt gesamtzahl zahl anzahl preis gesamtpreis kosten gesamtkosten betrag endbetrag"
         " gewinn rest fläche umfang länge breite höhe weg strecke entfernung alter gewicht dauer zeit geschwindigkeit durchschnitt wert"
         " mittelwert wahrscheinlichkeit verhältnis gesamtbetrag gesamtsumme gehalt miete monatsrate rate restbetrag anteil bruchteil",
         who="er sie es man wir ich das dies ihm ihr ihnen uns",
@@ -62,7 +62,7 @@ LANGUAGES = {
         has="a compte comptent as ont ai paie paient paye payent reste restent faut coûte coûtent gagne gagnent dépense dépensent reçoit reçoivent doit doivent"
         " vend vendent achète achètent mange mangent économise parcourt possède possèdent mesure pèse dure met mettent prend prennent parcourent",
         gives="est sont vaut valent donne donnent fait font égale obtient obtenons trouve trouvons",
-        names="réponse racine* couple* ensemble solutions valeur* limite option résultat solution somme différence produit total nombre prix coût montant bénéfice reste aire périmètre longueur largeur"
+        names="réponse sommet point intervalle équation racine* couple* ensemble solutions valeur* limite option résultat solution somme différence produit total nombre prix coût montant bénéfice reste aire périmètre longueur largeur"
         " hauteur distance âge poids durée temps vitesse moyenne valeur probabilité rapport quotient volume angle",
         who="il elle on ils elles nous je j' ce c' cela ça lui leur qui",
         points="le la l' les un une des son sa ses leur leurs chaque tous toutes mon ma mes cette cet ces",
@@ -82,7 +82,7 @@ LANGUAGES = {
         " recibe reciben hay habrá vende venden compra compran come comen ahorra ahorran debe deben recorre sobran sobra tarda mide pesa usa"
         " faltan falta gastó compró vendió",
         gives="fue fueron era es son da dan resulta vale valen equivale obtenemos obtiene asciende",
-        names="respuesta raíces par conjunto soluciones valores total límite opción resultado solución suma diferencia producto número cantidad precio coste costo importe ganancia beneficio resto área"
+        names="respuesta vértice punto intervalo ecuación raíces par conjunto soluciones valores total límite opción resultado solución suma diferencia producto número cantidad precio coste costo importe ganancia beneficio resto área"
         " perímetro longitud anchura altura distancia edad peso duración tiempo velocidad media promedio valor probabilidad razón cociente volumen fracción proporción"
         " ángulo",
         who="él ella ellos ellas yo le les me nos eso esto se lo",
@@ -102,7 +102,7 @@ LANGUAGES = {
         " recebem há haverá vende vendem compra compram come comem economiza economizam deve devem percorre faltam falta leva mede pesa usa ficou"
         " fica ficam gastou comprou vendeu",
         gives="foi foram era é são dá dão resulta vale valem equivale obtemos totaliza",
-        names="resposta soluções raízes par valores total limite opção resultado solução soma diferença produto número quantidade preço custo valor lucro resto área perímetro comprimento largura"
+        names="resposta vértice ponto intervalo equação soluções raízes par valores total limite opção resultado solução soma diferença produto número quantidade preço custo valor lucro resto área perímetro comprimento largura"
         " altura distância idade peso duração tempo velocidade média probabilidade razão quociente volume ângulo fração proporção",
         who="ele ela eles elas eu nós lhe isso isto",
         points="o a os as um uma seu sua seus suas cada meu minha este esta esse essa ambos",
@@ -121,7 +121,7 @@ LANGUAGES = {
         " riceve ricevono vende vendono compra comprano mangia mangiano risparmia deve devono percorre manca mancano impiega misura pesa usa"
         " possiede ottiene occorrono",
         gives="è sono dà danno vale valgono fa fanno equivale otteniamo risulta ammonta ammontano",
-        names="risposta soluzioni radici coppia valori limite opzione risultato soluzione somma differenza prodotto numero quantità prezzo costo importo guadagno resto area perimetro lunghezza"
+        names="risposta vertice punto intervallo equazione soluzioni radici coppia valori limite opzione risultato soluzione somma differenza prodotto numero quantità prezzo costo importo guadagno resto area perimetro lunghezza"
         " larghezza altezza distanza età peso durata tempo velocità media valore probabilità rapporto quoziente volume angolo totale frazione quota",
         who="lui lei loro egli essa io noi gli le ciò ci c' ne si questo",
         points="il la lo l' i gli le un un' uno una suo sua suoi sue ogni ciascun* mio mia questa questi entrambi",

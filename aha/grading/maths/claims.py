@@ -11,7 +11,7 @@ from aha.answers.formulas import LISTS, Call, Node, Num, Sym, is_call, nodes, sy
 from aha.answers.numbers import bare_number
 from aha.answers.units import Unit, unit
 from aha.grading.maths.algebra import DEFAULT, Settings
-from aha.grading.maths.functions import Beyond, Opaque, Undefined, numbers
+from aha.grading.maths.functions import Beyond, Opaque, Undefined, inexact, numbers
 from aha.grading.maths.scalars import equal
 from aha.grading.maths.values import At
 
@@ -63,7 +63,7 @@ def _rounds_to(exact: Node, decimal: Node) -> bool:
     if not isinstance(decimal, Num) or not decimal.places:
         return False
     try:
-        value = At({}).of(exact)
+        value = inexact(At({}).of(exact))
         near = numbers().mpf(decimal.value.numerator) / decimal.value.denominator
         return bool(abs(value - near) <= numbers().mpf(1) / 10**decimal.places)
     except (Beyond, Opaque, Undefined, TypeError, ValueError):

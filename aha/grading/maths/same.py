@@ -219,7 +219,7 @@ def _lists(gold: Node, golds: list[Node], claim: Node, claims: list[Node], setti
         return False
     whole = statement(golds[0]).value
     if len(golds) == 1 and len(claims) > 1 and is_call(whole, *BRACKETS, "matrix") and not is_call(claim, "set"):
-        inside = whole.args if is_call(whole, "()") and isinstance(whole, Call) else ()
+        inside = whole.args if is_call(whole, "()") and isinstance(whole, Call) and not is_call(claim, "or") else ()
         return _in_order(inside, _by_letter(claims), settings) if len(inside) == len(claims) else False
     if len(claims) == 1 and len(golds) > 1 and is_call(statement(claims[0]).value, "()"):
         whole = statement(claims[0]).value

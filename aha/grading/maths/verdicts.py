@@ -37,7 +37,7 @@ _DOTS = lazy_pattern(r"\\[lcv]?dots[bc]?(?![a-z])|\.\.\.")
 _BRACES = lazy_pattern(r"[{}\s]")
 _LETTERS = lazy_pattern(r"\(?[A-Za-z]{1,3}\)?\.?")
 _NEGATED_PATTERN = lazy_pattern(
-    r"\s*(?:\\(?:lnot|neg|neq?|not)(?![A-Za-z])|[≠¬]|(?i:not|non|nicht|nie|niet|pas|não|не)\s(?=[-$\\0-9]|[a-z](?:\([a-z]\))?\s*=))"
+    r"[\s$]*(?:\\(?:lnot|neg|neq?|not)(?![A-Za-z])|[≠¬]|(?i:not|non|nicht|nie|niet|pas|não|не)\s(?=[-$\\0-9]|[a-z](?:\([a-z]\))?\s*=))"
 )
 _SAID_OF_IT_PATTERN = lazy_pattern(  # 26 comes close
     r"\W*[0-9][0-9.,]*\s(?:has|comes|does|fails|seems|looks|appears|can|cannot|will|would|could|should|must|may|might)\b"
@@ -46,7 +46,7 @@ _LETTER_LABEL = lazy_pattern(  # \mathbf{(B)} 2
     r"\s*\\(?:textbf|mathbf|text|mathrm)\s*\{\s*\([A-J]\)\s*\}(?:\\?\s|\\[,;:]|\\q?quad|~)*(?=[-+0-9$\\({])"
 )
 _LOOSE_MARK = lazy_pattern(  # 12*: no mark-up, which comes in pairs
-    r"\A\s*[@#?^&](?=\s*[-0-9])|[0-9)}]\s*[@#^&]\s*\Z|\A[^*]*[0-9A-Za-z)}]\s*\*\s*\Z|\A\s*\*\s*[-0-9][^*]*\Z"
+    r"\A\s*(?:[@#?&](?=\s*[-0-9])|\^(?=\s*[-0-9]+\s*\Z))|[0-9)}]\s*[@#^&]\s*\Z|\A[^*]*[0-9A-Za-z)}]\s*\*\s*\Z|\A\s*\*\s*[-0-9][^*]*\Z"
 )
 _LOOSE_END = lazy_pattern(r"[0-9)}]\s?[@#^&]\s*\Z|\A[^*]*[0-9)}]\*\s*\Z|\A\*[-0-9][^*]*\Z")
 LONGEST_HEDGE, MOST_LINES = 60, 12
