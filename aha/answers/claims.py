@@ -72,7 +72,7 @@ _LEADS = lazy_pattern(
     r"(?P<said>[^\n]+|\\begin\{[^}]+\}.+?\\end\{[^}]+\}[^\n]{0,9})\Z",
     re.S,
 )
-_FORMULA = r"(?:(?<!\$)\$[^$\n]{1,200}\$|\$\$[^$]{1,300}\$\$|\\\([^\n]{1,200}?\\\)|\\\[.{1,300}?\\\])"
+_FORMULA = r"(?:(?<![$\\])\$[^$\n]{1,200}\$|\$\$[^$]{1,300}\$\$|\\\([^\n]{1,200}?\\\)|\\\[.{1,300}?\\\])"
 _BEHIND = (  # words that may follow the formula a sentence states
     r"\s*(?:である|です|だ|となる|となります|になる|になります|입니다|이다)"
     r"|\sas (?:the (?:only|unique|final|required|desired) (?:solution|answer|value|root)|claimed|required|desired|expected)|\sinstead"
