@@ -326,7 +326,7 @@ class _Reader:
         adds = next_match and next_match[1] in self.letters and next_match[1] != letter and not self._article(rest, next_match.end(1))
         if next_match and adds and not _JUDGED_PATTERN.match(rest, next_match.end()):
             return SEVERAL if self.letter_of(rest.strip(" .:,-–—)]")) != letter else letter
-        if (added := lexicon.ADDED_LETTER.search(rest)) and added[1] in self.letters and added[1] != letter:
+        if (addition := lexicon.ADDED_LETTER.search(rest)) and addition[1] in self.letters and addition[1] != letter:
             return SEVERAL
         if any(also != letter and also in self.letters for also in lexicon.ALSO.findall(rest)):
             return SEVERAL

@@ -181,8 +181,8 @@ def other_readings(tree: Reading, decimal_comma: str) -> list[Node]:
     if (chosen := _CHOSEN.fullmatch(cleaned)) is not None:
         n, k = chosen[2] or chosen[4], chosen[3] or chosen[5]
         hit.append(f"\\binom{{{n}}}{{{k}}}" if chosen[1] != "P" else f"A_{{{n}}}^{{{k}}}")
-    if (mixed := _MIXED_PATTERN.fullmatch(cleaned)) and int(mixed[2]) < int(mixed[3]):
-        hit.append(f"({mixed[1]}+{mixed[2]}/{mixed[3]})")
+    if (mixed_number := _MIXED_PATTERN.fullmatch(cleaned)) and int(mixed_number[2]) < int(mixed_number[3]):
+        hit.append(f"({mixed_number[1]}+{mixed_number[2]}/{mixed_number[3]})")
     if thousands := _THOUSANDS.fullmatch(cleaned):
         hit.append(f"{thousands[1]} {'million' if thousands[2] == 'M' else 'thousand'}")
     nodes = list[Node]()
