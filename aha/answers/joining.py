@@ -11,7 +11,7 @@ from aha.answers.reading import read
 from aha.answers.units import unit
 from aha.lazy import lazy_pattern
 
-_ITEM = r"(?:\$[^$\n]{1,80}\$|\\\([^\n]{1,80}?\\\)|(?:(?<![A-Za-z])[a-z](?:_\{?[0-9]\}?|[₁-₉])?\s?=\s?)?[-−]?[0-9]+(?:[./][0-9]+)?)"
+_ITEM = r"(?:\$[^$\n]{1,80}\$|\\\([^\n]{1,80}?\\\)|(?:(?<![A-Za-z])[a-z](?:_\{?[0-9]\}?|[₁-₉])?\s?=\s?)?(?<![0-9.,/])[-−]?[0-9]+(?:[./][0-9]+)?(?![0-9]))"
 _AND_ABROAD = r"und|oder|et|ou|y|e|o|u|en|of|i|lub|и|или|і|або|ve|veya|och|eller|og|dan|atau|và|hoặc"
 _AND_IN_HAN = r"和|与|及|或|或者|および|または|と|그리고|또는|와|과"
 _LIST = lazy_pattern(
@@ -19,6 +19,7 @@ _LIST = lazy_pattern(
     rf"(?:,?\s(?:{_AND_ABROAD})\s|\s?(?:{_AND_IN_HAN})\s?|(?P<comma>\s?[,，、]\s?))(?P<last>{_ITEM})(?=\s*[.。]?\s*\Z)"
 )
 _OR_ABROAD = lazy_pattern(r"(?<=[\s$)}%0-9])\s(?:o|ou|oder|или|або|veya|lub|atau|hoặc|nebo|sau|eller)\s(?=[-$\\(0-9A-Za-z\u4e00-\u9fff])")
+_ROOM = 200  # characters at the end of a sentence that hold its values
 _ITEMS = lazy_pattern(_ITEM)
 _DELIMITERS = lazy_pattern(r"\A(?:\$|\\\()|(?:\$|\\\))\Z")
 _NAME = lazy_pattern(r"\s*([A-Za-z])(?:_\{?[0-9]\}?|[₁-₉])?\s*=")
@@ -38,7 +39,7 @@ def join_values(sentence: str) -> str:
     """Return a sentence that ends in several values, joined by words of another language, with one formula that lists them."""
     if sentence.isascii() and not ONLY_ENGLISH.isdisjoint(sentence.lower().split()):
         return sentence
-    hit = _LIST.search(sentence)
+    hit = _LIST.search(sentence, max(0, len(sentence) - _ROOM))
     if hit is None or (hit["comma"] and not _one_name(_ITEMS.findall(hit.group()))):
         return sentence
     values = [_DELIMITERS.sub("", item).strip() for item in _ITEMS.findall(hit.group())]
@@ -46,7 +47,7 @@ def join_values(sentence: str) -> str:
 
 
 _VALUE = r"[-+−]?(?:[0-9a-z√π/.^²+−-]+|∞|infinity)"
-_TERM = r"(?:[0-9]+(?:\.[0-9]+)?|[A-Za-z](?![A-Za-z])|[-+−*/^()√π²³·×{}])"
+_TERM = r"(?:(?<![0-9.])[0-9]+(?:\.[0-9]+)?(?![0-9])|[A-Za-z](?![A-Za-z])|[-+−*/^()√π²³·×{}])"
 _PLAIN_FORMULA = lazy_pattern(  # a point, an interval, an equation or an inequality in plain text
     rf"(?<=[\s:：はが为是])(?P<formula>(?:[A-Za-z]\s?[=∈]\s?)?[(\[⟨]\s?{_VALUE}(?:\s?[,;]\s?{_VALUE}){{1,2}}\s?[)\]⟩]"
     rf"|(?=[^=<>≤≥]*[A-Za-z]){_TERM}(?:\s?{_TERM})*(?:\s?(?:=|[<>]=?|[≤≥])\s?{_TERM}(?:\s?{_TERM})*){{1,2}})(?P<after>\s*(?:です|である|입니다|이다)?\s*[.。]?\s*)\Z"
