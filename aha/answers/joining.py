@@ -11,7 +11,10 @@ from aha.answers.reading import read
 from aha.answers.units import unit
 from aha.lazy import lazy_pattern
 
-_ITEM = r"(?:\$[^$\n]{1,80}\$|\\\([^\n]{1,80}?\\\)|(?:(?<![A-Za-z])[a-z](?:_\{?[0-9]\}?|[₁-₉])?\s?=\s?)?(?<![0-9.,/])[-−]?[0-9]+(?:[./][0-9]+)?(?![0-9]))"
+_ITEM = (
+    r"(?:\$[^$\n]{1,80}\$|\\\([^\n]{1,80}?\\\)|"
+    r"(?:(?<![A-Za-z])[a-z](?:_\{?[0-9]\}?|[₁-₉])?\s?=\s?)?(?<![0-9.,/])[-−]?[0-9]+(?:[./][0-9]+)?(?![0-9]))"
+)
 _AND_ABROAD = r"und|oder|et|ou|y|e|o|u|en|of|i|lub|и|или|і|або|ve|veya|och|eller|og|dan|atau|và|hoặc"
 _AND_IN_HAN = r"和|与|及|或|或者|および|または|と|그리고|또는|와|과"
 _LIST = lazy_pattern(
