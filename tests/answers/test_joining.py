@@ -78,3 +78,20 @@ def test_a_second_letter_of_any_name_is_a_second_choice(reply: str) -> None:
     for letter in "ABDEFGHIJ":
         assert not isinstance(chosen(reply.format(letter), (), 10), str), letter
     assert chosen("C) cow, and I checked it", (), 10) == "C"
+
+
+@pytest.mark.parametrize("formula", ["(-1, 2)", "[1, 4]", "x^2 + y^2 = 25", "x = 3"])
+@pytest.mark.parametrize(
+    "sentence", ["The {} is {}.", "La solution est {1}.", "La solución es {1}.", "A solução é {1}.", "Die Lösung ist {1}."]
+)
+def test_a_plain_formula_that_ends_a_sentence_is_read_whole(sentence: str, formula: str) -> None:
+    noun = {"(": "point", "[": "interval", "x": "solution"}[formula[0]]
+    reply = sentence.format(noun, formula)
+    assert pays(formula, reply), reply
+    assert not pays(formula.replace("2", "7").replace("3", "7").replace("4", "9"), reply), reply
+
+
+@pytest.mark.parametrize("bound", ["at least", "at most", "or more", "and up", "no more"])
+def test_a_bound_in_a_remark_takes_the_number_away(bound: str) -> None:
+    for reply in (f"3 ({bound})", f"The answer is 3 ({bound}).", f"\\boxed{{3 ({bound})}}"):
+        assert not isinstance(grade(Number("3"), reply), Right), reply
