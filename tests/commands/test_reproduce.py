@@ -116,7 +116,10 @@ def test_a_plan_and_what_is_refused(aha: Aha, tmp_path: Path) -> None:
     planned = aha("reproduce", "--seeds", 1, "--dry-run")
     assert (planned.code, planned.out.splitlines()[0].split()) == (0, ["seed", "0", "zero", "new"])
     assert not (tmp_path / "runs").exists()
-    assert aha("reproduce", "--seeds", 0).err == "aha: argument --seeds: 0: it takes a whole number of 1 or more; `aha reproduce --help` says more\n"
+    assert (
+        aha("reproduce", "--seeds", 0).err
+        == "aha: argument --seeds: 0: it takes a whole number of 1 or more; `aha reproduce --help` says more\n"
+    )
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/letter.txt").write_text("dear")
     assert "it is not empty and holds no reproduction" in aha("reproduce", "--out", "mine").err
