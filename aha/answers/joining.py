@@ -67,7 +67,7 @@ def with_delimiters(text: str) -> str:
     return f"{text[: last.start() + hit.start()]}${hit['formula']}${hit['after']}"
 
 
-_ENDS_OPEN = lazy_pattern(r"(?i)[=<>≤≥0-9]|\b(?:and|or|und|oder|et|ou|y|o|e|и|или)\s*\Z")
+_ENDS_OPEN = lazy_pattern(r"(?i)[=<>≤≥0-9不非没未无别]|ない|않|아니|\b(?:and|or|und|oder|et|ou|y|o|e|и|или)\s*\Z")
 _HAS_WORD = lazy_pattern(r"[^\W\d_]{2}|[\u3040-\u9fff]")
 _LAST_SENTENCE = lazy_pattern(r"[^.!?。！？\n]+[.。]?\s*\Z")
 

@@ -95,3 +95,15 @@ def test_a_plain_formula_that_ends_a_sentence_is_read_whole(sentence: str, formu
 def test_a_bound_in_a_remark_takes_the_number_away(bound: str) -> None:
     for reply in (f"3 ({bound})", f"The answer is 3 ({bound}).", f"\\boxed{{3 ({bound})}}"):
         assert not isinstance(grade(Number("3"), reply), Right), reply
+
+
+@pytest.mark.parametrize("formula", ["(-1, 2)", "[1, 4]", "x^2 + y^2 = 25", "x <= 3"])
+def test_a_plain_formula_that_is_denied_is_not_read(formula: str) -> None:
+    for reply in (
+        f"答案不为{formula}。",
+        f"答案不是{formula}",
+        f"答えは{formula}ではない。",
+        f"The answer is not {formula}.",
+        f"La réponse n'est pas {formula}.",
+    ):
+        assert not pays(formula, reply), reply
