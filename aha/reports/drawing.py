@@ -206,7 +206,7 @@ def _draw_bars(axes: Axes, chart: Chart, colours: Sequence[str]) -> None:
     for row, (series, colour) in enumerate(zip(chart.series, _cycle(colours, len(chart.series)), strict=True)):
         spans = [(begin, max(0.0, end - begin)) for begin, end in zip(_drawable(series.x), _drawable(series.y), strict=True)]
         axes.broken_barh(spans, (-row - 0.35, 0.7), color=colour, edgecolor="none", alpha=0.75, label=label(series.name))
-    axes.set_yticks([-row for row in range(len(chart.series))], labels=_names(chart))
+    axes.set_yticks([])  # the legend names the rows
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} min"))
     axes.margins(x=0.02)
 

@@ -48,4 +48,4 @@ def test_the_picture_is_a_png():
 def test_bars_are_drawn_in_a_row_for_each_series():
     bars = Chart("t", "T", "number", "", "", (Series("one", (0.0, 2.0), (1.0, 3.0)), Series("two", (1.0,), (2.0,))), bars=True)
     texts = {element.text for element in ET.fromstring(svg(bars, 5, 3)).iter("text")}
-    assert {"one", "two"} <= texts and any(text and text.endswith(" min") for text in texts)
+    assert any(text and text.endswith(" min") for text in texts) and not {"one", "two"} & texts  # the page's legend names the rows
