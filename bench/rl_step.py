@@ -1,7 +1,7 @@
 """One whole step of ours, from asking to updated weights, beside one of TRL's GRPOTrainer: the same model, prompts, samples and lengths.
 
     pip install trl && python bench/rl_step.py [--threads 2] [--turns 2] [--steps 4] [--questions 16] [--samples 8] [--tokens 128]
-        [--model FOLDER]
+        [--model FOLDER] [--kl 0.001]
 
 In turns, each in a process of its own: TRL, ours, TRL, ours. A step samples questions x samples replies and makes one update on them, with
 clipping and the divergence from a reference, in float32 and without recomputed activations. Counted are tokens sampled and tokens trained.
@@ -54,6 +54,7 @@ class Work:
     samples: int
     tokens: int
     turn: int
+    kl: float = 0.001
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ def ours(work: Work) -> list[Spent]:
         problems=CountdownProblems(),
         template=Short(),
         rewards=Rewards((RewardPart("even", reward),)),
-        loss=Grpo(kl=0.001, aggregation="seq-mean", dual_clip=None),
+        loss=Grpo(kl=work.kl, aggregation="seq-mean", dual_clip=None),
         sampling=Sampling(max_tokens=work.tokens),
         optim=Adam(lr=RATE),
         questions=work.questions,
@@ -174,7 +175,7 @@ def theirs(work: Work) -> list[Spent]:
             max_completion_length=work.tokens,
             max_steps=work.steps,
             temperature=1.0,
-            beta=0.001,
+            beta=work.kl,
             loss_type="grpo",
             model_init_kwargs={"dtype": "float32"},
             save_strategy="no",
@@ -219,6 +220,7 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--turns", type=int, default=2)
     parser.add_argument("--model", help="a folder in Hugging Face format; default: 0.8M random weights")
+    parser.add_argument("--kl", type=float, default=0.001, help="the weight of the divergence; at 0 neither side has a reference")
     parser.add_argument("--side", choices=["trl", "ours"], help=argparse.SUPPRESS)
     parser.add_argument("--turn", type=int, default=0, help=argparse.SUPPRESS)
     for name, count in (("steps", 4), ("questions", 16), ("samples", 8), ("tokens", 128)):
@@ -230,7 +232,7 @@ def main() -> int:
     logging.disable(logging.WARNING)
     torch.set_num_threads(chosen.threads)
     if chosen.side:
-        one_turn(chosen.side, Work(chosen.model, chosen.steps, chosen.questions, chosen.samples, chosen.tokens, chosen.turn))
+        one_turn(chosen.side, Work(chosen.model, chosen.steps, chosen.questions, chosen.samples, chosen.tokens, chosen.turn, chosen.kl))
         return 0
     turns: dict[str, list[Turn]] = {"trl": [], "ours": []}
     with tempfile.TemporaryDirectory() as folder:
