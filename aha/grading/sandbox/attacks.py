@@ -238,13 +238,20 @@ if started >= 80:
 """,
     ),
     Attack(
-        "signals its parent",
+        "ends its parent",
         """
 import os, signal
-for target in (os.getppid(), -1):
-    os.kill(target, signal.SIGCONT)
-    print("BREACH signalled", target)
+for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "SIGSTOP", "SIGKILL"):
+    for target in (os.getppid(), -1):
+        try:
+            os.kill(target, getattr(signal, name))
+        except (PermissionError, ProcessLookupError):
+            pass
 """,
+        (
+            "OK",
+            "RE",
+        ),  # a judge that had lost the parent could not say either; OK as an ordinary user, whose signals the first process ignores
     ),
     Attack(
         "reaches into the machine with C",
