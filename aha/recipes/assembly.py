@@ -197,7 +197,8 @@ def _batches(rl: Rl) -> str:
     step = f"{replies / rl.minibatches:g} replies a step"
     rollout_text = f"{rl.questions} questions x {rl.samples} samples = {replies:,} replies a rollout"
     longest = f"at most {replies * rl.sampling.max_tokens:,} new tokens a rollout"
-    return f"{rollout_text}, in {rl.minibatches} mini-batches of {step}; {rl.steps:,} steps = {rl.rollouts:,} rollout{'' if rl.rollouts == 1 else 's'}; {longest}"
+    rollouts = f"{rl.rollouts:,} rollout{'' if rl.rollouts == 1 else 's'}"
+    return f"{rollout_text}, in {rl.minibatches} mini-batches of {step}; {rl.steps:,} steps = {rollouts}; {longest}"
 
 
 def _changes(rl: Rl) -> list[str]:
