@@ -22,6 +22,7 @@ _LIST = lazy_pattern(
     rf"(?:,?\s(?:{_AND_ABROAD})\s|\s?(?:{_AND_IN_HAN})\s?|(?P<comma>\s?[,，、]\s?))(?P<last>{_ITEM})(?=\s*[.。]?\s*\Z)"
 )
 _OR_ABROAD = lazy_pattern(r"(?<=[\s$)}%0-9])\s(?:o|ou|oder|или|або|veya|lub|atau|hoặc|nebo|sau|eller)\s(?=[-$\\(0-9A-Za-z\u4e00-\u9fff])")
+_DENIES = lazy_pattern("[不非没未无别]|ない|않|아니")
 _ROOM = 200  # characters at the end of a sentence that hold its values
 _ITEMS = lazy_pattern(_ITEM)
 _DELIMITERS = lazy_pattern(r"\A(?:\$|\\\()|(?:\$|\\\))\Z")
@@ -43,7 +44,7 @@ def join_values(sentence: str) -> str:
     if sentence.isascii() and not ONLY_ENGLISH.isdisjoint(sentence.lower().split()):
         return sentence
     hit = _LIST.search(sentence, max(0, len(sentence) - _ROOM))
-    if hit is None or (hit["comma"] and not _one_name(_ITEMS.findall(hit.group()))):
+    if hit is None or _DENIES.search(sentence[: hit.start()]) or (hit["comma"] and not _one_name(_ITEMS.findall(hit.group()))):
         return sentence
     values = [_DELIMITERS.sub("", item).strip() for item in _ITEMS.findall(hit.group())]
     return f"{sentence[: hit.start()]}${', '.join(values)}${sentence[hit.end() :]}"
