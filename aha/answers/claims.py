@@ -5,8 +5,7 @@ Text directly around a box within its formula belongs to the claim: the minus be
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from aha.answers.closings import (
     CONFIDENT,
@@ -36,8 +35,8 @@ HASHES, SHORT = "####", 30  # characters; a reply this short is nothing but its 
 _USUALLY, LONGEST_HEAD = 400, 300  # characters of the closing statement, and before an announcement, which may hold its condition
 _ROOM = 80  # characters before a box that tell its meaning
 _NEXT_PROBLEM = lazy_pattern(r"(?:Question|Problem|Exercise|Q|Human|User|Instruction|Input|Passage)[ \t]*[0-9]{0,3}[*\s]*:")
-_OTHER_PROBLEMS = [(words[0].strip()[0], words) for words in (
-    ("Question", "\nQ"), ("Problem", "Passage"), ("Instruction", "Input"), ("Human:",), ("User:",), ("Exercise",)
+_OTHER_PROBLEMS = [(words[0], lazy_pattern(words)) for words in (
+    "Q(?:uestion|(?<=\nQ))", "P(?:roblem|assage)", "I(?:nstruction|nput)", "Human:", "User:", "Exercise"
 )]  # fmt: skip
 _STARTS = lazy_pattern(r"(?:\n[#*\s]*|[.!\s])\Z")
 
@@ -131,8 +130,7 @@ _CORRECTION = lazy_pattern(
 )
 
 
-@dataclass(frozen=True)
-class Claim:
+class Claim(NamedTuple):
     """The text that holds the final answer. `marked` is True if it was boxed, hashed or announced, False if it is merely all there is;
     `boxes` is the number of boxes it was joined from."""
 
@@ -170,6 +168,7 @@ def _looked_at(rest: str) -> str:
 
 
 _LAST_LINE = lazy_pattern(r"(?:\A|\n)(?:[ \t]*A:[ \t]*|####[ \t]*)(?P<said>\$?-?[0-9][0-9.,]*(?<![.,]))\s*\Z")
+_UNITS = ("units", "square units", "cubic units")
 
 
 def _at_once(text: str) -> Claim | None:
@@ -182,15 +181,17 @@ def _at_once(text: str) -> Claim | None:
         return Claim(line["said"], marked=True)
     hit = _ENDS_IN_BOX.match(text, at)
     head = text[max(0, at - LONGEST_HEAD) : at]
-    if hit is None or names_box(text[max(0, at - _USUALLY) : at]) or not head.isascii() or "~" in hit[1] or is_mention(hit[1]):
+    near = max(0, at - _USUALLY)
+    if hit is None or not head.isascii() or (text.find("ox", near, at) >= 0 and names_box(text[near:at])):
         return None
-    if "```" in head or before(head[-_ROOM:], hit[1]) != "" or not states_plainly(head) or not _is_unit(hit["unit"]):
+    content, unit = hit.groups()
+    if "~" in content or is_mention(content) or ("`" in head and "```" in head):
         return None
-    return Claim(without_style(hit[1].strip()), marked=True, boxes=1)
-
-
-def _is_unit(words: str | None) -> bool:
-    return words is None or words in ("units", "square units", "cubic units") or all(map(known_unit, words.split()))
+    if not (unit is None or unit in _UNITS or all(map(known_unit, unit.split()))):
+        return None
+    if before(head[-_ROOM:], content) != "" or not states_plainly(head):
+        return None
+    return Claim(without_style(content.strip()), marked=True, boxes=1)
 
 
 def _mark(text: str, how: How) -> tuple[Claim, int] | None:
@@ -380,8 +381,8 @@ def _ends(text: str) -> int:
 
 
 def _single(text: str) -> bool:
-    """Return True if no word in the text could begin another problem; a search word by word is fast."""
-    return not any(initial in text and any(map(text.__contains__, words)) for initial, words in _OTHER_PROBLEMS)
+    """Return True if no word in the text could begin another problem; a search for each initial is fast."""
+    return not any(initial in text and words.search(text) for initial, words in _OTHER_PROBLEMS)
 
 
 def own_part(text: str) -> str:

@@ -9,7 +9,7 @@ import re
 from functools import lru_cache
 from typing import Literal
 
-from aha.answers.grammar import IN_FEWER_WORDS, kind_of, kinds, leads, leads_of_kinds, upholds
+from aha.answers.grammar import IN_FEWER_WORDS, Kept, kind_of, kinds, leads, leads_of_kinds, upholds
 from aha.answers.languages import ONLY_ENGLISH
 from aha.lazy import lazy_pattern
 
@@ -126,6 +126,7 @@ _CONCLUDES = lazy_pattern(  # ", thus 3690 seconds"
     r"(?:(?<![A-Za-z_^{\d.])\\?\$?(?P<figure>[0-9]+(?:\.[0-9]+)?)|\$(?P<formula>(?:[^$A-Za-z]|\\[a-z]+){1,40})\$|\\\((?P<inline>-?[0-9.,]{1,12})\\\))"
     r"(?!\s?[-+*/=^\\])[$°%]?(?:\s+[a-z]+){0,6}(?:[.!?,]|\s*\Z)"
 )
+_MAY_CONCLUDE = lazy_pattern(r"[0-9$]|\\\(")
 _CHECKS = lazy_pattern(
     r"(?i)\b(?:check\w*|verif\w+|indeed|note|notice|example|instance|cases?|alternatively|another|proof|prove\w*|step|since|because|means|if"
     r"|when|we could)\b|\$[^$\d\\\s,]*[A-Za-z]"
@@ -242,10 +243,10 @@ def _is_plain(line: str) -> bool:
     words = line.split()
     if ONLY_ENGLISH.isdisjoint(words) and words[:1] != ["The"]:
         return False
-    looks = [_PLAIN[word] for word in words]
-    if takes_away("".join([look[0] for look in looks])) or leads_of_kinds("".join([look[1] for look in looks])) != "states":
+    classes, kinds_of, attempts = zip(*[_PLAIN[word] for word in words], strict=True)
+    if takes_away("".join(classes)) or leads_of_kinds("".join(kinds_of)) != "states":
         return False
-    return not any(look[2] for look in looks) or not is_attempt(line)
+    return True not in attempts or not is_attempt(line)
 
 
 @lru_cache(maxsize=2_000)
@@ -257,23 +258,16 @@ def takes_away(classes: str) -> bool:
 _SUSPECT_CLASSES = frozenset("dPBnhiqWHsgDGjzaA")  # each match of `_BEFORE` contains one of these
 
 
-class _Plain(dict[str, tuple[str, str, bool]]):
-    """A cache of each word's classes and kinds, and whether the word may be part of an attempt."""
-
-    def __missing__(self, word: str) -> tuple[str, str, bool]:
-        bare = word.removesuffix(",")
-        if bare.isalpha() and bare.isascii():  # one word, perhaps with a comma: no split is needed
-            comma = word[len(bare) :]
-            look = f"{_letter(bare)}{comma}", f"{kind_of(bare)}{comma}", bare.lower() in _ATTEMPTS
-        else:
-            look = row(word), kinds(word), not _ATTEMPTS.isdisjoint(_WORDS.findall(word.lower()))
-        if len(self) < _KEPT_WORDS and len(word) < _LONGEST_KEPT_WORDS:
-            self[word] = look
-        return look
+def _look(word: str) -> tuple[str, str, bool]:
+    """Return the classes and kinds of a word, perhaps with a comma, and whether it may be part of an attempt."""
+    bare = word.removesuffix(",")
+    if bare.isalpha() and bare.isascii():  # no split is needed
+        comma = word[len(bare) :]
+        return f"{_letter(bare)}{comma}", f"{kind_of(bare)}{comma}", bare.lower() in _ATTEMPTS
+    return row(word), kinds(word), not _ATTEMPTS.isdisjoint(_WORDS.findall(word.lower()))
 
 
-_PLAIN = _Plain()
-_KEPT_WORDS, _LONGEST_KEPT_WORDS = 5_000, 20
+_PLAIN = Kept(_look)
 _CLOSED_PATTERN = lazy_pattern(r"(?<!\\)\$(?!\$)(?:(?!\\text|\\mbox)[^$\n]){1,100}\$|\\\((?:(?!\\text|\\mbox|\\\))[^\n]){1,100}\\\)")
 _BRACES = lazy_pattern(r"[$\\{}]")
 
@@ -342,12 +336,11 @@ def denied_after(rest: str, claim: str | None = None, *, understood: bool = True
     after = ("\n\n" if "\n\n" in rest[:12] else "") + plain
     if _UNDONE_BEHIND.match(plain):
         return True
-    if understood and not _COMMENTS.match(plain) and not upholds(after, opens=False):
-        return True
-    if not may_take_back(rest):
-        return False
-    classes = ("." if "\n\n" in rest[:12] else "") + row(_plain(rest))
-    return (_after.search(classes) or _later.search(classes)) is not None
+    if may_take_back(rest):
+        classes = ("." if "\n\n" in rest[:12] else "") + row(plain)
+        if _after.search(classes) or _later.search(classes):
+            return True
+    return understood and not _COMMENTS.match(plain) and not upholds(after, opens=False)
 
 
 def _concludes_otherwise(rest: str, claim: str) -> bool:
@@ -356,7 +349,7 @@ def _concludes_otherwise(rest: str, claim: str) -> bool:
     if len(own_words) != 1:
         return False
     for sentence in _SENTENCES.split(_THOUSANDS.sub("", rest[:_LOOKED_AT])):
-        hit = _CONCLUDES.search(sentence)
+        hit = _CONCLUDES.search(sentence) if _MAY_CONCLUDE.search(sentence) else None
         if (
             hit
             and (hit["figure"] or hit["formula"] or hit["inline"]) != own_words[0]
@@ -389,7 +382,7 @@ def row(text: str) -> str:
         for words, plain in IN_FEWER_WORDS:
             text = text.replace(words, plain)
     text = text.replace("\\$", "") if "\\$" in text else text  # a price does not open a formula
-    return "".join(map(_letter, TOKEN.findall(text)))
+    return "".join([_LETTERS[token] for token in TOKEN.findall(text)])
 
 
 def _letter(token: str) -> str:
@@ -398,3 +391,6 @@ def _letter(token: str) -> str:
         low = token.lower().replace("’", "'")
         return _CLASS.get(low) or ("n" if low.endswith("n't") else "v" if len(low) == 1 else "G" if low.endswith("ing") else "w")
     return "." if first == "\n" else _MARKS.get(token, token if first in ".,;:?!=" else "v")
+
+
+_LETTERS = Kept(_letter)

@@ -8,8 +8,9 @@ calculation or a solver, so must the subject. What is said of the claim afterwar
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import TypeVar
 
 from aha.answers import lexicon
 from aha.answers.lexicon import SCALES
@@ -17,6 +18,7 @@ from aha.answers.symbols import VALUES
 from aha.answers.units import measures
 from aha.lazy import lazy_pattern
 
+T = TypeVar("T")
 _TOKEN = lazy_pattern(
     r"\n\s*\n|[A-Za-z\u00c0-\u024f]+(?:['’][a-z]+)?|-?[0-9]+(?:[.,/:][0-9]+)*|\\[A-Za-z]+|[.,;:?!=()—–→⇒≈≡∴]|[\u0370-\u04ff]+"
     r"|[\u3040-\u9fff\uac00-\ud7af]+"
@@ -71,17 +73,20 @@ _DENIED_IN_HAN = lazy_pattern(
 )
 
 
-_KEPT_WORDS, _LONGEST_KEPT_WORDS = 5_000, 16  # the number of tokens whose kind is kept, and their length
+_KEPT_WORDS, _LONGEST_KEPT_WORDS = 5_000, 20
 
 
-class _Kinds(dict[str, str]):
-    """A mapping from a token to its kind; the kinds of short tokens are kept, up to a limit."""
+class Kept(dict[str, T]):
+    """A mapping from a word to what a function returns for it; that of short words is kept, up to a number."""
 
-    def __missing__(self, token: str) -> str:
-        kind = _kind_of(token)
-        if len(self) < _KEPT_WORDS and len(token) < _LONGEST_KEPT_WORDS:
-            self[token] = kind
-        return kind
+    def __init__(self, look: Callable[[str], T]) -> None:
+        self.look = look
+
+    def __missing__(self, word: str) -> T:
+        entry = self.look(word)
+        if len(self) < _KEPT_WORDS and len(word) < _LONGEST_KEPT_WORDS:
+            self[word] = entry
+        return entry
 
 
 def _kind_of(token: str) -> str:
@@ -99,7 +104,7 @@ def _kind_of(token: str) -> str:
     return _kind(token.lower().replace("’", "'"))
 
 
-_KIND = _Kinds()
+_KIND = Kept(_kind_of)
 kind_of = _KIND.__getitem__
 
 
@@ -262,8 +267,9 @@ _SIGNED_PATTERN = lazy_pattern(  # signatures, addresses and links
     r"(?m)(?:^[ \t]*-|(?:^[ \t]*|[.\s])(?:~|-(?=[A-Z]|[a-z]\w+\s*\Z)|–|-\s(?=\w+(?:\s?\([^()\n]{1,40}\))?$)))\s?"
     r"[\w.]{1,40}(?: [\w.]{1,40}){0,2}(?: ?\([^()\n]{0,60}\))?"
     r"[ \t]{0,9}(?=[~-]|$)|(?:[Ss]olution|[Ee]dit|[Ee]dited|[Ww]ritten)"
-    r" by (?:[A-Z][\w.]{0,20} ?){1,4}$|https?://\S+|(?<![\w.])[\w.]{1,40}@[\w.]{1,40}(?:, \w{1,20})?"
+    r" by (?:[A-Z][\w.]{0,20} ?){1,4}$|https?://\S+"
 )
+_SIGNED_BY_MAIL = lazy_pattern(rf"{_SIGNED_PATTERN.pattern}|(?<![\w.])[\w.]{{1,40}}@[\w.]{{1,40}}(?:, \w{{1,20}})?")
 
 
 _MAY_BE_SIGNED = lazy_pattern(r"[~–@]|n by |t by |d by |://|-(?=[A-Z\s])|(?m:^[ \t]*-)")
@@ -309,7 +315,8 @@ def upholds(rest: str, *, opens: bool) -> bool:
     """Return True if the text after a claim is understood to leave it as it is; `opens` is True if the claim begins its clause."""
     if _DENIED_IN_HAN.match(rest):
         return False
-    row = kinds(_SIGNED_PATTERN.sub("", rest) if _MAY_BE_SIGNED.search(rest) else rest)
+    signed = (_SIGNED_BY_MAIL if "@" in rest else _SIGNED_PATTERN) if _MAY_BE_SIGNED.search(rest) else None
+    row = kinds(signed.sub("", rest) if signed else rest)
     if opens and (_PREDICATE.match(row) or not _OPENS.match(row)):
         return False
     if _NOT_SAID_PATTERN.search(row) or not _remarks(rest):

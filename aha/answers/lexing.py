@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from aha.answers.formulas import Exotic, Unreadable
 from aha.answers.grammar import is_remark_understood
@@ -119,8 +119,7 @@ _ONE_SYMBOL = lazy_pattern(r"-?[0-9][0-9.,]*|[A-Za-z]'?")
 _THOUSANDS_FORM = lazy_pattern(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """A token; `kind` is number, symbol, function, unit, word, command, sign or scale; `after_blank` is True if a blank precedes it."""
 
     kind: str

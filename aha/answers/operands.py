@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from fractions import Fraction
 
 from aha.answers.formulas import RELATIONS, Call, Exotic, Node, Num, Sym, Unreadable, is_call
@@ -38,10 +37,11 @@ class Operands(ABC):
         return self.tokens[self.at] if self.at < len(self.tokens) else END
 
     def sees(self, *texts: str) -> bool:
-        return self.here.kind in ("sign", "command") and self.here.text in texts
+        here = self.tokens[self.at] if self.at < len(self.tokens) else END
+        return here.text in texts and here.kind in ("sign", "command")
 
     def next(self) -> Token:
-        hit = self.here
+        hit = self.tokens[self.at] if self.at < len(self.tokens) else END
         self.at += 1
         return hit
 
@@ -78,17 +78,17 @@ class Operands(ABC):
                 return text not in _NOT_OPERANDS and text not in RELATIONS
         return False
 
-    @contextmanager
-    def deeper(self) -> Iterator[None]:
+    def deeper(self, parse: Callable[[], Node]) -> Node:
+        """Return what `parse` returns one level deeper; raise Unreadable below the deepest level, which ends the whole parse."""
         self.depth += 1
         if self.depth > DEEPEST:
             raise Unreadable(f"nested more than {DEEPEST} deep")
-        yield
+        node = parse()
         self.depth -= 1
+        return node
 
     def operand(self) -> Node:
-        with self.deeper():
-            return self._operand()
+        return self.deeper(self._operand)
 
     def _operand(self) -> Node:
         token = self.next()

@@ -60,13 +60,15 @@ class _Parser(Operands):
 
     def relation(self) -> Node:
         """Parse the sides between relation signs; `a < x < b` is one relation with three sides, named by its signs."""
-        with self.deeper():
-            while self.sees("approx"):  # ≈ 8.24
-                self.next()
-            sides, signs = [self.union()], list[str]()
-            while self.sees(*RELATIONS) and not (self.sees("mid") and self.in_bars):
-                signs.append(self.next().text)
-                sides.append(self.union())
+        return self.deeper(self._relation)
+
+    def _relation(self) -> Node:
+        while self.sees("approx"):  # ≈ 8.24
+            self.next()
+        sides, signs = [self.union()], list[str]()
+        while self.sees(*RELATIONS) and not (self.sees("mid") and self.in_bars):
+            signs.append(self.next().text)
+            sides.append(self.union())
         return Call(" ".join(signs), tuple(sides)) if signs else sides[0]
 
     def union(self) -> Node:
@@ -200,12 +202,14 @@ class _Parser(Operands):
 
     def exponent(self) -> Node:
         """Parse an exponent; 2^3^2 is 2^(3^2)."""
-        with self.deeper():
-            if self.sees("-", "+"):
-                negative = self.next().text == "-"
-                return Call("neg", (self.exponent(),)) if negative else self.exponent()
-            node = self.operand()
-            return self.power_of(node) if self.sees("^") and self.next() else node
+        return self.deeper(self._exponent)
+
+    def _exponent(self) -> Node:
+        if self.sees("-", "+"):
+            negative = self.next().text == "-"
+            return Call("neg", (self.exponent(),)) if negative else self.exponent()
+        node = self.operand()
+        return self.power_of(node) if self.sees("^") and self.next() else node
 
 
 def _together(hit: list[Node], signs: set[str]) -> Node:

@@ -16,6 +16,7 @@ from aha.lazy import lazy_pattern
 LONGEST_CLAIM = 1_000
 
 _MAY_BE_WORDS = lazy_pattern(r"(?<![A-Za-z\\])[A-Za-z]|[\u3400-\u9fff\uff00-\uffef]|\\(?:text|math|mbox|operatorname)")
+_LETTER_COMMANDS = lazy_pattern(r"\\(?:Omega|mu|AA)")
 _CLOCK = lazy_pattern(r"([0-9]{1,2})\s*(?::\s*([0-5][0-9]))?(?:\s*:\s*([0-5][0-9]))?\s*([apAP])\.?\s?[mM]\b\.?")
 _WRAPPED_PATTERN = lazy_pattern(
     r"\\(?:text(?:bf|it|rm|sf|normal|up)?|math(?:rm|bf|it|sf)|mbox|operatorname)\s*\{[^{}]*[A-Za-z\u3400-\u9fff][^{}]*\}"
@@ -83,6 +84,8 @@ def read(text: str) -> Reading:
     """Return the reading of a claim; it never raises."""
     if len(text) > LONGEST_CLAIM:
         return Reading(text[:LONGEST_CLAIM], why=f"longer than {LONGEST_CLAIM:,} characters")
+    if text.isdecimal() and text.isascii():
+        return Reading(text, text, parse(text))
     text = _PHANTOM.sub("", text) if "phantom" in text else text
     if _STRUCK_PATTERN.search(text):
         return Reading(text, why="it is crossed out")
@@ -185,8 +188,10 @@ def other_readings(tree: Reading, decimal_comma: str) -> list[Node]:
         hit.append(f"({mixed_number[1]}+{mixed_number[2]}/{mixed_number[3]})")
     if thousands := _THOUSANDS.fullmatch(cleaned):
         hit.append(f"{thousands[1]} {'million' if thousands[2] == 'M' else 'thousand'}")
-    nodes = list[Node]()
-    for item, letters in ((text, letters) for text in (*hit, cleaned) for letters in ((False,) if text in hit else (True,))):
+    nodes, readings = list[Node](), [(text, False) for text in hit]
+    if cleaned not in hit and (_MAY_BE_WORDS.search(cleaned) or _LETTER_COMMANDS.search(cleaned)):  # else single letters make no difference
+        readings.append((cleaned, True))
+    for item, letters in readings:
         try:
             nodes.append(parse(item, letters=letters))
         except Unreadable:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from fractions import Fraction
+from functools import lru_cache
 
 from aha.answers import languages
 from aha.answers.context import is_attempt, row, suspect, takes_away
@@ -26,24 +27,22 @@ _CONTRAST = lazy_pattern(  # "isn't 32 but 64"
 )
 _NOT_AFTER = lazy_pattern(rf"(?i)(?<=[0-9*$€}}]),\s(?:{languages.NOT_AFTER})\s{VALUE}(?:\s[^\W\d_]+)?(?=[.!]?\s*(?:\n|\Z))")
 _DIGIT = lazy_pattern(r"(?![0-9])\d|(?<=\d)[٫٬](?=\d)")
+_OTHER_DIGIT = lazy_pattern(r"[^\x00-\x7f](?<=[\d٫٬])")
 _AMOUNT = r"(?=\s?(?:€|EUR\b|[Ee]uros?\b|zł\b|₺|kr\b|₽))"
-_MAY_BE_MONEY = lazy_pattern("[€₺₽ł]|(?<=[0-9])[\u202f\u00a0'’](?=[0-9]{3})")  # currency signs and separators of thousands
+_MAY_BE_MONEY = lazy_pattern("[€₺₽ł\u202f\u00a0'’](?:(?<=[€₺₽ł])|(?<=[0-9].)(?=[0-9]{3}))")  # currencies, separators of thousands
 _POINTS = lazy_pattern(rf"(?<![\d.,])([0-9]{{1,3}}(?:\.[0-9]{{3}})+)(?![\d.]){_AMOUNT}")
 _COMMA = lazy_pattern(rf"(?<![\d.,])([0-9]{{1,3}}(?:\.[0-9]{{3}})+|[0-9]{{1,9}}),([0-9]{{2}}){_AMOUNT}")
 _AMOUNTS = lazy_pattern(rf"[0-9]{_AMOUNT}")
 _SET_APART = lazy_pattern("[\u202f\u00a0'’](?<=[0-9].)(?=[0-9]{3}(?![0-9]))")
 _BLANK_APART = lazy_pattern(rf" (?<=[0-9] )(?=[0-9]{{3}}(?: [0-9]{{3}})*(?![0-9]){_AMOUNT})")
 _PREFIXED_PATTERN = lazy_pattern(r"(?:Rp|R\$) ?([0-9]{1,3}(?:\.[0-9]{3})+)(?:,([0-9]{2}))?(?![0-9])")
+_MONEY_WORDS, _SAYS_NOT = ("uro", "EUR", "kr", "Rp", "R$"), ("not ", "n't ", "n’t ", "Not ")
 _SAYS_BUT = ("sondern", "mais", "sino", "而是", " ma ", "mas ", " а ")
-
-
 _TWICE = lazy_pattern(r"(?i)\b([a-z]+(?:[- ][a-z]+)?) \(([0-9]{1,9})\)")  # four (4)
 _NO_CENTS = lazy_pattern(r"(?<=[0-9])[.,](?:–|—|-{1,2})(?=\s|\Z)")  # 1500.–
 _IN_BRACKETS = lazy_pattern(r" \([0-9]{1,9}\)")
 _MATRIX = lazy_pattern(r"\\begin\{[bpvBV]?matrix\}.{1,2000}?\\end\{[bpvBV]?matrix\}", re.S)  # of several lines
 _FENCE = lazy_pattern(r"(?m)^[ \t]*```[A-Za-z]*[ \t]*$")  # a fence of code, TeX or plain text
-
-
 _ABOUT = lazy_pattern(r"(\A|[\s:*(])~\s?(?=\\?[$€£¥]?[0-9])")  # in plain text; between a box's braces a tilde is a blank
 _STRUCK_PATTERN = lazy_pattern(r"~~(?=\S)[^~\n]{1,200}~~(?=\W*\w)")  # struck out, with something in its place
 _OFFERS = lazy_pattern(  # a question to the reader behind the answer
@@ -73,28 +72,32 @@ def _in_one_form(text: str) -> str:
         text = _FENCE.sub("", text)
     if "matrix}" in text:
         text = _MATRIX.sub(lambda match: match.group().replace("\n", " "), text)
-    if not text.isascii() and any(sign.isdecimal() or sign in "٫٬" for sign in {*text} if sign > "\x7f") and _ANY_LETTER.search(text):
+    if not text.isascii() and _OTHER_DIGIT.search(text) and _ANY_LETTER.search(text):
         text = _DIGIT.sub(_in_ascii, text)
     if ", n" in text or ", e n" in text or ", y n" in text or ", p" in text or ", und" in text or ", не" in text or ", а не" in text:
         text = text[:-_CLOSE_TO_THE_END] + _NOT_AFTER.sub("", text[-_CLOSE_TO_THE_END:])
-    if (
-        "uro" in text
-        or "EUR" in text
-        or "kr" in text
-        or "Rp" in text
-        or "R$" in text
-        or (not text.isascii() and _MAY_BE_MONEY.search(text))
-    ):
+    if any(map(text.__contains__, _MONEY_WORDS)) or (not text.isascii() and _MAY_BE_MONEY.search(text)):
         text = _with_points(text)
-    if ("but" in text and ("not " in text or "n't " in text or "n’t " in text)) or any(word in text for word in _SAYS_BUT):
-        text = _CONTRAST.sub(_contrast, text)
-    if "but" in text and ("Not " in text or "not " in text):
-        text = _NOT_BUT.sub(" ", text)
-    return text
+    denies = "but" in text and any(map(text.__contains__, _SAYS_NOT))
+    abroad = any(map(text.__contains__, _SAYS_BUT))
+    if not ((denies or abroad) and _turns_to_a_value(text)):
+        return text
+    text = (
+        _CONTRAST.sub(lambda hit: f"{next(filter(None, hit.groups()))} ", text)
+        if abroad or "not " in text or "n't " in text or "n’t " in text
+        else text
+    )
+    return _NOT_BUT.sub(" ", text) if denies and ("Not " in text or "not " in text) else text
 
 
-def _contrast(match: re.Match[str]) -> str:
-    return f"{next(filter(None, match.groups()))} "
+_VALUE_NEXT = lazy_pattern(r" [*$\\(€£]{0,3}-?[0-9]")
+_BUTS = ("but", "rather", "instead", "sondern", "mais", "sino", "ma", "mas", "sim", "а")
+
+
+def _turns_to_a_value(text: str) -> bool:
+    """Return True if a value stands behind a word that contrasts it with another one, as it does in each "not 3 but 4"."""
+    heads = (text[max(0, hit.start() - 7) : hit.start()] for hit in _VALUE_NEXT.finditer(text))
+    return "而是" in text or any(head.casefold().endswith(_BUTS) for head in heads)
 
 
 def _in_ascii(match: re.Match[str]) -> str:
@@ -299,7 +302,6 @@ _SUM = lazy_pattern(
 )
 _STEP = lazy_pattern(r"(?P<sign>[-+−–*×x·÷/]?)\s?\\?[$€£]?(?P<number>[0-9][0-9,]*(?:\.[0-9]+)?)")
 
-
 _OPERATES = lazy_pattern(
     r"(?i)\b(?:add|subtract|multipl|divid|halv|doubl|tripl|squar|half|twice|about|around|roughly|approximately|answer|guess)[a-z]*(?:\s(?:by|of|to|from))?\W*\Z"
     r"|\bso far\b|\bignor|\b(?:would|could|might|should)(?:n['’]t)? have\b"
@@ -357,6 +359,7 @@ def _aside(match: re.Match[str]) -> str:
     return remark if unclear else " "
 
 
+@lru_cache(maxsize=8)  # the last sentences are looked at more than once
 def in_plain_words(sentence: str, *, sums: bool = False) -> str:
     """Return the sentence without what only compares, explains or repeats its number; "" for two values or steps after the answer. With
     `sums`, a sign before the result of a true calculation states it, whatever the verb is."""

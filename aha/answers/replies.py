@@ -16,6 +16,7 @@ _THOUGHT = lazy_pattern(
     r"|<\|(?P<shut>begin|end)_of_thought\|>"
 )
 _TAG = lazy_pattern(r"<(?:[|｜/]|\s*[a-zA-Z])")
+_BRACKETED_TAG = lazy_pattern(r"\[/?(?:THINK|INST|ANSWER)\]")
 _BARE_ANALYSIS = lazy_pattern(r"\s*analysis(?=[A-Z]|\s*\n|\s+[A-Z]|:|$)")
 _SOLUTION = lazy_pattern(r"<\|(?:begin|end)_of_solution\|>")
 _TURN = lazy_pattern(
@@ -45,16 +46,15 @@ def answer_part(text: str) -> str:
     JSON object's one field that is the answer, and an empty string if the thinking never ends."""
     if (
         ("<" in text and _TAG.search(text))
-        or "THINK]" in text
-        or "INST]" in text
-        or "ANSWER]" in text
+        or ("[" in text and _BRACKETED_TAG.search(text))
         or "◁" in text
         or text[:40].lstrip().startswith("analysis")
     ):
         text = _HTML.sub("", _BREAKS.sub("\n", _SOLUTION.sub("", _turn(_speech(text)))))
-        if tag_match := _TAGGED_PATTERN.findall(text):
+        answers = "answer>" in text
+        if tag_match := _TAGGED_PATTERN.findall(text) if answers or "ANSWER]" in text else None:
             text = "".join(tag_match[-1])
-        elif wrapper := _WRAPPED_PATTERN.fullmatch(text) or _OPENED_PATTERN.search(text):
+        elif wrapper := _WRAPPED_PATTERN.fullmatch(text) or (_OPENED_PATTERN.search(text) if answers else None):
             text = wrapper["text"]
     return _value(text) if '"' in text and text.lstrip()[:1] in ("{", "`") else text
 

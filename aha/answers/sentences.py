@@ -135,29 +135,33 @@ def claimed_formula(text: str, *, marked: bool, boxed: bool = False) -> str | No
     sentences = _sentences(text)
     if sentences and (" than " in (last := sentences[0 if marked else -1]) or " dozen " in last):
         sentences[0 if marked else -1] = _with_digits(last)  # seven more than; a dozen
-    claim = _last_claim([in_plain_words(sentence) for sentence in sentences], marked=marked, boxed=boxed)
+    claim = _last_claim(sentences, marked=marked, boxed=boxed)
     if claim is None and "=" in text and not marked and sentences:
-        with_sums = [in_plain_words(sentence, sums=True) for sentence in sentences]
-        return _last_claim(with_sums, marked=False, boxed=boxed) if leads_to_sum(with_sums[-1].rpartition(IS_RESULT)[0]) else None
+        head = in_plain_words(sentences[-1], sums=True).rpartition(IS_RESULT)[0]
+        return _last_claim(sentences, marked=False, boxed=boxed, sums=True) if leads_to_sum(head) else None
     return claim
 
 
-def _last_claim(sentences: list[str], *, marked: bool, boxed: bool) -> str | None:
+def _last_claim(sentences: list[str], *, marked: bool, boxed: bool, sums: bool = False) -> str | None:
     """Return the formula that the last sentence with a figure claims, or the first sentence if it is `marked`."""
-    if sentences:
-        place = 0 if marked else -1
-        sentences[place] = _with_digits(sentences[place])
+    claiming = 0 if marked else len(sentences) - 1
+
+    def plain_words(place: int) -> str:
+        words = in_plain_words(sentences[place], sums=sums)
+        return _with_digits(words) if place == claiming else words
+
     for place in [0] if marked and sentences else range(len(sentences) - 1, -1, -1):
-        sentence = sentences[place]
+        sentence = plain_words(place)
         if marked or _FIGURES.search(sentence):
             if (plain := plain_count(join_values(sentence), marked=marked)) is None:
                 return None
             sentence = plain
             if not marked and is_supposed(sentence):
                 return None
-            if place and not marked and _UNFINISHED_PATTERN.search(sentences[place - 1]):
+            before = plain_words(place - 1) if place and not marked else ""
+            if _UNFINISHED_PATTERN.search(before):
                 return None
-            bare = not marked and place > 0 and not any(_SPEAKS.search(item) for item in sentences[place - 1 : place + 1])
+            bare = not marked and place > 0 and not any(_SPEAKS.search(item) for item in (before, plain_words(place)))
             return None if bare else _claim_of(without_asides(sentence), marked=marked, boxed=boxed)
         if (SAYS_MORE.search(sentence) or _HOWEVER.match(sentence)) and not _CLOSING.match(sentence.strip()):
             return None
@@ -198,10 +202,8 @@ def closing_side(text: str) -> str | None:
     hit = _SIDE.fullmatch(sentences[-1].strip(" *")) if sentences else None
     if hit is None or not re.search(r"[-+*/^√()−:]", hit["side"]) or (len(sentences) > 1 and _UNFINISHED_PATTERN.search(sentences[-2])):
         return None
-    if _DENIED_START.match(sentences[-1]):
-        return None
     head = _OF_ANGLE.sub("x", sentences[-1].strip(" *")[: hit.start("side")])
-    if suspect(head) or denied_before(head, len(head)):
+    if _DENIED_START.match(sentences[-1]) or suspect(head) or denied_before(head, len(head)):
         return None
     return hit["side"].rstrip(" .")
 
@@ -237,9 +239,7 @@ def _claim_of(sentence: str, *, marked: bool, boxed: bool) -> str | None:
     clauses = [end for end in clauses if not any(piece.start < end < piece.end for piece in pieces)]
     clauses += [hit.end() for hit in _IT_IS.finditer(sentence) if pieces and pieces[0].end <= hit.start() and pieces[-1].start >= hit.end()]
     is_open = max(clauses, default=0)
-    if boxed and any(piece.start < is_open for piece in pieces):
-        return None
-    if is_open and _DENIED_HEAD.search(sentence[:is_open]):
+    if (boxed and any(piece.start < is_open for piece in pieces)) or (is_open and _DENIED_HEAD.search(sentence[:is_open])):
         return None
     pieces = [piece for piece in pieces if piece.start >= is_open]
     if not pieces:

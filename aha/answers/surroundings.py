@@ -125,7 +125,8 @@ def around(text: str, box: Box, *, last: bool = True) -> HeldText:
 _ESTIMATED_PATTERN = lazy_pattern(
     r"(?i)(?:\b(?:about|around|roughly|approximately|approx\.?|circa)|(?P<sign>[≈≃~]|\\(?:approx|simeq|sim)(?![a-z])))[\s$*({\[\\]*\Z"
 )
-_ESTIMATES = "about round roughly approx circa sim ≈ ≃ ~".split()  # each match of the pattern contains one of these
+_ESTIMATES = tuple("about round roughly approximately approx approx. circa simeq sim ≈ ≃ ~".split())  # how its words end
+_OPENERS = "*({[$\\" + "".join(filter(str.isspace, map(chr, range(0x3001))))
 _ROUNDS = lazy_pattern(r"(?i)\b(?:round|near|clos|estimat)|約|四舍五入")
 _WHOLE = lazy_pattern(r"[-−]?[0-9][0-9,{}]*")
 
@@ -158,11 +159,12 @@ def before(head: str, content: str = "") -> str | None:
     bare = head.rstrip()
     if bare[-1:] == "=" and bare[-2:-1] != "!":
         return None if _MULTIPLE.search(bare) and not _NAMES_A_MULTIPLE.search(bare) else ""
-    if content and any(map(head[-30:].lower().__contains__, _ESTIMATES)) and _is_estimated(head, content):
+    if content and head[-30:].rstrip(_OPENERS)[-13:].lower().endswith(_ESTIMATES) and _is_estimated(head, content):
         return None
-    if (bare[-1:] == "$" or bare[-2:] in ("\\(", "\\[")) and not bare.rstrip("$([\\ \n").endswith(" of"):
-        last = bare.rstrip("$([\\ \n").rpartition(" ")[2]
-        if last.isascii() and last.rstrip(":").isalpha() and last.rstrip(":").lower() not in _SUSPECT:
+    words = bare.rstrip("$([\\ \n")
+    if (bare[-1:] == "$" or bare[-2:] in ("\\(", "\\[")) and not words.endswith(" of"):
+        last = words.rpartition(" ")[2].rstrip(":")
+        if last.isascii() and last.isalpha() and last.lower() not in _SUSPECT:
             return ""
     return _looked_at(head)
 
@@ -280,7 +282,8 @@ def without_style(text: str) -> str:
     text = _ONE_CELL.sub(r"\2", text) if "array" in text or "{matrix" in text else text
     while (whole := text.strip()).startswith("{") and closes(whole, 0) == len(whole) - 1 and not _INFIX.search(whole):
         text = whole[1:-1].strip("$ ")
-    return _LABELLED_PATTERN.sub(r"\1", _LABEL.sub("", _NAMED_FORM.sub("", text)))
+    text = _NAMED_FORM.sub("", text)
+    return _LABELLED_PATTERN.sub(r"\1", _LABEL.sub("", text)) if "nswer" in text.lower() else text
 
 
 _WORD_STARTS = lazy_pattern(r"(?<![\w$\\{'’-])(?=[^\W_]|[$\\])")

@@ -168,6 +168,7 @@ _CODES_BEFORE = tuple(
     "CHF INR Rs. Rs KRW RUB TRY VND PHP NGN ILS THB UAH CNY RMB JPY SEK NOK DKK PLN MXN BRL ZAR IDR Rp AUD CAD SGD HKD NZD "
     "R$ HK$ NT$ NZ$ A$ C$ S$ R\\$ HK\\$ NT\\$ NZ\\$ A\\$ C\\$ S\\$".split()
 )
+_LIKE_A_CODE = lazy_pattern(r"[A-Z](?:[A-Zps]|\\?\$)")  # how each code begins
 _APART_IN_MONEY = lazy_pattern("[ '’]")
 _MONEY_FIRST = lazy_pattern(
     rf"(?P<minus>(?<!\w)[-−]\s?)?(?:(?<![A-Za-z0-9])(?P<code>{'|'.join(map(re.escape, _CODES_BEFORE))})"
@@ -311,7 +312,7 @@ def _piece(text: str) -> str:
 
 def money_behind(text: str) -> str:
     """Return the text with the signs and codes of currencies that stand before an amount behind it: ₹1,200, CHF 12 and R$5."""
-    if text.isascii() and not any(code in text for code in _CODES_BEFORE):
+    if text.isascii() and not (_LIKE_A_CODE.search(text) and any(code in text for code in _CODES_BEFORE)):
         return text
     return _MONEY_FIRST.sub(_behind, text)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from fractions import Fraction
 from zlib import crc32
 
@@ -71,7 +70,7 @@ def verdict(gold: Reading, claim: Claim, answer: str, settings: Settings) -> boo
     """Return whether the claim says what the reference says, or None if only algebra can tell."""
     if gold.node is not None and (every := by_lines(claim)) is not None:
         return _compare(gold, every, settings)
-    if (label := _LETTER_LABEL.match(claim.text)) and _verdict(gold, replace(claim, text=claim.text[label.end() :]), answer, settings):
+    if (label := _LETTER_LABEL.match(claim.text)) and _verdict(gold, claim._replace(text=claim.text[label.end() :]), answer, settings):
         return True
     if (line := last_line(claim)) is not None:
         verdict_ = _verdict(gold, Claim(line, marked=True), answer, settings)
@@ -82,8 +81,8 @@ def verdict(gold: Reading, claim: Claim, answer: str, settings: Settings) -> boo
 
 def by_lines(claim: Claim) -> Node | None:
     """Return a reply of one formula per line as the list of them, or None for any other reply, such as the steps of one calculation."""
-    lines = [line.strip() for line in claim.text.strip().split("\n") if line.strip()]
-    if claim.marked or not 1 < len(lines) < MOST_LINES or "\\begin" in claim.text or claim.text.lstrip().startswith(("$$", "\\[")):
+    lines = [line.strip() for line in claim.text.strip().split("\n") if line.strip()] if not claim.marked else []
+    if not 1 < len(lines) < MOST_LINES or "\\begin" in claim.text or claim.text.lstrip().startswith(("$$", "\\[")):
         return None
     nodes_ = list[Node]()
     for line in lines:
