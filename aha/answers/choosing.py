@@ -16,7 +16,7 @@ from aha.answers.closings import UNDECIDED_WORDS, is_denied
 from aha.answers.context import denied_after
 from aha.answers.grammar import plainly_chosen
 from aha.answers.numbers import option_keys
-from aha.answers.replies import boxes, is_mention
+from aha.answers.replies import boxes, is_mention, with_figures
 from aha.answers.statements import (
     CLOSE,
     CONCEDES,
@@ -136,10 +136,12 @@ class _Reader:
         """Return the text with every box that is denied or holds no choice replaced, so that its letters are not read again."""
         for option in self.options if "\\boxed" in text else ():
             text = re.sub(rf"(\\boxed\{{[^{{}}]{{1,80}}\}}\$?)\s*\({re.escape(option)}\)", r"\1", text)
-        for box in reversed(boxes(text)):
+        hit = boxes(text)
+        figures = with_figures(text, hit)
+        for box in reversed(hit):
             content, start, end = box
             choice = is_mention(content) or self.boxed(content) is not NONE
-            if not choice or not stands(text, box):
+            if not choice or not stands(text, box, figures):
                 text = text[:start] + UNREAD + text[end:]
         return text
 

@@ -22,7 +22,7 @@ from aha.answers.grammar import leads, upholds
 from aha.answers.joining import alternatives, join_values, join_values_at_end, with_delimiters
 from aha.answers.numbers import rational
 from aha.answers.rephrasing import in_one_form, in_plain_signs
-from aha.answers.replies import announcements, answer_part, boxed, boxes, hashed, is_mention, lists_numbers, names_box
+from aha.answers.replies import announcements, answer_part, boxed, boxes, hashed, is_mention, lists_numbers, names_box, with_figures
 from aha.answers.surroundings import DENIALS, around, attachment, before, without_style
 from aha.answers.units import known_unit
 from aha.lazy import lazy_pattern
@@ -318,9 +318,8 @@ def _alone(text: str) -> tuple[Claim, int] | None:
 def _group(text: str) -> tuple[list[str], int, bool]:
     """Return the contents of the last boxes, the end of the last one, and whether the text before them shows that there are no more."""
     hit, wording, ends = [box for box in boxes(text) if not is_mention(box[0])], list[str](), 0
-    speech = text  # earlier boxes become figures: a word in a box denies nothing
-    for content, start, end in hit[:-1] if any(letter.isalpha() for box in hit[:-1] for letter in box[0][-_ROOM:]) else ():
-        speech = f"{speech[:start]}{'0' * (end - start)}{speech[end:]}" if len(content) < _ROOM else speech
+    worded = any(letter.isalpha() for box in hit[:-1] for letter in box[0][-_ROOM:])
+    speech = with_figures(text, [box for box in hit[:-1] if len(box[0]) < _ROOM]) if worded else text
     for place in range(len(hit) - 1, -1, -1):
         holder = around(text, hit[place], last=not wording)
         meaning = "denied" if holder is DENIALS else stance(speech, hit[place][1], None if wording else hit[place][2])
@@ -390,12 +389,12 @@ def own_part(text: str) -> str:
     text = answer_part(text)
     if _single(text):
         return text
-    for start in _NEXT_PROBLEM.finditer(text):
-        head = text[: start.start()]
-        if (
-            head.strip()
-            and _STARTS.search(head, max(0, len(head) - 12))
-            and (len(head.strip()) <= SHORT or HASHES in head or _mark(head, "auto") is not None)
-        ):
-            return head
+    begins, hashes, unmarked = len(text) - len(text.lstrip()), text.find(HASHES), 0
+    for problem in _NEXT_PROBLEM.finditer(text, begins + 1):
+        start = problem.start()
+        if _STARTS.search(text, max(0, start - 12), start):
+            short = not text[begins + SHORT : start].strip()
+            if short or 0 <= hashes <= start - len(HASHES) or _mark(text[max(0, unmarked - LONGEST_HEAD) : start], "auto"):
+                return text[:start]
+            unmarked = start  # no claim up to here
     return text

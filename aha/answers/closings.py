@@ -365,7 +365,7 @@ def other_language(
     if (boxed or announced) and not languages.NEGATIONS.isdisjoint(before.lower().split()):
         return "unclear"
     if boxed and _HAN.search(before):
-        return "unclear" if doubted_in_han(before, rest) or (end is not None and text[end:].startswith(("?", "？"))) else "stated"
+        return "unclear" if doubted_in_han(before, rest) or (end is not None and text.startswith(("?", "？"), end)) else "stated"
     statement = _plain_statement(f"{before} 7{_CLOSERS.sub(' ', rest)}")
     if boxed and statement == "unclear":
         return "stated"

@@ -200,8 +200,7 @@ class Operands(ABC):
             return self.operand()
         if self.sees("-"):
             self.next()
-            with self.deeper():
-                return Call("neg", (self.argument(),))
+            return Call("neg", (self.deeper(self.argument),))
         if self.here.kind == "function":
             return self.power()
         node = self.power()

@@ -6,7 +6,8 @@ Also the boxes in a text (`\\boxed{…}` and its variants, balanced) and the ann
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from aha.answers.lexicon import SAYS_MORE
 from aha.lazy import lazy_pattern
@@ -23,7 +24,7 @@ _TURN = lazy_pattern(
     r"<\|(?:im_start|im_end|im_sep|endoftext|end_of_text|begin_of_text|eot_id|eom_id|end|return|user|assistant|system|start)\|>"
     r"|</s>|<eos>|<pad>|<end_of_turn>|<start_of_turn>|\[/?INST\]|<｜(?:end▁of▁sentence|User|Assistant)｜>"
 )
-_TAGGED_PATTERN = lazy_pattern(r"<(?:final_)?answer>(.*?)</(?:final_)?answer>|\[ANSWER\](.*?)\[/ANSWER\]", re.S)
+_ANSWER_TAG = lazy_pattern(r"<(?P<ends>/?)(?:final_)?answer>|\[(?P<ended>/?)ANSWER\]")
 _HTML = lazy_pattern(r"</?(?:b|strong|em|i|u|p|span|div|h[1-6]|center|code|mark|sup|small|font)(?:\s[a-z-]+=[^<>\n]{0,80})?>")
 _BREAKS = lazy_pattern(r"<br\s?/?>|</(?:p|div|h[1-6]|li)>(?=\s*<)")
 _WRAPPED_PATTERN = lazy_pattern(r"\s*<(?P<name>response|result|output|final|solution)>(?P<text>.*)</(?P=name)>\s*", re.S)
@@ -52,11 +53,24 @@ def answer_part(text: str) -> str:
     ):
         text = _HTML.sub("", _BREAKS.sub("\n", _SOLUTION.sub("", _turn(_speech(text)))))
         answers = "answer>" in text
-        if tag_match := _TAGGED_PATTERN.findall(text) if answers or "ANSWER]" in text else None:
-            text = "".join(tag_match[-1])
+        if (tagged := _tagged(text) if answers or "ANSWER]" in text else None) is not None:
+            text = tagged
         elif wrapper := _WRAPPED_PATTERN.fullmatch(text) or (_OPENED_PATTERN.search(text) if answers else None):
             text = wrapper["text"]
     return _value(text) if '"' in text and text.lstrip()[:1] in ("{", "`") else text
+
+
+def _tagged(text: str) -> str | None:
+    """Return the text within the last answer tags, an opening one and the next closing one of its kind, or None without such a pair."""
+    marks = [(mark[0][0], mark["ends"] == "/" or mark["ended"] == "/", mark.start(), mark.end()) for mark in _ANSWER_TAG.finditer(text)]
+    last_end = {kind: start for kind, ends, start, _ in marks if ends}
+    is_open, since, hit = "", 0, None
+    for kind, ends, start, end in marks:
+        if not is_open and not ends and last_end.get(kind, -1) > start:
+            is_open, since = kind, end
+        elif ends and kind == is_open:
+            is_open, hit = "", text[since:start]
+    return hit
 
 
 def _value(text: str) -> str:
@@ -154,6 +168,15 @@ def boxes(text: str) -> list[Box]:
             hit.append((bare.group(), match.start(), bare.end()))
         at = max(at, hit[-1][2] if hit else 0)
     return hit
+
+
+def with_figures(text: str, hit: Sequence[Box]) -> str:
+    """Return the text with zeros in place of these boxes, so that a word in a box denies nothing."""
+    pieces, at = list[str](), 0
+    for _, start, end in hit:
+        pieces += (text[at:start], "0" * (end - start))
+        at = end
+    return "".join((*pieces, text[at:]))
 
 
 def names_box(text: str) -> bool:
@@ -262,8 +285,8 @@ def _announcement(text: str, key: re.Match[str]) -> int | None:
         return calls.end()
     if not speech:  # a heading, or a formula directly after the word
         begins = text.rfind("\n", 0, key.start()) + 1
-        heads = len(_WORDS.findall(text[begins : key.start()])) <= 2
-        return calls.end() if heads else None
+        words = islice(_WORDS.finditer(text, begins, key.start()), 3)
+        return calls.end() if len(list(words)) <= 2 else None
     if _DENIED_PATTERN.search(speech) or (not speech.isascii() and SAYS_MORE.search(speech)):
         return None
     if speech[-1] not in ":：=ঃ" and _NOTHING_SAID_PATTERN.match(text, calls.end()):

@@ -15,7 +15,7 @@ from aha.answers.claims import first_line
 from aha.answers.closings import is_denied
 from aha.answers.context import denied_after, row, takes_away
 from aha.answers.grammar import upholds
-from aha.answers.replies import Box, announcements, boxes, is_mention
+from aha.answers.replies import Box, announcements, boxes, is_mention, with_figures
 from aha.answers.surroundings import DENIALS, around, without_style
 from aha.answers.symbols import INVISIBLE, bare, ending
 from aha.lazy import lazy_pattern
@@ -178,13 +178,11 @@ def statements(text: str) -> list[Statement]:
     return found_match
 
 
-def stands(text: str, box: Box) -> bool:
-    """Return True if nothing around a box takes its claim away."""
+def stands(text: str, box: Box, figures: str) -> bool:
+    """Return True if nothing around a box takes away what it holds. `figures`: the text before it, with figures in place of its boxes."""
     rest, next_match, _ = text[box[2] : box[2] + _NEAR].partition("\\boxed")
     beside = next_match and _BETWEEN_BOXES.fullmatch(rest)
-    speech = text
-    for _, start, end in boxes(text[: box[1]]):  # a word in a box before it denies nothing
-        speech = f"{speech[:start]}{'0' * (end - start)}{speech[end:]}"
+    speech = figures[: box[1]] + text[box[1] :]
     return (
         around(text, box) is not DENIALS
         and not is_denied(speech, box[1], None if beside else box[2], boxed=True)
@@ -194,7 +192,9 @@ def stands(text: str, box: Box) -> bool:
 
 def _last_box(text: str) -> list[Statement]:
     """Return the last box that holds something, joined to those before that stand beside it; an empty list without a box."""
-    found_match = [box for box in boxes(text) if not is_mention(box[0]) and stands(text, box)]
+    hit = boxes(text)
+    figures = with_figures(text, hit)
+    found_match = [box for box in hit if not is_mention(box[0]) and stands(text, box, figures)]
     if not found_match:
         return []
     content, start, _ = found_match[-1]

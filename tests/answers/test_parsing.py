@@ -39,6 +39,7 @@ TREES = {
     "x²": "^(x, 2)",
     "\\sin^2 x": "^(sin(x), 2)",
     "\\sin^{-1} x": "arcsin(x)",
+    "\\sin -x": "sin(neg(x))",
     "2 \\sin b \\cos a": "*(*(2, sin(b)), cos(a))",
     "\\log_{2} 8": "log(8, 2)",
     "x_1": "x_1",
