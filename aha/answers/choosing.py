@@ -46,7 +46,6 @@ _MARKER = lazy_pattern(
 )
 _FORMULA = lazy_pattern(r"\\\(.{1,400}?\\\)|\\\[.{1,400}?\\\]|\$\$[^$]{1,400}\$\$|\$[^$\n]{1,400}\$", re.S)
 _ONE_LETTER = lazy_pattern(r"[\s$\\()\[\]{}.:*]*(?:(?:text|textbf|mathrm|mathbf|boxed|bf)\b[\s{(\[*]*)*[A-Za-z][\s)}\]$\\.:*]*")
-
 _ANOTHER_PATTERN = lazy_pattern(
     rf"(?i)^[)\].]*\s*(?:\(?{lexicon.LINK}(?:(?:maybe|possibly|perhaps|also|even|either|option|choice|the)\b\s*|选项)?|(?<=\s))"
     rf"{OPEN}(?-i:([A-Z])){CLOSE}(?![A-Za-z0-9'’])"
@@ -136,8 +135,7 @@ class _Reader:
         """Return the text with every box that is denied or holds no choice replaced, so that its letters are not read again."""
         for option in self.options if "\\boxed" in text else ():
             text = re.sub(rf"(\\boxed\{{[^{{}}]{{1,80}}\}}\$?)\s*\({re.escape(option)}\)", r"\1", text)
-        hit = boxes(text)
-        figures = with_figures(text, hit)
+        figures = with_figures(text, hit := boxes(text))
         for box in reversed(hit):
             content, start, end = box
             choice = is_mention(content) or self.boxed(content) is not NONE

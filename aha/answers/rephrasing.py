@@ -160,7 +160,6 @@ _MEASURED_PATTERN = lazy_pattern(
 )
 _TOTALS = lazy_pattern(r"(?i)\bno total,?(?= (?:s[ãa]o|há|temos))")
 _REALS = lazy_pattern(r"(?i)\A\s*(?:all|the) real (?:numbers|values)[^.;$]{0,40}?,?\s(?:i\.e\.|that is|namely),?\s(?=\$)")
-
 _IS_MINE = lazy_pattern(
     r"(?i),?\s(?:and\s)?(?:that|this|it|which)(?:['’]s|\sis)\s(?:my|the|our)\s(?:final\s|correct\s)?(?:answer|result)(?=[.!]?\s*\Z)"
 )
@@ -209,7 +208,6 @@ _FIGURES = lazy_pattern(r"(?<![A-Za-z_^{\d.,])[$€£]?[0-9][0-9,]*(?:\.[0-9]+)?
 _LABEL_FIRST = lazy_pattern(  # **Total cost: $160** — made up of
     rf"\W{{0,3}}\*\*(?P<label>[A-Z][A-Za-z]+(?:\s[a-z]+){{0,3}}):\s(?P<count>\\?{_FIGURE}(?:\s[a-z]{{1,12}}){{0,2}})\*\*\s+[—–]\s(?P<rest>[^?]{{3,200}})"
 )
-
 _TO = lazy_pattern(r"\bto\b")
 _RESULTS = lazy_pattern(  # Subtracting 6 from 20 leaves her with 14 cups
     r"\W{0,3}(?!Rounding|Guessing|Estimating|Approximating|Mis|Forgetting|Ignoring|Neglecting|Assuming|Supposing|Trying|Testing|Pretending|Imagining)"
