@@ -389,12 +389,12 @@ def own_part(text: str) -> str:
     text = answer_part(text)
     if _single(text):
         return text
-    begins, hashes, unmarked = len(text) - len(text.lstrip()), text.find(HASHES), 0
+    begins, hashes, floor = len(text) - len(text.lstrip()), text.find(HASHES), 0
     for problem in _NEXT_PROBLEM.finditer(text, begins + 1):
         start = problem.start()
         if _STARTS.search(text, max(0, start - 12), start):
             short = not text[begins + SHORT : start].strip()
-            if short or 0 <= hashes <= start - len(HASHES) or _mark(text[max(0, unmarked - LONGEST_HEAD) : start], "auto"):
+            if short or 0 <= hashes <= start - len(HASHES) or _mark(text[max(0, floor - LONGEST_HEAD) : start], "auto"):
                 return text[:start]
-            unmarked = start  # no claim up to here
+            floor = start  # no claim up to here
     return text

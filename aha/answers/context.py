@@ -9,7 +9,7 @@ import re
 from functools import lru_cache
 from typing import Literal
 
-from aha.answers.grammar import IN_FEWER_WORDS, Kept, kind_of, kinds, leads, leads_of_kinds, upholds
+from aha.answers.grammar import IN_FEWER_WORDS, LookupTable, kind_of, kinds, leads, leads_of_kinds, upholds
 from aha.answers.languages import ONLY_ENGLISH
 from aha.lazy import lazy_pattern
 
@@ -267,7 +267,7 @@ def _look(word: str) -> tuple[str, str, bool]:
     return row(word), kinds(word), not _ATTEMPTS.isdisjoint(_WORDS.findall(word.lower()))
 
 
-_PLAIN = Kept(_look)
+_PLAIN = LookupTable(_look)
 _CLOSED_PATTERN = lazy_pattern(r"(?<!\\)\$(?!\$)(?:(?!\\text|\\mbox)[^$\n]){1,100}\$|\\\((?:(?!\\text|\\mbox|\\\))[^\n]){1,100}\\\)")
 _BRACES = lazy_pattern(r"[$\\{}]")
 
@@ -393,4 +393,4 @@ def _letter(token: str) -> str:
     return "." if first == "\n" else _MARKS.get(token, token if first in ".,;:?!=" else "v")
 
 
-_LETTERS = Kept(_letter)
+_LETTERS = LookupTable(_letter)

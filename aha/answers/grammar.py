@@ -76,7 +76,7 @@ _DENIED_IN_HAN = lazy_pattern(
 _KEPT_WORDS, _LONGEST_KEPT_WORDS = 5_000, 20
 
 
-class Kept(dict[str, T]):
+class LookupTable(dict[str, T]):
     """A mapping from a word to what a function returns for it; that of short words is kept, up to a number."""
 
     def __init__(self, look: Callable[[str], T]) -> None:
@@ -104,7 +104,7 @@ def _kind_of(token: str) -> str:
     return _kind(token.lower().replace("’", "'"))
 
 
-_KIND = Kept(_kind_of)
+_KIND = LookupTable(_kind_of)
 kind_of = _KIND.__getitem__
 
 
@@ -315,8 +315,8 @@ def upholds(rest: str, *, opens: bool) -> bool:
     """Return True if the text after a claim is understood to leave it as it is; `opens` is True if the claim begins its clause."""
     if _DENIED_IN_HAN.match(rest):
         return False
-    signed = (_SIGNED_BY_MAIL if "@" in rest else _SIGNED_PATTERN) if _MAY_BE_SIGNED.search(rest) else None
-    row = kinds(signed.sub("", rest) if signed else rest)
+    signature = (_SIGNED_BY_MAIL if "@" in rest else _SIGNED_PATTERN) if _MAY_BE_SIGNED.search(rest) else None
+    row = kinds(signature.sub("", rest) if signature else rest)
     if opens and (_PREDICATE.match(row) or not _OPENS.match(row)):
         return False
     if _NOT_SAID_PATTERN.search(row) or not _remarks(rest):

@@ -53,14 +53,14 @@ def answer_part(text: str) -> str:
     ):
         text = _HTML.sub("", _BREAKS.sub("\n", _SOLUTION.sub("", _turn(_speech(text)))))
         answers = "answer>" in text
-        if (tagged := _tagged(text) if answers or "ANSWER]" in text else None) is not None:
-            text = tagged
+        if (inner := _inside_tags(text) if answers or "ANSWER]" in text else None) is not None:
+            text = inner
         elif wrapper := _WRAPPED_PATTERN.fullmatch(text) or (_OPENED_PATTERN.search(text) if answers else None):
             text = wrapper["text"]
     return _value(text) if '"' in text and text.lstrip()[:1] in ("{", "`") else text
 
 
-def _tagged(text: str) -> str | None:
+def _inside_tags(text: str) -> str | None:
     """Return the text within the last answer tags, an opening one and the next closing one of its kind, or None without such a pair."""
     marks = [(mark[0][0], mark["ends"] == "/" or mark["ended"] == "/", mark.start(), mark.end()) for mark in _ANSWER_TAG.finditer(text)]
     last_end = {kind: start for kind, ends, start, _ in marks if ends}

@@ -144,11 +144,11 @@ def claimed_formula(text: str, *, marked: bool, boxed: bool = False) -> str | No
 
 def _last_claim(sentences: list[str], *, marked: bool, boxed: bool, sums: bool = False) -> str | None:
     """Return the formula that the last sentence with a figure claims, or the first sentence if it is `marked`."""
-    claiming = 0 if marked else len(sentences) - 1
+    claim_place = 0 if marked else len(sentences) - 1
 
     def plain_words(place: int) -> str:
         words = in_plain_words(sentences[place], sums=sums)
-        return _with_digits(words) if place == claiming else words
+        return _with_digits(words) if place == claim_place else words
 
     for place in [0] if marked and sentences else range(len(sentences) - 1, -1, -1):
         sentence = plain_words(place)

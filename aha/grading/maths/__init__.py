@@ -90,8 +90,8 @@ def _quick(
     reply_claim = claim(answer, settings.how)
     if not reply_claim.text:
         return Wrong("no final answer where one is looked for")
-    both = reply_claim.boxes and settings.how == "auto" and "#" in answer and HASHES in answer
-    if both and _hashed_otherwise(reference.value, answer, settings):
+    box_and_hashes = reply_claim.boxes and settings.how == "auto" and "#" in answer and HASHES in answer
+    if box_and_hashes and _hashed_otherwise(reference.value, answer, settings):
         return Wrong("a box and hashes with another answer")
     if settings.precision is None and settings.places > PLACES and (verdict_ := plainly(reference.value, reply_claim.text)) is not None:
         return _grade_of(verdict_, reference)
