@@ -140,7 +140,7 @@ def _open(part: RewardPart, backend: Backend, stack: ExitStack) -> RewardPart:
             opening = backend.host(opens) if isinstance(backend, Hosts) else opens.open(backend)
             return replace(part, reward=stack.enter_context(opening))
         case _:
-            return part if is_ours(part.reward) else replace(part, reward=TidyReward(part.reward))
+            return part if is_ours(part.reward) else replace(part, reward=TidyReward(part.reward, part.name))
 
 
 def _score(reward_parts: Sequence[RewardPart], values: Sequence[float | Abstained]) -> Score:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import inspect
 import math
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -13,6 +15,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache, partial
 from typing import Any, SupportsFloat
 
 from aha.protocols import Opens, Reward
@@ -54,7 +57,9 @@ def error_text(error: BaseException) -> str:
 
 def describe_error(error: BaseException) -> str:
     """Return an exception in one line, with the place where it was raised."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename not in (__file__, "<frozen os>")]
+    frames = [
+        frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename not in (__file__, ctypes.__file__, "<frozen os>")
+    ]
     place = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
     return f"{type(error).__name__}: {error_text(error)}{place}"
 
@@ -83,30 +88,79 @@ class EarlyExit(SystemExit):
 
 
 LEAVES = ("_exit", "execv", "execve")  # functions that end a program before it can say a word
+CLOSES = ("close", "closerange")  # functions that close descriptors by their number
+C_LEAVES = ("exit", "_exit", "_Exit", "quick_exit")  # the same in C, as they are named when a library is searched
+TEXT_BYTES = 1024
 _own_threads: set[tuple[int, int]] = set()  # the processes and threads that run a person's own code
+_farewell: list[ctypes.Array[ctypes.c_char]] = []  # what C's `exit` hands to a shell; empty while none of a person's own code runs
 
 
 @contextmanager
-def no_exit() -> Iterator[None]:
-    """Refuse, while a person's own code runs, to end this process in silence: `EarlyExit` is raised in its place. Another thread that asks
-    for it ends the process with one line and exit code 1. Forked processes and the package itself end as they always do."""
-    for name in LEAVES:
-        if not isinstance(getattr(os, name), _Leave):
-            setattr(os, name, _Leave(name, getattr(os, name)))
+def no_exit(what: str = "code of one's own") -> Iterator[None]:
+    """Refuse, while a person's own code runs, to end this process in silence, or to close the descriptors it had before: `EarlyExit` is
+    raised in its place. Another thread that asks for it, and a library in C, end the process with one line and no exit code 0.
+    Forked processes and the package itself end as they always do. `what` is the name of the code in the line of C's `exit`."""
+    _stand_in()
     key = os.getpid(), threading.get_ident()
+    _open_files(key[0])
     _own_threads.add(key)
+    _arm(what)
     try:
         yield
     finally:
         _own_threads.discard(key)
+        if all(place[0] != key[0] for place in _own_threads):
+            _arm("")
+
+
+def _stand_in() -> None:
+    for name in LEAVES + CLOSES:
+        if not isinstance(getattr(os, name), _StandIn):
+            setattr(os, name, (_Leave if name in LEAVES else _Close)(name, getattr(os, name)))
+    if not isinstance(ctypes.CDLL.__getitem__, _Search):
+        ctypes.CDLL.__getitem__ = _Search(ctypes.CDLL.__getitem__)  # type: ignore[method-assign]
+
+
+@cache
+def _open_files(process: int) -> dict[int, tuple[int, int]]:
+    """Return the descriptors that were open before any of a person's own code ran in this process, and the file of each."""
+    files = {}
+    for number in range(256):
+        with suppress(OSError):
+            files[number] = _file_of(number)
+    return files
+
+
+def _file_of(number: int) -> tuple[int, int]:
+    stat = os.fstat(number)
+    return stat.st_dev, stat.st_ino
+
+
+def _arm(what: str) -> None:
+    """Have C's `exit` say a line that names this code and end with SIGKILL, or do nothing more if `what` is empty.
+    Its handlers are called after the interpreter has ended, so that the handler is C's own `system`, with a text in C's own memory."""
+    if not _farewell:
+        library = ctypes.CDLL(None)
+        library.calloc.restype = ctypes.c_void_p
+        text = library.calloc(1, TEXT_BYTES)
+        with suppress(AttributeError):  # a system without the function has no such line
+            library.__cxa_atexit(library.system, ctypes.c_void_p(text), None)
+        _farewell.append((ctypes.c_char * TEXT_BYTES).from_address(text))
+    line = f"aha: {what} called C's exit, which would end the whole run without a word: all saved before is kept" if what else ""
+    command = f"[ $PPID = {os.getpid()} ] && echo {shlex.quote(line)} >&2 && kill -9 $PPID" if what else ""
+    _farewell[0].value = command.encode("utf-8", "replace")
 
 
 @dataclass(frozen=True)
-class _Leave:
-    """A stand-in for a function of `LEAVES`, which does what the real one does unless `no_exit` is in force."""
+class _StandIn:
+    """A stand-in for a function of `os`."""
 
     name: str
     real: Callable[..., Any]
+
+
+class _Leave(_StandIn):
+    """A stand-in for a function of `LEAVES`, which does what the real one does unless `no_exit` is in force."""
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         process, caller = os.getpid(), str(sys._getframe(1).f_globals.get("__name__"))
@@ -117,6 +171,34 @@ class _Leave:
             raise EarlyExit(line)
         os.write(2, f"aha: {line}\n".encode())
         return LEAVE_NOW(1)
+
+
+class _Close(_StandIn):
+    """A stand-in for a function of `CLOSES`, which refuses the files of the run to a person's own code."""
+
+    def __call__(self, first: int, last: int | None = None) -> Any:
+        process = os.getpid()
+        if (process, threading.get_ident()) in _own_threads and isinstance(first, int):
+            for number, file in _open_files(process).items():
+                with suppress(OSError):
+                    if (number == first if last is None else first <= number < last) and _file_of(number) == file:
+                        raise EarlyExit(f"os.{self.name} would close descriptor {number}, which the run needs: close your own files alone")
+        return self.real(first) if last is None else self.real(first, last)
+
+
+class _Search:
+    """A stand-in for the search of a function in a library in C, where a person's own code finds none of `C_LEAVES`."""
+
+    def __init__(self, real: Callable[..., Any]) -> None:
+        self.real = real
+
+    def __get__(self, library: Any, kind: Any = None) -> Any:
+        return self if library is None else partial(self, library)
+
+    def __call__(self, library: Any, name: Any) -> Any:
+        if name in C_LEAVES and (os.getpid(), threading.get_ident()) in _own_threads:
+            raise EarlyExit(f"C's {name} would end the whole run without a word: return or raise in its place")
+        return self.real(library, name)
 
 
 LEAVE_NOW = os._exit
@@ -186,6 +268,7 @@ class TidyReward:
     A process that the reward forked ends with the call, since it would do the rest of the run a second time."""
 
     reward: Reward
+    name: str
     state: ProcessState = field(default_factory=ProcessState, compare=False)
 
     def __call__(self, problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
@@ -194,7 +277,7 @@ class TidyReward:
         learns = torch is not None and torch.is_grad_enabled()
         sys.stdout = sys.stderr = _OpenStream(sys.stderr)  # a program may read the command's output
         try:
-            with no_exit():
+            with no_exit(f"reward '{self.name}'"):
                 return self.reward(problem, replies)
         finally:
             if os.getpid() != process:

@@ -44,6 +44,7 @@ class RetryingChat:
     patience: RetryPolicy
     heartbeat: Callable[[str], None]
     health: FailureWindow = field(init=False)
+    why: str = ""  # the last reason for which a reply is missing
 
     def __post_init__(self) -> None:
         self.health = FailureWindow(self.patience.missing)
@@ -81,7 +82,8 @@ class RetryingChat:
                 if on_reply is not None:
                     on_reply(missing[place], batch)
         except EndpointDown as down:
-            return str(down)
+            self.why = str(down)
+            return self.why
         return ""
 
 

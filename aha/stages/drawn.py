@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from aha.errors import BadInput
 from aha.lazy import lazy_pattern
@@ -49,6 +49,11 @@ class ReplySource(Protocol):
         """Yield each wish's index with its replies, as they come; a wish without a reply from the server is left out."""
         ...
 
+    @property
+    def why(self) -> str:
+        """The reason for which replies are missing; empty if none are."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -57,6 +62,8 @@ class NoSource:
 
     def draw(self, wishes: Sequence[SampleRequest], chunk: int) -> Iterator[tuple[int, list[SampledReply]]]:
         return iter(())
+
+    why = ""
 
     def close(self) -> None:
         """Do nothing, since nothing is open."""
@@ -71,6 +78,8 @@ def needs_no_thought(problem: Problem, domains: Sequence[str]) -> bool:
 @dataclass(frozen=True)
 class EngineSource:
     """A model on this machine. A reply without a chain of thought is drawn like any other, and its thought is left out."""
+
+    why: ClassVar[str] = ""
 
     engine: Engine
     tokenizer: Tokenizer
@@ -126,6 +135,11 @@ class ChatSource:
                     yield index, [self._sample(chat_reply, wishes[index], number) for number, chat_reply in numbered]
         if self._replies and not self._thoughts:
             raise BadInput(no_reasoning(self.model, self._replies))
+
+    @property
+    def why(self) -> str:
+        """See the protocol."""
+        return next((chat.why for chat in self._patient_chats.values() if chat.why), "")
 
     def close(self) -> None:
         """Close all connections."""

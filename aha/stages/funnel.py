@@ -191,13 +191,13 @@ class Store:
             yield "\n".join(message["content"] for message in before), last.get("reasoning_content", ""), last["content"]
 
 
-def publish(rundir: RunDir, mix: Mix, seed: int, per_shard: int, form: Form = "jsonl") -> dict[str, Any]:
+def publish(rundir: RunDir, mix: Mix, seed: int, per_shard: int, form: Form = "jsonl", why: str = "") -> dict[str, Any]:
     """Write the mixed set to the folder `rows`, which appears whole, and return the run's result. FailedBar if there is no row, if the mix
-    is not possible, or if the file format cannot hold a row."""
+    is not possible, or if the file format cannot hold a row. `why`: a server's reason for the replies that are missing."""
     root, disk, tally = rundir.root, rundir.disk, Tally.of(rundir.metrics())
     counts = tally.rows_by_domain()
     if not counts:
-        raise FailedBar(f"not one row was kept: {_why(tally)}; `aha show` prints the settings that decide")
+        raise FailedBar(f"not one row was kept: {_why(tally)}{why and f' ({mask(why)})'}; `aha show` prints the settings that decide")
     try:
         quotas = mix.quotas(counts)
     except BadInput as error:

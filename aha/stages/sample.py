@@ -115,7 +115,7 @@ class Sample:
         examples = [example for number, source in enumerate(self.also) for example in self._with_labels(source, number)]
         chunks: list[Chunk] = [*_slices(problems, self.chunk), *_slices(examples, GIVEN_AT_ONCE)] or [[]]
         state = rundir.resume()
-        start = state.rollout + 1 if state else 0
+        start, why = state.rollout + 1 if state else 0, ""
         if start < len(chunks):
             store = Store(rundir.root, self.shard_rows, state.progress if state else {}, rundir.disk)
             with ExitStack() as stack:
@@ -125,7 +125,8 @@ class Sample:
                 for number in range(start, len(chunks)):
                     tally = left_out if number == 0 else Tally()
                     self._chunk(factory, number, chunks[number], store, log, tally)
-        result = publish(rundir, self.mix, self.seed, self.shard_rows, self.shards)
+                why = factory.source.why
+        result = publish(rundir, self.mix, self.seed, self.shard_rows, self.shards, why)
         if not rundir.finished:
             rundir.finish(result)
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 import os
 import signal
+import subprocess
 import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import repeat
 from typing import Any
@@ -373,6 +375,70 @@ def test_a_reward_that_would_end_the_process_without_a_word_is_named(leave: Call
         pytest.raises(BadInput, match=r"'mine' on problem \S+, reply .* raised EarlyExit: os\.\w+ would end the whole run .*test_rewards"),
     ):
         live(asked(), [GOOD])
+
+
+@pytest.mark.parametrize("name", ["exit", "_exit", "_Exit", "quick_exit"])
+def test_a_reward_that_would_end_the_process_by_c_is_named(name: str) -> None:
+    with (
+        Rewards((RewardPart("mine", lambda problem, replies: getattr(ctypes.CDLL(None), name)(0)),)).open(NOWHERE) as live,
+        pytest.raises(BadInput, match=rf"'mine' on problem .* raised EarlyExit: C's {name} would end the whole run .*test_rewards"),
+    ):
+        live(asked(), [GOOD])
+
+
+def close_the_first() -> None:
+    for number in range(10):
+        with suppress(OSError):
+            os.close(number)
+
+
+@pytest.mark.parametrize("close", [close_the_first, lambda: os.closerange(0, 10), lambda: os.close(2)])
+def test_a_reward_that_closes_descriptors_of_the_run_is_named(close: Callable[[], None]) -> None:
+    with (
+        Rewards((RewardPart("mine", lambda problem, replies: close()),)).open(NOWHERE) as live,
+        pytest.raises(
+            BadInput, match=r"'mine' on problem .* raised EarlyExit: os\.close\w* would close descriptor \d, which .*test_rewards"
+        ),
+    ):
+        live(asked(), [GOOD])
+    os.fstat(2)
+
+
+def test_a_reward_may_close_its_own_descriptors() -> None:
+    def works(problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
+        for number in os.pipe():
+            os.close(number)
+        return [float(subprocess.run(["true"], stdout=subprocess.PIPE).returncode)]
+
+    with Rewards((RewardPart("mine", works),)).open(NOWHERE) as live:
+        assert live(asked(), [GOOD])[0].total == 0.0
+
+
+LEAVES_BY_C = """
+import ctypes, sys
+from aha.rewards.own import no_exit
+leave = ctypes.CDLL(None).exit
+with no_exit("reward 'mine'"):
+    {inside}
+{after}
+"""
+
+
+@pytest.mark.parametrize(
+    ("inside", "after", "code", "line"),
+    [
+        ("leave(0)", "", -9, "aha: reward 'mine' called C's exit, which would end the whole run without a word: all saved before is kept"),
+        ("pass", "leave(0)", 0, ""),
+        ("pass", "", 0, ""),
+        ("pass", "sys.exit(3)", 3, ""),
+    ],
+)
+def test_a_library_in_c_that_exits_within_a_reward_ends_the_run_with_a_line_and_not_with_0(
+    inside: str, after: str, code: int, line: str
+) -> None:
+    program = LEAVES_BY_C.format(inside=inside, after=after)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.strip()) == (code, line)
 
 
 def test_a_thread_of_a_reward_that_ends_the_process_ends_it_with_a_line_and_not_with_0(capfd: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from aha.errors import BadInput, EndpointDown
+from aha.errors import BadInput, EndpointDown, FailedBar
 from aha.protocols import ChatOptions
 from aha.rewards import Judge
 from aha.stages.assessors import RetryPolicy
@@ -193,6 +193,14 @@ def test_a_server_that_refuses_all_of_a_few_conversations_is_told_with_its_reaso
         pytest.raises(EndpointDown, match="2 of 2 conversations got no reply.*403"),
     ):
         run(tmp_path / "run", taught(server, problems=Listed(sums(2)), questions=2, patience=RetryPolicy(pause_s=0.0)))
+
+
+def test_a_server_that_refuses_the_only_conversation_is_told_with_its_reason_too(tmp_path):
+    with (
+        Server(lambda request, number: Answer(status=403)) as server,
+        pytest.raises(FailedBar, match=r"not one row was kept: \d+ no reply \(.*403"),
+    ):
+        run(tmp_path / "run", taught(server, problems=Listed(sums(1)), questions=1, patience=RetryPolicy(pause_s=0.0)))
 
 
 def test_a_server_is_not_asked_in_the_form_of_a_base_model(tmp_path):
