@@ -89,7 +89,7 @@ class EarlyExit(SystemExit):
 
 LEAVES = ("_exit", "execv", "execve")  # functions that end a program before it can say a word
 CLOSES = ("close", "closerange")  # functions that close descriptors by their number
-C_LEAVES = ("exit", "_exit", "_Exit", "quick_exit")  # the same in C, as they are named when a library is searched
+C_LEAVES = ("exit", "_exit", "_Exit", "quick_exit", "Py_Exit")  # the same in C, as they are named when a library is searched
 TEXT_BYTES = 1024
 _own_threads: set[tuple[int, int]] = set()  # the processes and threads that run a person's own code
 _farewell: list[ctypes.Array[ctypes.c_char]] = []  # what C's `exit` hands to a shell; empty while none of a person's own code runs
@@ -180,9 +180,8 @@ class _Close(_StandIn):
         process = os.getpid()
         if (process, threading.get_ident()) in _own_threads and isinstance(first, int):
             for number, file in _open_files(process).items():
-                with suppress(OSError):
-                    if (number == first if last is None else first <= number < last) and _file_of(number) == file:
-                        raise EarlyExit(f"os.{self.name} would close descriptor {number}, which the run needs: close your own files alone")
+                if (number == first if last is None else first <= number < last) and _leads_to(number, file):
+                    raise EarlyExit(f"os.{self.name} would close descriptor {number}, which the run needs: close your own files alone")
         return self.real(first) if last is None else self.real(first, last)
 
 
@@ -215,6 +214,27 @@ class _OpenStream:
 
     def close(self) -> None:
         self._stream.flush()
+
+
+@contextmanager
+def _same_descriptors() -> Iterator[None]:
+    """Put back the descriptors 0, 1 and 2 at the end, if they were closed or lead elsewhere."""
+    spares = {number: (os.dup(number), _file_of(number)) for number in range(3) if number in _open_files(os.getpid())}
+    try:
+        yield
+    finally:
+        for number, (spare, file) in spares.items():
+            with suppress(OSError):
+                if not _leads_to(number, file):
+                    os.dup2(spare, number)
+                os.close(spare)
+
+
+def _leads_to(number: int, file: tuple[int, int]) -> bool:
+    try:
+        return _file_of(number) == file
+    except OSError:
+        return False
 
 
 TORCH = ("default_dtype", "default_device", "num_threads")  # settings of torch for a whole process: `get_...` and `set_...`
@@ -277,7 +297,7 @@ class TidyReward:
         learns = torch is not None and torch.is_grad_enabled()
         sys.stdout = sys.stderr = _OpenStream(sys.stderr)  # a program may read the command's output
         try:
-            with no_exit(f"reward '{self.name}'"):
+            with _same_descriptors(), no_exit(f"reward '{self.name}'"):
                 return self.reward(problem, replies)
         finally:
             if os.getpid() != process:

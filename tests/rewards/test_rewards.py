@@ -377,7 +377,7 @@ def test_a_reward_that_would_end_the_process_without_a_word_is_named(leave: Call
         live(asked(), [GOOD])
 
 
-@pytest.mark.parametrize("name", ["exit", "_exit", "_Exit", "quick_exit"])
+@pytest.mark.parametrize("name", ["exit", "_exit", "_Exit", "quick_exit", "Py_Exit"])
 def test_a_reward_that_would_end_the_process_by_c_is_named(name: str) -> None:
     with (
         Rewards((RewardPart("mine", lambda problem, replies: getattr(ctypes.CDLL(None), name)(0)),)).open(NOWHERE) as live,
@@ -402,6 +402,21 @@ def test_a_reward_that_closes_descriptors_of_the_run_is_named(close: Callable[[]
     ):
         live(asked(), [GOOD])
     os.fstat(2)
+
+
+@pytest.mark.parametrize("change", [lambda: os.fdopen(2, "w").close(), lambda: ctypes.CDLL(None).close(1), lambda: os.dup2(0, 2)])
+def test_the_first_descriptors_are_put_back_after_a_reward(change: Callable[[], Any]) -> None:
+    def changes(problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
+        change()
+        return [1.0]
+
+    def files() -> list[int]:
+        return [os.fstat(number).st_ino for number in range(3)]
+
+    before = files()
+    with Rewards((RewardPart("mine", changes),)).open(NOWHERE) as live:
+        live(asked(), [GOOD])
+    assert files() == before
 
 
 def test_a_reward_may_close_its_own_descriptors() -> None:
