@@ -13,8 +13,7 @@ from dataclasses import dataclass, replace
 
 from aha.errors import BadInput, Ratio
 from aha.tasks.filters import Split, draw_keys, draw_language
-from aha.tasks.general.domains import GREETING, HARM, MYSELF, TRANSLATION
-from aha.tasks.general.kind import GeneralPrompt, Key, Kind
+from aha.tasks.general.domains import GREETING, HARM, MYSELF, TRANSLATION, GeneralPrompt, Key, Kind
 from aha.types import Language, Open, Problem
 
 __all__ = ["KINDS", "GeneralProblems", "GeneralPrompt", "Kind", "prompt_of"]
