@@ -85,10 +85,11 @@ def measure(shape: str, rollouts: int, threads: int) -> dict[str, object]:
         rundir = RunDir.open(Path(name) / "run", describe("bench", {}, seeds={}, argv=()))
         run_stages([("zero", stage)], LocalBackend(compute), rundir, figures)
         rundir.close()
-        peak, hardware = peak_bytes(), with_measures(machine("cpu"))
+        peak = peak_bytes()
         prompt, reply = round(fmean(figures.prompts)), fmean(figures.replies)
-        plan = plan_stage("zero", stage, compute, read_shape(model), hardware, prompt)
+        plan = plan_stage("zero", stage, compute, read_shape(model), machine("cpu"), prompt)
     assert plan is not None
+    hardware = with_measures(machine("cpu"), [plan])
     seconds_ = seconds(plan.shape, plan.need, hardware, Work(questions * samples, prompt, longest, reply / longest, samples))
     later = figures.timings[1:]
     return {

@@ -109,26 +109,44 @@ def write_fresh(shape: Mapping[str, Any], folder: Path, seed: int) -> None:
 SIDE = 1_024  # of a square matrix: larger than a cache, and a tenth of a second on one core
 COPY_BYTES = 64 << 20  # bytes
 TRIES = 3
+LAYERS_BYTES = 32 << 20  # of weights that a measurement goes through
 
 
 @dataclass(frozen=True)
 class Speed:
     """The speed of a machine: `flops` per second by dtype, `bytes_s` read and written by a copy, `launch_s` of an operation on a few
-    numbers."""
+    numbers. `learning_flops` and `decoding_flops`: those of float32 products of many rows and of the rows of a batch with a model's own
+    widths, which small models do not fill; 0 if nobody asked."""
 
     flops: dict[str, float]
     bytes_s: float
     launch_s: float
+    learning_flops: float = 0.0
+    decoding_flops: float = 0.0
 
 
-def measure(device: torch.device) -> Speed:
-    """Return the best of a few tries of each measurement: other work on the machine only slows it down."""
+def measure(device: torch.device, widths: tuple[int, int] = (0, 0), rows: int = 0) -> Speed:
+    """Return the best of a few tries of each measurement: other work on the machine only slows it down. `widths`: of a model's hidden
+    states and of its feed-forward, for the products of its own; `rows`: those that are sampled at once."""
     flops = {"float32": _products(device, torch.float32), "bfloat16": _products(device, torch.bfloat16)}
     source = torch.ones(COPY_BYTES // 4, device=device)
     target, small = torch.empty_like(source), torch.ones(8, device=device)
     copy_s = _best(lambda: target.copy_(source), device)
     launches = _best(lambda: [small.add_(1) for _ in range(100)], device) / 100
-    return Speed(flops, 2 * COPY_BYTES / copy_s, launches)
+    own = (_linear(device, count, *widths) if all(widths) and count else 0.0 for count in (SIDE, rows))
+    return Speed(flops, 2 * COPY_BYTES / copy_s, launches, *own)
+
+
+def _linear(device: torch.device, rows: int, width: int, inner: int) -> float:
+    """Return the operations a second of a linear layer, there and back, on a few copies of the weights, which no cache holds all."""
+    hidden, layers = torch.ones(rows, width, device=device), 1 + LAYERS_BYTES // (8 * width * inner)
+    up, down = torch.ones(layers, inner, width, device=device), torch.ones(layers, width, inner, device=device)
+
+    def pass_through() -> None:
+        for layer in range(layers):
+            torch.nn.functional.linear(torch.nn.functional.linear(hidden, up[layer]), down[layer])
+
+    return 4 * layers * rows * width * inner / _best(pass_through, device)
 
 
 def _products(device: torch.device, dtype: torch.dtype) -> float:

@@ -25,8 +25,9 @@ from torch import Tensor
 from torch.func import functional_call
 
 from aha.backends.checkpoint.config import attention, causal_class, context_of, read_config
-from aha.backends.checkpoint.folder import model_folder
+from aha.backends.checkpoint.folder import ModelFolder, model_folder
 from aha.backends.checkpoint.formats import quietly
+from aha.backends.checkpoint.weights import weight_files
 from aha.backends.hardware import vllm_python
 from aha.backends.hf import load_tokenizer, pick_device, torch_dtype
 from aha.backends.vllm_worker import Frame, receive_frame, send_frame
@@ -42,6 +43,20 @@ STEP_S = 600.0  # the longest time between two signs of life
 ENDING_S = 10.0
 LAST_WORDS = 400
 NOISE = lazy_pattern(r"^\s|^Traceback|^$|WARNING|INFO|Warning:|^\[W")  # lines of vLLM's output to ignore
+
+
+def with_own_files(folder: ModelFolder) -> tempfile.TemporaryDirectory[str] | None:
+    """Return a folder of links to the model's own files, or None if it has no others: vLLM takes every .safetensors for weights, and a
+    checkpoint also has those of the optimizer."""
+    weights = {path.name for path in weight_files(folder)}
+    files = [path for path in folder.path.iterdir() if path.is_file()]
+    if all(path.name in weights for path in files if path.suffix == ".safetensors"):
+        return None
+    directory = tempfile.TemporaryDirectory(prefix="aha-model-")
+    for path in files:
+        if path.suffix != ".safetensors" or path.name in weights:
+            Path(directory.name, path.name).symlink_to(path.absolute())
+    return directory
 
 
 class VllmExit(Exception):
@@ -194,8 +209,9 @@ class VllmEngine:
         self._shared_weights = SharedWeights.create(torch_dtype(compute.dtype))
         self._notes = notes or (lambda line: print(line, file=sys.stderr))
         device = pick_device(compute.device).type
+        self._own_files = with_own_files(folder)
         self._settings = {
-            "model": str(folder.path),
+            "model": str(folder.path) if self._own_files is None else self._own_files.name,
             "dtype": compute.dtype,
             "rows": compute.rows,
             "context": self.context,
@@ -246,6 +262,8 @@ class VllmEngine:
     def close(self) -> None:
         """End the worker; further calls do nothing."""
         self._process.close()
+        if self._own_files is not None:
+            self._own_files.cleanup()
 
     # --- sampling -----------------------------------------------------------------------------------------------------
 

@@ -38,7 +38,7 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     hardware = machine(arguments.hardware)
     plans = plans_of(chosen.recipe, hardware)  # rejects what cannot be planned before anything is measured
     if arguments.hardware in ("auto", "cpu", "laptop") and not arguments.no_measure:
-        hardware = with_measures(hardware)
+        hardware = with_measures(hardware, plans)
         plans = plans_of(chosen.recipe, hardware, prompt_lengths(chosen.recipe))
     if terminal.json:
         print(json.dumps({"machine": _machine(hardware), "stages": [record(plan) for plan in plans]}, indent=1))
@@ -47,14 +47,17 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     return 0
 
 
-def with_measures(hardware: Machine) -> Machine:
-    """Return the machine with the speeds measured now."""
+def with_measures(hardware: Machine, plans: Sequence[StagePlan]) -> Machine:
+    """Return the machine with the speeds measured now, those of products for the model of the first plan."""
     import torch
 
     from aha.backends.local_backend import measure
 
-    speed = measure(torch.device(hardware.kind if hardware.kind == "cpu" or torch.cuda.is_available() else "cpu"))
-    return replace(hardware, flops=speed.flops, bytes_s=speed.bytes_s, launch_s=speed.launch_s, measured=True)
+    device = torch.device(hardware.kind if hardware.kind == "cpu" or torch.cuda.is_available() else "cpu")
+    widths, rows = (0, 0), 0
+    if plans and device.type == "cpu" and not plans[0].shape.experts:
+        widths, rows = (plans[0].shape.width, plans[0].shape.inner), plans[0].need.rows
+    return replace(hardware, **vars(measure(device, widths, rows)), measured=True)
 
 
 def lines(chosen: ResolvedRecipe, hardware: Machine, plans: Sequence[StagePlan]) -> list[str]:

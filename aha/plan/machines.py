@@ -26,7 +26,8 @@ CLUSTER = lazy_pattern(r"cluster\(nodes=(\d+), *gpus=(\d+)\)")
 class Machine:
     """A machine of `devices` of one kind, `node` of them in one host. `flops`: operations a second of a device by dtype, and `bytes_s`:
     bytes a second of its memory, both as reached in practice; `launch_s`: seconds that one operation costs however small it is; `link_s`:
-    seconds per layer that devices wait for each other while they decode one token."""
+    seconds per layer that devices wait for each other while they decode one token. `learning_flops` and `decoding_flops`: `flops` in
+    float32 of products as narrow as the model's, if they were measured."""
 
     name: str
     kind: Literal["cpu", "cuda"]
@@ -38,6 +39,8 @@ class Machine:
     node: int = 1
     link_s: float = 0.0
     measured: bool = False
+    learning_flops: float = 0.0
+    decoding_flops: float = 0.0
 
     @property
     def usable(self) -> int:
@@ -134,6 +137,8 @@ FILL = 0.5  # average length of replies as a share of `max_tokens`, if nobody ha
 FORWARD, BACKWARD, BACKWARD_WITH_RECOMPUTE = 2, 6, 8  # operations per parameter and token
 DECODING_CALLS, LEARNING_CALLS = 30, 110  # operations of a layer in one pass
 ENGINE_SHARE = 0.6  # share of a device that an engine fills with weights
+LEARNER_SHARE = 0.85  # of its products' speed that an update reaches, measured on a CPU; what lies between products takes the rest
+HOST_S = {"cpu": 3.5e-3, "cuda": 0.0}  # of one decoded token of a batch beside the model: draws and the rows' bookkeeping
 
 
 @dataclass(frozen=True)
@@ -187,13 +192,16 @@ def engine_group(shape: ModelShape, need: Need, machine: Machine) -> int:
 def seconds(shape: ModelShape, need: Need, machine: Machine, work: Work) -> Seconds:
     """Return the seconds of one rollout or step. Sampling takes at least as long as the longest reply, however many devices there are."""
     flops, wide = machine.flops[need.dtype], WIDTH[need.dtype]
-    learning = 0.0
+    learning, own = 0.0, machine.learning_flops if need.dtype == "float32" else 0.0
     if need.learns:
         operations = (BACKWARD_WITH_RECOMPUTE if need.checkpointing else BACKWARD) + (FORWARD if need.reference else 0)
         passes = max(1.0, work.learned_tokens / max(need.micro_tokens, need.longest) / machine.devices)
         calls = passes * shape.layers * LEARNING_CALLS * machine.launch_s
         attention = 2 * shape.layers * shape.heads * shape.size * (work.prompt + work.longest * work.fill / 2)  # multiply-adds of a token
-        learning = operations * (shape.active_parameters + attention) * work.learned_tokens / (flops * machine.devices) + calls
+        learning = (
+            operations * (shape.active_parameters + attention) * work.learned_tokens / ((LEARNER_SHARE * own or flops) * machine.devices)
+            + calls
+        )
     if not need.samples:
         return Seconds(learning=learning)
     group = engine_group(shape, need, machine)
@@ -212,6 +220,7 @@ def decoding_step(shape: ModelShape, need: Need, machine: Machine, rows: float, 
     active = shape.parameters if shape.experts and rows * shape.active > shape.experts else shape.active_parameters
     weights = wide * active / (machine.bytes_s * group)
     states = rows * (work.prompt + work.longest * work.fill / 2) * shape.token_states * wide / (machine.bytes_s * group)
-    products = FORWARD * shape.active_parameters * rows / flops
+    own = machine.decoding_flops if need.dtype == "float32" else 0.0
+    products = FORWARD * shape.active_parameters * rows / (own or flops)
     waits = shape.layers * (DECODING_CALLS * machine.launch_s + (machine.link_s if group > 1 else 0.0))
-    return max(weights, products) + states + waits
+    return max(weights, products) + states + waits + HOST_S[machine.kind]

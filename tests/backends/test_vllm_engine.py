@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 import torch
 
+from aha.backends.checkpoint.folder import ModelFolder
 from aha.backends.hardware import vllm_python
 from aha.backends.hf import ModuleWeights, load_model
-from aha.backends.vllm_engine import WORKER, SharedWeights, VllmEngine, compare_logprobs
+from aha.backends.vllm_engine import WORKER, SharedWeights, VllmEngine, compare_logprobs, with_own_files
 from aha.backends.vllm_worker import EngineHost, receive_frame, send_frame
 from aha.backends.vllm_worker import main as run_worker
 from aha.commands.arguments import CliArgs
@@ -287,6 +288,19 @@ def test_a_worker_that_cannot_begin_is_one_line_with_its_last_words(tmp_path: Pa
     model = fresh(tmp_path / "model")
     with pytest.raises(BadInput, match=r"vLLM does not take this model: it ended with code 1: ModuleNotFoundError: No module named 'vllm'"):
         VllmEngine(str(model), COMPUTE)
+
+
+def test_vllm_sees_the_weights_of_a_checkpoint_and_no_optimizer(tmp_path: Path) -> None:
+    model = fresh(tmp_path / "model")
+    assert with_own_files(ModelFolder(str(model), model)) is None
+    (model / "optimizer.safetensors").write_bytes(b"moments")
+    directory = with_own_files(ModelFolder(str(model), model))
+    assert directory is not None
+    names = {path.name for path in Path(directory.name).iterdir()}
+    assert {"config.json", "model.safetensors"} <= names and "optimizer.safetensors" not in names
+    assert Path(directory.name, "model.safetensors").read_bytes() == (model / "model.safetensors").read_bytes()
+    directory.cleanup()
+    assert (model / "model.safetensors").is_file()
 
 
 def test_a_worker_imports_nothing_from_the_folder_that_it_lies_in(monkeypatch: pytest.MonkeyPatch) -> None:

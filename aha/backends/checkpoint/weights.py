@@ -52,7 +52,7 @@ class WeightFiles:
 
     def __init__(self, folder: ModelFolder) -> None:
         self.folder = folder
-        self._open = {path: _open_file(path) for path in _paths(folder)}
+        self._open = {path: _open_file(path) for path in weight_files(folder)}
         self.entries = self._read_entries()
         if not folder.has(WHOLE):
             self._compare_index()
@@ -95,7 +95,8 @@ class WeightFiles:
                 raise BadInput(f"{self.folder.path / INDEX}: says that weight {name} is in {file}, which does not hold it")
 
 
-def _paths(folder: ModelFolder) -> list[Path]:
+def weight_files(folder: ModelFolder) -> list[Path]:
+    """Return the files with the weights of a model. BadInput if there are none in the safetensors format."""
     if folder.has(WHOLE):
         return [folder.file(WHOLE)]
     if folder.has(INDEX):
