@@ -93,9 +93,12 @@ def _codec_if(good: Callable[[Any], bool], expectation: str) -> Codec:
 
 
 def _within(args: tuple[Any, ...]) -> Codec:
-    """Return the codec of a whole number in the range given beside its type."""
+    """Return the codec of a whole number in the range given beside its type. Other bounds are those of a setting, which is checked where it
+    is made: a file keeps what it was written with."""
     of, numbers = args
-    assert of is int and isinstance(numbers, range), f"{args}: no JSON form is known for it"
+    if not isinstance(numbers, range):
+        return codec(of)
+    assert of is int, f"{args}: no JSON form is known for it"
     return _codec_if(lambda value: type(value) is int and value in numbers, f"a whole number from {numbers[0]} on")
 
 

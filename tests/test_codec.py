@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aha.codec import decode, encode
-from aha.errors import BadInput
+from aha.errors import BadInput, Between, Ratio
 from aha.types import (
     Abstained,
     Asserts,
@@ -175,3 +176,10 @@ def test_what_four_bytes_do_not_hold_takes_eight_and_loses_nothing() -> None:
     wide = Completion((1 << 40,), (-0.1,), "length", 0)
     assert wide.tokens == (1 << 40,) and wide.logprobs == (-0.1,)
     assert (wide.tokens.values.typecode, wide.logprobs.values.typecode) == ("q", "d")  # type: ignore[attr-defined]
+
+
+def test_bounds_of_a_setting_beside_a_float_change_nothing_in_a_file() -> None:
+    for hint in (Ratio, Annotated[float, Between(0, 100)]):
+        assert encode(0.5, hint) == 0.5 and decode(0.5, hint) == 0.5
+        with pytest.raises(BadInput, match="a number"):
+            decode("half", hint)

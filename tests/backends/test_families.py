@@ -104,7 +104,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str, str]] = {
         "XLM",
         {"emb_dim": 32, "n_layers": 1, "n_heads": 4},
         "XLMWithLMHeadModel",
-        "depends on those after it",
+        "depends on later tokens",
     ),
 }
 
