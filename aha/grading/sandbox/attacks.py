@@ -238,20 +238,14 @@ if started >= 80:
 """,
     ),
     Attack(
-        "ends its parent",
+        "signals its parent",
         """
 import os, signal
-for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "SIGSTOP", "SIGKILL"):
-    for target in (os.getppid(), -1):
-        try:
-            os.kill(target, getattr(signal, name))
-        except (PermissionError, ProcessLookupError):
-            pass
+for target in (os.getppid(), -1):
+    os.kill(target, signal.SIGCONT)  # no other signal: in a tier that holds nothing back it reaches every process of the machine
+    if target != 1:  # the first process of a namespace ignores it, and may be sent it by a program of the same user
+        print("BREACH signalled", target)
 """,
-        (
-            "OK",
-            "RE",
-        ),  # a judge that had lost the parent could not say either; OK as an ordinary user, whose signals the first process ignores
     ),
     Attack(
         "reaches into the machine with C",
