@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, _SubParsersAction
 from collections.abc import Iterator
-from typing import get_args, get_origin
+from typing import Any, get_args, get_origin
 
 import pytest
 
@@ -30,7 +30,7 @@ EVALUATION = {
 }
 
 
-def trees() -> Iterator[tuple[str, object]]:
+def trees() -> Iterator[tuple[str, Any]]:
     yield from ((name, recipe().tree) for name, recipe in RECIPES.items())
     yield "evaluation", EVALUATION
 
@@ -55,7 +55,7 @@ KINDS = kinds()
 
 
 def test_every_number_of_every_recipe_is_refused_in_one_line_or_within_the_bounds_of_its_field():
-    signed, faults = set(), []
+    signed, faults = set[str](), list[tuple[str, str, object]]()
     for path, leaf in KINDS.values():
         bounds = bounds_of(leaf.annotation)
         assert bounds is not None, path

@@ -393,7 +393,7 @@ def close_the_first() -> None:
 
 
 @pytest.mark.parametrize("close", [close_the_first, lambda: os.closerange(0, 10), lambda: os.close(2)])
-def test_a_reward_that_closes_descriptors_of_the_run_is_named(close: Callable[[], None]) -> None:
+def test_a_reward_that_closes_descriptors_of_the_run_is_named(close: Callable[[], Any]) -> None:
     with (
         Rewards((RewardPart("mine", lambda problem, replies: close()),)).open(NOWHERE) as live,
         pytest.raises(

@@ -68,7 +68,7 @@ class Came:
 
 def attacked(sandbox: Sandbox, attack: Attack, made: Trap) -> Came:
     stdin = f"1 2\n{made.secret}\nport={made.port}\n".encode()
-    return Came(attack, sandbox.run(Job(attack.source, stdin, attack.kind, LIMITS)), made.untouched())
+    return Came(attack, sandbox.run(Job(attack.source, stdin, "cpp" if attack.kind == "cpp" else "python", LIMITS)), made.untouched())
 
 
 def beside_neighbours(sandbox: Sandbox, wanted: list[Attack], made: Trap) -> tuple[list[Came], list[Outcome]]:
