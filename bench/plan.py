@@ -90,16 +90,16 @@ def measure(shape: str, rollouts: int, threads: int) -> dict[str, object]:
         plan = plan_stage("zero", stage, compute, read_shape(model), machine("cpu"), prompt)
     assert plan is not None
     hardware = with_measures(machine("cpu"), [plan])
-    seconds_ = seconds(plan.shape, plan.need, hardware, Work(questions * samples, prompt, longest, reply / longest, samples))
+    predicted = seconds(plan.shape, plan.need, hardware, Work(questions * samples, prompt, longest, reply / longest, samples))
     later = figures.timings[1:]
     return {
         "prompt": prompt,
         "reply": reply,
         "gflops": hardware.flops["float32"] / 1e9,
         "measured": {part: median(sum(line.get(key, 0.0) for key in keys) for line in later) for part, keys in PARTS.items()},
-        "plan": {part: getattr(seconds_, part) for part in PARTS},
+        "plan": {part: getattr(predicted, part) for part in PARTS},
         "rollout": median(line["seconds"] for line in later),
-        "total": seconds_.total,
+        "total": predicted.total,
         "peak": peak,
         "planned peak": memory(plan.shape, replace(plan.need, reply=round(reply))).peak,
         "most": plan.memory.peak,

@@ -176,13 +176,14 @@ class _Leave(_StandIn):
 class _Close(_StandIn):
     """A stand-in for a function of `CLOSES`, which refuses the files of the run to a person's own code."""
 
-    def __call__(self, first: int, last: int | None = None) -> Any:
-        process = os.getpid()
-        if (process, threading.get_ident()) in _own_threads and isinstance(first, int):
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        process, bounds = os.getpid(), (*args, *options.values())  # os.close takes its descriptor by name, too
+        if (process, threading.get_ident()) in _own_threads and bounds and all(isinstance(bound, int) for bound in bounds):
+            first, last = bounds[0], bounds[1] if len(bounds) > 1 else bounds[0] + 1
             for number, file in _open_files(process).items():
-                if (number == first if last is None else first <= number < last) and _leads_to(number, file):
+                if first <= number < last and _leads_to(number, file):
                     raise EarlyExit(f"os.{self.name} would close descriptor {number}, which the run needs: close your own files alone")
-        return self.real(first) if last is None else self.real(first, last)
+        return self.real(*args, **options)
 
 
 class _Search:

@@ -392,7 +392,7 @@ def close_the_first() -> None:
             os.close(number)
 
 
-@pytest.mark.parametrize("close", [close_the_first, lambda: os.closerange(0, 10), lambda: os.close(2)])
+@pytest.mark.parametrize("close", [close_the_first, lambda: os.closerange(0, 10), lambda: os.close(2), lambda: os.close(fd=2)])
 def test_a_reward_that_closes_descriptors_of_the_run_is_named(close: Callable[[], Any]) -> None:
     with (
         Rewards((RewardPart("mine", lambda problem, replies: close()),)).open(NOWHERE) as live,
@@ -476,3 +476,18 @@ def test_what_a_reward_forks_and_what_runs_after_it_may_leave() -> None:
     if (process := os.fork()) == 0:
         os._exit(4)
     assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 4
+
+
+def test_descriptors_of_its_own_are_closed_as_python_closes_them() -> None:
+    def close_own(problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
+        first, second = os.pipe()
+        os.close(fd=first)
+        os.close(second)
+        with pytest.raises(OSError):
+            os.close(second)
+        with pytest.raises(TypeError):
+            os.close("2")  # type: ignore[arg-type]
+        return [1.0 for _ in replies]
+
+    with Rewards((RewardPart("mine", close_own),)).open(NOWHERE) as live:
+        assert [score.total for score in live(asked(), [GOOD])] == [1.0]
