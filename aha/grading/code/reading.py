@@ -23,6 +23,10 @@ _TAGS = {
 }
 _READS = lazy_pattern(r"\b(?:(?:input|stdin)(?!\s*=[^=])|fileinput|read|readline|open)\b|\b(?:cin|scanf|getline|getchar|fread|fgets)\b")
 _PRINTS = lazy_pattern(r"\b(?:print|write|stdout|cout|printf|puts|putchar|fwrite)\b")
+_FIRST_LINE = {
+    "python": lazy_pattern(r"(?:import|from|def|class|for|while|if|with|try:|@)\b|[A-Za-z_][\w.]*(?:,\s*\*?\w+)*\s*(?:=(?!=)|\()"),
+    "cpp": lazy_pattern(r"#\s*(?:include|define|pragma)\b|using\b|//"),
+}
 _SAMPLE = lazy_pattern(r"^[ \t]*(?:>>>|\$|In \[\d+\]:|C:\\)", re.MULTILINE)
 _USUAL = {
     "typing": "Any Callable DefaultDict Deque Dict FrozenSet Generator Generic Iterable Iterator List Literal NamedTuple Optional Sequence "
@@ -128,21 +132,28 @@ def _fence_of(line: str) -> _Fence | None:
     return _Fence(before, fence, tag[0].lower().rpartition(".")[2] if tag else "")
 
 
-def with_function(text: str, entry: str) -> str:
-    """Return the last block that defines the function (or the class, or its method), else the first block."""
+def with_function(text: str, entry: str, bare: str = "") -> str:
+    """Return the last block that defines the function (or the class, or its method), else `bare`, the text before the first fence, if that
+    defines it (its own fence stood in the prompt), else the first block."""
     texts = [block.text for block in blocks(text)]
     owner, _, name = entry.rpartition(".")
     names = [word for word in (owner, name, "Solution") if word]
     definitions = [block for block in texts if defines(block, owner or name)] or [
         block for block in texts if any(defines(textwrap.dedent(block), name) for name in names)
     ]
+    if not definitions and any(defines(bare, name) for name in names):
+        return bare
     return (definitions[-1:] or texts[:1] or [""])[0]
 
 
-def program_in(text: str, language: str) -> str:
+def program_in(text: str, language: str, bare: str = "") -> str:
     """Return the block that is the program. Sample runs and blocks in another language do not count. A block that reads input is preferred,
-    then one whose fence names the language; among equals, the last."""
+    then one whose fence names the language; among equals, the last. `bare`, the text before the first fence, is the program if it looks
+    like a whole one and no block does (its own fence stood in the prompt)."""
     ranks = [(_rank(block, language), place, block.text) for place, block in enumerate(blocks(text))]
+    first = next((line for line in bare.split("\n") if line.strip()), "")
+    if _FIRST_LINE[language].match(first) and all(_rank(Block("", bare), language)[:2] > rank[:2] for rank, *_ in ranks):
+        return bare
     return max(ranks)[-1] if ranks else ""
 
 
@@ -155,10 +166,12 @@ def _rank(block: Block, language: str) -> tuple[bool, bool, bool]:
 def code_of(reference: Code, answer: str) -> str:
     """Return the code of an answer: the fenced block asked for, or, if there is none, the whole answer up to a fence that stands alone."""
     answer = without_thought(answer.encode("utf-8", "replace").decode("utf-8"))
-    if isinstance(reference, Asserts):
-        return with_function(answer, reference.entry) or _without_fence(answer)
-    program = program_in(answer, reference.language) if isinstance(reference, Stdio) else with_function(answer, reference.entry)
-    return textwrap.dedent(program) if program else _without_fence(answer)
+    bare = _without_fence(answer)
+    if isinstance(reference, Stdio):
+        program = program_in(answer, reference.language, bare)
+    else:
+        program = with_function(answer, reference.entry, bare)
+    return bare if not program else program if isinstance(reference, Asserts) else textwrap.dedent(program)
 
 
 _WRAPPED_PATTERN = lazy_pattern(
@@ -166,12 +179,27 @@ _WRAPPED_PATTERN = lazy_pattern(
 )
 
 
+_ENDS = ("[DONE]", "[/PYTHON]")  # lines that end the code of a completion
+
+
 def _without_fence(answer: str) -> str:
-    """Return the lines before the first fence, or within the tags around the whole answer."""
+    """Return the lines before the first fence or mark of the end, or within the tags around the whole answer."""
     answer = wrapper["code"] if (wrapper := _WRAPPED_PATTERN.fullmatch(answer)) else answer
     lines = answer.split("\n")
-    end = next((place for place, line in enumerate(lines) if _fence_of(line) is not None), len(lines))
-    return "\n".join(lines[:end])
+    end = next((place for place, line in enumerate(lines) if line.strip() in _ENDS or _fence_of(line) is not None), len(lines))
+    return "\n".join(_without_sentences(lines[:end]))
+
+
+_SENTENCE = lazy_pattern(r"(?:[A-Z][a-z'’]+,?|I|A) [a-z`(].*|[A-Z][a-z'’ ]+[:.!]\s*")
+
+
+def _without_sentences(lines: list[str]) -> list[str]:
+    """Return the lines of code without the sentences before and after it, which are no code; all lines if a text of several may be in it."""
+    if any(quotes in line for line in lines for quotes in ('"""', "'''")):
+        return lines
+    starts = next((place for place, line in enumerate(lines) if line.strip() and not _SENTENCE.fullmatch(line)), 0)
+    ends = (place for place, line in enumerate(lines) if place > starts and _SENTENCE.fullmatch(line))
+    return lines[starts : next(ends, len(lines))]
 
 
 def published_code_of(reference: Code, answer: str) -> str:

@@ -130,8 +130,25 @@ def test_the_program_is_found_in_every_form_of_fence_whatever_sample_follows(sam
 
 def test_a_fence_that_is_never_closed_ends_with_the_answer() -> None:
     task = reference(SUM)
-    for answer in (f"```python\n{READING}", f"~~~\n{READING}\n", f"{READING}\n```", f"```python\n{READING}\n```\nIt adds.\n```"):
-        assert code_of(task, answer).strip() == READING
+    answers = [f"```python\n{READING}", f"~~~\n{READING}\n", f"{READING}\n```", f"```python\n{READING}\n```\nIt adds.\n```"]
+    answers += [f"{READING}\n{rest}" for rest in ("```\nIt adds.", "```\nFor example\n```\n7\n```", "[DONE]\n\nIt adds.")]
+    assert {code_of(task, answer).strip() for answer in answers} == {READING}
+
+
+@pytest.mark.parametrize("before", ["", "Here is the code:\n\n", "Sure!\n\nI read the line, then add.\n"])
+@pytest.mark.parametrize("after", ["", "\n\nIt adds the numbers.", "\n\nExplanation:\n1. Read.\n2. Add."])
+def test_sentences_around_code_without_a_fence_are_no_code(before: str, after: str) -> None:
+    upper = "N, m = 2, 3\n" + READING
+    assert code_of(reference(SUM), f"{before}{upper}{after}").strip() == upper
+    quoting = f'TEXT = """\nHere is a line.\n"""\n{READING}'
+    assert code_of(reference(SUM), quoting).strip() == quoting
+
+
+@pytest.mark.parametrize("rest", ["```\nIt adds.", "```\nFor example\n```python\n>>> add(1, 2)\n```", "[DONE]\nIt adds.", "[/PYTHON]"])
+def test_a_function_whose_fence_stood_in_the_prompt_is_the_text_before_the_next_one(rest: str) -> None:
+    code = "from math import gcd\n\ndef add(a, b):\n    return a + b"
+    for task in (Asserts("add", "assert add(1, 2) == 3"), Calls("add", (("[1, 2]", "3"),))):
+        assert code_of(task, f"{code}\n{rest}").strip() == code
 
 
 @pytest.mark.parametrize(("written", "asked"), [("add", "Solution.add"), ("Solution.add", "add"), ("self", "Solution.add")])
