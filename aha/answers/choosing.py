@@ -86,6 +86,7 @@ _MARKS = lazy_pattern(r"[\s()\]}.:,~*\"'”’–—]*")
 _RIGHT_TOO = lazy_pattern(r"(?i)\s*(?:also |all |both |the |only )*(?:correct|right|true|valid|answers?)\b")
 _BOX_OPTION = lazy_pattern(r"(?i)[^()]{0,80}\((?:option|choice|answer)\s+(?-i:([A-Z]))\)")
 _OWN_TEXT = lazy_pattern(r"(?<![A-Za-z])([A-Z])[)\].]?\s\(([^()\n]{1,80})\)")
+_CAPITAL = lazy_pattern(r"(?<![A-Za-z])[A-Z](?![A-Za-z])")
 _SETS = lazy_pattern(
     r"(?i)(?:[\s,;、/&+.()\[\]{}:*\"'“”]|\band\b|\b(?:und|et|y|e|en|och|og|dan|và|ve|и)\b|\boptions?\b|\bonly\b|\bboth\b|和|与|及|と|와|과|选项?)*"
 )
@@ -163,17 +164,17 @@ class _Reader:
         if letter not in self.letters:
             return NONE
         text = rest.strip(" .:,-–—)]=\"'”").lstrip()
-        wording = re.search(r"[.:,)\]~–—-]\s*\Z", marker.group()) or rest[:1] in ".:,)]-–—~" or re.match(r"\s*(?:\w+\s+)*\w{3}", text)
-        own = self._past(letter, rest) != rest
-        return self.beside(letter, rest) if not text or own or (wording and not re.search(r"[\\=<>^_+]", text)) else NONE
+        wording = re.search(r"[.:,)\]~–—-]\s*\Z", marker.group()) or rest[:1] in ".:,)]-–—~" or self._speaks_for(text)
+        own = not text or self._past(letter, rest) != rest
+        return self.beside(letter, rest) if own or (wording and not re.search(r"[\\=<>^_+]", text)) else NONE
+
+    def _speaks_for(self, text: str) -> bool:
+        """Return True if words directly after a letter call it right; if the options' texts are not known, they may be its text."""
+        return (lexicon.CALLS_RIGHT.match(text) if self.options else re.match(r"(?:\w+\s+)*\w{3}", text)) is not None
 
     def _list_of(self, text: str) -> set[str]:
         """Return the letters of a text that is nothing but separated letters, else an empty set."""
-        return (
-            {*re.findall(r"(?<![A-Za-z])[A-Z](?![A-Za-z])", text)}
-            if _SETS.fullmatch(re.sub(r"(?<![A-Za-z])[A-Z](?![A-Za-z])", "", text))
-            else set()
-        )
+        return {*_CAPITAL.findall(text)} if _SETS.fullmatch(_CAPITAL.sub("", text)) else set()
 
     def _set(self, text: str) -> str | Wrong:
         """Return the letters of a list, `ACD`, `A (red) and C` or `red and blue`, if several may be right; SEVERAL if only one may be."""
@@ -229,8 +230,8 @@ class _Reader:
 
     def _option_alone(self, text: str) -> str | Wrong:
         """Return the letter of a text that is an option's, perhaps after "it is"; NONE for others and for a lone letter."""
-        parts = [part for part in (text, _LEADING_SUBJECT.sub("", text)) if not _LETTER_ALONE.fullmatch(part)]
-        return next((letter for part in parts if (letter := self.letter_of(part)) is not NONE), NONE)
+        parts = (part for part in (text, _LEADING_SUBJECT.sub("", text)) if not _LETTER_ALONE.fullmatch(part))
+        return next((letter for letter in map(self.letter_of, parts) if letter is not NONE), NONE)
 
     def _readable(self, formula: re.Match[str]) -> str:
         """Return the text of a formula that is only letters or a letter and its own option's text; any other formula becomes UNREAD."""
@@ -367,10 +368,8 @@ class _Reader:
         for line in (lines[-1], lines[0]) if lines else ():
             if (letter := self.statement(line, announced=False)) is not NONE:
                 return letter
-        choice = lines and (
-            option_at_end(lines[-1], self.letters, self.options) or plainly_chosen(bare(lines[-1]), self.letters, self.options)
-        )
-        return choice or NONE
+        last, rule = lines[-1] if lines else "", (self.letters, self.options)
+        return option_at_end(last, *rule) or plainly_chosen(bare(last), *rule) or NONE
 
     def _article(self, text: str, end: int) -> bool:
         """Return True if the letter that ends here is the word "a" or "I" rather than an option."""
@@ -379,7 +378,7 @@ class _Reader:
 
 
 def _exception(text: str, letters: str) -> str | Wrong | None:
-    """Return the letter that a text takes out of all: none but B fits; NONE if all but that one are right; None for any other text."""
+    """Return the letter that a text takes out of all: none but B fits; NONE if all others are right; None for any other text."""
     if hit := lexicon.ONLY_BUT.search(text):
         return hit[1] or hit[2]
     if (hit := lexicon.BUT.search(text)) is None:

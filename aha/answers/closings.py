@@ -354,7 +354,7 @@ def other_language(
     language without a table, unless it holds a known negation."""
     head = text[max(0, start - _NEAR) : start]
     opens = _formula_start(head)
-    before = head[:opens].rstrip(' *\n(["“«„')
+    before = head[:opens].rstrip(' *\n(["“«„' + announced * "-–—")
     before = before[max(before.rfind(stop) for stop in ".!?\n") + 1 :]
     if len(before.strip(" *_:#(")) < 2 or not languages.ONLY_ENGLISH.isdisjoint(before.lower().split()) or not _LETTER.search(before):
         return "English"

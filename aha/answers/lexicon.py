@@ -206,7 +206,7 @@ FILLER = lazy_pattern(
     r"(?i)^(?:[\s,:：\"“”'‘>#*→⇒➡️✅☑✔👉]+|=>|-\s(?!\s*[\d.$\\])|(?:so|thus|hence|therefore|clearly|definitely|simply|indeed|then|probably|likely"
     r"|most likely|it is|it's|"
     r"it must be|that is|the|correct|right|final|best|answer|options?|choice|letter|is|are|be|i think|i believe|i would say|antwort"
-    r"|r[ée]ponse|respuesta|resposta|risposta|ответ|вариант|odpowiedź|cevap|yanıt|opci[óo]n|letra|lettre|buchstabe|donc|also)\b(?!\))(?=\W)|選択肢|보기|선택지|\d번(?=\s?\([A-Z])|所以|因此|故|应该|选项|应选|选择|选|是|为|は|은|는)+"
+    r"|r[ée]ponse|respuesta|resposta|risposta|ответ|вариант|odpowiedź|cevap|yanıt|opci[óo]n|letra|lettre|buchstabe|donc|also)\b(?!\))(?=\W)|選択肢|보기|선택지|\d번(?=\s?\([A-Z])|所以|因此|故|应该|只有|仅有|选项|应选|选择|选|是|为|は|은|는)+"
 )
 LINK = (
     r"(?:\s*(?:[,;、/&|~+?∨∧]|\\(?:lor|vee|land|wedge|cup)\b|-+>|→|[-–—](?!\s*[a-z])|\b(?:and|or|nor|then|und|oder|et|ou|y|o|e|to|или|lub|albo|veya|atau|of|eller|hoặc|أو)\b|या|หรือ|か(?=\W*[A-Z])|还是|或者?|和|与|及|または|と"

@@ -14,7 +14,7 @@ from aha.lazy import lazy_pattern
 
 _THOUGHT = lazy_pattern(
     r"(?i)<\s*(?P<ends>/?)\s*(?:think|thinking|thought|thoughts|reasoning|reflection|scratchpad)\s*>|\[(?P<ended>/?)THINK\]|◁(?P<over>/?)think▷"
-    r"|<\|(?P<shut>begin|end)_of_thought\|>"
+    r"|<\|(?P<shut>begin|end)_of_thought\|>|(?P<response>###Response(?!\w))"
 )
 _TAG = lazy_pattern(r"<(?:[|｜/]|\s*[a-zA-Z])")
 _BRACKETED_TAG = lazy_pattern(r"\[/?(?:THINK|INST|ANSWER)\]")
@@ -24,12 +24,12 @@ _TURN = lazy_pattern(
     r"<\|(?:im_start|im_end|im_sep|endoftext|end_of_text|begin_of_text|eot_id|eom_id|end|return|user|assistant|system|start)\|>"
     r"|</s>|<eos>|<pad>|<end_of_turn>|<start_of_turn>|\[/?INST\]|<｜(?:end▁of▁sentence|User|Assistant)｜>"
 )
-_ANSWER_TAG = lazy_pattern(r"<(?P<ends>/?)(?:final_)?answer>|\[(?P<ended>/?)ANSWER\]")
+_ANSWER_TAG = lazy_pattern(r"<(?P<ends>/?)(?i:(?:final[_ -]?)?answer)>|\[(?P<ended>/?)ANSWER\]")
 _HTML = lazy_pattern(r"</?(?:b|strong|em|i|u|p|span|div|h[1-6]|center|code|mark|sup|small|font)(?:\s[a-z-]+=[^<>\n]{0,80})?>")
 _BREAKS = lazy_pattern(r"<br\s?/?>|</(?:p|div|h[1-6]|li)>(?=\s*<)")
 _WRAPPED_PATTERN = lazy_pattern(r"\s*<(?P<name>response|result|output|final|solution)>(?P<text>.*)</(?P=name)>\s*", re.S)
 _OPENED_PATTERN = lazy_pattern(
-    r"(?:\A|\n)\s*<(?:final_)?answer>(?P<text>(?:(?!<(?:final_)?answer>)(?!\n\s*\n).){1,300})\Z", re.S
+    r"(?i)(?:\A|\n)\s*<(?:final[_ -]?)?answer>(?P<text>(?:(?!<(?:final[_ -]?)?answer>)(?!\n\s*\n).){1,300})\Z", re.S
 )  # cut off
 _OBJECT = lazy_pattern(r"\s*(?:```(?:json)?\s*)?\{\s*\"(?P<fields>.*)\}\s*(?:```\s*)?", re.S)
 _ANSWER_FIELD = lazy_pattern(
@@ -49,10 +49,11 @@ def answer_part(text: str) -> str:
         ("<" in text and _TAG.search(text))
         or ("[" in text and _BRACKETED_TAG.search(text))
         or "◁" in text
+        or "###Response" in text
         or text[:40].lstrip().startswith("analysis")
     ):
         text = _HTML.sub("", _BREAKS.sub("\n", _SOLUTION.sub("", _turn(_speech(text)))))
-        answers = "answer>" in text
+        answers = any(tag in text for tag in ("answer>", "ANSWER>", "Answer>"))
         if (inner := _inside_tags(text) if answers or "ANSWER]" in text else None) is not None:
             text = inner
         elif wrapper := _WRAPPED_PATTERN.fullmatch(text) or (_OPENED_PATTERN.search(text) if answers else None):
@@ -92,7 +93,7 @@ def _speech(text: str) -> str:
         return text.rpartition(BARE_FINAL)[2] if BARE_FINAL in text else ""
     open_since, closed_at = False, 0
     for mark in _THOUGHT.finditer(text):
-        opens = not (mark["ends"] or mark["ended"] or mark["over"] or mark["shut"] == "end")
+        opens = not (mark["ends"] or mark["ended"] or mark["over"] or mark["shut"] == "end" or mark["response"])
         open_since, closed_at = opens, closed_at if opens else mark.end()
     return "" if open_since else text[closed_at:]
 

@@ -56,7 +56,7 @@ _CORRECT = lazy_pattern(
     r"(?:only\s+)?(?:(?:final |correct |right |best )?answer|correct|right|best|true)\b(?!\s(?:most|many|some|that|which|people"
     r"|students)\b)|\b(?:ist|est|es|è)\s+(?:richtig"
     r"|korrekt|correcte?|juste|vraie?|correct[ao]|giust[ao])\b)"
-    r"|(?:^|(?<=[.!?;。,\n]))([^.!?;。,\n]{0,60}?)(?<!不)(?:符合(?:题意|要求)|是正确|正确(?!选项|答案)"
+    r"|(?:^|(?<=[.!?;。,\n]))([^.!?;。,\n]{0,60}?)(?<!不)(?:符合(?:题意|要求)|是(?:正确|对的)|正确(?!选项|答案)"
     r"|が正解|が正しい|(?:이|가) 정답(?!\s*[이은]?\s?(?:아니|아닙)))"
     r"|(?:^|(?<=[.!?;\n]))([^.!?;\n]{0,80}?)\b(?:fits|matches) best\b"
     rf"|(?:^|(?<=[.!?;\n]))[^.!?;\n]{{0,80}}?\bist ((?-i:(?:Option |Antwort )?{OPEN}[A-Z]{CLOSE})) ?(?:richtig|korrekt)\b"
@@ -108,6 +108,10 @@ _TIED_PATTERN = lazy_pattern(r"(?<=[)}])~(?=\\[a-z])")  # \\textbf{(A)}~\\text{r
 _BOX_IN_BOX = lazy_pattern(r"\\boxed\{(\\boxed\{[^{}]{0,200}\})\}")
 _STRUCK_LETTER = lazy_pattern(r"(?m)^([\s*_#>]*)~~\(?[A-Z]\)?~~,?[ \t]+(?=\(?[A-Z]\)?\W*$)")  # ~~B~~ C
 _SQUARES = {first + place: 65 + place for first in (0x1F150, 0x1F170) for place in range(26)}  # letters in black circles and squares
+_SIMPLIFIED = str.maketrans(
+    "選擇項錯誤確對應為題無綜還與個這說斷決論間並則僅餘屬該", "选择项错误确对应为题无综还与个这说断决论间并则仅余属该"
+)
+_KANA = lazy_pattern(r"[\u3040-\u30ff]")
 _OTHER_SCRIPTS = str.maketrans("أابجدঅবডঢАБСГ", "AABCDABCDABCD")  # as simple-evals has them; what Cyrillic has for B is either letter
 _OTHER_LETTER = lazy_pattern(r"(?m)(?<![^\W_])[أابجدঅবডঢАБСГ](?![^\W_])(?=\)|[\s\])}.*_:؛،।。]*$)")
 _CONTRAST = lazy_pattern(  # not D but B; nicht D, sondern B
@@ -143,6 +147,7 @@ def readable(text: str) -> str:
     text = lexicon.FIELD_OF_ANSWER.sub(r"\nAnswer: \1\n", lexicon.ANSWER_TAGS.sub(" ", text))
     if not text.isascii():
         text = lexicon.TURKISH_IS.sub("", lexicon.CLAUSE_END.sub("\n", _HAN_HEADING.sub(_heading, text.translate(_SQUARES))))
+        text = text if _KANA.search(text) else text.translate(_SIMPLIFIED)
         text = _OTHER_LETTER.sub(lambda hit: hit.group().translate(_OTHER_SCRIPTS), text) if lexicon.OTHER_WORD.search(text) else text
     text = _CHANGES.sub("Answer: ", text)
     text = _CONTRAST.sub(lambda hit: next((f"{verb} " for verb in hit.groups() if verb), ""), text)

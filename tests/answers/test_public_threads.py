@@ -81,6 +81,17 @@ FORMS = [
     (Choice("C", TWELVES), "n = 14, so (C)", "n = 12, so (C)"),
     (Choice("C", TWELVES), "C est la bonne réponse.", "C n'est pas la bonne réponse."),
     (Choice("C", TWELVES), "Cが正しい。", "Cは間違い。"),
+    (Number("18"), "Ответ — 18.", "Ответ — не 18."),
+    (Number("18"), "Antwort – 18 Euro", "Antwort – 18 Tausend"),
+    (
+        Number("12"),
+        "<FINAL_ANSWER>11</FINAL_ANSWER> Check. <FINAL_ANSWER>12</FINAL_ANSWER>",
+        "<FINAL_ANSWER>12</FINAL_ANSWER> Check. <FINAL_ANSWER>11</FINAL_ANSWER>",
+    ),
+    (Latex("42"), r"\boxed{1}###Response\boxed{2}###Response\boxed{42}", r"\boxed{42}###Response\boxed{2}###Response\boxed{1}"),
+    (Choice("C", TWELVES), "A、B、D都不對，只有選項C是正確的。", "A、B、D都對，只有選項C是錯誤的。"),
+    (Choice("C", TWELVES), "故選C。", "不選C。"),
+    (Choice("C", TWELVES), r"\boxed{C is correct}", r"\boxed{C vitamin}"),
     (Text(("Tokyo",)), "The capital of Japan is Tokyo.", "Some say that the capital of Japan is Tokyo."),
 ]
 

@@ -34,7 +34,8 @@ _AFTER_LABEL = lazy_pattern(rf"(?i:{_LABEL})([ABC])\b")
 _AT_END = lazy_pattern(
     r"(?<![A-Za-z0-9])([ABC])\W*$|(?i:\b(?:option|it|is|say|choose|pick|select|be|as|a|an|the|so|hence|thus)[\s:]+)([bc])\W*$"
 )
-_LETTER_LIST = lazy_pattern(r"\b[ABC]\s*(?:/|\||,|\bor\b|\band\b)\s*[ABC]\b")
+_JOINT = r"\s*(?:/|\||,|\b(?:or|and)\b)\s*"
+_LETTER_LIST = lazy_pattern(rf"\b[ABC]{_JOINT}[ABC]\b|(?<!NOT )\b(?:IN)?CORRECT{_JOINT}(?:INCORRECT|CORRECT|NOT[ _]ATTEMPTED)\b")
 _DRESS = lazy_pattern(r"</?[A-Za-z_ ]{1,20}>|\\(?:boxed|text(?:bf)?)|[*`\"'“”{}\[\]()$#>]")
 _NAME = r"(?P<name>not[ _]attempted|incorrect|correct|wrong|right)"
 _STATEMENT = (

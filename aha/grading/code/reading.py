@@ -194,7 +194,7 @@ _SENTENCE = lazy_pattern(r"(?:[A-Z][a-z'’]+,?|I|A) [a-z`(].*|[A-Z][a-z'’ ]+[
 
 
 def _without_sentences(lines: list[str]) -> list[str]:
-    """Return the lines of code without the sentences before and after it, which are no code; all lines if a text of several may be in it."""
+    """Return the lines of code without the sentences before and after it, which are no code; all lines if some may be a text."""
     if any(quotes in line for line in lines for quotes in ('"""', "'''")):
         return lines
     starts = next((place for place, line in enumerate(lines) if line.strip() and not _SENTENCE.fullmatch(line)), 0)
