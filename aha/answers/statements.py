@@ -108,7 +108,7 @@ _TIED_PATTERN = lazy_pattern(r"(?<=[)}])~(?=\\[a-z])")  # \\textbf{(A)}~\\text{r
 _BOX_IN_BOX = lazy_pattern(r"\\boxed\{(\\boxed\{[^{}]{0,200}\})\}")
 _STRUCK_LETTER = lazy_pattern(r"(?m)^([\s*_#>]*)~~\(?[A-Z]\)?~~,?[ \t]+(?=\(?[A-Z]\)?\W*$)")  # ~~B~~ C
 _SQUARES = {first + place: 65 + place for first in (0x1F150, 0x1F170) for place in range(26)}  # letters in black circles and squares
-_SIMPLIFIED = str.maketrans(
+_SIMPLE_HAN = str.maketrans(
     "選擇項錯誤確對應為題無綜還與個這說斷決論間並則僅餘屬該", "选择项错误确对应为题无综还与个这说断决论间并则仅余属该"
 )
 _KANA = lazy_pattern(r"[\u3040-\u30ff]")
@@ -147,7 +147,7 @@ def readable(text: str) -> str:
     text = lexicon.FIELD_OF_ANSWER.sub(r"\nAnswer: \1\n", lexicon.ANSWER_TAGS.sub(" ", text))
     if not text.isascii():
         text = lexicon.TURKISH_IS.sub("", lexicon.CLAUSE_END.sub("\n", _HAN_HEADING.sub(_heading, text.translate(_SQUARES))))
-        text = text if _KANA.search(text) else text.translate(_SIMPLIFIED)
+        text = text if _KANA.search(text) else text.translate(_SIMPLE_HAN)
         text = _OTHER_LETTER.sub(lambda hit: hit.group().translate(_OTHER_SCRIPTS), text) if lexicon.OTHER_WORD.search(text) else text
     text = _CHANGES.sub("Answer: ", text)
     text = _CONTRAST.sub(lambda hit: next((f"{verb} " for verb in hit.groups() if verb), ""), text)
