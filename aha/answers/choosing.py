@@ -14,7 +14,7 @@ from aha.answers import lexicon
 from aha.answers.claims import CLOSER, own_part
 from aha.answers.closings import UNDECIDED_WORDS, is_denied
 from aha.answers.context import denied_after
-from aha.answers.grammar import plainly_chosen
+from aha.answers.grammar import plainly_chosen, without_texts
 from aha.answers.numbers import option_keys
 from aha.answers.replies import boxes, is_mention, with_figures
 from aha.answers.statements import (
@@ -288,7 +288,7 @@ class _Reader:
         """Return the letters at the start of a statement, within its first sentence, unless more than "are right" is said of them."""
         for correction in INSTEAD.finditer(text):
             return self._letter_set(text[correction.end() :])
-        text = INTRODUCTION.sub("", _NOT_THESE_PATTERN.sub("", text))
+        text = INTRODUCTION.sub("", _NOT_THESE_PATTERN.sub("", without_texts(text, self.letters, self.options)))
         sentence, clause = (
             _SENTENCE.split(text, maxsplit=1)[0],
             re.split(r"(?i)\s+(?:because|since|as|are|is)\b|:| \((?![A-Z]\))", text, maxsplit=1)[0],

@@ -19,10 +19,23 @@ from aha.answers.closings import (
 )
 from aha.answers.context import LONGEST, denied_after, may_take_back, stance, states_plainly, suspect, taken_back
 from aha.answers.grammar import leads, upholds
-from aha.answers.joining import alternatives, join_values, join_values_at_end, with_delimiters
+from aha.answers.joining import alternatives, join_values, join_values_at_end, with_delimiters, without_remark
 from aha.answers.numbers import rational
 from aha.answers.rephrasing import in_one_form, in_plain_signs
-from aha.answers.replies import announcements, answer_part, boxed, boxes, hashed, is_mention, lists_numbers, names_box, with_figures
+from aha.answers.replies import (
+    announcements,
+    answer_part,
+    boxed,
+    boxes,
+    final_answer,
+    first_line,
+    hashed,
+    is_mention,
+    lists_numbers,
+    names_box,
+    with_figures,
+    with_values_below,
+)
 from aha.answers.surroundings import DENIALS, around, attachment, before, without_style
 from aha.answers.units import known_unit
 from aha.lazy import lazy_pattern
@@ -63,7 +76,6 @@ NOT_THAT_WORDS = lazy_pattern(
     r"(?i)\s*(?:,\s*)?\b(?:(?:and|but) not|instead of|rather than)\s+\S(?s:.*)\Z"
     r"|,\s*not\s+(?!(?:only|just|even|sure|certain|exactly|necessarily|quite|really|[a-z]+ing|if|when|unless|the)\b)\S(?s:.*)\Z"
 )
-_COPULA = lazy_pattern(r"(?:です|である|だ|입니다|이다|[ \t](?:है|हैं|হল|হলো|হবে|অবশ্যই)|ครับ|ค่ะ|となります|になります)[。.।]?\Z|।\Z")
 _LEADS = lazy_pattern(
     r"(?i)(?:^|[.!?。\n]\s*)(?:(?:so|thus|hence|therefore|then|finally|in the end|altogether|in total)\b,?\s*)?"
     r"(?:we (?:get|obtain|have|find)|(?:the|our) (?:final )?(?:result|value|solution|total) is|it is|it['’]s|(?:this"
@@ -101,7 +113,7 @@ _OF_A_PART = lazy_pattern(
     r"|\bfor (?:some|infinitely many|certain|almost (?:all|every)|at (?:least|most) [a-z]+)\W*\Z"
 )
 _LAST_SENTENCE = lazy_pattern(r"[^.!?\n]+\Z")
-_LONGEST_MATRIX, _LONGEST_LINE, _ENDING = 2_000, 200, 60  # characters; the last of a last line that is only a number
+_LONGEST_LINE, _ENDING = 200, 60  # characters; the last of a last line that is only a number
 _ENDS_IN_BOX = lazy_pattern(
     r"\\boxed\{((?:[^{}\\]|\\[dt]?frac\{[^{}\\]{1,40}\}\{[^{}\\]{1,40}\}|\\(?:sqrt|text|mathrm|textbf)\{[^{}\\]{1,40}\}"
     r"|\\(?:pi|circ|cdot|infty)(?![A-Za-z])|\\[,;!%$ ]){1,80})\}"
@@ -146,7 +158,7 @@ def claim(text: str, how: How = "auto") -> Claim:
     text = in_plain_signs(own_part(text))
     if how == "auto" and (plain := _at_once(text)) is not None:
         return plain
-    text = in_one_form(text)
+    text = without_remark(in_one_form(text))
     hit = _mark(text, how)
     if hit is None and how == "auto":
         hit = _closing_formula(text := with_delimiters(join_values_at_end(text)))
@@ -189,7 +201,7 @@ def _at_once(text: str) -> Claim | None:
         return None
     if not (unit is None or unit in _UNITS or all(map(known_unit, unit.split()))):
         return None
-    if before(head[-_ROOM:], content) != "" or not states_plainly(head):
+    if before(head[-_ROOM:], content) != "" or not states_plainly(head) or final_answer(text[:at]) is not None:
         return None
     return Claim(without_style(content.strip()), marked=True, boxes=1)
 
@@ -199,7 +211,10 @@ def _mark(text: str, how: How) -> tuple[Claim, int] | None:
     after_boxes = 0
     if how in ("auto", "box") and "ox" in text:
         if box_claim := closing_boxes(text):
-            if how == "auto" and HASHES in text and (last := hashed(text)) is not None:
+            last = hashed(text) if how == "auto" and HASHES in text else None
+            if last is None and how == "auto" and box_claim[0].boxes == 1:
+                last = final_answer(text[: text.rfind("ox", 0, box_claim[1])])
+            if last is not None:
                 value, other = rational(box_claim[0].text), rational(last)
                 return box_claim if value is None or other is None or value.equals(other) else (Claim("", marked=True), len(text))
             return box_claim
@@ -211,10 +226,12 @@ def _mark(text: str, how: How) -> tuple[Claim, int] | None:
             if is_denied(text, since + begins, announced=True) or is_supposed(text[max(0, since + begins - LONGEST_HEAD) : since + begins]):
                 continue
             if line := first_line(text[since + begins :]):
-                wording = without_style(NOT_THAT_WORDS.sub("", CLOSER.sub("", _opened_whole(_EMPHASIS.sub("", line)))))
+                place = text.find(line, since + begins)
+                whole = with_values_below(line, text[place + len(line) :])
+                wording = without_style(NOT_THAT_WORDS.sub("", CLOSER.sub("", _opened_whole(_EMPHASIS.sub("", whole)))))
                 is_english = text[since + starts : since + starts + 3].lower() in ("ans", "a: ")
                 wording = wording if is_english else alternatives(join_values(wording))
-                return Claim(wording, marked=True), text.find(line, since + begins)
+                return Claim(wording, marked=True), place
     if hashes >= 0:
         line = first_line(text[since:])
         place = text.find(line, since)
@@ -354,29 +371,6 @@ def _opened_whole(line: str) -> str:
     if "ox" not in line or (group := closing_boxes(line)) is None:
         return line
     return group[0].text
-
-
-def first_line(text: str) -> str:
-    """Return the first line, or the formula set apart there, without a brace that closes `\\text{Answer: }` or a next JSON key."""
-    text = text.lstrip().removeprefix("}").lstrip(" \t\n*:：")
-    for opening, closing in (("\\[", "\\]"), ("$$", "$$")):
-        if text.startswith(opening) and not text.partition("\n")[0].removeprefix(opening).strip():
-            return f"${text.removeprefix(opening).partition(closing)[0].strip()}$"
-    line = _COPULA.sub("", _NEXT_KEY.sub("", text[: _ends(text)]).strip())
-    while line.endswith("}") and line.count("}") > line.count("{"):
-        line = line[:-1]
-    return line
-
-
-_NEXT_KEY = lazy_pattern(r',\s*"[A-Za-z_]{1,30}"\s*:.*', re.S)  # the next key of a JSON object
-
-
-def _ends(text: str) -> int:
-    """Return the index where the first line ends; a matrix that begins on it belongs to it, although it spans several lines."""
-    end = text.find("\n")
-    while 0 <= end < _LONGEST_MATRIX and text.count("\\begin{", 0, end) > text.count("\\end{", 0, end):
-        end = text.find("\n", end + 1)
-    return end if end >= 0 else len(text)
 
 
 def _single(text: str) -> bool:

@@ -11,6 +11,7 @@ from typing import Literal
 
 from aha.answers.grammar import IN_FEWER_WORDS, LookupTable, kind_of, kinds, leads, leads_of_kinds, upholds
 from aha.answers.languages import ONLY_ENGLISH
+from aha.answers.lexicon import DERIVED
 from aha.lazy import lazy_pattern
 
 _CLASSES = {
@@ -146,8 +147,8 @@ _HEDGED_PATTERN = lazy_pattern(  # a first or wrong attempt, before its result
     r"|\b(?:at|on) (?:a |the )?first (?:glance|sight|look|reading|thought|try)\b[^;:.]*\Z"
     r"|\ban? (?:[a-z]+ ){0,2}(?:bound|estimate|approximation)\b[^,;:.]*\Z"
     r"|(?<!of )(?<!of the )\b(?:wrong|incorrect|erroneous|false|bogus|flawed)\s(?:\w+\s)?"
-    r"(?:answer|total|sum|value|result|count|number|solution|figure|price|cost|amount)s?\s"
-    r"(?:is|was|gives|comes|yields|equals|makes)\b[^,;:.]*\Z"
+    r"(?:answer|total|sum|value|result|count|number|solution|figure|price|cost|amount|approach|method|way|step|argument|assumption)s?\s"
+    r"(?:is|was|(?:would )?(?:gives?|leads?)|comes|yields|equals|makes)\b[^,;:.]*\Z"
 )
 _HELD_PATTERN = lazy_pattern(  # a belief of others
     r"(?i)\b(?<!i )(?<!we )(?<!i['’]d )(?<!i would )(?:think|thought|believe|claim|claimed|say|said|argue|insist|suspect|swear|assume"
@@ -164,7 +165,8 @@ _NOT_DONE = lazy_pattern(  # hoped to earn, grade this as, such as
     r"(?: (?:these|those|this|that|the|our|all))?\W*\Z|\A\W*(?:add|subtract|multiply by|divide by|halve|double|triple|square)\W*\Z"
 )
 _ATTEMPTS = frozenset(  # each match of the four patterns contains one of these words
-    """bet dream dreams dreamed fear fears boast boasts guess supposed meant one bound estimate approximation should could might add halve
+    """squared cubed doubled halved tripled root reciprocal opposite supplement complement logarithm half twice thrice times
+    bet dream dreams dreamed fear fears boast boasts guess supposed meant one bound estimate approximation should could might add halve
     double triple square cube subtract subtracts subtracted subtracting multiply multiplies multiplied multiplying divide divides divided
     dividing hope hopes hoped hoping want wants wanted wish wishes wished plan plans planned expect expects expected intend intends
     intended aim aims aimed try tries tried attempt attempts attempted fail fails failed refuse refuses refused promise promises
@@ -299,7 +301,7 @@ def _stance(text: str, start: int, end: int | None, head: str) -> Literal["state
 def is_attempt(sentence: str) -> bool:
     """Return True if a sentence says what would be, what a first attempt gives, what others believe or what is hoped for."""
     sentence = sentence.rpartition(" but ")[2]
-    return any(pattern.search(sentence) for pattern in (_COUNTERFACTUAL, _HEDGED_PATTERN, _HELD_PATTERN, _NOT_DONE))
+    return any(pattern.search(sentence) for pattern in (_COUNTERFACTUAL, _HEDGED_PATTERN, DERIVED, _HELD_PATTERN, _NOT_DONE))
 
 
 def _beside(rest: str) -> str:

@@ -362,3 +362,11 @@ def plainly_chosen(line: str, letters: str, options: Sequence[str]) -> str | Non
         token.lower() in _CHOICE_WORDS or token in _CHOICE_SIGNS or re.fullmatch(r"[A-Z]|\([a-z]\)", token) is not None for token in tokens
     )
     return choices[0] if is_plain and len({*choices}) == 1 and choices[0] in letters else None
+
+
+def without_texts(statement: str, letters: str, options: Sequence[str]) -> str:
+    """Return a statement without the options' own texts behind their letters: (A) red and (D) grey."""
+    for letter, option in zip(letters, options, strict=False):
+        if len(option) > 1 and option in statement:
+            statement = re.sub(rf"(?<![A-Za-z])({letter}[).:]{{0,2}})\s?[-–—]?\s?{re.escape(option)}(?!\w)", r"\1", statement)
+    return statement

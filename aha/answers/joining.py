@@ -36,6 +36,7 @@ _OR_PERCENT = lazy_pattern(  # 3/5, or 60%
     r",? (?:or|i\.e\.,?|that is,?) (?P<percent>\$?[0-9.]+\s?\\?%\$?)(?=[.]?\s*\Z)"
 )
 _PART_OF = lazy_pattern(r"(?<![0-9.,/])([0-9]{1,6}) (?:in|out of) ([0-9]{1,6})(?=\W*\Z)")
+_IN_BASE = lazy_pattern(r"(?<![\w.,$])([0-9]{1,60}) (?:in base |\(base |\(in base )([2-9]|[1-9][0-9])\)?(?=[.]?\s*\Z)")
 _CHANCE = lazy_pattern(r"(?i)\b(?:probability|chances?|likelihood|fraction|proportion)\b")
 
 
@@ -53,7 +54,7 @@ def join_values(sentence: str) -> str:
 _VALUE = r"[-+−]?(?:[0-9a-z√π/.^²+−-]+|∞|infinity)"
 _TERM = r"(?:(?<![0-9.])[0-9]+(?:\.[0-9]+)?(?![0-9])|[A-Za-z](?![A-Za-z])|[-+−*/^()√π²³·×{}])"
 _PLAIN_FORMULA = lazy_pattern(  # a point, an interval, an equation or an inequality in plain text
-    rf"(?<=[\s:：はが为是])(?P<formula>(?:[A-Za-z]\s?[=∈]\s?)?[(\[⟨]\s?{_VALUE}(?:\s?[,;]\s?{_VALUE}){{1,2}}\s?[)\]⟩]"
+    rf"(?<=[\s:：はが为是])(?P<formula>(?:[A-Za-z]\s?[=∈]\s?)?\{{\s?{_VALUE}(?:\s?,\s?{_VALUE}){{0,9}}\s?\}}|(?:[A-Za-z]\s?[=∈]\s?)?[(\[⟨]\s?{_VALUE}(?:\s?[,;]\s?{_VALUE}){{1,2}}\s?[)\]⟩]"
     rf"|(?=[^=<>≤≥]*[A-Za-z]){_TERM}(?:\s?{_TERM})*(?:\s?(?:=|[<>]=?|[≤≥])\s?{_TERM}(?:\s?{_TERM})*){{1,2}})(?P<after>\s*(?:です|である|입니다|이다)?\s*[.。]?\s*)\Z"
 )
 
@@ -63,11 +64,23 @@ def with_delimiters(text: str) -> str:
     last = _LAST_SENTENCE.search(text, max(0, len(text) - 300))
     hit = _PLAIN_FORMULA.search(last.group()) if last and "$" not in last.group() and "\\" not in last.group() else None
     head = last.group()[: hit.start()] if last and hit else ""
-    if last is None or hit is None or not _HAS_WORD.search(head) or _ENDS_OPEN.search(head):
+    if last is None:
         return text
-    return f"{text[: last.start() + hit.start()]}${hit['formula']}${hit['after']}"
+    if (named := _NAMED_VALUES.fullmatch(last.group())) is not None:
+        return f"{text[: last.start()]}{named['lead']}${_AND_BETWEEN.sub(', ', named['values'])}$."
+    if hit is None or not _HAS_WORD.search(head) or _ENDS_OPEN.search(head):
+        return text
+    formula = hit["formula"].replace("{", "\\{").replace("}", "\\}") if "{" in hit["formula"] else hit["formula"]
+    return f"{text[: last.start() + hit.start()]}${formula}${hit['after']}"
 
 
+_NAMED_VALUE = r"[A-Za-z]\s?=\s?[-−]?[0-9]+(?:[./][0-9]+)?"
+_NAMED_VALUES = lazy_pattern(  # So p = 5 and q = 2
+    r"(?P<lead>\s*(?:(?:So|Thus|Hence|Therefore|Then|Finally),? )?"
+    r"(?:(?:[Ww]e|[Yy]ou) (?:get|have|find|obtain) |(?:[Tt]his|[Tt]hat) gives )?)"
+    rf"(?P<values>{_NAMED_VALUE}(?:,? and {_NAMED_VALUE}|, {_NAMED_VALUE}){{1,4}})[.]?\s*"
+)
+_AND_BETWEEN = lazy_pattern(r",? and ")
 _ENDS_OPEN = lazy_pattern(r"(?i)[=<>≤≥0-9不非没未无别]|ない|않|아니|\b(?:and|or|und|oder|et|ou|y|o|e|и|или)\s*\Z")
 _HAS_WORD = lazy_pattern(r"[^\W\d_]{2}|[\u3040-\u9fff]")
 _LAST_SENTENCE = lazy_pattern(r"[^.!?。！？\n]+[.。]?\s*\Z")
@@ -127,6 +140,57 @@ def once(text: str) -> str:
     hit = _OTHER_UNITS.search(text) if " or " in text or "(" in text or "i.e." in text or "which is" in text else None
     if hit and (amount := _amount(hit["value"])) and amount == _amount(hit["other"]):
         text = text[: hit.end("value")] + text[hit.end() :]
+    if "base" in text:
+        text = _IN_BASE.sub(r"$\1_{\2}$", text)
     if (" in " in text or " out of " in text) and _CHANCE.search(text):
         text = _PART_OF.sub(lambda hit: f"{hit[1]}/{hit[2]}" if int(hit[1]) <= int(hit[2]) else hit.group(), text)
     return text
+
+
+_FORMULA = r"(?:\$[^$\n]{1,60}\$|\\\([^\n]{1,60}?\\\)|(?:[A-Za-z]\s?=\s?)?[-−]?[0-9][0-9./]*)"
+_SORT = (
+    r"(?:(?:an?|the|this|that)\s)?(?:(?:negative|other|second|extraneous|extra|spurious|invalid)\s)*"
+    r"(?:solutions?|roots?|values?|cases?|ones?|answers?)"
+)
+_REJECTS = r"(?:reject|discard|exclud|dismiss|disregard|ignor|omit|eliminat|rul)(?:e?s|ed?|ing)?(?:\sout)?"
+_UNFIT = (
+    rf"(?:extraneous|spurious|rejected|discarded|excluded|ruled out|invalid|inadmissible|impossible|negative"
+    rf"|not (?:valid|possible|allowed|admissible|{_SORT})|an? extraneous {_SORT})"
+)
+_REJECTION = lazy_pattern(  # rejecting x = -1; since x = -1 is extraneous
+    rf"(?i)(?:(?:we|i|so|and|after|by|where|while|with)\s)*{_REJECTS}\s(?:{_SORT}\s?)?(?P<out>{_FORMULA})?(?:,?\s(?:as|because|since|for)\s[^.]{{1,60}})?"
+    rf"|(?:(?:since|as|because|and|while|where|with)\s)*(?:{_SORT}\s)?(?P<unfit>{_FORMULA})\s(?:is|was|being)\s{_UNFIT}(?:\s(?:in|for|since|because|as)\s[^.]{{1,60}})?"
+)
+_UPHELD_PATTERN = lazy_pattern(
+    r"(?i)(?:and\s)?(?:both|all|each|which)(?:\sof\s(?:which|them|these))?(?:\s(?:solutions|values|roots))?\s(?:(?:indeed|both|all)\s)?"
+    r"(?:satisf(?:y|ies)|check(?:s)? out|works?"
+    r"|(?:is|are) (?:valid|admissible|correct|solutions|real))(?:\s(?:the|this|all|both|our)\s[a-z ]{1,40})?"
+)
+_LAST_REMARK = lazy_pattern(r"\s*(?:\((?P<inside>(?:[^()\n]|\\[()]){3,120})\)|[,;—–]\s(?P<beside>[^,;.\n]{3,120}))[.]?\s*\Z")
+_ENDS_IN_WORD = lazy_pattern(r"[A-Za-z$)0-9][.)]{0,2}\s*\Z")
+_LONGEST_REMARK, _FIGURES = 150, lazy_pattern(r"[-−]?[0-9][0-9./]*(?<![./])")
+
+
+_NEARLY = lazy_pattern(  # $2\\sqrt5$ (about 4.47)
+    r"(?P<opens>\$|\\\()(?P<exact>[^$\n=]{1,80}?)(?P<closes>\$|\\\))(?P<unit>\s[a-z]{1,12})?"
+    r"\s\((?:which is |or )?(?:about|approximately|roughly|approx\.|≈|\\approx)\s?"
+    r"\$?(?P<near>[0-9]+\.[0-9]+)\$?(?P=unit)?\)(?=[.]?\s*\Z)"
+)
+
+
+def without_remark(text: str) -> str:
+    """Return a reply without a remark behind its claim that rejects another value or calls all of them right: x = 3 (rejecting x = -1)."""
+    remark = _LAST_REMARK.search(text, max(0, len(text) - _LONGEST_REMARK)) if _ENDS_IN_WORD.search(text, len(text) - 5) else None
+    if remark is None:
+        return text
+    if remark["inside"] and (nearly := _NEARLY.search(text, max(0, len(text) - 2 * _LONGEST_REMARK))) is not None:
+        return (
+            f"{text[: nearly.start()]}{nearly['opens']}{nearly['exact']} \\approx {nearly['near']}{nearly['closes']}{nearly['unit'] or ''}."
+        )
+    words = remark["inside"] or remark["beside"]
+    if (rejected := _REJECTION.fullmatch(words)) is not None:
+        value = _DELIMITERS.sub("", rejected["out"] or rejected["unfit"] or "").rpartition("=")[2].strip()
+        near = text[max(0, remark.start() - _LONGEST_REMARK) : remark.start()].rpartition(". ")[2]
+        values = _FIGURES.findall(near)
+        return "" if values[-1:] == [value] else text if value in values else text[: remark.start()]
+    return text[: remark.start()] if _UPHELD_PATTERN.fullmatch(words) else text

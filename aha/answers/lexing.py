@@ -272,7 +272,7 @@ class _Lexer:
             raise Unreadable(f"the word {text!r}")
         if self.letters and self._unit_follows(text):
             return self._add("unit", text)
-        if low in _PROSE and self._stands_alone:
+        if low in _PROSE and self._stands_alone and not (text.isupper() and len(text) == 2 and text == self.text):  # the segment BE
             raise Unreadable(f"the word {text!r}")
         if text in FUNCTION_WORDS and known_unit(text) and not self._argument_follows and self._after_number():
             return self._add("unit", text)  # 30 min, not min(3, 5)

@@ -42,7 +42,10 @@ _SETS = lazy_pattern(
     r"(?i)(?:the (?:set|solution) (?:of|is) )?(?:all|any|every)?\s*(real numbers?|reals|real values?(?: of \w)?|real \w|integers)"
     r"(?:\s*,?\s*(?:except(?: for)?|other than|excluding|but)\s+(?:\w\s*=\s*)?([^A-Za-z]+(?: and [^A-Za-z]+)*|[^A-Za-z]*\\[a-z]+[^A-Z]*))?"
 )
-_NO_SOLUTION = lazy_pattern(r"(?i)(?:there (?:is|are) )?no (?:real |integer |such )?solutions?(?: exists?)?")
+_NO_SOLUTION = lazy_pattern(
+    r"(?i)(?:(?:so|thus|hence|therefore),? )?(?:there (?:is|are) |(?:(?:the|this|our) [a-z]+(?: of equations)?|it) has )?"
+    r"no (?:real |integer |such )?solutions?(?: exists?)?"
+)
 _NOTHING_WORDS = ("no solution", "no solutions", "no real solution", "no real solutions", "empty", "empty set", "无解", "空集")
 _LETTER = lazy_pattern(r"\(?([A-Z])(?:\)|[.:])(?:\s|$)|\(?([A-Z])\)?\.?$")
 _I_ALONE = lazy_pattern(r"(?<![A-Za-z])i(?![A-Za-z])")
@@ -98,6 +101,8 @@ def read(text: str) -> Reading:
     cleaned = _unwrap(_tidy(in_latex(_unwrap(_tidy(text)))))
     if not cleaned:
         return Reading(text, why="nothing")
+    if "mod" in cleaned and (congruence := _congruence(cleaned)) is not None:
+        return Reading(text, cleaned, congruence)
     if _GOES_ON.search(text) and _GOES_ON.search(clean(text)):
         return Reading(text, cleaned, exotic="," in cleaned or ":" in cleaned, why="it goes on")
     tree = _letters_of(text, cleaned) if _MAY_BE_WORDS.search(text) else Reading(text, cleaned)
@@ -200,17 +205,68 @@ def other_readings(tree: Reading, decimal_comma: str) -> list[Node]:
 
 
 def in_latex(text: str) -> str:
-    """Return a phrase that names a set, such as "all real numbers except 3", as LaTeX; any other text unchanged."""
-    low = text.lower()
-    if "real" not in low and "solution" not in low and "integers" not in low and "infinitely" not in low:
+    """Return a phrase that names a set, such as "all real numbers except 3" or "x is greater than 2", as LaTeX; any other unchanged."""
+    if not _NAMES_A_SET.search(text):
         return text
     plain = bare(text).strip().rstrip(".")
+    if (bounded := _BOUNDED_PATTERN.fullmatch(plain) or _BETWEEN.fullmatch(plain)) is not None:
+        return _interval(bounded) or text
     if plain.lower() == "infinitely many":
         return "\\infty"
     if not (name_of := _SETS.fullmatch(plain)):
         return "\\emptyset" if _NO_SOLUTION.fullmatch(plain) else text
     base = "\\mathbb{Z}" if name_of[1].lower().startswith("integer") else "\\mathbb{R}"
     return f"{base}\\setminus\\{{{name_of[2].replace(' and ', ',')}\\}}" if name_of[2] else base
+
+
+_NAMES_A_SET = lazy_pattern(r"(?i)real|solution|integers|infinitely| than |\bat (?:least|most) |clusive|strictly")
+_MORE, _LESS = r"(?:greater|larger|more|bigger)", r"(?:less|smaller|fewer)"
+_SUBJECT = (
+    r"(?:(?:so|thus|hence|therefore),? )?(?:(?P<name>[A-Za-z]) (?:is|lies|ranges|varies|(?:must|can|may) (?:be|lie))"
+    r"|(?:all|any|every) (?:real )?(?:numbers?|values?|reals?)(?: of)?(?: [a-z])?(?: that (?:are|is|lies?)| lying)?) "
+)
+_END = r"([-−]?(?:[0-9]|\\|\.)[^,;<>=]{0,40}?)"
+_BOUNDED_PATTERN = lazy_pattern(
+    rf"(?i){_SUBJECT}(?:(?P<ge>{_MORE} than or equal to|at least|no {_LESS} than)|(?P<le>{_LESS} than or equal to|at most|no {_MORE} than)"
+    rf"|(?P<gt>(?:strictly )?{_MORE} than)|(?P<lt>(?:strictly )?{_LESS} than)) {_END}"
+)
+_BETWEEN = lazy_pattern(
+    rf"(?i)(?:{_SUBJECT})?(?P<open>strictly )?(?:between|from) {_END} (?:and|to) {_END}"
+    r"(?:,? \(?(?:(?P<shut>(?:both )?inclusive)|exclusive)\)?)?"
+)
+
+
+def _interval(hit: re.Match[str]) -> str:
+    """Return the interval of numbers that are greater than one bound, less than one, or between two; "" if it is not said whether the two
+    belong to it."""
+    parts = hit.groupdict()
+    if "shut" not in parts:
+        end = hit[hit.lastindex or 0]
+        if parts["ge"] or parts["gt"]:
+            return f"{'[' if parts['ge'] else '('}{end},\\infty)"
+        return f"(-\\infty,{end}{']' if parts['le'] else ')'}"
+    exclusive = parts["open"] is not None or "exclusive" in hit.group().lower()
+    if exclusive == (parts["shut"] is not None):
+        return ""
+    low, high = (part for place, part in enumerate(hit.groups(), 1) if place not in hit.re.groupindex.values())
+    return f"({low},{high})" if exclusive else f"[{low},{high}]"
+
+
+_CONGRUENCE = lazy_pattern(  # x \\equiv 3 \\pmod 7, 3 (mod 7)
+    r"(?P<residue>.+?)[\s,]*(?:\(\s*(?:\\text\s*\{\s*mod\s*\}|\\[bp]?mod|mod)|\\pmod|\\mod|(?P<operator>\\bmod|mod))"
+    r"\s*\{?\s*(?P<modulus>[0-9]{1,9}|[a-z])\s*\}?\s*\)?"
+)
+
+
+def _congruence(text: str) -> Node | None:
+    """Return a congruence as its residue, perhaps with a name, and its modulus; None for anything else, such as the operation 17 mod 5."""
+    hit = _CONGRUENCE.fullmatch(text)
+    if hit is None or (hit["operator"] and "\\equiv" not in hit["residue"]):
+        return None
+    try:
+        return Call("mod", (parse(hit["residue"]), parse(hit["modulus"])))
+    except Unreadable:
+        return None
 
 
 def _tidy(text: str) -> str:

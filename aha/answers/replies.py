@@ -231,6 +231,22 @@ def lists_numbers(value: str, rest: str) -> bool:
     return _MORE_NUMBERS.fullmatch(rest) is not None and {*rest.split()} != {value}
 
 
+_VALUE_LINE = lazy_pattern(
+    r"(?P<bullet>(?:[-*•]|[0-9]{1,2}[.)])[ \t]+)?(?:(?:or|and)\s)?"
+    r"(?P<value>(?:\$|\\\()?\s?(?:[A-Za-z](?:_\{?[0-9]\}?)?\s?=\s?)?[-−]?(?:[0-9.]|\\[a-z])[^\s=$]{0,40}(?:\s?\$|\s?\\\))?)[.,;]?"
+)
+
+
+def with_values_below(line: str, rest: str) -> str:
+    """Return an announced value and those that stand one a line below it, if nothing else does, as one list; else the line itself."""
+    below = [item.strip() for item in rest.split("\n") if item.strip()] if len(rest) < _NEAR else []
+    hits = [_VALUE_LINE.fullmatch(item) for item in (line, *below)] if below else []
+    if not all(hits) or len({hit["bullet"] is None for hit in hits if hit}) != 1:
+        return line
+    values = list(dict.fromkeys(hit["value"] for hit in hits if hit))
+    return ", ".join(values) if len(values) > 1 else line
+
+
 _KEY = lazy_pattern(
     r"(?i)(?<![^\W_])(?:answers?|ans(?=[.:])|antwort(?:en)?|lösung|r[ée]ponse|respuesta|resposta|risposta|antwoord|odpowied[źz]|ответ|відповідь|cevap|yanıt"
     r"|jawaban(?:nya)?|jibu|đáp (?:án|số)|câu trả lời|svar(?:et)?|odgovor|отговор(?:ът)?|odpov[eě]ď|jawapan(?:nya)?"
@@ -293,3 +309,41 @@ def _announcement(text: str, key: re.Match[str]) -> int | None:
     if speech[-1] not in ":：=ঃ" and _NOTHING_SAID_PATTERN.match(text, calls.end()):
         return None
     return calls.end()
+
+
+_FINAL_ANSWER = lazy_pattern(r"(?i)final answer\W{0,6}(?:is\W{0,4})?(?P<value>-?[0-9][0-9.,/]*)(?<![.,])\W{0,4}?(?:\n|\Z)")
+
+
+def final_answer(text: str) -> str | None:
+    """Return the figure that the last "final answer" of a text announces on a line, or None."""
+    if "inal answer" not in text and "inal Answer" not in text:
+        return None
+    hits = list(_FINAL_ANSWER.finditer(text))
+    return hits[-1]["value"] if hits else None
+
+
+_COPULA = lazy_pattern(r"(?:です|である|だ|입니다|이다|[ \t](?:है|हैं|হল|হলো|হবে|অবশ্যই)|ครับ|ค่ะ|となります|になります)[。.।]?\Z|।\Z")
+_LONGEST_MATRIX = 2_000
+
+
+def first_line(text: str) -> str:
+    """Return the first line, or the formula set apart there, without a brace that closes `\\text{Answer: }` or a next JSON key."""
+    text = text.lstrip().removeprefix("}").lstrip(" \t\n*:：")
+    for opening, closing in (("\\[", "\\]"), ("$$", "$$")):
+        if text.startswith(opening) and not text.partition("\n")[0].removeprefix(opening).strip():
+            return f"${text.removeprefix(opening).partition(closing)[0].strip()}$"
+    line = _COPULA.sub("", _NEXT_KEY.sub("", text[: _ends(text)]).strip())
+    while line.endswith("}") and line.count("}") > line.count("{"):
+        line = line[:-1]
+    return line
+
+
+_NEXT_KEY = lazy_pattern(r',\s*"[A-Za-z_]{1,30}"\s*:.*', re.S)  # the next key of a JSON object
+
+
+def _ends(text: str) -> int:
+    """Return the index where the first line ends; a matrix that begins on it belongs to it, although it spans several lines."""
+    end = text.find("\n")
+    while 0 <= end < _LONGEST_MATRIX and text.count("\\begin{", 0, end) > text.count("\\end{", 0, end):
+        end = text.find("\n", end + 1)
+    return end if end >= 0 else len(text)

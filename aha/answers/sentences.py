@@ -200,7 +200,7 @@ def closing_side(text: str) -> str | None:
     """Return the formula with letters or roots that ends the last sentence, after "is" or the one equality sign of a name, or None."""
     sentences = _sentences(_ending(text))
     hit = _SIDE.fullmatch(sentences[-1].strip(" *")) if sentences else None
-    if hit is None or not re.search(r"[-+*/^√()−:]", hit["side"]) or (len(sentences) > 1 and _UNFINISHED_PATTERN.search(sentences[-2])):
+    if hit is None or not re.search(r"[-+*/^√()−:\\]", hit["side"]) or (len(sentences) > 1 and _UNFINISHED_PATTERN.search(sentences[-2])):
         return None
     head = _OF_ANGLE.sub("x", sentences[-1].strip(" *")[: hit.start("side")])
     if _DENIED_START.match(sentences[-1]) or suspect(head) or denied_before(head, len(head)):

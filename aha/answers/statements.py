@@ -11,11 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from aha.answers import languages, lexicon
-from aha.answers.claims import first_line
 from aha.answers.closings import is_denied
 from aha.answers.context import denied_after, row, takes_away
 from aha.answers.grammar import upholds
-from aha.answers.replies import Box, announcements, boxes, is_mention, with_figures
+from aha.answers.replies import Box, announcements, boxes, first_line, is_mention, with_figures
 from aha.answers.surroundings import DENIALS, around, without_style
 from aha.answers.symbols import INVISIBLE, bare, ending
 from aha.lazy import lazy_pattern

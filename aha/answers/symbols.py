@@ -206,7 +206,9 @@ _BRACED_LOG = lazy_pattern(r"\{\s*(\\log\s*_\s*(?:\{[^{}]{1,20}\}|[0-9a-z]))\s*\
 _TIMES_TEN = lazy_pattern(r"(?<=[0-9])(?:\s*[xX]\s*(?=10\s*\^)|\s+[xX]\s+(?=[0-9]))")
 _DOTTED_PATTERN = lazy_pattern(r"([0-9]{0,30})\.([0-9]{0,30}?)\\dot\s*\{?([0-9])\}?(?:([0-9]{0,20})\\dot\s*\{?([0-9])\}?)?")
 _BRACKETED_PATTERN = lazy_pattern(r"(?<![0-9A-Za-z])([0-9]{1,30})\.([0-9]{0,30})\(([0-9]{1,30})\)(?![0-9A-Za-z^])")
-_GOES_ON = lazy_pattern(r"([0-9]{1,30})\.([0-9]{0,12}?)([0-9]{1,12}?)\3{2,12}(?:\.\.\.|\\[lc]?dots(?![A-Za-z]))(?=[\s}]*\Z)")
+_GOES_ON = lazy_pattern(
+    r"([0-9]{1,30})\.([0-9]{0,12}?)(?:([0-9]{1,12}?)\3{2,12}|([0-9]{2,12}?)\4)(?:\.\.\.|\\[lc]?dots(?![A-Za-z]))(?=[\s}]*\Z)"
+)
 _THOUSANDS_OF_MONEY = lazy_pattern(r"(?<=[¤€£¥])\s*([0-9][0-9.,]*)\s*([kKMB]|bn|mn)\b")
 _MONEY = {"k": "thousand", "K": "thousand", "M": "million", "mn": "million", "B": "billion", "bn": "billion"}
 _REPEATING_PATTERN = lazy_pattern(r"([0-9]{0,30})\.([0-9]{0,30})(?:\\(?:overline|bar)\s*\{([0-9]{1,30})\}|\\dot\s*\{([0-9]{2,30})\})")

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 from aha.answers.formulas import LISTS, Call, Node, Num, Sym, is_call, nodes, symbols, with_signs
 from aha.answers.numbers import bare_number
@@ -93,8 +94,11 @@ def _without_unit(node: Node) -> Node:
 
 def is_label(node: Node) -> bool:
     """Return True if a side only names something: a variable, f(3), AB, V_1 : V_2, NO/BO, (x, y), a + b; nothing with a number in it."""
-    if isinstance(node, Call) and node.name.startswith("apply:"):
-        return True
+    match node:
+        case Call(name) if name.startswith("apply:"):
+            return True
+        case Call("^", (Sym(name), Call("neg", (Num(value),)))) if name.isupper() and value == 1:
+            return True  # the inverse of a matrix
     if not symbols(node) or is_call(node, "neg"):
         return False
     if is_call(node, "abs") and isinstance(node, Call) and isinstance(node.args[0], Sym) and node.args[0].name in "xyt":
@@ -270,3 +274,44 @@ def _ratios(golds: Sequence[Node], claims: Sequence[Node], settings: Settings) -
             for first, second in zip(golds[1:], claims[1:], strict=True)
         ]
     return False if False in verdicts else None if None in verdicts else True
+
+
+def are_congruent(gold: Node, claim: Node) -> bool:
+    """Return True if two congruences have one modulus and the same residues; a name may be missing, but not be another."""
+    match gold, claim:
+        case Call("mod", (gold_residue, Num(modulus))), Call("mod", (claim_residue, Num(claim_modulus))) if modulus == claim_modulus > 0:
+            (names, residues), (claim_names, claim_residues) = (_residues(node, modulus) for node in (gold_residue, claim_residue))
+            return None not in residues and residues == claim_residues and (not names or not claim_names or names == claim_names)
+    return False
+
+
+def _residues(node: Node, modulus: Fraction) -> tuple[set[Node], set[Fraction | None]]:
+    """Return the names and the least residues of x \\equiv 1, 3."""
+    names, residues = set[Node](), set[Fraction | None]()
+    for item in items(node):
+        if isinstance(item, Call) and item.name == "equiv":
+            names.add(item.args[0])
+            item = item.args[-1]
+        number = bare_number(item)
+        residues.add(number.exact % modulus if number is not None and number.exact.denominator == 1 else None)
+    return names, residues
+
+
+def are_one_segment(gold: Node, claim: Node | None) -> bool:
+    """Return True if the reference is a segment \\overline{BE} and the claim names its two ends: \\overline{EB}, BE or \\text{BE}."""
+    match gold:
+        case Sym(name) if name.startswith("overline "):
+            ends = _two_points(name.removeprefix("overline "))
+        case _:
+            return False
+    match claim:
+        case Sym(name):
+            return ends is not None and ends == _two_points(name.removeprefix("overline ").removeprefix("text:").removeprefix("text "))
+        case Call("*", (Sym(first), Sym(second))):
+            return ends is not None and ends == _two_points(first + second)
+    return False
+
+
+def _two_points(letters: str) -> frozenset[str] | None:
+    letters = letters.removeprefix("text:")
+    return frozenset(letters) if len({*letters}) == 2 == len(letters) and letters.isalpha() and letters.isupper() else None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from aha.answers.formulas import BRACKETS, LISTS, RELATIONS, Call, Node, Sym, is_call, nodes, symbols
 from aha.grading.maths.algebra import Settings
-from aha.grading.maths.claims import LabeledValue, cells, items, multiply, quantities, statement
+from aha.grading.maths.claims import LabeledValue, are_congruent, are_one_segment, cells, items, multiply, quantities, statement
 from aha.grading.maths.scalars import equal
 from aha.grading.maths.sets import is_set, relations, same_spans, spans
 
@@ -23,6 +23,10 @@ def are_same(gold: Node, claim: Node, settings: Settings) -> Verdict:
     claim = _with_constant_of(gold, claim)
     gold, claim = _equal_names(_unconditional(gold)), _equal_names(_unconditional(claim))
     if gold == claim:
+        return True
+    if is_call(gold, "mod") or is_call(claim, "mod"):
+        return are_congruent(gold, claim)
+    if are_one_segment(gold, claim):
         return True
     if not settings.strict:
         claim = _rename(claim, gold)

@@ -7,7 +7,7 @@ from fractions import Fraction
 from zlib import crc32
 
 from aha.answers.claims import Claim, last_line
-from aha.answers.context import denied_before, taken_back
+from aha.answers.context import denied_before, is_attempt, row, taken_back, takes_away
 from aha.answers.formulas import BRACKETS, LISTS, RELATIONS, Call, Node, Num, is_call, nodes, symbols
 from aha.answers.numbers import NumberValue, bare_number, plain_number
 from aha.answers.reading import SEVERAL_LETTERS, Reading, is_degrees, month_first, other_readings, read, same_words
@@ -16,7 +16,7 @@ from aha.answers.sentences import claimed_formula, closing_side
 from aha.answers.surroundings import states_words
 from aha.answers.symbols import bare, fold
 from aha.grading.maths.algebra import Settings
-from aha.grading.maths.claims import wordy
+from aha.grading.maths.claims import are_one_segment, wordy
 from aha.grading.maths.functions import Beyond, Opaque, Undefined
 from aha.grading.maths.same import are_same
 from aha.grading.maths.values import At
@@ -25,7 +25,8 @@ from aha.types import Wrong
 
 LONGEST_FORMULA = 300
 _DEGREES = lazy_pattern(r"\\circ|°|\b[Dd]egrees?\b|[0-9]\s*度|度数")
-_TIME = lazy_pattern(r"(?i)\b(?:at|is|=)\s*[*$]*([0-9]{1,2}:[0-5][0-9](?:\s?[ap]\.?\s?m\b\.?)?)[*$]*[.!\s]*\Z")
+_LAST_SENTENCE = lazy_pattern(r"[^.!?\n]+\Z")
+_TIME = lazy_pattern(r"(?i)\b(?:(?P<at>at)|is|=)\s*[*$]*(?P<clock>[0-9]{1,2}:[0-5][0-9](?:\s?[ap]\.?\s?m\b\.?)?)[*$]*[.!\s]*\Z")
 _RATIO_IS = lazy_pattern(rf"(?i)\bratio\b[^.\n0-9]{{0,60}}\b(?:is|was)\s[*$]*({'[0-9]{1,12}(?: to [0-9]{1,12}){1,3}'})[*$]*[.!\s]*\Z")
 _YES_NO = lazy_pattern(r"(?i)\s*[*_]{0,2}(yes|no)\b[*_]{0,2}[.,:!;—–-](?=[*_]{0,2}\s)")
 _YES_NO_LATER = lazy_pattern(r"(?i)\b(?:no|yes|wait|actually|but|however|unless|not sure|maybe|perhaps|hmm|if)\b|\?")
@@ -49,6 +50,10 @@ _LOOSE_MARK = lazy_pattern(  # 12*: no mark-up, which comes in pairs
 )
 _LOOSE_END = lazy_pattern(r"[0-9)}]\s?[@#^&]\s*\Z|\A[^*]*[0-9)}]\*\s*\Z|\A\*[-0-9][^*]*\Z")
 LONGEST_HEDGE, MOST_LINES = 60, 12
+_HEADING = lazy_pattern(
+    r"(?i)[#*\s]*(?:(?:so|thus|hence|therefore),? )?(?:the )?(?:final )?(?:solutions?|roots|values|zeros)(?: are)?[:：][*\s]*"
+)
+_BULLET = lazy_pattern(r"(?:[-*•]|[0-9]{1,2}[.)])\s+(?=[$\\A-Za-z(])")
 _HEDGE = lazy_pattern(
     r"(?i)\W*(?:(?:about|around|roughly|approximately|approx\.?|some|maybe|perhaps|probably|possibly)\s+|(?:[≈~∼]|\\(?:approx|sim))\s*)"
     r"-?[$\\]*[0-9][0-9,]*(?:\.0+)?(?:\s[^0-9]*)?\.?"
@@ -82,6 +87,8 @@ def verdict(gold: Reading, claim: Claim, answer: str, settings: Settings) -> boo
 def by_lines(claim: Claim) -> Node | None:
     """Return a reply of one formula per line as the list of them, or None for any other reply, such as the steps of one calculation."""
     lines = [line.strip() for line in claim.text.strip().split("\n") if line.strip()] if not claim.marked else []
+    if len(lines) > 2 and _HEADING.fullmatch(lines[0]) and all(map(_BULLET.match, lines[1:])):
+        lines = [_BULLET.sub("", line) for line in lines[1:]]
     if not 1 < len(lines) < MOST_LINES or "\\begin" in claim.text or claim.text.lstrip().startswith(("$$", "\\[")):
         return None
     nodes_ = list[Node]()
@@ -106,7 +113,8 @@ def unsure(claim: Claim) -> bool:
 
 
 def _verdict(gold: Reading, claim: Claim, answer: str, settings: Settings) -> bool | None:
-    if unsure(claim) and gold.text != claim.text:
+    odds = "odds" in claim.text and gold.node is not None and not is_call(gold.node, ":")  # odds of 1:2 are no chance of 1/2
+    if odds or (unsure(claim) and gold.text != claim.text):
         return False
     claim_tree = read(claim.text) if claim.marked or len(claim.text) <= LONGEST_FORMULA else Reading(claim.text)
     if (
@@ -190,6 +198,8 @@ def _without_algebra(gold: Reading, claim: Reading) -> bool | None:
         and same_words(gold, claim)
     ):
         return True
+    if gold.node is not None and are_one_segment(gold.node, claim.node):
+        return True
     if gold.phrase:
         return month_first(fold(bare(claim.text))) == gold.phrase
     if gold.words:
@@ -267,7 +277,11 @@ def _reachable(node: Node) -> bool:
 def _closing_time(text: str) -> Reading | None:
     """Return the time of day that a text ends with, as in "at 10:30 AM", or None."""
     time = _TIME.search(text)
-    return read(time[1]) if time and not denied_before(text, time.start(1)) else None
+    if time is None:
+        return None
+    head = _LAST_SENTENCE.search(text[: time.start("clock")])
+    leaves = time["at"] and head and not (takes_away(row(head.group())) or is_attempt(head.group()) or "?" in text)  # the train arrives at
+    return read(time["clock"]) if leaves or not denied_before(text, time.start("clock")) else None
 
 
 def _says_words(gold: Reading, claim: Claim) -> bool:
