@@ -11,7 +11,7 @@ from typing import Literal
 
 from aha.answers.grammar import IN_FEWER_WORDS, LookupTable, kind_of, kinds, leads, leads_of_kinds, upholds
 from aha.answers.languages import ONLY_ENGLISH
-from aha.answers.lexicon import DERIVED
+from aha.answers.lexicon import OTHER_QUANTITY
 from aha.lazy import lazy_pattern
 
 _CLASSES = {
@@ -301,7 +301,7 @@ def _stance(text: str, start: int, end: int | None, head: str) -> Literal["state
 def is_attempt(sentence: str) -> bool:
     """Return True if a sentence says what would be, what a first attempt gives, what others believe or what is hoped for."""
     sentence = sentence.rpartition(" but ")[2]
-    return any(pattern.search(sentence) for pattern in (_COUNTERFACTUAL, _HEDGED_PATTERN, DERIVED, _HELD_PATTERN, _NOT_DONE))
+    return any(pattern.search(sentence) for pattern in (_COUNTERFACTUAL, _HEDGED_PATTERN, OTHER_QUANTITY, _HELD_PATTERN, _NOT_DONE))
 
 
 def _beside(rest: str) -> str:

@@ -66,8 +66,8 @@ def with_delimiters(text: str) -> str:
     head = last.group()[: hit.start()] if last and hit else ""
     if last is None:
         return text
-    if (named := _NAMED_VALUES.fullmatch(last.group())) is not None:
-        return f"{text[: last.start()]}{named['lead']}${_AND_BETWEEN.sub(', ', named['values'])}$."
+    if (values_match := _NAMED_VALUES.fullmatch(last.group())) is not None:
+        return f"{text[: last.start()]}{values_match['lead']}${_AND_BETWEEN.sub(', ', values_match['values'])}$."
     if hit is None or not _HAS_WORD.search(head) or _ENDS_OPEN.search(head):
         return text
     formula = hit["formula"].replace("{", "\\{").replace("}", "\\}") if "{" in hit["formula"] else hit["formula"]
@@ -188,8 +188,8 @@ def without_remark(text: str) -> str:
             f"{text[: nearly.start()]}{nearly['opens']}{nearly['exact']} \\approx {nearly['near']}{nearly['closes']}{nearly['unit'] or ''}."
         )
     words = remark["inside"] or remark["beside"]
-    if (rejected := _REJECTION.fullmatch(words)) is not None:
-        value = _DELIMITERS.sub("", rejected["out"] or rejected["unfit"] or "").rpartition("=")[2].strip()
+    if (rejection := _REJECTION.fullmatch(words)) is not None:
+        value = _DELIMITERS.sub("", rejection["out"] or rejection["unfit"] or "").rpartition("=")[2].strip()
         near = text[max(0, remark.start() - _LONGEST_REMARK) : remark.start()].rpartition(". ")[2]
         values = _FIGURES.findall(near)
         return "" if values[-1:] == [value] else text if value in values else text[: remark.start()]

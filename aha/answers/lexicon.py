@@ -319,7 +319,7 @@ FIELD_OF_ANSWER = lazy_pattern(r"'(?:final_)?(?:answer|choice|option)'\s*:\s*'([
 SENTENCE_END = lazy_pattern(r"[.!?](?:\s|$)|\n")
 OTHER_OPTIONS = lazy_pattern(r"\b(?:[Oo]ptions?|[Cc]hoices?|others?|[B-HJ]|[AI](?= (?:is|was|would|does|has|and|or)\b))\b")
 OTHER_WORD = lazy_pattern(r"[\u0400-\u04ff\u0600-\u06ff\u0980-\u09ff]{3}")
-DERIVED = lazy_pattern(  # the square of the distance is
+OTHER_QUANTITY = lazy_pattern(  # the square of the distance is
     r"(?i)\A\W*(?:(?:so|thus|hence|therefore|then),? )?(?:the |its |our |this )?"
     r"(?:(?:squared|cubed|doubled|halved|tripled) (?:[a-z]+ ){1,2}"
     r"|(?:(?:square|cube)(?: root)?|reciprocal|opposite|double|triple|half|supplement|complement|logarithm) of "

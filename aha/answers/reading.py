@@ -209,8 +209,8 @@ def in_latex(text: str) -> str:
     if not _NAMES_A_SET.search(text):
         return text
     plain = bare(text).strip().rstrip(".")
-    if (bounded := _BOUNDED_PATTERN.fullmatch(plain) or _BETWEEN.fullmatch(plain)) is not None:
-        return _interval(bounded) or text
+    if (bounds := _BOUNDED_PATTERN.fullmatch(plain) or _BETWEEN.fullmatch(plain)) is not None:
+        return _interval(bounds) or text
     if plain.lower() == "infinitely many":
         return "\\infty"
     if not (name_of := _SETS.fullmatch(plain)):
