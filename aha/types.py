@@ -370,6 +370,12 @@ class Document:
 # --- adapters ---------------------------------------------------------------------------------------------------------
 
 
+def micro_tokens_on(device: str, width: int) -> int:
+    """Return the most tokens of one pass, where no setting says it, over hidden states of `width` numbers. More gain nothing on a CPU; the
+    activations of wide models take half as much memory at half as many, which costs about 3 % of the time."""
+    return 16_384 if device == "cuda" else 1_024 if width < 512 else 512
+
+
 @dataclass(frozen=True)
 class Lora:
     """Low-rank adapters (2106.09685) in place of full training: each chosen linear layer W becomes W + alpha / rank * B A, of which only A

@@ -137,12 +137,12 @@ class Causal:
     def logprobs(self, batch: Batch, *, accumulate: bool = False) -> tuple[Tensor, Tensor]:
         """Return the log-probability of each trained token, and the entropy where it was drawn. `batch` is on the CPU; `accumulate`: see
         `token_logprobs`."""
-        return self._logprobs(batch, self._read(batch), accumulate)
+        return self._logprobs(batch, self._read(batch, accumulate), accumulate)
 
     def tensors(self, batch: Batch, *, accumulate: bool, counts: Tensor | None = None) -> tuple[Tensor, ...]:
         """Return the inputs of a loss, with gradients; `accumulate` as in `logprobs`. With `counts` of the whole step, a third tensor is
         the term that this batch adds to the loss for the routing of its tokens."""
-        seen = self._read(batch)
+        seen = self._read(batch, accumulate)
         outputs = self._logprobs(batch, seen, accumulate)
         if self.routing is None or counts is None:
             return outputs
@@ -171,11 +171,13 @@ class Causal:
         outputs = token_logprobs(hidden_MD, head.weight, head.bias, targets_M, temperature, softcap, accumulate=accumulate, steps=steps)
         return outputs if seen.place_M is None else (outputs[0][seen.place_M], outputs[1][seen.place_M])
 
-    def _read(self, batch: Batch) -> _Seen:
+    def _read(self, batch: Batch, accumulate: bool = False) -> _Seen:
         check_lengths(batch, context_of(self.model.config))
         if isinstance(batch, PolicyBatch) and batch.shared_prompts and self.shares_prompts:
-            return self._after_shared_prompts(batch)
-        return (self._packed if self.native is not None or (batch.packed and self.packs) else self._side_by_side)(batch)
+            return self._after_shared_prompts(batch, accumulate)
+        if self.native is not None or (batch.packed and self.packs):
+            return self._packed(batch, accumulate)
+        return self._side_by_side(batch)
 
     def _side_by_side(self, batch: Batch) -> _Seen:
         """Read the rows padded to the longest, without the end that no trained token needs."""
@@ -186,11 +188,11 @@ class Causal:
         hidden_MD = cast(Tensor, read.last_hidden_state).flatten(0, 1).index_select(0, place_M)
         return _Seen(hidden_MD, getattr(read, "router_logits", None) or (), real_RT.flatten().to(self.device))
 
-    def _packed(self, batch: Batch) -> _Seen:
+    def _packed(self, batch: Batch, accumulate: bool) -> _Seen:
         """Read the rows in one sequence without padding."""
         tokens_N, layout = batch.tokens_N.to(self.device, torch.long), PackLayout.of(batch.length_R.tolist(), self.device)
         if self.native is not None:
-            hidden_ND = self.native.hidden(tokens_N, layout)
+            hidden_ND = self.native.hidden(tokens_N, layout, accumulate=accumulate)
             return _Seen(
                 hidden_ND.index_select(0, batch.trained_N.nonzero().squeeze(1) - 1), (), torch.ones_like(tokens_N, dtype=torch.bool)
             )
@@ -199,7 +201,7 @@ class Causal:
         hidden_MD = read.last_hidden_state[0].index_select(0, (batch.trained_N.nonzero().squeeze(1) - 1).to(self.device))
         return _Seen(hidden_MD, getattr(read, "router_logits", None) or (), torch.ones_like(tokens_N, dtype=torch.bool))
 
-    def _after_shared_prompts(self, batch: PolicyBatch) -> _Seen:
+    def _after_shared_prompts(self, batch: PolicyBatch, accumulate: bool) -> _Seen:
         """Read a packed batch with the beginning that a row shares with the first of its group's adjacent rows once; a token that several
         rows have in the same place is predicted once, too."""
         first_R = torch.ones(batch.R, dtype=torch.bool)
@@ -216,8 +218,11 @@ class Causal:
         own_R = batch.length_R - shared_R
         layout = PackLayout.of(own_R[own_R > 0].tolist(), self.device, shared_R[own_R > 0].tolist())
         tokens_N = batch.tokens_N[kept_N].to(self.device, torch.long)
-        with self._autocast():
-            hidden_ND = packed_hidden(self.decoder, tokens_N, layout) if self.native is None else self.native.hidden(tokens_N, layout)
+        if self.native is not None:
+            hidden_ND = self.native.hidden(tokens_N, layout, accumulate=accumulate)
+        else:
+            with self._autocast():
+                hidden_ND = packed_hidden(self.decoder, tokens_N, layout)
         return _Seen(hidden_ND.index_select(0, pairs[0].to(self.device)), (), kept_N[kept_N], pairs[1], place_M.to(self.device))
 
     def hidden(self, tokens_RT: Tensor) -> Tensor:

@@ -31,7 +31,7 @@ from aha.backends.rendering import check_tokenizer, render_template, variables
 from aha.errors import BadInput
 from aha.protocols import Compute, DType, Weights
 from aha.template import END_THINK
-from aha.types import Conversation, Message
+from aha.types import Conversation, Message, micro_tokens_on
 
 REPLY = Message("assistant", "ok")
 NO_OPTIONS: Mapping[str, object] = MappingProxyType({})
@@ -246,7 +246,6 @@ def generation_stops(folder: ModelFolder) -> list[int]:
     return stops
 
 
-MICRO_TOKENS = {"cuda": 16_384}  # 1,024 on other devices: more does not fit the processor's cache and gains nothing
 PROBE = (2, 3, 5, 7, 11, 13)
 
 logging.disable_progress_bar()  # the libraries' progress bars would break our own lines
@@ -365,9 +364,9 @@ def torch_dtype(dtype: DType) -> torch.dtype:
     return {"float32": torch.float32, "bfloat16": torch.bfloat16}[dtype]
 
 
-def micro_tokens_of(compute: Compute) -> int:
-    """Return the most tokens of one pass: `compute`'s, or the device's default."""
-    return compute.micro_tokens or MICRO_TOKENS.get(pick_device(compute.device).type, 1_024)
+def micro_tokens_of(compute: Compute, width: int) -> int:
+    """Return the most tokens of one pass over hidden states of `width` numbers: `compute`'s, or the default."""
+    return compute.micro_tokens or micro_tokens_on(pick_device(compute.device).type, width)
 
 
 def pick_device(device: str) -> torch.device:

@@ -93,7 +93,12 @@ class LocalBackend:
     def scorer(self, model: str) -> Scorer:
         """Open a scorer that computes in `compute.dtype`."""
         module = load_score_model(model, self.device, torch_dtype(self.compute.dtype), fresh=False)
-        return TorchScorer(module, load_tokenizer(model), torch_dtype(self.compute.dtype), micro_tokens_of(self.compute))
+        return TorchScorer(
+            module,
+            load_tokenizer(model),
+            torch_dtype(self.compute.dtype),
+            micro_tokens_of(self.compute, int(module.config.get_text_config().hidden_size)),
+        )
 
 
 def write_fresh(shape: Mapping[str, Any], folder: Path, seed: int) -> None:

@@ -13,7 +13,9 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-CHUNK_BYTES = 64 * 2**20
+CHUNK_BYTES = {"cpu": 8 * 2**20}  # of a slice of logits: one that a processor's cache holds
+GPU_CHUNK_BYTES = 64 * 2**20
+WHOLE_BYTES = 64 * 2**20  # logits of up to this size are one slice, and are not computed again in the backward pass
 
 
 @dataclass(frozen=True)
@@ -70,11 +72,28 @@ def _at(logits_MS: Tensor, targets_M: Tensor, part: slice) -> tuple[Tensor, Tens
     return index_M1, inside_M.to(logits_MS.dtype)
 
 
+@dataclass(frozen=True)
+class SliceSums:
+    """The sums over the slices so far for each token, [M]: the largest logit, the sum of exp(logit - largest), that sum with each term times its
+    logit, and the logit of the target."""
+
+    top_M: Tensor
+    total_M: Tensor
+    weighted_M: Tensor
+    target_M: Tensor
+
+
 class SoftmaxSteps(Protocol):
-    """The softmax of a processor's compiled steps."""
+    """The softmax of a processor's compiled steps, in float32."""
 
     def softmax(self, logits_MV: Tensor, targets_M: Tensor) -> tuple[Tensor, Tensor]:
         """Turn logits into probabilities in place; return the log-probability of each target, and the entropy."""
+
+    def add_slice(self, logits_MS: Tensor, targets_M: Tensor, first: int, sums: SliceSums) -> None:
+        """Add a slice of logits, which begins at column `first`, to the sums in place."""
+
+    def slope(self, logits_MS: Tensor, targets_M: Tensor, first: int, log_total_M: Tensor, factor_M: Tensor) -> None:
+        """Turn a slice of logits, in place, into the gradient of the targets' log-probabilities, times `factor_M`."""
 
 
 def _whole(logits_MV: Tensor, targets_M: Tensor, steps: SoftmaxSteps | None) -> tuple[Tensor, Tensor, Tensor]:
@@ -87,26 +106,42 @@ def _whole(logits_MV: Tensor, targets_M: Tensor, steps: SoftmaxSteps | None) -> 
     return logp_MV.gather(1, targets_M[:, None]).squeeze(1), entropy_M, probability_MV
 
 
-def _by_slices(head: _Head, hidden_MD: Tensor, targets_M: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _by_slices(head: _Head, hidden_MD: Tensor, targets_M: Tensor, steps: SoftmaxSteps | None) -> tuple[Tensor, Tensor, Tensor]:
     """Return (log-probability, entropy, log-sum-exp), slice by slice; sums are kept relative to the largest logit so far."""
-    room, spare = head.room(hidden_MD), head.room(hidden_MD)
+    room = head.room(hidden_MD)
     total_M = hidden_MD.new_zeros(len(hidden_MD), dtype=room.dtype)
-    top_M, weighted_M, target_M = torch.full_like(total_M, -torch.inf), torch.zeros_like(total_M), torch.zeros_like(total_M)
+    sums = SliceSums(torch.full_like(total_M, -torch.inf), total_M, torch.zeros_like(total_M), torch.zeros_like(total_M))
+    spare = None if steps is not None else torch.empty_like(room)
     for part in head.slices():
         logits_MS = head.logits(hidden_MD, part, room)
-        index_M1, inside_M = _at(logits_MS, targets_M, part)
-        target_M += logits_MS.gather(1, index_M1).squeeze(1) * inside_M
-        before_M, top_M = top_M, torch.maximum(top_M, logits_MS.amax(dim=1))
-        odds_MS = torch.exp(logits_MS.sub_(top_M[:, None]), out=_view(spare, len(hidden_MD), part))
-        sum_M, shrink_M = odds_MS.sum(dim=1), torch.exp(before_M - top_M)
-        total_M = total_M * shrink_M + sum_M
-        weighted_M = weighted_M * shrink_M + torch.einsum("ms,ms->m", odds_MS, logits_MS) + top_M * sum_M
-    log_total_M = top_M + total_M.log()
-    return target_M - log_total_M, log_total_M - weighted_M / total_M, log_total_M
+        if steps is not None:
+            steps.add_slice(logits_MS, targets_M, part.start, sums)
+        elif spare is not None:
+            _add_slice(logits_MS, targets_M, part, sums, _view(spare, len(hidden_MD), part))
+    log_total_M = sums.top_M + sums.total_M.log()
+    return sums.target_M - log_total_M, log_total_M - sums.weighted_M / sums.total_M, log_total_M
 
 
-def _columns(tokens: int, vocabulary: int, chunk_bytes: int) -> int:
-    return max(1, min(vocabulary, chunk_bytes // (4 * max(1, tokens))))
+def _add_slice(logits_MS: Tensor, targets_M: Tensor, part: slice, sums: SliceSums, spare_MS: Tensor) -> None:
+    """Add a slice of logits to the sums in place; the logits and `spare_MS` are overwritten."""
+    index_M1, inside_M = _at(logits_MS, targets_M, part)
+    sums.target_M.add_(logits_MS.gather(1, index_M1).squeeze(1) * inside_M)
+    top_M = torch.maximum(sums.top_M, logits_MS.amax(dim=1))
+    odds_MS = torch.exp(logits_MS.sub_(top_M[:, None]), out=spare_MS)
+    sum_M, shrink_M = odds_MS.sum(dim=1), torch.exp(sums.top_M - top_M)
+    sums.total_M.mul_(shrink_M).add_(sum_M)
+    sums.weighted_M.mul_(shrink_M).add_(torch.einsum("ms,ms->m", odds_MS, logits_MS) + top_M * sum_M)
+    sums.top_M.copy_(top_M)
+
+
+def _columns(hidden_MD: Tensor, vocabulary: int, chunk_bytes: int | None) -> int:
+    """Return the number of columns in a slice, of at most `chunk_bytes`; None: as many as suit the device."""
+    column_bytes = 4 * max(1, len(hidden_MD))
+    if chunk_bytes is None:
+        if column_bytes * vocabulary <= WHOLE_BYTES:
+            return vocabulary
+        chunk_bytes = CHUNK_BYTES.get(hidden_MD.device.type, GPU_CHUNK_BYTES)
+    return max(1, min(vocabulary, chunk_bytes // column_bytes))
 
 
 class _TokenLogprobs(torch.autograd.Function):
@@ -119,19 +154,20 @@ class _TokenLogprobs(torch.autograd.Function):
         targets_M: Tensor,
         temperature: float,
         softcap: float | None,
-        chunk_bytes: int,
+        chunk_bytes: int | None,
         sums: tuple[Tensor | None, Tensor | None] | None,
         steps: SoftmaxSteps | None,
     ) -> tuple[Tensor, Tensor]:
-        columns = _columns(len(hidden_MD), len(weight_VD), chunk_bytes)
+        columns = _columns(hidden_MD, len(weight_VD), chunk_bytes)
+        steps = None if softcap is not None or hidden_MD.dtype != torch.float32 else steps
         head = _Head(weight_VD, bias_V, temperature, softcap, columns)
         if columns == len(weight_VD):
             logp_M, entropy_M, saved_M = _whole(head.logits(hidden_MD, slice(0, columns), head.room(hidden_MD)), targets_M, steps)
         else:
-            logp_M, entropy_M, saved_M = _by_slices(head, hidden_MD, targets_M)
+            logp_M, entropy_M, saved_M = _by_slices(head, hidden_MD, targets_M, steps)
         ctx.save_for_backward(hidden_MD, weight_VD, bias_V, targets_M, saved_M)
         ctx.settings = (temperature, softcap, columns)
-        ctx.sums = sums
+        ctx.sums, ctx.steps = sums, steps
         ctx.mark_non_differentiable(entropy_M)
         return logp_M, entropy_M
 
@@ -147,7 +183,7 @@ class _TokenLogprobs(torch.autograd.Function):
         grad_hidden_MD = torch.zeros_like(hidden_MD, dtype=saved_M.dtype) if wants[0] else None
         room = head.room(hidden_MD)
         for part in head.slices():
-            grad_MS = _logit_gradient(head, hidden_MD, targets_M, outputs[0], saved_M, part, room)
+            grad_MS = _logit_gradient(head, hidden_MD, targets_M, outputs[0], saved_M, part, room, ctx.steps)
             if sum_bias_V is not None:
                 sum_bias_V[part] += grad_MS.sum(dim=0)
             grad_MS = grad_MS.to(hidden_MD.dtype)
@@ -168,7 +204,14 @@ def _add_product(total: Tensor, left: Tensor, right: Tensor) -> None:
 
 
 def _logit_gradient(
-    head: _Head, hidden_MD: Tensor, targets_M: Tensor, grad_M: Tensor, saved_M: Tensor, part: slice, room: Tensor
+    head: _Head,
+    hidden_MD: Tensor,
+    targets_M: Tensor,
+    grad_M: Tensor,
+    saved_M: Tensor,
+    part: slice,
+    room: Tensor,
+    steps: SoftmaxSteps | None,
 ) -> Tensor:
     """Return d loss / d (the head's own output), [M, slice]: (target - probability) * gradient / temperature, through the soft cap.
 
@@ -180,6 +223,9 @@ def _logit_gradient(
         grad_MS = head.logits(hidden_MD, part, room)
     if head.softcap is not None:
         slope_MS = 1 - (grad_MS * (head.temperature / head.softcap)).square_()
+    if not fits and steps is not None:
+        steps.slope(grad_MS, targets_M, part.start, saved_M, scaled_M1[:, 0])
+        return grad_MS
     if fits:
         torch.mul(saved_M, -scaled_M1, out=grad_MS)
     else:
@@ -196,16 +242,16 @@ def token_logprobs(
     targets_M: Tensor,
     temperature: float = 1.0,
     softcap: float | None = None,
-    chunk: int = CHUNK_BYTES,
+    chunk: int | None = None,
     *,
     accumulate: bool = False,
     steps: SoftmaxSteps | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Return log softmax(cap(hidden @ weight.T + bias) / temperature) at each target, and the entropy, without gradient; both [M] float32.
 
-    Products run in hidden's dtype, all else in float32. `chunk` is the most bytes of one slice of logits. `accumulate` adds the head's
-    gradient to its existing `.grad`, so that no second gradient of the head's size is ever made. `steps`: compiled ones, for
-    float32 on a processor."""
+    Products run in hidden's dtype, all else in float32. `chunk` is the most bytes of one slice of logits; None: as `_columns` chooses.
+    `accumulate` adds the head's gradient to its existing `.grad`, so that no second gradient of the head's size is ever made. `steps`:
+    compiled ones, for float32 on a processor."""
     sums = (weight_VD.grad, None if bias_V is None else bias_V.grad) if accumulate else None
-    logp_M, entropy_M = _TokenLogprobs.apply(hidden_MD, weight_VD, bias_V, targets_M, temperature, softcap, chunk, sums, steps)
+    logp_M, entropy_M = _TokenLogprobs.apply(hidden_MD, weight_VD, bias_V, targets_M.contiguous(), temperature, softcap, chunk, sums, steps)
     return logp_M, entropy_M

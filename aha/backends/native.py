@@ -25,6 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from aha.backends.cache import CachedRow, RowCache, Shapes
+from aha.backends.logprobs import SliceSums
 from aha.backends.straight_layers import AttentionSettings, DecoderRows, LinearProduct, Norm, StraightLayers
 from aha.errors import BadInput
 
@@ -52,6 +53,8 @@ _SIGNATURES: dict[str, Sequence[type]] = {
     "aha_fill_pages": (*[_POINTER] * 2, *[_INT] * 3, *[_POINTER] * 3, *[_INT] * 5, _THREADS),
     "aha_attend": (*[_POINTER] * 5, _FLOAT, *[_POINTER] * 2, *[_INT] * 7, _FLOAT, _POINTER, _THREADS),
     "aha_softmax": (*[_POINTER] * 2, *[_INT] * 2, *[_POINTER] * 2, _THREADS),
+    "aha_softmax_slice": (*[_POINTER] * 2, *[_INT] * 3, *[_POINTER] * 4, _THREADS),
+    "aha_softmax_slope": (*[_POINTER] * 2, *[_INT] * 3, *[_POINTER] * 2, _THREADS),
     "aha_draw": (*[_POINTER] * 4, *[_INT] * 3, *[_POINTER] * 2, _THREADS),
     "aha_turn": (*[_POINTER] * 3, *[_INT] * 4, _FLOAT, _THREADS),
     "aha_attend_rows": (*[_POINTER] * 4, *[_INT] * 5, _FLOAT, *[_POINTER] * 2, _THREADS),
@@ -89,6 +92,16 @@ class NativeSteps:
         logp_M, entropy_M = logits_MV.new_empty(len(logits_MV)), logits_MV.new_empty(len(logits_MV))
         self.call("aha_softmax", logits_MV, targets_M.contiguous(), *logits_MV.shape, logp_M, entropy_M)
         return logp_M, entropy_M
+
+    def add_slice(self, logits_MS: Tensor, targets_M: Tensor, first: int, sums: SliceSums) -> None:
+        """See `logprobs.SoftmaxSteps`."""
+        self.call(
+            "aha_softmax_slice", logits_MS, targets_M, *logits_MS.shape, first, sums.top_M, sums.total_M, sums.weighted_M, sums.target_M
+        )
+
+    def slope(self, logits_MS: Tensor, targets_M: Tensor, first: int, log_total_M: Tensor, factor_M: Tensor) -> None:
+        """See `logprobs.SoftmaxSteps`."""
+        self.call("aha_softmax_slope", logits_MS, targets_M, *logits_MS.shape, first, log_total_M, factor_M)
 
     def draw(self, logits_RV: Tensor, seed_R: Tensor, position_R: Tensor, temperature_R: Tensor) -> tuple[Tensor, Tensor]:
         """See `draws.DrawSteps`."""

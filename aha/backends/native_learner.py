@@ -16,7 +16,7 @@ from transformers import PreTrainedModel
 
 from aha.backends.native import NativeSteps, has_own_code, steps_for
 from aha.backends.packing import PackLayout, packed_outputs
-from aha.backends.straight_layers import LinearProduct, is_plain, rotation
+from aha.backends.straight_layers import LinearProduct, is_plain, rotation, together
 
 CHUNK = 64  # rows whose part of a norm's gradient is summed first
 
@@ -75,13 +75,20 @@ class NativeDecoder:
         windows, heads = tuple(window or 0 for _, window in settings), (model.config.num_attention_heads, model.config.num_key_value_heads)
         return cls(body, steps, _Shape(*heads, sizes.pop(), windows, epsilons.pop(), cast(float, scales.pop())), recomputes)
 
-    def hidden(self, tokens_N: Tensor, layout: PackLayout) -> Tensor:
-        """Return [N, D] before the head for the rows of a packed sequence."""
+    def make_gradients(self) -> None:
+        """Give the weights of every product a gradient of zeros, to which the backward pass adds."""
+        for products in self._products:
+            for product in (products.query_key_value, products.output, products.gate_up, products.down):
+                product.make_gradients()
+
+    def hidden(self, tokens_N: Tensor, layout: PackLayout, *, accumulate: bool = False) -> Tensor:
+        """Return [N, D] before the head for the rows of a packed sequence. `accumulate`: the backward pass adds the gradients of products
+        to those of `make_gradients` in place, so that no second gradient of the model's size is made."""
         hidden_ND = self._body.embed_tokens(tokens_N)
         angles = self._body.rotary_emb
         turns = rotation(layout.position_N, angles.inv_freq, angles.attention_scaling, hidden_ND.dtype)
         weights = [weight for layer in self._body.layers for weight in _weights(layer)]
-        settings = self.steps, self._shape, self._products, self._recomputes, _Rows.of(layout), turns
+        settings = self.steps, self._shape, self._products, self._recomputes, _Rows.of(layout), turns, accumulate
         out: Tensor = _Decoder.apply(hidden_ND, settings, *weights, self._body.norm.weight)
         return out
 
@@ -110,22 +117,61 @@ def _products_of(layer: Any) -> list[nn.Linear]:
 PARTS = 16  # the tensors of a layer
 
 
+class _Product:
+    """Linear layers of one input as one product, forwards and backwards. It shares its memory with the layers' weights."""
+
+    def __init__(self, *linears: nn.Linear) -> None:
+        self._linears, self._product = linears, LinearProduct.of(*linears)
+        self._widths = [linear.out_features for linear in linears]
+
+    def __call__(self, x_ND: Tensor) -> Tensor:
+        return self._product(x_ND)
+
+    def back(self, grad_NO: Tensor) -> Tensor:
+        """Return the gradient of the input."""
+        return grad_NO @ self._product.weight_OD
+
+    def make_gradients(self) -> None:
+        """Give the weights, if they learn, gradients of zeros that lie side by side."""
+        for name, whole in (("weight", self._product.weight_OD), ("bias", self._product.bias_O)):
+            parts = [] if whole is None else torch.zeros_like(whole).split(self._widths)
+            for linear, part in zip(self._linears, parts, strict=False):
+                if (weight := getattr(linear, name)).requires_grad:
+                    weight.grad = part
+
+    def gradients(self, grad_NO: Tensor, x_ND: Tensor, *, accumulate: bool) -> list[Tensor | None]:
+        """Return the gradients of each layer's weight and bias; None for those that are added to the weights' own in place."""
+        if accumulate and (weights := self._own_gradients("weight")) is not None:
+            weights.addmm_(grad_NO.T, x_ND)
+            if self._product.bias_O is not None and (biases := self._own_gradients("bias")) is not None:
+                biases.add_(grad_NO.sum(0))
+            return [None for _ in range(2 * len(self._linears))]
+        parts: Sequence[Tensor | None] = (grad_NO.T @ x_ND).split(self._widths)
+        sums = [None] * len(parts) if self._product.bias_O is None else grad_NO.sum(0).split(self._widths)
+        return [gradient for pair in zip(parts, sums, strict=True) for gradient in pair]
+
+    def _own_gradients(self, name: str) -> Tensor | None:
+        """Return the gradients of all layers as one tensor; None if a weight has none."""
+        gradients = [gradient for linear in self._linears if (gradient := getattr(linear, name).grad) is not None]
+        return together(gradients) if len(gradients) == len(self._linears) else None
+
+
 @dataclass(frozen=True)
 class _Products:
-    """The products of a layer; those of one input are one. They share their memory with the layer's weights."""
+    """The products of a layer."""
 
-    query_key_value: LinearProduct
-    output: LinearProduct
-    gate_up: LinearProduct
-    down: LinearProduct
+    query_key_value: _Product
+    output: _Product
+    gate_up: _Product
+    down: _Product
 
     @classmethod
     def of(cls, layer: Any) -> Self:
         query, key, value, output, gate, up, down = _products_of(layer)
-        return cls(LinearProduct.of(query, key, value), LinearProduct.of(output), LinearProduct.of(gate, up), LinearProduct.of(down))
+        return cls(_Product(query, key, value), _Product(output), _Product(gate, up), _Product(down))
 
 
-_Settings = tuple[NativeSteps, _Shape, Sequence[_Products], bool, _Rows, Sequence[Tensor]]
+_Settings = tuple[NativeSteps, _Shape, Sequence[_Products], bool, _Rows, Sequence[Tensor], bool]
 
 
 class _Decoder(torch.autograd.Function):
@@ -169,9 +215,9 @@ class _Decoder(torch.autograd.Function):
 
 
 def _layer(settings: _Settings, weights: Sequence[Tensor], number: int) -> _NativeLayer:
-    steps, shape, products, _, rows, rotation = settings
+    steps, shape, products, _, rows, rotation, accumulate = settings
     norms = weights[number * PARTS], weights[number * PARTS + 1]
-    return _NativeLayer(steps, shape, rows, rotation, shape.windows[number], norms, products[number])
+    return _NativeLayer(steps, shape, rows, rotation, shape.windows[number], norms, products[number], accumulate)
 
 
 def _norm_backward(steps: NativeSteps, x_ND: Tensor, weight_D: Tensor, grad_ND: Tensor, epsilon: float, total_ND: Tensor) -> Tensor:
@@ -190,6 +236,7 @@ class _NativeLayer:
     window: int
     norms: tuple[Tensor, Tensor]
     products: _Products
+    accumulate: bool
 
     def forward(self, x_ND: Tensor) -> list[Tensor]:
         """Add the layer's attention and MLP to `x_ND` in place; return the tensors that its backward pass needs besides its input."""
@@ -208,28 +255,23 @@ class _NativeLayer:
         self, grad_ND: Tensor, x_ND: Tensor, states_NQ: Tensor, seen_NQ: Tensor, peaks_NH: Tensor, middle_ND: Tensor, gate_up_NI: Tensor
     ) -> list[Tensor | None]:
         """Turn the gradient of the layer's result into that of its input, in place; return those of its weights."""
-        shape, steps, products = self.shape, self.steps, self.products
-        slope_NI = grad_ND @ products.down.weight_OD
+        shape, steps, products, into = self.shape, self.steps, self.products, {"accumulate": self.accumulate}
+        slope_NI = products.down.back(grad_ND)
         product_NI, grad_gate_up_NI = torch.empty_like(slope_NI), torch.empty_like(gate_up_NI)
         steps.call("aha_gate_backward", gate_up_NI, slope_NI, *slope_NI.shape, product_NI, grad_gate_up_NI)
-        down = _gradients(grad_ND, product_NI, products.down)
-        gate_up = _gradients(grad_gate_up_NI, self._norm_of(middle_ND, self.norms[1]), products.gate_up, [slope_NI.shape[1]] * 2)
-        back_ND = grad_gate_up_NI @ products.gate_up.weight_OD
+        down = products.down.gradients(grad_ND, product_NI, **into)
+        gate_up = products.gate_up.gradients(grad_gate_up_NI, self._norm_of(middle_ND, self.norms[1]), **into)
+        back_ND = products.gate_up.back(grad_gate_up_NI)
         grad_mlp_norm = _norm_backward(steps, middle_ND, self.norms[1], back_ND, shape.epsilon, grad_ND)
-        output = _gradients(grad_ND, seen_NQ, products.output)
-        grad_seen_NQ, grad_states_NQ = grad_ND @ products.output.weight_OD, torch.zeros_like(states_NQ)
+        output = products.output.gradients(grad_ND, seen_NQ, **into)
+        grad_seen_NQ, grad_states_NQ = products.output.back(grad_ND), torch.zeros_like(states_NQ)
         rows = *self._places, self.rows.family, len(self.rows.family) - 1
         steps.call("aha_attend_rows_backward", states_NQ, *rows, *self._sizes, shape.scale, seen_NQ, peaks_NH, grad_seen_NQ, grad_states_NQ)
         self._turn(grad_states_NQ, -1.0)
-        states = _gradients(grad_states_NQ, self._norm_of(x_ND, self.norms[0]), products.query_key_value, self._widths)
-        back_ND = grad_states_NQ @ products.query_key_value.weight_OD
+        states = products.query_key_value.gradients(grad_states_NQ, self._norm_of(x_ND, self.norms[0]), **into)
+        back_ND = products.query_key_value.back(grad_states_NQ)
         grad_input_norm = _norm_backward(steps, x_ND, self.norms[0], back_ND, shape.epsilon, grad_ND)
         return [grad_input_norm, grad_mlp_norm, *states, *output, *gate_up, *down]
-
-    @property
-    def _widths(self) -> list[int]:
-        shape = self.shape
-        return [shape.heads * shape.size, shape.key_heads * shape.size, shape.key_heads * shape.size]
 
     @property
     def _places(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -246,11 +288,3 @@ class _NativeLayer:
 
     def _norm_of(self, x_ND: Tensor, weight_D: Tensor) -> Tensor:
         return self.steps.add_norm(x_ND, None, weight_D, self.shape.epsilon)
-
-
-def _gradients(grad_NO: Tensor, x_ND: Tensor, product: LinearProduct, widths: Sequence[int] | None = None) -> list[Tensor | None]:
-    """Return the gradients of the weights and biases of the linear layers that a product is, of these widths; None: of one layer."""
-    widths = widths or [grad_NO.shape[1]]
-    weights = (grad_NO.T @ x_ND).split(list(widths))
-    biases = [None] * len(widths) if product.bias_O is None else grad_NO.sum(0).split(list(widths))
-    return [gradient for pair in zip(weights, biases, strict=True) for gradient in pair]

@@ -683,4 +683,41 @@ void aha_softmax(float* logits, const int64_t* targets, int64_t rows, int64_t si
         entropies[row] = log_sum - sum_of(weighted) * factor;
     }
 }
+
+// Add a slice of logits [rows, size], which begins at column `first` of the vocabulary, to the sums of each row: the largest logit so far,
+// the sums of exp(logit - largest) and of that times the logit, and the logit of the target if the slice has it.
+void aha_softmax_slice(const float* logits, const int64_t* targets, int64_t rows, int64_t size, int64_t first, float* peaks, float* totals,
+                       float* weighteds, float* target_logits, int threads) {
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t row = 0; row < rows; ++row) {
+        const float* x = logits + row * size;
+        Lanes most = all(peaks[row]), odds_sum = all(0.0f), weighted = all(0.0f);
+        by_lanes(x, size, x[0], [&](int64_t, Lanes part) { most = part > most ? part : most; });
+        float peak = most_of(most), shrink = std::exp(peaks[row] - peak);
+        by_lanes(x, size, -1e30f, [&](int64_t, Lanes part) {
+            Lanes z = part - peak, odds = exponential(z);
+            odds_sum += odds;
+            weighted += odds * z;
+        });
+        float sum = sum_of(odds_sum);
+        totals[row] = totals[row] * shrink + sum;
+        weighteds[row] = weighteds[row] * shrink + sum_of(weighted) + peak * sum;
+        peaks[row] = peak;
+        int64_t place = targets[row] - first;
+        if (place >= 0 && place < size) target_logits[row] = x[place];
+    }
+}
+
+// Turn a slice of logits into the gradient of the targets' log-probabilities times `factors` [rows], in place.
+void aha_softmax_slope(float* logits, const int64_t* targets, int64_t rows, int64_t size, int64_t first, const float* log_totals,
+                       const float* factors, int threads) {
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t row = 0; row < rows; ++row) {
+        float* x = logits + row * size;
+        float log_total = log_totals[row], factor = -factors[row];
+        by_lanes(x, size, -1e30f, [&](int64_t i, Lanes part) { store_part(x, i, size, exponential(part - log_total) * factor); });
+        int64_t place = targets[row] - first;
+        if (place >= 0 && place < size) x[place] -= factor;
+    }
+}
 }

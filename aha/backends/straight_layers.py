@@ -266,14 +266,14 @@ class LinearProduct:
         biases = [bias for linear in linears if (bias := cast("Tensor | None", linear.bias)) is not None]
         if len(linears) < len(modules) or len(biases) not in (0, len(linears)):
             raise TypeError("not one product: not all are plain linear layers with a bias, or without one")
-        return cls(_together([linear.weight for linear in linears]), _together(biases) if biases else None)
+        return cls(together([linear.weight for linear in linears]), together(biases) if biases else None)
 
     def __call__(self, hidden_PD: Tensor) -> Tensor:
         return F.linear(hidden_PD, self.weight_OD, self.bias_O)
 
 
 @torch.no_grad()
-def _together(weights: Sequence[Tensor]) -> Tensor:
+def together(weights: Sequence[Tensor]) -> Tensor:
     """Return one tensor of all rows, of which each weight becomes a part: nothing is stored twice, and loading into a weight changes both.
     Weights that are already together stay in place, since others may refer to them."""
     first, rows = weights[0], sum(len(weight) for weight in weights)

@@ -76,9 +76,13 @@ class TorchLearner(DividedLearner):
             _gather_sparsely(model)
 
     def _place(self, model: PreTrainedModel) -> None:
-        """Move the model to the learner's device, in the type in which it learns."""
+        """Move the model to the learner's device, in the type in which it learns. Weights that are parts of a mapped file are copied: the
+        whole file would stay in memory beside those that change."""
         device = pick_device(self.compute.device) if self.mesh.size == 1 else torch.device("cpu")
         nn.Module.to(model, device=device, dtype=torch.float32)
+        for weight in model.parameters():
+            if weight.device.type == "cpu" and not weight.untyped_storage().resizable():
+                weight.data = weight.detach().clone()
 
     @property
     def division(self) -> Division:
@@ -87,7 +91,7 @@ class TorchLearner(DividedLearner):
         policy = self.policy
         shares = isinstance(policy, Causal) and policy.shares_prompts
         least = LEAST_NATIVE_SAVING if isinstance(policy, Causal) and policy.native is not None else LEAST_SAVING
-        micro_tokens = micro_tokens_of(self.compute)
+        micro_tokens = micro_tokens_of(self.compute, width)
         return Division(self.mesh.size, micro_tokens, policy.packs, width, shares_prompts=shares, least_saving=least)
 
     @property
@@ -200,8 +204,7 @@ class TorchLearner(DividedLearner):
         total, metrics = torch.zeros((), device=self.policy.device), defaultdict[str, float](float)
         compute_loss, counts = loss_function(loss), self._expert_counts(share)
         if share.passes and self.mesh.size == 1:
-            for weight in self.parameters.values():
-                weight.grad = torch.zeros_like(weight)
+            self._make_gradients()
         for number, indices in enumerate(share.passes):
             part = share.batch.rows(indices)
             outputs = self._compute_policy(partial(self.policy.tensors, part, accumulate=self.mesh.size == 1, counts=counts))
@@ -216,6 +219,16 @@ class TorchLearner(DividedLearner):
             for name, number_seen in seen.items():
                 metrics[name] += number_seen
         return total.item(), dict(metrics)
+
+    def _make_gradients(self) -> None:
+        """Give every weight a gradient of zeros, to which the passes add."""
+        for weight in self.parameters.values():
+            weight.grad = None
+        if isinstance(self.policy, Causal) and self.policy.native is not None:
+            self.policy.native.make_gradients()
+        for weight in self.parameters.values():
+            if weight.grad is None:
+                weight.grad = torch.zeros_like(weight)
 
     def _expert_counts(self, share: BatchShare) -> Tensor | None:
         """Return the expert counts of the whole step for a mixture of experts, else None; see `Routing`."""

@@ -77,7 +77,8 @@ class MeshLearner(DividedLearner):
     def division(self) -> Division:
         """The settings that divide a batch over the ranks."""
         facts = self.facts
-        return Division(self.ranks.size, micro_tokens_of(self.compute), facts.packs, facts.width, shares_prompts=facts.shares_prompts)
+        micro_tokens = micro_tokens_of(self.compute, facts.width)
+        return Division(self.ranks.size, micro_tokens, facts.packs, facts.width, shares_prompts=facts.shares_prompts)
 
     def update(self, batch: Batch, loss: Loss) -> Metrics:
         """See the protocol. A row that is too long is refused before any rank begins."""

@@ -21,6 +21,7 @@ from aha.stages.pretrain import Pretrain
 from aha.stages.rl import Rl
 from aha.stages.sample import Sample
 from aha.stages.sft import Sft
+from aha.types import micro_tokens_on
 
 TINY = Path(__file__).parent.parent / "assets" / "tiny"
 NORMS = 2  # vectors of `width` in each layer
@@ -217,14 +218,13 @@ def _cache_folder(model: str) -> Path:
 MIB = 1 << 20
 WIDTH = {"float32": 4, "bfloat16": 2}
 PROMPT = 256  # tokens, if nobody has measured the prompts
-LOGITS = 64 * MIB  # a slice of logits, as `backends.logprobs` cuts them; three of them exist at a time
+LOGITS = 64 * MIB  # a slice of logits, as `backends.logprobs` and the engine cut them; three of them exist at a time
 BUCKET = 1.6  # buffers of a cache over its content: widths grow by steps of 4/3 to 3/2, and room for rows by half
 PAGE = 16  # tokens of a page of the compiled decoder's cache; the last page of a row is half empty on average
 PROGRAM = {
     "cpu": 430 * MIB,
     "cuda": 900 * MIB,
 }  # Python, torch and transformers, measured on a CPU; on a GPU the context and the allocator's slack
-MICRO_TOKENS = {"cpu": 1_024, "cuda": 16_384}
 
 
 @dataclass(frozen=True)
@@ -283,12 +283,13 @@ class Memory:
         return {**self.constant, **self.sampling, **self.learning}
 
 
-def need_of(stage: Stage, compute: Compute, device: str, prompt: int = PROMPT) -> Need | None:
-    """Return the need of the stage on a device ("cpu" or "cuda"); None for a kind of stage that is not planned."""
+def need_of(stage: Stage, compute: Compute, device: str, width: int, prompt: int = PROMPT) -> Need | None:
+    """Return the need of the stage on a device ("cpu" or "cuda"), for hidden states of `width` numbers; None for a kind of stage that
+    is not planned."""
     plain = device == "cpu" and compute.dtype == "float32" and compute.engine == "torch"
     base = Need(
         dtype=compute.dtype,
-        micro_tokens=compute.micro_tokens or MICRO_TOKENS[device],
+        micro_tokens=compute.micro_tokens or micro_tokens_on(device, width),
         checkpointing=compute.checkpointing,
         cache_tokens=compute.cache_tokens,
         prompt=prompt,

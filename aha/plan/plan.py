@@ -10,10 +10,11 @@ from typing import Any
 
 from aha.errors import BadInput
 from aha.plan.machines import GIB, Machine, Seconds, Work, engine_group, seconds
-from aha.plan.memory import MICRO_TOKENS, PROMPT, Memory, ModelShape, Need, memory, need_of
+from aha.plan.memory import PROMPT, Memory, ModelShape, Need, memory, need_of
 from aha.protocols import Compute, Stage
 from aha.stages.rl import Rl
 from aha.stages.sft import Sft
+from aha.types import micro_tokens_on
 
 RANK = 16
 TOKEN_ON_DISK = 6  # bytes of a sampled token in the table of a group; 5.2 were measured
@@ -107,7 +108,7 @@ def memory_on(shape: ModelShape, need: Need, machine: Machine) -> Memory:
 
 def plan_stage(name: str, stage: Stage, compute: Compute, shape: ModelShape, machine: Machine, prompt: int = PROMPT) -> StagePlan | None:
     """Return the plan of one stage; None for a kind of stage that is not planned."""
-    if (need := need_of(stage, compute, machine.kind, prompt)) is None:
+    if (need := need_of(stage, compute, machine.kind, shape.width, prompt)) is None:
         return None
     unit, units, work, group_bytes = "step", None, None, 0
     match stage:
@@ -146,7 +147,8 @@ def fit(
 ) -> dict[str, object]:
     """Return the settings by path that make every stage fit; those in `fixed_paths` stay as they are. BadInput if no settings do."""
     dtype = "bfloat16" if machine.kind == "cuda" else "float32"
-    values = _free({"compute.dtype": dtype, "compute.micro_tokens": MICRO_TOKENS[machine.kind]}, fixed_paths)
+    micro_tokens = min((micro_tokens_on(machine.kind, shape.width) for shape in shapes.values()), default=SMALLEST)
+    values = _free({"compute.dtype": dtype, "compute.micro_tokens": micro_tokens}, fixed_paths)
     compute = _with(compute, values, "compute")
     choices_of = dict[str, dict[str, Any]]()
     for name, original in stages:

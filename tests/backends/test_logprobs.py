@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from aha.backends.logprobs import token_logprobs
+from aha.backends.native import steps_for
 from tests.counts import ordinary
 from tests.endtoend.conftest import Warm
 
@@ -72,6 +73,21 @@ def test_logits_of_a_thousand_overflow_nothing(chunk: int) -> None:
     logp, entropy = token_logprobs(hidden * 1000, weight, bias, targets, chunk=chunk)
     logp.sum().backward()
     assert logp.isfinite().all() and entropy.isfinite().all() and hidden.grad is not None and hidden.grad.isfinite().all()
+
+
+@pytest.mark.skipif(steps_for("auto", 0) is None, reason="no C++ compiler is installed")
+@pytest.mark.parametrize("scale", [1.0, 1000.0])
+@pytest.mark.parametrize("columns", [1, 7, 8, 20])
+def test_compiled_slices_give_the_plain_values_and_gradients(columns: int, scale: float) -> None:
+    steps, weights = steps_for("compiled", 0), torch.tensor([1.0, -2.0, 0.5, 3.0, 0.0])
+    results = []
+    for compiled in (steps, None):
+        hidden, weight, bias, targets = made(torch.float32)
+        logp, entropy = token_logprobs(hidden * scale, weight, bias, targets, 0.7, chunk=4 * len(hidden) * columns, steps=compiled)
+        (weights * logp).sum().backward()
+        results.append((logp.detach(), entropy, hidden.grad, weight.grad, bias.grad))
+    for own, other in zip(*results, strict=True):
+        torch.testing.assert_close(own, other, rtol=1e-5, atol=1e-5 * scale)
 
 
 @pytest.mark.parametrize("chunk", [ONE_SLICE, MANY_SLICES])

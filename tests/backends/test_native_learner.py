@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ import torch
 from transformers import AutoModelForCausalLM, LlamaConfig, MistralConfig, PretrainedConfig, PreTrainedModel, Qwen2Config, Qwen3Config
 
 from aha.backends.causal import Causal
+from aha.backends.hf import load_model
 from aha.backends.native import steps_for
 from aha.backends.torch_learner import TorchLearner
 from aha.protocols import Adam, Compute
@@ -99,3 +102,36 @@ def test_a_model_that_computes_something_else_is_found_out() -> None:
     body: Any = made.get_decoder()
     body.layers[0].mlp.register_forward_hook(lambda module, arguments, output: 1.5 * output)
     assert not has_native_steps(TorchLearner(made, Adam(), Compute(device="cpu"), reference=False))
+
+
+def test_gradients_of_products_are_added_in_place_and_lie_together() -> None:
+    config, steps = FORMS["tied"](), batch(SIZES)
+    config.max_position_embeddings = 200
+    made, alone = learner(config), learner(config, kernels="plain")
+    assert isinstance(made.policy, Causal) and made.policy.native is not None
+    _, once = gradient(made, steps, shares_prompts=True)
+    made._make_gradients()
+    names = [f"model.layers.0.self_attn.{name}_proj.weight" for name in "qkv"]
+    weights = [made.parameters[name] for name in names]
+    addresses = [weight.grad.data_ptr() for weight in weights if weight.grad is not None]
+    assert [second - first for first, second in itertools.pairwise(addresses)] == [weight.nbytes for weight in weights[:-1]]
+    for _ in range(2):
+        logp_M, _ = made.policy.logprobs(steps, accumulate=True)
+        (logp_M * torch.linspace(-1, 1, len(logp_M))).sum().backward()
+    assert [weight.grad.data_ptr() for weight in weights if weight.grad is not None] == addresses
+    assert isinstance(alone.policy, Causal) and made.parameters.keys() == once.keys()
+    logp_M, _ = alone.policy.logprobs(steps)
+    (2 * logp_M * torch.linspace(-1, 1, len(logp_M))).sum().backward()
+    for name, weight in made.parameters.items():
+        other = alone.parameters[name].grad
+        assert weight.grad is not None and other is not None
+        other = other.to_dense()
+        torch.testing.assert_close(weight.grad, other, rtol=1e-4, atol=2e-5 * max(1.0, other.abs().max().item()), msg=name)
+
+
+def test_weights_of_a_mapped_file_are_copied_so_that_the_file_leaves_the_memory(tmp_path: Path) -> None:
+    model(FORMS["tied"]()).save_pretrained(tmp_path)
+    mapped = load_model(str(tmp_path), torch.device("cpu"), torch.float32)
+    assert not all(weight.untyped_storage().resizable() for weight in mapped.parameters()), "nothing is mapped: the copy is not needed"
+    made = TorchLearner(mapped, Adam(), Compute(device="cpu"), reference=False)
+    assert all(weight.untyped_storage().resizable() for weight in made.policy.model.parameters())
