@@ -74,8 +74,8 @@ def _at(logits_MS: Tensor, targets_M: Tensor, part: slice) -> tuple[Tensor, Tens
 
 @dataclass(frozen=True)
 class SliceSums:
-    """The sums over the slices so far for each token, [M]: the largest logit, the sum of exp(logit - largest), that sum with each term times its
-    logit, and the logit of the target."""
+    """The sums over the slices so far for each token, [M]: the largest logit, the sum of exp(logit - largest), the same sum with each term
+    times its logit, and the logit of the target."""
 
     top_M: Tensor
     total_M: Tensor
