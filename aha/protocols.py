@@ -57,7 +57,7 @@ class Adam:
 @dataclass(frozen=True)
 class Compute:
     """The use of the machine by a learner and an engine; it changes nothing of what is learned, beyond rounding. `micro_tokens`: the most
-    padded tokens in a forward-backward pass; 0: 16,384 on a GPU, 1,024 or 512 on a CPU. `rows`: the most rows sampled at a time;
+    padded tokens in a forward-backward pass; 0: 16,384 on a GPU, 1,024 or 384 on a CPU. `rows`: the most rows sampled at a time;
     `cache_tokens`: the most tokens of their prompts and replies, 0 for no limit. `engine`: "vllm" runs in an environment of its own.
     `kernels`: the fastest code that may be used. `dtype`: the type of products; trained weights stay float32. `checkpointing` recomputes
     activations to save memory; `offload` keeps the optimizer's moments in the CPU's memory."""

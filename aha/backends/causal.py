@@ -271,15 +271,26 @@ class Causal:
         return bool((packed_ND - alone_ND).abs().max() < bound * (following_ND - alone_ND).abs().max())
 
     def _agrees(self, native: NativeDecoder) -> bool:
-        """Return True if the states of a whole row and of a tail, and the gradients of a sum over them, are the model's own."""
+        """Return True if the states of a whole row and of a tail, and the gradients of a sum over them, are the model's own. The compiled
+        gradients are added to the negated ones of the model, so that one gradient exists at a time."""
         tokens_N = torch.tensor([*PROBE[0], *PROBE[1], *PROBE[0]], device=self.device) % self.head.out_features
         layout = PackLayout.of([len(PROBE[0]), len(PROBE[1]), len(PROBE[0])], self.device, [0, 4, 0])
         weights = [weight for weight in self.decoder.parameters() if weight.requires_grad]
-        results = []
-        for hidden_ND in (packed_hidden(self.decoder, tokens_N, layout), native.hidden(tokens_N, layout)):
-            slope_ND = torch.linspace(-1, 1, hidden_ND.numel(), device=self.device).view_as(hidden_ND)
-            results.append([hidden_ND.detach(), *(torch.autograd.grad((hidden_ND * slope_ND).sum(), weights) if weights else ())])
-        return all(torch.allclose(own, other, rtol=1e-3, atol=1e-4 * float(own.abs().max())) for own, other in zip(*results, strict=True))
+        own_ND = packed_hidden(self.decoder, tokens_N, layout)
+        slope_ND = torch.linspace(-1, 1, own_ND.numel(), device=self.device).view_as(own_ND)
+        try:
+            if weights:
+                (own_ND * -slope_ND).sum().backward()
+            peaks = [_largest(weight.grad) for weight in weights]
+            other_ND = native.hidden(tokens_N, layout, accumulate=True)
+            if weights:
+                (other_ND * slope_ND).sum().backward()
+            apart = [_largest(weight.grad) for weight in weights]
+        finally:
+            for weight in weights:
+                weight.grad = None
+        pairs = zip([_largest(own_ND - other_ND), *apart], [_largest(own_ND), *peaks], strict=True)
+        return all(difference <= 1e-3 * peak for difference, peak in pairs)
 
     @torch.inference_mode()
     def _goes_on_from_a_prompt(self) -> bool:
@@ -314,6 +325,11 @@ def logit_scaling(model: PreTrainedModel) -> tuple[float, float | None]:
     settings: dict[str, Any] = model.config.get_text_config().to_dict()
     scale = (settings.get("logit_scale") or 1.0) * (settings.get("lm_head_multiplier") or 1.0) / (settings.get("logits_scaling") or 1.0)
     return scale, settings.get("final_logit_softcapping")
+
+
+def _largest(values: Tensor | None) -> float:
+    """Return the largest absolute value, without a tensor of absolute values; 0.0 for no tensor."""
+    return 0.0 if values is None or not values.numel() else max(abs(float(value)) for value in values.detach().aminmax())
 
 
 def _padded(batch: Batch, width: int) -> tuple[Tensor, Tensor]:

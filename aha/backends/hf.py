@@ -364,7 +364,7 @@ def torch_dtype(dtype: DType) -> torch.dtype:
     return {"float32": torch.float32, "bfloat16": torch.bfloat16}[dtype]
 
 
-def micro_tokens_of(compute: Compute, width: int) -> int:
+def micro_tokens_of(compute: Compute, width: int = 1) -> int:
     """Return the most tokens of one pass over hidden states of `width` numbers: `compute`'s, or the default."""
     return compute.micro_tokens or micro_tokens_on(pick_device(compute.device).type, width)
 

@@ -41,7 +41,7 @@ class BatchShare:
 class Division:
     """The settings that divide a step: `micro_tokens` per pass, `packs` if the model takes packed rows, `width`, its hidden size (to weigh
     the cost of attention), `shares_prompts` if the model can read one prompt for several replies, which it does where
-    that saves `least_saving` of the tokens."""
+    that saves `least_saving` of the tokens; where passes of `most_tokens` save as much again, they may be as large."""
 
     ranks: int
     micro_tokens: int
@@ -49,21 +49,25 @@ class Division:
     width: int
     shares_prompts: bool = field(default=False, kw_only=True)
     least_saving: float = field(default=LEAST_SAVING, kw_only=True)
+    most_tokens: int = field(default=0, kw_only=True)
 
     def shares(self, batch: Batch) -> list[BatchShare]:
         """Return the share of each rank. Rows that train nothing are in none; a batch that trains nothing has no pass."""
-        batch = self._with_shared_prompts(replace(batch, packed=batch.packed and self.packs))
-        shares = [self._share(batch, rows) for rows in self._balance(batch)]
+        batch, micro_tokens = self._with_shared_prompts(replace(batch, packed=batch.packed and self.packs))
+        shares = [self._share(batch, rows, micro_tokens) for rows in self._balance(batch)]
         most = max(share.count for share in shares)
         return [self._padded(batch, share, most) for share in shares]
 
-    def _with_shared_prompts(self, batch: Batch) -> Batch:
-        """Return the batch with shared prompts if that saves enough tokens; the decision is the same on every machine."""
+    def _with_shared_prompts(self, batch: Batch) -> tuple[Batch, int]:
+        """Return the batch with shared prompts if that saves enough tokens, and the most tokens of a pass; the decision is the same on
+        every machine."""
         if not (self.shares_prompts and isinstance(batch, PolicyBatch) and batch.M):
-            return batch
-        _, sizes = batch.families(self.micro_tokens)
-        worth = sum(sizes) <= (1 - self.least_saving) * int(batch.length_R.sum()) and batch.has_common_prompts()
-        return replace(batch, shared_prompts=worth)
+            return batch, self.micro_tokens
+        least, micro_tokens, read = 1 - self.least_saving, self.micro_tokens, sum(batch.families(self.micro_tokens)[1])
+        if self.most_tokens > micro_tokens and (fewer := sum(batch.families(self.most_tokens)[1])) <= least * read:
+            micro_tokens, read = self.most_tokens, fewer
+        worth = read <= least * int(batch.length_R.sum()) and batch.has_common_prompts()
+        return replace(batch, shared_prompts=worth), micro_tokens if worth else self.micro_tokens
 
     def _balance(self, batch: Batch) -> list[Tensor]:
         """Return the rows of each rank: units of rows, longest first, each to the rank with the least work so far."""
@@ -85,9 +89,9 @@ class Division:
         length_R = batch.length_R.double()
         return length_R * (1 + length_R / (6 * self.width))
 
-    def _share(self, batch: Batch, rows: Tensor) -> BatchShare:
+    def _share(self, batch: Batch, rows: Tensor, micro_tokens: int) -> BatchShare:
         part = batch if self.ranks == 1 else batch.rows(rows)
-        passes = micro_batches(part, self.micro_tokens) if part.R else []
+        passes = micro_batches(part, micro_tokens) if part.R else []
         passes = [indices for indices in passes if int(part.count_R[indices].sum())]
         return BatchShare(part, rows, tuple(passes), len(passes))
 

@@ -7,6 +7,7 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -91,8 +92,8 @@ class TorchLearner(DividedLearner):
         policy = self.policy
         shares = isinstance(policy, Causal) and policy.shares_prompts
         least = LEAST_NATIVE_SAVING if isinstance(policy, Causal) and policy.native is not None else LEAST_SAVING
-        micro_tokens = micro_tokens_of(self.compute, width)
-        return Division(self.mesh.size, micro_tokens, policy.packs, width, shares_prompts=shares, least_saving=least)
+        division = Division(self.mesh.size, micro_tokens_of(self.compute, width), policy.packs, width, shares_prompts=shares)
+        return replace(division, least_saving=least, most_tokens=micro_tokens_of(self.compute))
 
     @property
     def context(self) -> int | None:

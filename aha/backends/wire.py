@@ -77,8 +77,8 @@ class MeshLearner(DividedLearner):
     def division(self) -> Division:
         """The settings that divide a batch over the ranks."""
         facts = self.facts
-        micro_tokens = micro_tokens_of(self.compute, facts.width)
-        return Division(self.ranks.size, micro_tokens, facts.packs, facts.width, shares_prompts=facts.shares_prompts)
+        micro_tokens, most = micro_tokens_of(self.compute, facts.width), micro_tokens_of(self.compute)
+        return Division(self.ranks.size, micro_tokens, facts.packs, facts.width, shares_prompts=facts.shares_prompts, most_tokens=most)
 
     def update(self, batch: Batch, loss: Loss) -> Metrics:
         """See the protocol. A row that is too long is refused before any rank begins."""

@@ -118,6 +118,16 @@ def test_a_family_fits_in_a_pass_with_its_prompt_once() -> None:
     assert step.families(1)[1] == [15, 14, 13, 12, 11]  # a row alone where not even that fits
 
 
+def test_passes_are_larger_where_a_long_prompt_would_be_read_for_every_reply() -> None:
+    """A prompt of 50 tokens before five replies: passes of 60 hold one reply each, those of 100 all five."""
+    division = Division(1, 60, packs=True, width=24, shares_prompts=True)
+    long, short = batch([(50, (9, 8, 7, 6, 5))]), batch([(10, (9, 8, 7, 6, 5)), (10, (9, 8, 7, 6, 5))])
+    assert division.shares(long)[0].count == 5
+    larger = replace(division, most_tokens=100)
+    assert [share.count for share in larger.shares(long)] == [1] and larger.shares(long)[0].batch.shared_prompts  # type: ignore[attr-defined]
+    assert [rows.tolist() for rows in larger.shares(short)[0].passes] == [rows.tolist() for rows in division.shares(short)[0].passes]
+
+
 def test_a_group_stays_on_one_rank() -> None:
     step = batch()
     shares = Division(2, 1000, packs=True, width=24, shares_prompts=True).shares(step)
