@@ -14,7 +14,7 @@ from aha.answers import lexicon
 from aha.answers.claims import CLOSER, own_part
 from aha.answers.closings import UNDECIDED_WORDS, is_denied
 from aha.answers.context import denied_after
-from aha.answers.grammar import plainly_chosen, without_texts
+from aha.answers.grammar import plainly_chosen, without_rival, without_texts
 from aha.answers.numbers import option_keys
 from aha.answers.replies import boxes, is_mention, with_figures
 from aha.answers.statements import (
@@ -71,18 +71,15 @@ _LISTED_PATTERN = lazy_pattern(r"(?<!\S)[(\[]?([A-Z])[)\].:](?=\s)")
 _POINTED_PATTERN = lazy_pattern(
     r"(?i)(?:\b(?:option|choice|letter|opci[óo]n|alternativ[ae]|letra|lettre|opzione|r[ée]ponse|antwort|respuesta|resposta|risposta|вариант|ответ)s?|选项?)\s*[(\[]?(?-i:([A-Z]))(?![A-Za-z0-9'’])|(?<![A-Za-z])[(\[](?-i:([A-Z]))[)\]]"
 )
-_SENTENCE = lazy_pattern(r"[.;。；\n]\s|\n|。")
 _MARKED_LINE = lazy_pattern(r"\s*(?:[-*>]\s*)?[(\[]?([A-Z])(?:[)\].:]|\s*$)")
-_PRIMED_PATTERN = lazy_pattern(r"[A-Za-z]['’]")
-_DENIAL_OF_OPTION = lazy_pattern(
-    r"(?<=[A-J)\]]),? (?:(?:and |but )?not|instead of|rather than) (?:option |choice )?\([A-J]\)[ .\w]{0,40}\Z"
-)
+_PRIMED_PATTERN, _SENTENCE = lazy_pattern(r"[A-Za-z]['’]"), lazy_pattern(r"[.;。；\n]\s|\n|。")
 _NOT_THESE_PATTERN = lazy_pattern(r"(?i)(?<=[\w)\]])[,\s]+(?:(?:and |but )?not|instead of|rather than)\s.*", re.S)
 _LEADING_SUBJECT = lazy_pattern(
     r"(?i)\A(?:(?:it|this|that|the (?:answer|value|result)) (?:is )?|(?:(?-i:[a-z])['′]?(?:\([a-z]\))?\s?)?=\s?)"
 )
 _LETTER_ALONE = lazy_pattern(r"\(?[A-Z]\)?[.:]?")
 _MARKS = lazy_pattern(r"[\s()\]}.:,~*\"'”’–—]*")
+_ORDER = lazy_pattern(r"[<>≤≥]|\\(?:[gl]e|[gl]eq|[gl]t|neq?)(?![a-z])")
 _RIGHT_TOO = lazy_pattern(r"(?i)\s*(?:also |all |both |the |only )*(?:correct|right|true|valid|answers?)\b")
 _BOX_OPTION = lazy_pattern(r"(?i)[^()]{0,80}\((?:option|choice|answer)\s+(?-i:([A-Z]))\)")
 _OWN_TEXT = lazy_pattern(r"(?<![A-Za-z])([A-Z])[)\].]?\s\(([^()\n]{1,80})\)")
@@ -194,14 +191,14 @@ class _Reader:
         whole = bare(CLOSER.sub("", text)).strip()
         if (option_letter := self._option_alone(whole)) is not NONE:
             return option_letter
-        text = bare(_FORMULA.sub(self._readable, text)).strip()
+        text = bare(_FORMULA.sub(self._readable, text)).strip(" \n*")
         if (exception := _exception(text, self.letters)) is not None:
             return exception
         if len({*_LISTED_PATTERN.findall(text)} & {*self.letters}) >= min(4, len(self.letters)):
             return SEVERAL  # the question is repeated
         if doubt := lexicon.DOUBT.match(text):
             return SEVERAL if doubt.group().strip().lower() == "one of" else NONE
-        text = _DENIAL_OF_OPTION.sub("", lexicon.FILLER.sub("", text, count=1))
+        text = without_rival(lexicon.FILLER.sub("", text, count=1), self.options)
         if self.several:
             return self._letter_set(text)
         for part in (text, _SENTENCE.split(text, maxsplit=1)[0]):
@@ -241,7 +238,11 @@ class _Reader:
         marker = _MARKER.match(inner)
         if self.letter_of(inner) is not NONE or re.fullmatch(r"(?i:option|choice) [(]?[A-Z][)]?[.]?", inner):
             return f" {inner} "
-        own_letter = marker and self.letter_of(_MARKS.sub("", inner[marker.end() :], count=1)) == (marker[1] or marker[2]).upper()
+        own_letter = (
+            marker
+            and not _ORDER.search(inner)
+            and self.letter_of(_MARKS.sub("", inner[marker.end() :], count=1)) == (marker[1] or marker[2]).upper()
+        )
         return f" {inner} " if own_letter else UNREAD
 
     def _opening(self, text: str) -> tuple[str, str]:

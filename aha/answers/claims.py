@@ -80,7 +80,7 @@ _LEADS = lazy_pattern(
     r"(?i)(?:^|[.!?。\n]\s*)(?:(?:so|thus|hence|therefore|then|finally|in the end|altogether|in total)\b,?\s*)?"
     r"(?:we (?:get|obtain|have|find)|(?:the|our) (?:final )?(?:result|value|solution|total) is|it is|it['’]s|(?:this"
     r"|that) gives)\s+(?!(?:\w+ly )?not\b)(?!(?:now |then )?(?:clear|evident|obvious|easy|plain|known|given|enough|possible|impossible)\b)"
-    r"(?P<said>[^\n]+|\\begin\{[^}]+\}.+?\\end\{[^}]+\}[^\n]{0,9})\Z",
+    r"(?P<said>(?:(?!\.\s+[A-Z0-9$\\(])[^\n])+|\\begin\{[^}]+\}.+?\\end\{[^}]+\}[^\n]{0,9})\Z",
     re.S,
 )
 _FORMULA = r"(?:(?<![$\\])\$[^$\n]{1,200}\$|\$\$[^$]{1,300}\$\$|\\\([^\n]{1,200}?\\\)|\\\[.{1,300}?\\\])"
@@ -112,7 +112,7 @@ _OF_A_PART = lazy_pattern(
     r"|\b(?:divided|divisible|multiplied|shift(?:ed)?|increased|decreased|reduced|replaced|index|exponent) (?:[a-z]+ )?by\W*\Z"
     r"|\bfor (?:some|infinitely many|certain|almost (?:all|every)|at (?:least|most) [a-z]+)\W*\Z"
 )
-_LAST_SENTENCE = lazy_pattern(r"[^.!?\n]+\Z")
+_LAST_SENTENCE, _IN_A_CASE = lazy_pattern(r"[^.!?\n]+\Z"), lazy_pattern(r"[0-9$)},]\s(?:when(?:ever)?|where|if|since|because)\W*\Z")
 _LONGEST_LINE, _ENDING = 200, 60  # characters; the last of a last line that is only a number
 _ENDS_IN_BOX = lazy_pattern(
     r"\\boxed\{((?:[^{}\\]|\\[dt]?frac\{[^{}\\]{1,40}\}\{[^{}\\]{1,40}\}|\\(?:sqrt|text|mathrm|textbf)\{[^{}\\]{1,40}\}"
@@ -271,6 +271,8 @@ def _stated_whole(text: str, last: re.Match[str]) -> bool:
     head = text[max(0, start - LONGEST_HEAD) : start]
     if is_denied(text, start, len(text)) or is_supposed(head) or before(head[-_ROOM:]) != "" or _OF_A_PART.search(head):
         return False
+    if _IN_A_CASE.search(head):
+        return False
     sentence = _LAST_SENTENCE.search(head)
     wording = sentence.group() if sentence else ""
     if _FORMULA_ALONE.fullmatch(wording):
@@ -281,6 +283,7 @@ def _stated_whole(text: str, last: re.Match[str]) -> bool:
 
 def _correction(claim: Claim, rest: str) -> Claim:
     """Return the claim, or if the text after it takes it back, the claim made instead (empty if there is none)."""
+    rest = CLOSER.sub("", rest) if "mistake" in rest else rest
     rest = without_formal_check(rest) if claim.boxes else _EMPHASIS.sub("", rest)
     if (len(rest) < 4 and "?" not in rest) or not (may_take_back(rest) or "nswer" in rest or "esult" in rest or len(rest) < _SHORT_REST):
         return claim

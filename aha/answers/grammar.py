@@ -350,7 +350,7 @@ def plainly_chosen(line: str, letters: str, options: Sequence[str]) -> str | Non
     sentence = lexicon.OPENING.sub("", _FIRST_THOUGHT.sub("", _CHOICE_CLAUSE.split(line.strip(" .*"))[-1]))
     for option, letter in sorted(zip(options, letters, strict=False), key=lambda pair: -len(pair[0])):
         if len(option) > 2:
-            sentence = re.sub(rf"(?i)(?<![\w.+−-]){re.escape(option)}(?!\w)", f"({letter.lower()})", sentence)
+            sentence = re.sub(rf"(?i)(?<![\w.+−-])(?<![:=] [-−] ){re.escape(option)}(?!\w)", f"({letter.lower()})", sentence)
     sentence = _ORDINAL_OPTION.sub(lambda hit: f" {chr(65 + _ORDINALS[hit[1].lower()])} ", sentence)
     tokens = _CHOICE_TOKEN.findall(sentence)
     choices = [
@@ -369,4 +369,17 @@ def without_texts(statement: str, letters: str, options: Sequence[str]) -> str:
     for letter, option in zip(letters, options, strict=False):
         if len(option) > 1 and option in statement:
             statement = re.sub(rf"(?<![A-Za-z])({letter}[).:]{{0,2}})\s?[-–—]?\s?{re.escape(option)}(?!\w)", r"\1", statement)
+    return statement
+
+
+_NOT_IT = r"(?<=[A-J)\]]),? (?:(?:and |but )?not|instead of|rather than) (?:the |(?:option |choice ))?"
+_RIVAL_LETTER = lazy_pattern(_NOT_IT + r"(?:\([A-J]\)|[A-J](?=[.):]\s|\W*\Z)[.:)]?)[ .\w]{0,40}\Z")
+
+
+def without_rival(statement: str, options: Sequence[str]) -> str:
+    """Return a statement without another option, by letter or by its own text, that it is said not to be: A, not (C); A, not blue."""
+    statement = _RIVAL_LETTER.sub("", statement)
+    for option in options if " not " in statement else ():
+        if option in statement:
+            statement = re.sub(rf"{_NOT_IT}{re.escape(option)}\W*\Z", "", statement)
     return statement

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 
 from aha.answers.formulas import Call, Num, Sym
@@ -21,7 +22,9 @@ _LIST = lazy_pattern(
     rf"(?P<first>{_ITEM})(?P<middle>(?:\s?[,，、]\s?{_ITEM}){{0,4}})"
     rf"(?:,?\s(?:{_AND_ABROAD})\s|\s?(?:{_AND_IN_HAN})\s?|(?P<comma>\s?[,，、]\s?))(?P<last>{_ITEM})(?=\s*[.。]?\s*\Z)"
 )
-_OR_ABROAD = lazy_pattern(r"(?<=[\s$)}%0-9])\s(?:o|ou|oder|или|або|veya|lub|atau|hoặc|nebo|sau|eller)\s(?=[-$\\(0-9A-Za-z\u4e00-\u9fff])")
+_OR_ABROAD = lazy_pattern(
+    r"(?:(?<=[\s$)}%0-9])|(?<=[-\s=+*/(][a-z]))\s(?:o|ou|oder|или|або|veya|lub|atau|hoặc|nebo|sau|eller)\s(?=[-$\\(0-9A-Za-z\u4e00-\u9fff])"
+)
 _DENIES = lazy_pattern("[不非没未无别]|ない|않|아니")
 _ROOM = 200  # characters at the end of a sentence that hold its values
 _ITEMS = lazy_pattern(_ITEM)
@@ -36,6 +39,9 @@ _OR_PERCENT = lazy_pattern(  # 3/5, or 60%
     r",? (?:or|i\.e\.,?|that is,?) (?P<percent>\$?[0-9.]+\s?\\?%\$?)(?=[.]?\s*\Z)"
 )
 _PART_OF = lazy_pattern(r"(?<![0-9.,/])([0-9]{1,6}) (?:in|out of) ([0-9]{1,6})(?=\W*\Z)")
+_OF_A_DIVISION = lazy_pattern(
+    r"(?<=emainder) when [^,.;]{1,60}? (?:is|are) divided by [$\\(]{0,2}[0-9a-z]{1,9}[$\\)]{0,2}(?= (?:is|equals)\b)"
+)
 _IN_BASE = lazy_pattern(r"(?<![\w.,$])([0-9]{1,60}) (?:in base |\(base |\(in base )([2-9]|[1-9][0-9])\)?(?=[.]?\s*\Z)")
 _CHANCE = lazy_pattern(r"(?i)\b(?:probability|chances?|likelihood|fraction|proportion)\b")
 
@@ -70,7 +76,9 @@ def with_delimiters(text: str) -> str:
         return f"{text[: last.start()]}{values_match['lead']}${_AND_BETWEEN.sub(', ', values_match['values'])}$."
     if hit is None or not _HAS_WORD.search(head) or _ENDS_OPEN.search(head):
         return text
-    formula = hit["formula"].replace("{", "\\{").replace("}", "\\}") if "{" in hit["formula"] else hit["formula"]
+    formula = hit["formula"]
+    if re.split("[=∈]", formula)[-1].lstrip()[:1] == "{":
+        formula = formula.replace("{", "\\{").replace("}", "\\}")
     return f"{text[: last.start() + hit.start()]}${formula}${hit['after']}"
 
 
@@ -140,6 +148,8 @@ def once(text: str) -> str:
     hit = _OTHER_UNITS.search(text) if " or " in text or "(" in text or "i.e." in text or "which is" in text else None
     if hit and (amount := _amount(hit["value"])) and amount == _amount(hit["other"]):
         text = text[: hit.end("value")] + text[hit.end() :]
+    if " divided by " in text:
+        text = _OF_A_DIVISION.sub("", text)
     if "base" in text:
         text = _IN_BASE.sub(r"$\1_{\2}$", text)
     if (" in " in text or " out of " in text) and _CHANCE.search(text):

@@ -203,7 +203,7 @@ CHOOSES_ROW = (
 )
 SPEAKER_ROW = r"on|il|se|s['’]|que|che|dass|ich|je|yo|eu|io|ik|я|saya|tôi|jag"
 FILLER = lazy_pattern(
-    r"(?i)^(?:[\s,:：\"“”'‘>#*→⇒➡️✅☑✔👉]+|=>|-\s(?!\s*[\d.$\\])|(?:so|thus|hence|therefore|clearly|definitely|simply|indeed|then|probably|likely"
+    r"(?i)^(?:[\s,:：\"“”'‘>#*→⇒➡️✅☑✔👉]+|=>|-\s(?!\s*[\d.$\\])|(?!(?-i:[A-Z]{2,10})\W*\Z)(?:so|thus|hence|therefore|clearly|definitely|simply|indeed|then|probably|likely"
     r"|most likely|it is|it's|"
     r"it must be|that is|the|correct|right|final|best|answer|options?|choice|letter|is|are|be|i think|i believe|i would say|antwort"
     r"|r[ée]ponse|respuesta|resposta|risposta|ответ|вариант|odpowiedź|cevap|yanıt|opci[óo]n|letra|lettre|buchstabe|donc|also)\b(?!\))(?=\W)|選択肢|보기|선택지|\d번(?=\s?\([A-Z])|所以|因此|故|应该|只有|仅有|选项|应选|选择|选|是|为|は|은|는)+"
@@ -319,6 +319,10 @@ FIELD_OF_ANSWER = lazy_pattern(r"'(?:final_)?(?:answer|choice|option)'\s*:\s*'([
 SENTENCE_END = lazy_pattern(r"[.!?](?:\s|$)|\n")
 OTHER_OPTIONS = lazy_pattern(r"\b(?:[Oo]ptions?|[Cc]hoices?|others?|[B-HJ]|[AI](?= (?:is|was|would|does|has|and|or)\b))\b")
 OTHER_WORD = lazy_pattern(r"[\u0400-\u04ff\u0600-\u06ff\u0980-\u09ff]{3}")
+HAS_QUANTITY = lazy_pattern(  # has degree
+    r"(?i)\bha(?:s|ve) (?:an? |the )?(?:degree|area|perimeter|volume|length|width|height|slope|radius|diameter|measure|probability"
+    r"|value|order|period|rank|dimension|magnitude|size|mass|weight|speed)(?: of)?\W*\Z"
+)
 OTHER_QUANTITY = lazy_pattern(  # the square of the distance is
     r"(?i)\A\W*(?:(?:so|thus|hence|therefore|then),? )?(?:the |its |our |this )?"
     r"(?:(?:squared|cubed|doubled|halved|tripled) (?:[a-z]+ ){1,2}"

@@ -59,6 +59,9 @@ def in_digits(text: str) -> str:
         return f"-{word}"
     if (word := english(text)) is not None:
         return str(word)
+    run = _RUN.match(text)
+    if run and " " in run.group() and known_unit(text[run.end() :].strip()) and (word := english(run.group())) is not None:
+        return f"{word}{text[run.end() :]}"  # one million dollars
     return text
 
 

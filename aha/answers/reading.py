@@ -211,6 +211,13 @@ def in_latex(text: str) -> str:
     plain = bare(text).strip().rstrip(".")
     if (bounds := _BOUNDED_PATTERN.fullmatch(plain) or _BETWEEN.fullmatch(plain)) is not None:
         return _interval(bounds) or text
+    first, joint, second = plain.rpartition(" or ")
+    if (
+        joint
+        and (low := _BOUNDED_PATTERN.fullmatch(first))
+        and (high := _BOUNDED_PATTERN.fullmatch(f"x is {second.removeprefix('x is ')}"))
+    ):
+        return f"{_interval(low)}\\cup{_interval(high)}"
     if plain.lower() == "infinitely many":
         return "\\infty"
     if not (name_of := _SETS.fullmatch(plain)):
@@ -225,7 +232,7 @@ _SUBJECT = (
     r"(?:(?:so|thus|hence|therefore),? )?(?:(?P<name>[A-Za-z]) (?:is|lies|ranges|varies|(?:must|can|may) (?:be|lie))"
     r"|(?:all|any|every) (?:real )?(?:numbers?|values?|reals?)(?: of)?(?: [a-z])?(?: that (?:are|is|lies?)| lying)?) "
 )
-_END = r"([-−]?(?:[0-9]|\\|\.)[^,;<>=]{0,40}?)"
+_END = r"([-−]?(?:[0-9]|\\|\.)(?:(?! or | and )[^,;<>=]){0,40}?)"
 _BOUNDED_PATTERN = lazy_pattern(
     rf"(?i){_SUBJECT}(?:(?P<ge>{_MORE} than or equal to|at least|no {_LESS} than)|(?P<le>{_LESS} than or equal to|at most|no {_MORE} than)"
     rf"|(?P<gt>(?:strictly )?{_MORE} than)|(?P<lt>(?:strictly )?{_LESS} than)) {_END}"

@@ -18,7 +18,7 @@ from aha.answers.units import known_unit
 from aha.lazy import lazy_pattern
 
 VALUE = r"[*$\\(]{0,3}-?[0-9][0-9.,/]*[0-9]?[*$\\)%°€]{0,3}"
-_ANY_LETTER = lazy_pattern(r"[^\W\d_]")
+_ANY_LETTER, _TO = lazy_pattern(r"[^\W\d_]"), lazy_pattern(r"\bto\b")
 _CLOSE_TO_THE_END, _LONGEST_END = 300, 4_000  # characters
 _CONTRAST = lazy_pattern(  # "isn't 32 but 64"
     "(?i)"
@@ -61,7 +61,8 @@ def in_plain_signs(text: str) -> str:
 def in_one_form(text: str) -> str:
     """Return the text with ASCII digits, money with a decimal point, a matrix on one line, and one value for "not 3 but 4"; only the end of
     the text, where a claim may stand, is changed."""
-    return text[:-_LONGEST_END] + _in_one_form(text[-_LONGEST_END:])
+    end = text[-_LONGEST_END:]
+    return text[:-_LONGEST_END] + _in_one_form(_TRUE_IN_BRACKETS.sub(_without_true_sum, end) if ")" in end[-3:] else end)
 
 
 def _in_one_form(text: str) -> str:
@@ -208,7 +209,6 @@ _FIGURES = lazy_pattern(r"(?<![A-Za-z_^{\d.,])[$€£]?[0-9][0-9,]*(?:\.[0-9]+)?
 _LABEL_FIRST = lazy_pattern(  # **Total cost: $160** — made up of
     rf"\W{{0,3}}\*\*(?P<label>[A-Z][A-Za-z]+(?:\s[a-z]+){{0,3}}):\s(?P<count>\\?{_FIGURE}(?:\s[a-z]{{1,12}}){{0,2}})\*\*\s+[—–]\s(?P<rest>[^?]{{3,200}})"
 )
-_TO = lazy_pattern(r"\bto\b")
 _RESULTS = lazy_pattern(  # Subtracting 6 from 20 leaves her with 14 cups
     r"\W{0,3}(?!Rounding|Guessing|Estimating|Approximating|Mis|Forgetting|Ignoring|Neglecting|Assuming|Supposing|Trying|Testing|Pretending|Imagining)"
     r"[A-Z][a-z]{2,}ing\b(?P<why>[^.;:?]{2,120}?)\s(?:leaves|gives|yields|makes|brings|produces|comes to|results in)\s"
@@ -302,7 +302,7 @@ _STEP = lazy_pattern(r"(?P<sign>[-+−–*×x·÷/]?)\s?\\?[$€£]?(?P<number>[
 
 _OPERATES = lazy_pattern(
     r"(?i)\b(?:add|subtract|multipl|divid|halv|doubl|tripl|squar|half|twice|about|around|roughly|approximately|answer|guess)[a-z]*(?:\s(?:by|of|to|from))?\W*\Z"
-    r"|\bso far\b|\bignor|\b(?:would|could|might|should)(?:n['’]t)? have\b"
+    r"|\b(?:step|line|page|stage|case|row|part)\W*\Z|\bso far\b|\bignor|\b(?:would|could|might|should)(?:n['’]t)? have\b"
 )
 
 

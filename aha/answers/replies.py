@@ -255,7 +255,8 @@ _KEY = lazy_pattern(
 )
 _CALLS = lazy_pattern(  # the text between the word and the claim
     r"[ \t]*(?:\*{1,2}|__|[\"”])?[ \t]*"
-    r"(?:['’]s[ \t]+|(?:[^\W\d]+[ \t]*){0,2}(?:[:ঃ](?!(?<=[A-Z]:)[A-Z])|：)|=|[-–—](?=[ \t])|(?=\$|\\[(\[])|(?<=[Aa]ns)\.[ \t]*:?"
+    r"(?:['’]s[ \t]+|(?:[^\W\d]+[ \t]*){0,2}(?<!\s[A-Z])"
+    r"(?:[:ঃ](?!(?<=[A-Z]:)[A-Z])|：)|=|[-–—](?=[ \t])|(?=\$|\\[(\[])|(?<=[Aa]ns)\.[ \t]*:?"
     r"|[^.\n:：=!?。]{0,60}?(?:(?<=\s)(?:is|are|was|be|equals|comes (?:out )?(?:to|as|at)|(?:turns|works|figures|adds) out to(?: be)?"
     r"|(?:amounts|evaluates|simplifies|reduces|boils down) to|ist|lautet|sind|est|es|son|é|è|sono"
     r"|wynosi|brzmi|равен|равно|равна|составляет|là|ni|adalah|ialah|on|je|е|er|är|este|ay|هي|هو|είναι|היא|הוא)(?![^\W_]|')[ \t]*:?"

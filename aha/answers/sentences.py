@@ -14,7 +14,7 @@ from aha.answers.formulas import SPAN, Piece, pieces_of
 from aha.answers.grammar import kinds, plain_forms
 from aha.answers.joining import join_values, once
 from aha.answers.languages import ONLY_ENGLISH
-from aha.answers.lexicon import OF_MONEY, PARTS, SAYS_MORE, SCALES, SUSPECT
+from aha.answers.lexicon import HAS_QUANTITY, OF_MONEY, PARTS, SAYS_MORE, SCALES, SUSPECT
 from aha.answers.numerals import count_of, counted_abroad, in_digits, mixed_in_digits
 from aha.answers.rephrasing import IS_RESULT, in_plain_words, leads_to_sum, without_asides
 from aha.answers.symbols import money_behind
@@ -119,7 +119,7 @@ _LABELS = lazy_pattern(r"(?:第\s*|[没沒][^，。,]{0,6})\Z")
 _SPEAKS, _FORMULA = lazy_pattern(r"[^\W\d_]{2}|="), lazy_pattern(r"\$[^$]+\$")
 _IN_OR_AFTER = lazy_pattern(r"(?i)\b(?:in|with|with probability|after)\s*\Z")
 _MEASURE = lazy_pattern(r"\s*\\?(?:text\{)?\s*([A-Za-z]+|[%°])")
-_VERB_FORM = lazy_pattern(r"\b[a-z]+(?:s|ed)\b")
+_VERB_FORM, _IS_BOUND = lazy_pattern(r"\b[a-z]+(?:s|ed)\b"), lazy_pattern(r"[<>]=\s*\Z|<\s*\Z|[A-Za-z]\s*>\s*\Z")
 _WORDS = lazy_pattern(r"[^\W\d_]+(?:['’][a-z]+)?")
 _LEADS_TO, _HAN = lazy_pattern(r"(?i)\bto\s*(?:\w+\s*)?\W*\Z"), lazy_pattern("[\u3400-\u9fff]")
 
@@ -336,9 +336,8 @@ _ARGUMENT = lazy_pattern(  # the number of divisors of 18; but the price of 18 d
     r"(?!age|cost|price|rate|total|value|amount|size|speed|weight|distance|height|length|width|mark|sum|final)[a-z]{3,}|\b(?:divisors|digits|factors|multiples|powers|elements|members|subsets|roots))\s+of\s*\W*\Z"
 )
 _KNOWN_BEFORE = lazy_pattern(r"(?i)\bevery\W*\Z|\A\W*(?:the|these|those|his|her|their|our|all)\W*\Z")  # the 42 chairs were
-_IS_BOUND = lazy_pattern(r"[<>]=\s*\Z|<\s*\Z|[A-Za-z]\s*>\s*\Z")
 _SCALES_PATTERN = lazy_pattern(r"(?i)\b(?:we|i|you|multipl[a-z]*|divid[a-z]*|scal[a-z]*|adjust[a-z]*)\b")
-_ODD_SIGN = lazy_pattern(r"[?？@^]\s*\Z|#\Z")
+_ODD_SIGN, _RELATES = lazy_pattern(r"[?？@^]\s*\Z|#\Z"), lazy_pattern(r"\b(?:divid|exceed|preced|approach|bound|surpass)(?:e?s|ed)\W*\Z")
 _LEADS_IN = lazy_pattern(r"[:：*✅∴⇒]\Z|(?<![<>!])=\Z|(?:\A|\n|[-=])>\Z")  # not >=
 
 
@@ -349,7 +348,7 @@ def _admitted(before: str, *, start: bool, unit: bool, noun: bool, percent: bool
         return False
     if _ASKS.search(before) or _OPERATES.search(before) or "up to" in before or _ODD_SIGN.search(before):
         return False
-    if SAYS_MORE.search(before) and not _LEADS_TO.search(before):
+    if (SAYS_MORE.search(before) and not _LEADS_TO.search(before)) or _RELATES.search(before):
         return False
     if not words:
         return start or not before.strip(" ,*_:#-") or _LEADS_IN.search(before.rstrip()) is not None
@@ -362,6 +361,7 @@ def _admitted(before: str, *, start: bool, unit: bool, noun: bool, percent: bool
         or words[-1].lower() in _ADMITS
         or kinds(words[-1]) in ("i", "b", "j", "u", "y")
         or (noun and words[-1].endswith("ed"))
+        or HAS_QUANTITY.search(before) is not None
         or (percent and words[-1] == "by" and not _SCALES_PATTERN.search(before) and not _OF_A_NUMBER.search(before))
         or before.rstrip()[-1:] in (":", "：", IS_RESULT)
     )

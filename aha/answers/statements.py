@@ -150,7 +150,7 @@ def readable(text: str) -> str:
         text = _OTHER_LETTER.sub(lambda hit: hit.group().translate(_OTHER_SCRIPTS), text) if lexicon.OTHER_WORD.search(text) else text
     text = _CHANGES.sub("Answer: ", text)
     text = _CONTRAST.sub(lambda hit: next((f"{verb} " for verb in hit.groups() if verb), ""), text)
-    return _CUT_SHORT.sub(r"\1 ", lexicon.SPACES.sub(" ", ending(text)).replace("~", " ~ "))
+    return _CUT_SHORT.sub(r"\1 ", lexicon.SPACES.sub(" ", ending(text)).replace("~", " ~ ").replace("***", "**"))
 
 
 def _heading(hit: re.Match[str]) -> str:
@@ -309,6 +309,8 @@ def option_at_end(line: str, letters: str, options: Sequence[str]) -> str | None
         return None
     length, letter, text = max(ends)
     head = _OWN_LETTER.sub("", low[: len(low) - length])
+    if text[:1].isdigit() and re.search(r"(?:[-−<>≤≥]|\\[gl]eq?)\s?\Z", head):
+        return None
     if re.search(rf"[,;:.]\s(?:so|thus|hence|therefore)(?:\sit(?:'s|\sis))?,?\s[(\[]?{letter.lower()}[)\].:,]+\s*\Z", head):
         return letter
     if not _SUBJECT.match(head) or _NO_OPTION.search(head) or takes_away(row(head)):

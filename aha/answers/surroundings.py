@@ -37,7 +37,10 @@ _BOUNDS = frozenset("le leq leqslant leqq ge geq geqslant geqq lt gt ne neq ll g
 _OPERATIONS = frozenset("plus times over twice double half thrice triple than except unlike".split())
 _SUSPECT = _OPERATIONS | frozenset("not never nicht than minus negative least most above below under up to between".split())
 _INDEX = lazy_pattern(r"(?<![_*\s])_\{\s*\Z")  # a_{
-_PART_OF = lazy_pattern(r"(?i)\b(?:factors?|divisors?|multiples?|digits|powers?|elements?|members?|subsets?) of\s*(?:\$|\\[(\[])?\s*\Z")
+_PART_OF = lazy_pattern(
+    r"(?i)\b(?:(?:factors?|divisors?|multiples?|digits|powers?|elements?|members?|subsets?) of"
+    r"|ha(?:s|ve) (?:the|an?) (?:[a-z]+ )?(?:factor|divisor|multiple|digit|term))\s*(?:\$|\\[(\[])?\s*\Z"
+)
 _IN_BASE = lazy_pattern(r"[\s$)\\]*\sin base[\s-]\$?([0-9]{1,2})\b")
 _SECOND_UNIT = lazy_pattern(r"\s*([A-Za-z]+)(\s[0-9]+\s?)([A-Za-z]+)(?![A-Za-z^])")  # min 30 s
 _DENIES = lazy_pattern(r"(?i)(?:\bnot|n['’]t|\bnever|\bnicht|不是|不等于|\bthan|≠)\s*(?:\$|\\[(\[])?\s*\Z")
@@ -63,7 +66,9 @@ _GOES_ON = lazy_pattern(
     r"[ \t]+(?:[=+*/^<>≤≥≠±×·÷]|[-–−](?=\s?[0-9\\(])|\\(?:cdot|times|div|pm|leq?|geq?|neq?|approx|sqrt|pi|to|sim)(?![A-Za-z]))"
 )
 _QUICK_END = lazy_pattern(r"[.,]?(?:\$|\\[)\]])?[.,]?(?:\s*\Z|\s+\[asy\])")
-_MULTIPLE = lazy_pattern(r"(?:^|[\s$(\[:,])[-−]?[0-9]+\s?[a-cknt-z]\s*=\Z")  # 2x =
+_MULTIPLE = lazy_pattern(  # 2x =, n/2 =
+    r"(?:^|[\s$(\[:,])(?:[-−]?[0-9]+\s?[a-cknt-z]|[a-cknt-z]\s?/\s?[0-9]+|\\[dt]?frac\{[a-cknt-z]\}\{[0-9]+\})\s*=\Z"
+)
 _NAMES_A_MULTIPLE = lazy_pattern(  # the distance is 2c =, AC = 5x =, sin 2x =
     r"(?:[=+−-]|\b(?:is|are|was|measures?|equals)|(?<!\b[Ww]e )\b(?:had|has)|\\[a-z]{2,6})[\s$(]*[-−]?[0-9]+\s?[a-z]\s*=\Z"
 )

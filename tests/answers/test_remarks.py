@@ -133,3 +133,48 @@ def test_several_options_with_their_texts_are_a_set() -> None:
     reference = Choice("AD", ("red rose", "green leaf", "blue sea", "grey sky"))
     assert isinstance(grade(reference, "The correct answers are (A) red rose and (D) grey sky."), Right)
     assert not isinstance(grade(reference, "The correct answers are (A) red rose and (D) blue sea."), Right)
+
+
+def test_what_a_box_divides_or_halves_is_no_value() -> None:
+    wrong = (
+        "n has the divisor \\boxed{17}",
+        "$n/2 = \\boxed{17}$",
+        "$\\frac{n}{2} = \\boxed{17}$",
+        "The period divides 17.",
+        "n exceeds 17.",
+    )
+    assert not pays("17", *wrong)
+    right = ["Thus the polynomial has degree 17.", "The minimum is 17, when $x=1$ and $y=4$.", "The result is 17 (1 + 16)."]
+    right += ["The remainder when 2^10 is divided by 19 is 17.", "We have 2 rows of 8 chairs. 2 x 8 + 1 = 17. There are 17 chairs."]
+    assert pays("17", *right) == right
+    assert not pays("17", "The result is 17 (1 + 15).")
+
+
+def test_a_point_beside_an_expression_is_left_out_and_beside_an_inequality_it_is_not() -> None:
+    assert pays("\\frac{x+1}{x-2}", "\\boxed{\\frac{x+1}{x-2},\\ x\\ne 2}")
+    assert not pays("x>1", "\\boxed{x>1,\\ x\\ne 2}")
+    assert pays("(-\\infty,-1)\\cup(3,\\infty)", "The solution is all real numbers less than -1 or greater than 3.")
+
+
+TEXTS = ("0.5", "0.25", "2", "4")
+
+
+@pytest.mark.parametrize(
+    ("letter", "reply", "right"),
+    [
+        ("A", "Answer: - 0.5", False),
+        ("C", "The answer is $C \\ge 2$.", False),
+        ("A", "The answer is ***both A and B***.", False),
+        ("C", "The correct answer is B: 2", False),
+        ("C", "The answer is \\text{A} instead of C. 2", False),
+        ("A", "The answer is (A), not 2.", True),
+        ("A", "The answer is ***A***.", True),
+    ],
+)
+def test_a_letter_beside_signs_and_other_options(letter: str, reply: str, right: bool) -> None:
+    assert isinstance(grade(Choice(letter, TEXTS), reply), Right) == right
+
+
+def test_letters_that_spell_a_word_are_letters() -> None:
+    assert isinstance(grade(Choice("BE", ("red", "green", "blue", "grey", "pink")), "The answer is BE."), Right)
+    assert not isinstance(grade(Latex("660"), "<answer> I got stuck at step 658 + 2 = 660. </answer>"), Right)

@@ -76,8 +76,14 @@ def _unconditional(node: Node) -> Node:
     """Return `n = 3k, k ∈ ℤ` without the condition on k."""
     if not isinstance(node, Call) or node.name not in ("list", "and", "parts"):
         return node
-    args = tuple(arg for arg in node.args if not (_any_number(arg) and _is_of_other(arg, node)))
+    args = tuple(arg for arg in node.args if not ((_any_number(arg) or _excludes_point(arg, node)) and _is_of_other(arg, node)))
     return node if not args or len(args) == len(node.args) else args[0] if len(args) == 1 else Call(node.name, args)
+
+
+def _excludes_point(condition: Node, whole: Call) -> bool:
+    """Return True for the x ≠ 2 beside one expression in x, which is not simplified there."""
+    first = whole.args[0]
+    return len(whole.args) == 2 and is_call(condition, "ne") and is_call(first, "/", "*", "+", "^") and not _relation(first)
 
 
 def _is_of_other(condition: Node, whole: Call) -> bool:
