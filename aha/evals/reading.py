@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,10 +79,22 @@ def read_sample_sets(path: Path, names: FieldNames | None = None, grade_record: 
     if names in (None, FieldNames()) and any(fields <= records[0].keys() for fields in OUR_FIELDS):
         return {"": sample_set(read_samples(file))}
     parts: dict[str, list[tuple[int, dict[str, Any]]]] = {}
-    for number, record in enumerate(records, start=1):
-        name = record["filter"] if "doc_id" in record and isinstance(record.get("filter"), str) else ""
+    for number, (name, record) in enumerate(zip(_filter_names(records), records, strict=True), start=1):
         parts.setdefault(name, []).append((number, record))
     return {name: _set_of(file, records, names or FieldNames(), grade_record) for name, records in parts.items()}
+
+
+def _filter_names(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the name of each record's filter, empty for other files. Older versions of lm-evaluation-harness write no names, and log the
+    same reply of a document once per filter: these are called "filter 1", "filter 2"."""
+    if not all("doc_id" in record and "filtered_resps" in record and "filter" not in record for record in records):
+        return [record["filter"] if "doc_id" in record and isinstance(record.get("filter"), str) else "" for record in records]
+    replies = [json.dumps([record["doc_id"], record.get("resps")]) for record in records]
+    counts, names = Counter[str](), list[str]()
+    for reply in replies:
+        counts[reply] += 1
+        names.append(f"filter {counts[reply]}")
+    return names if {*counts.values()} == {len({*names})} and len({*names}) > 1 else [""] * len(records)
 
 
 def graded_file(path: Path) -> Path:

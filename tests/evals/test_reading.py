@@ -126,6 +126,21 @@ def test_two_filters_of_the_same_samples_are_two_results_and_not_two_samples(tmp
         read_sample_set(path, filter_name="loose")
 
 
+@pytest.mark.parametrize("in_turn", [False, True])
+def test_filters_without_names_are_several_results_if_they_read_the_same_replies(tmp_path, in_turn):
+    rows = [{key: value for key, value in row.items() if key != "filter"} for row in TWICE]
+    rows = rows if in_turn else rows[::2] + rows[1::2]
+    path = tmp_path / "samples_gsm8k.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    read = read_sample_sets(path)
+    assert {name: [part.verdicts for part in sample_set.problems] for name, sample_set in read.items()} == {
+        "filter 1": [[False], [False]],
+        "filter 2": [[True], [True]],
+    }
+    path.write_text("\n".join(json.dumps(row | {"resps": [[f"so {number}"]]}) for number, row in enumerate(rows)))
+    assert [len(part.verdicts) for part in read_sample_set(path).problems] == [2, 2]  # other replies: samples
+
+
 def test_the_verdict_is_the_metric_that_the_harness_names(tmp_path):
     rows = [{"doc_id": 0, "filter": "none", "metrics": ["bleu", "inst_acc"], "bleu": 0.3, "inst_acc": True, "resps": [["x"]]}]
     path = tmp_path / "samples.jsonl"
