@@ -52,6 +52,7 @@ _DENIED_NAME = lazy_pattern(
     r"(?:NOT[ _]ATTEMPTED|INCORRECT|CORRECT)(?![A-Za-z])|(?<![A-Za-z])(?:NOT[ _]ATTEMPTED|INCORRECT|CORRECT)\s?\?"
 )
 _NAMED = lazy_pattern(r"(?<![A-Za-z])(NOT[ _]ATTEMPTED|INCORRECT|CORRECT)(?![A-Za-z])")
+_OF_REFERENCE = lazy_pattern(r"\bthe\sCORRECT\s(?:answer|target|value|name|year|date|one)\b")  # B: it contradicts the CORRECT answer
 _FIELD = lazy_pattern(r"""(?i)["'](?:grade|verdict|label|judge?ment|result|correctness|answer)["']\s*:\s*["']([^"'\n]{1,20})["']""")
 
 
@@ -107,6 +108,7 @@ def read_verdict(text: str) -> str | None:
     labels = {name.replace(" ", "_") for name in _NAMED.findall(_DENIED_NAME.sub(" ", text))}
     if letter is not None:
         letter_label = LETTERS[(letter.group(1) or letter.group(2)).upper()]
+        labels = labels if not _OF_REFERENCE.search(text) else labels - {CORRECT}
         return letter_label if not labels or letter_label in labels else None
     labels = labels or _statements(text)
     return labels.pop() if len(labels) == 1 else None

@@ -77,6 +77,11 @@ def graded(item: str, *kinds: str) -> list[GradedSample]:
         ("After review, the grade is A because the names match", CORRECT),
         ("My verdict: B, though vitamin A", INCORRECT),
         ("", None),
+        ("My verdict is B, because it contradicts the CORRECT answer.", INCORRECT),
+        ("A: it names the CORRECT answer.", CORRECT),
+        ("B, and this is CORRECT.", None),
+        ("CORRECT or INCORRECT?", None),
+        ("INCORRECT, NOT_ATTEMPTED", None),
     ],
 )
 def test_a_verdict_is_a_letter_or_its_name_and_nothing_else(text: str, meant: str | None):
