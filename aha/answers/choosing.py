@@ -84,6 +84,7 @@ _RIGHT_TOO = lazy_pattern(r"(?i)\s*(?:also |all |both |the |only )*(?:correct|ri
 _BOX_OPTION = lazy_pattern(r"(?i)[^()]{0,80}\((?:option|choice|answer)\s+(?-i:([A-Z]))\)")
 _OWN_TEXT = lazy_pattern(r"(?<![A-Za-z])([A-Z])[)\].]?\s\(([^()\n]{1,80})\)")
 _CAPITAL = lazy_pattern(r"(?<![A-Za-z])[A-Z](?![A-Za-z])")
+_SMALL = lazy_pattern(r"(?<![A-Za-z])[a-z](?![A-Za-z])")
 _SETS = lazy_pattern(
     r"(?i)(?:[\s,;、/&+.()\[\]{}:*\"'“”]|\band\b|\b(?:und|et|y|e|en|och|og|dan|và|ve|и)\b|\boptions?\b|\bonly\b|\bboth\b|和|与|及|と|와|과|选项?)*"
 )
@@ -170,13 +171,20 @@ class _Reader:
         return (lexicon.CALLS_RIGHT.match(text) if self.options else re.match(r"(?:\w+\s+)*\w{3}", text)) is not None
 
     def _list_of(self, text: str) -> set[str]:
-        """Return the letters of a text that is nothing but separated letters, else an empty set."""
-        return {*_CAPITAL.findall(text)} if _SETS.fullmatch(_CAPITAL.sub("", text)) else set()
+        """Return the letters of a text that is nothing but separated letters, else an empty set; small ones if there are several."""
+        small = {*_SMALL.findall(text.lower())} if _SETS.fullmatch(_SMALL.sub("", text)) else set()
+        capitals = _CAPITAL.findall(text) if _SETS.fullmatch(_CAPITAL.sub("", text)) else ()
+        return {*capitals} or ({letter.upper() for letter in small} if len(small) > 1 else set())
+
+    def _is_several(self, text: str) -> bool:
+        """Return True if one letter is asked for and a text lists several, alone or beside their options' texts: a) 10, b) 12."""
+        own = {self._letter_with_text(part) for part in lexicon.AND.split(text.strip(" ."))} - {None}
+        return not self.several and (len(own) > 1 or len(self._list_of(text)) > 1)
 
     def _set(self, text: str) -> str | Wrong:
         """Return the letters of a list, `ACD`, `A (red) and C` or `red and blue`, if several may be right; SEVERAL if only one may be."""
         if self.several:
-            parts = [self.letter_of(part) for part in lexicon.AND.split(text.strip(" ."))]
+            parts = [self._letter_with_text(part) or self.letter_of(part) for part in lexicon.AND.split(text.strip(" ."))]
             letters = [part for part in parts if isinstance(part, str)]
             lone = _OWN_TEXT.sub(lambda hit: hit[1] if self.letter_of(hit[2]) == hit[1] else hit.group(), text)
             text = ",".join(letters) if len(letters) == len(parts) else lone
@@ -192,12 +200,10 @@ class _Reader:
         if (option_letter := self._option_alone(whole)) is not NONE:
             return option_letter
         text = bare(_FORMULA.sub(self._readable, text)).strip(" \n*")
-        if (exception := _exception(text, self.letters)) is not None:
-            return exception
-        if len({*_LISTED_PATTERN.findall(text)} & {*self.letters}) >= min(4, len(self.letters)):
-            return SEVERAL  # the question is repeated
-        if doubt := lexicon.DOUBT.match(text):
-            return SEVERAL if doubt.group().strip().lower() == "one of" else NONE
+        if (exception := lexicon.exception(text, self.letters)) is not None:
+            return exception or NONE
+        if len({*_LISTED_PATTERN.findall(text)} & {*self.letters}) >= min(4, len(self.letters)) or self._is_several(text):
+            return SEVERAL  # also if the question is repeated
         text = without_rival(lexicon.FILLER.sub("", text, count=1), self.options)
         if self.several:
             return self._letter_set(text)
@@ -214,9 +220,9 @@ class _Reader:
             return self._of_marker(text, marker, announced=announced)
         if not announced and self._names_others(text):
             return SEVERAL
-        letter = self.among(text, _LONE if announced else _POINTED_PATTERN)
-        first = _SENTENCE.split(text, maxsplit=1)[0]
-        return option_at_end(first, self.letters, self.options) or NONE if letter is NONE and announced else letter
+        if (letter := self.among(text, _LONE if announced else _POINTED_PATTERN)) is not NONE or not announced:
+            return letter
+        return option_at_end(_SENTENCE.split(text, maxsplit=1)[0], self.letters, self.options) or NONE
 
     def _of_marker(self, text: str, marker: re.Match[str], *, announced: bool) -> str | Wrong:
         """Return the letter that opens a statement if nothing after it speaks against it; without an announcement, all speaks for it."""
@@ -235,15 +241,15 @@ class _Reader:
         inner = formula.group().strip("$").removeprefix("\\[").removeprefix("\\(").removesuffix("\\]").removesuffix("\\)").strip()
         if _ONE_LETTER.fullmatch(formula.group()) or (self.several and self._set(inner) is not NONE):
             return formula.group()
-        marker = _MARKER.match(inner)
         if self.letter_of(inner) is not NONE or re.fullmatch(r"(?i:option|choice) [(]?[A-Z][)]?[.]?", inner):
             return f" {inner} "
-        own_letter = (
-            marker
-            and not _ORDER.search(inner)
-            and self.letter_of(_MARKS.sub("", inner[marker.end() :], count=1)) == (marker[1] or marker[2]).upper()
-        )
-        return f" {inner} " if own_letter else UNREAD
+        return f" {inner} " if not _ORDER.search(inner) and self._letter_with_text(inner) else UNREAD
+
+    def _letter_with_text(self, text: str) -> str | None:
+        """Return the letter of a text that is a letter and its own option's text, "C) blue", else None."""
+        marker = _MARKER.match(text)
+        letter = (marker[1] or marker[2]).upper() if marker else None
+        return letter if marker and self.letter_of(_MARKS.sub("", text[marker.end() :], count=1)) == letter else None
 
     def _opening(self, text: str) -> tuple[str, str]:
         """Return the letter of the longest option whose text begins this one, and the rest; an empty letter and the text if none does."""
@@ -376,16 +382,6 @@ class _Reader:
         """Return True if the letter that ends here is the word "a" or "I" rather than an option."""
         start = text[max(0, end - 2) : end].strip("([ ")[-1:]
         return start in ("A", "I") and lexicon.WORD_AFTER.match(text, end) is not None
-
-
-def _exception(text: str, letters: str) -> str | Wrong | None:
-    """Return the letter that a text takes out of all: none but B fits; NONE if all others are right; None for any other text."""
-    if hit := lexicon.ONLY_BUT.search(text):
-        return hit[1] or hit[2]
-    if (hit := lexicon.BUT.search(text)) is None:
-        return None
-    positive = hit[3].lower() in ("right", "correct", "true", "possible")
-    return hit[2] if hit[2] in letters and positive == (hit[1].lower() in ("none", "nothing")) else NONE
 
 
 @lru_cache(maxsize=256)

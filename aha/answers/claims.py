@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from typing import Literal, NamedTuple
 
+from aha.answers import lexicon
 from aha.answers.closings import (
     CONFIDENT,
     correction,
@@ -103,8 +104,7 @@ _FORMULA_ALONE = lazy_pattern(
 )
 _CLEARLY = lazy_pattern(
     r"(?i)\A\W*(?:(?:so|thus|hence|therefore),? )?(?:it (?:is|becomes) (?:now |then )?(?:clear|evident|obvious|easy to see|plain)"
-    r"|it follows"
-    r"|we (?:now )?(?:see|conclude|find|know|deduce)|this (?:shows|means|implies)) that\s*\Z"
+    r"|it follows|we (?:now )?(?:see|conclude|find|know|deduce)|this (?:shows|means|implies)) that\s*\Z"
 )
 _OF_A_PART = lazy_pattern(
     r"(?i)\b(?:divisors?|multiples?|factors?|powers?|functions?|members?|elements?|subsets?|half|third|quarter|parts?|digits?|residues?|neighbou?rs?"
@@ -135,8 +135,7 @@ SAYS_MORE = lazy_pattern(r"(?i)[,;、，；&]|\b(?:and|or)\b|[和或与及]|\+\+
 
 _TURN = r"(?:that(?:'s| is| was) (?:wrong|incorrect|not (?:right|correct)|a mistake)|i was wrong|scratch that|never ?mind|i disagree)"
 _CORRECTION = lazy_pattern(
-    rf"(?i)(?:^\s|[.!?;\n—–]|\.\.\.)[ \t*]*(?:(?:actually|wait|no|correction|sorry|oops|hmm+|on second thoughts?|rather"
-    rf"|{_TURN})\b[,.:;!\s—–]*)+"
+    rf"(?i)(?:^\s|[.!?;\n—–]|\.\.\.|[,(](?!\s*no\s))[ \t*]*(?:(?:{lexicon.CORRECTORS}|{_TURN})\b[,.:;!\s—–]*)+"
     r"(?:(?:it(?:'s| is| should be| must be)|(?:that|this) should be|(?:should|must) be|i meant?|make (?:that|it)"
     r"|the (?:\w+ )?answer (?:is|should be|must be))[: \t]+(?P<said>[^\n]{1,200})|(?P<bare>[-$\\(\d][^\n]{0,100}))"
 )

@@ -312,6 +312,10 @@ IS_SAID_OF_IT = lazy_pattern(r"\s*(?:is|was|has|can|does|looks|seems|fits|matche
 OPTION_I = lazy_pattern(r"\bI(?= is\b)")  # the option, not the pronoun
 DOUBT = lazy_pattern(r"(?i)\s*(?:nicht|not|never|anything but|i (?:doubt|do not|don['’]t)|one of)\b")
 GOES_ON_TO = lazy_pattern(r"(?:\b(?:or|oder|ou)\b|\bbut (?:it is|it's|rather|actually)\b|,)[\s$(]*(?:[a-z]\s*=\s*)?(?:\\text\s*)?\Z")
+CORRECTORS = (  # words that put the next claim in the place of the one before
+    r"actually|wait|no(?:pe)?|correction|sorry|oops|my bad|hmm+|on second thoughts?|(?:or )?rather|better|hold on"
+    r"|let me correct(?: (?:that|this|it|myself))?|i meant?|make (?:that|it)"
+)
 INSTEAD_OF = lazy_pattern(r"(?i)\s*(?:,\s*|,?\s*(?:and|but)\s+)not\b|\s*,?\s*(?:instead of|rather than)\b")
 EQUATIONS = lazy_pattern(r"\b[a-z](?:_\{?\w+\}?)?\s*=\s*\(?[A-J]\)?[^=,;\n]{0,40}[,;]\s*[a-z](?:_\{?\w+\}?)?\s*=")  # x_1 = (D), x_2 = 0.25
 ANSWER_TAGS = lazy_pattern(r"(?m)^[ \t]*`{3,}\w*[ \t]*$|</?(?i:answer|final|option|choice|result)>")
@@ -331,3 +335,13 @@ OTHER_QUANTITY = lazy_pattern(  # the square of the distance is
     r"|(?:half|twice|double|triple|thrice|(?:two|three|four) times) (?:the|this|that|its|our) (?:[a-z]+ ){1,3})"
     r"(?:is|are|was|equals?|comes to)\W*\Z"
 )
+
+
+def exception(text: str, letters: str) -> str | None:
+    """Return the letter that a text takes out of all: none but B fits; "" if it only denies or doubts one; None for any other text."""
+    if hit := ONLY_BUT.search(text):
+        return str(hit[1] or hit[2])
+    if (hit := BUT.search(text)) is None:
+        return "" if DOUBT.match(text) else None
+    positive = hit[3].lower() in ("right", "correct", "true", "possible")
+    return str(hit[2]) if hit[2] in letters and positive == (hit[1].lower() in ("none", "nothing")) else ""

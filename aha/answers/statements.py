@@ -90,8 +90,7 @@ DENIED_AFTER = lazy_pattern(
     r"(?i)[)\].\s]*(?:이|가|는|은|は|が)?\s*(?:(?:正解|正答|答え|答|正しく|정답|답)(?:이|가)?\s*)?(?:[^A-Z。\n]{0,12}(?:では|じゃ)(?:ありません|ない|なく)|間違|誤り|誤っ|違[うい]|不正解|不適|틀[리렸린]|오답|아닙|아니|では?(?:あり|ない|な[いく])|じゃ|(?:is|was)\s+(?:too|impossible)\b)"
 )
 INSTEAD = lazy_pattern(
-    r"(?i)(?:[.!?;,\n—–]\s*)(?:(?:actually|wait|no|correction|sorry|oops|hmm|on second thoughts?|rather|scratch that|edit"
-    r"|update)\b[,.:!\s—–-]*)+"
+    rf"(?i)(?:[.!?;,\n—–]\s*)(?:(?:{lexicon.CORRECTORS}|scratch that|edit|update)\b[,.:!\s—–-]*)+"
     rf"(?:(?:it(?:'s|’s| is| should be| must be)|the (?:\w+ )?answer (?:is|should be|must be)|i meant?|make (?:it|that))\b"
     rf"[:\s]*)?(?-i:{_LETTER_NEXT})"
 )
@@ -215,14 +214,11 @@ def _last_box(text: str) -> list[Statement]:
 def _speech(text: str) -> Iterator[Statement]:
     """Yield the text after each announcement, from the same line or the next, and each clause that says "is correct"."""
     begins = [begins for _, begins in zip(range(LAST), (item for _, item in announcements(text)), strict=False)]
-    for place in {
-        *begins,
-        *(found_match.end() for found_match in _CHOOSES.finditer(text)),
-        *(found_match.end() for found_match in INSTEAD.finditer(text)),
-    }:
+    corrections = {found_match.end() for found_match in INSTEAD.finditer(text)}
+    for place in {*begins, *(found_match.end() for found_match in _CHOOSES.finditer(text)), *corrections}:
         statement = text[place : place + LONGEST_STATEMENT]
         line = first_line(statement.lstrip(" \t\n*_:#"))
-        if not is_denied(text, place) and not lexicon.OTHER_THAN_RIGHT.search(text, max(0, place - 80), place):
+        if (place in corrections or not is_denied(text, place)) and not lexicon.OTHER_THAN_RIGHT.search(text, max(0, place - 80), place):
             yield Statement(place + max(0, statement.find(line)), without_style(line))
     for found_match in _CALLED_RIGHT.finditer(text):
         words, letter = found_match["words"], found_match[2] or found_match[3]

@@ -102,6 +102,47 @@ def test_a_form_is_paid_and_its_neighbour_is_not(reference: Reference, right: st
     assert not isinstance(grade(reference, wrong), Right)
 
 
+CORRECTIONS = (
+    ", actually {}",
+    ", sorry, {}",
+    ", wait, {}",
+    ", correction: {}",
+    ", nope, {}",
+    ", I mean {}",
+    "... I mean {}",
+    ". I meant {}.",
+)
+CORRECTIONS += (
+    ", make that {}",
+    ", or rather {}",
+    ", better: {}",
+    " — no, {}",
+    ". My bad, {}.",
+    ". Hold on: {}.",
+    ". Let me correct that: {}.",
+)
+
+
+@pytest.mark.parametrize("correction", CORRECTIONS)
+def test_a_correction_directly_behind_a_claim_is_the_claim(correction: str) -> None:
+    for form in (r"\boxed{{{}}}", r"The answer is ${}$", "The answer is {}"):
+        for reference in (Number("5"), Latex("5")):
+            assert not isinstance(grade(reference, form.format(5) + correction.format(6)), Right), form
+    for form in (r"\boxed{{{}}}", "The answer is {}"):
+        assert not isinstance(grade(Choice("B", TWELVES), form.format("B") + correction.format("C")), Right), form
+    assert isinstance(grade(Number("5"), "The answer is 5. I mean it."), Right)
+
+
+SETS = ("a, b, d", "a, b and d", "(a), (b), (d)", "ANSWER: a b d", r"\boxed{a,b,d}", "A) 10, B) 12, D) 16", "a) 10, b) 12, d) 16")
+
+
+@pytest.mark.parametrize("text", SETS)
+def test_several_letters_are_read_in_small_letters_and_beside_their_texts(text: str) -> None:
+    assert isinstance(grade(Choice("ABD", TWELVES), text), Right)
+    for letters in ("AB", "ABC", "D", "A"):
+        assert not isinstance(grade(Choice(letters, TWELVES), text), Right), letters
+
+
 def test_a_claim_far_before_the_end_is_taken_back_by_the_last_words() -> None:
     steps = "We look at the next of many small cases. " * 60
     assert isinstance(grade(Latex("7"), f"The answer is $\\boxed{{7}}$. {steps}"), Right)

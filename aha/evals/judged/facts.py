@@ -24,7 +24,10 @@ from aha.types import Abstained, ChatReply, Conversation, Judged, Message, Right
 CORRECT, INCORRECT, NOT_ATTEMPTED = "CORRECT", "INCORRECT", "NOT_ATTEMPTED"
 LETTERS = {"A": CORRECT, "B": INCORRECT, "C": NOT_ATTEMPTED}
 USUAL = "The answer is " + "x" * 120
-_LABEL = r"\b(?:(?:the |my |final |overall )*(?:grade|answer|verdict|label|result|judge?ment|evaluation|choice|letter)(?: is)?[ :=]+)"
+_LABEL = (
+    r"\b(?:(?:the |my |final |overall )*(?:grade|answer|verdict|label|result|judge?ment|evaluation|choice|letter)"
+    r"(?: is| would be| should be| must be)?[ :=]+)"
+)
 _LINE = lazy_pattern(rf"(?:{_LABEL})?(?:(?P<letter>[abc])\b[ :.,=–—-]*)?(?P<name>not[ _]attempted|incorrect|correct)?[ .!]*", re.IGNORECASE)
 _NOUNS = "grade|verdict|answer|label|choice|rating|judge?ment|classification|appropriate|right|correct|fitting"
 _BEFORE = lazy_pattern(
@@ -36,7 +39,7 @@ _AT_END = lazy_pattern(
 )
 _JOINT = r"\s*(?:/|\||,|\b(?:or|and)\b)\s*"
 _LETTER_LIST = lazy_pattern(rf"\b[ABC]{_JOINT}[ABC]\b|(?<!NOT )\b(?:IN)?CORRECT{_JOINT}(?:INCORRECT|CORRECT|NOT[ _]ATTEMPTED)\b")
-_DRESS = lazy_pattern(r"</?[A-Za-z_ ]{1,20}>|\\(?:boxed|text(?:bf)?)|[*`\"'“”{}\[\]()$#>]")
+_DRESS = lazy_pattern(r"</?[A-Za-z_ ]{1,20}>|<\|\w{1,20}\|>|\\(?:boxed|text(?:bf)?)|[*`\"'“”{}\[\]()$#>]")
 _NAME = r"(?P<name>not[ _]attempted|incorrect|correct|wrong|right)"
 _STATEMENT = (
     lazy_pattern(  # the name alone, or said of the answer: "incorrect: another year", "the answer is not correct", "graded as CORRECT"

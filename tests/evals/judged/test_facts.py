@@ -81,6 +81,8 @@ def graded(item: str, *kinds: str) -> list[GradedSample]:
         ("A: it names the CORRECT answer.", CORRECT),
         ("B, and this is CORRECT.", None),
         ("CORRECT or INCORRECT?", None),
+        ("A<|im_end|>", CORRECT),
+        ("The grade would be C since no attempt was made.", NOT_ATTEMPTED),
         ("INCORRECT, NOT_ATTEMPTED", None),
     ],
 )
