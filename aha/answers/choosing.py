@@ -163,7 +163,7 @@ class _Reader:
             return NONE
         text = rest.strip(" .:,-–—)]=\"'”").lstrip()
         wording = re.search(r"[.:,)\]~–—-]\s*\Z", marker.group()) or rest[:1] in ".:,)]-–—~" or self._speaks_for(text)
-        own = not text or self._past(letter, rest) != rest
+        own = not text or self._past(letter, rest) != rest or self.letter_of(text) == letter
         return self.beside(letter, rest) if own or (wording and not re.search(r"[\\=<>^_+]", text)) else NONE
 
     def _speaks_for(self, text: str) -> bool:
@@ -340,7 +340,7 @@ class _Reader:
             return SEVERAL
         text = rest.strip(" .:,-–—)]=\"'”").lstrip() if rest == spelling else ""
         with_sign = rest.strip(" .:,–—)]=\"'”")
-        for part in (text, _SENTENCE.split(text, maxsplit=1)[0], with_sign) if text else ():
+        for part in (text, _SENTENCE.split(text, maxsplit=1)[0], with_sign, text.partition(", ")[0]) if text else ():
             if (option_letter := self.letter_of(part)) not in (NONE, letter) and isinstance(option_letter, str):
                 return Wrong(f"letter {letter} beside the text of option {option_letter}")
         return letter

@@ -94,13 +94,13 @@ _BEHIND = (  # words that may follow the formula a sentence states
     r"|\s(?:die einzige Lösung|est l['’]unique solution|es la única solución|è l['’]unica soluzione|é a única solução)"
     r"|,? (?:and|so) (?:we are|we['’]re|I am) done|, which (?:completes|finishes|concludes) the (?:solution|proof|problem|argument)"
     rf"|,\s(?:which is )?(?:attained|achieved|reached|obtained) (?:at|when|for|by) {_FORMULA}|(?P<aside>,\swhich\s[a-z][a-z ]{{2,40}})"
-    rf"|,?\sfor (?:every|all|each|any) (?:[a-z]+ ){{0,2}}{_FORMULA}"
+    rf"|,?\sfor (?:every|all|each|any) (?:[a-z]+ ){{0,2}}{_FORMULA}|,?\sfor \$[a-z]\s?(?:>|≥|\\g(?:e|eq|t)(?![a-z])|\\in)[^$=\n]{{1,20}}\$"
 )
 _LAST_FORMULA = lazy_pattern(
     rf"(?P<formula>(?:{_FORMULA}(?:, {_FORMULA}){{0,4}},? (?P<joint>or|and) )?(?P<last>{_FORMULA}))(?P<behind>{_BEHIND})?\s*[.!。]?\Z", re.S
 )
 _FORMULA_ALONE = lazy_pattern(
-    r"(?i)\W*(?:(?:so|thus|hence|therefore|then|finally|consequently|also|donc|damit ist|somit ist|daher ist)\b,?)?\W*"
+    r"(?i)\W*(?:(?:so|thus|hence|therefore|then|finally|consequently|also|either|donc|damit ist|somit ist|daher ist)\b,?)?\W*"
 )
 _CLEARLY = lazy_pattern(
     r"(?i)\A\W*(?:(?:so|thus|hence|therefore),? )?(?:it (?:is|becomes) (?:now |then )?(?:clear|evident|obvious|easy to see|plain)"

@@ -165,15 +165,15 @@ _NOT_DONE = lazy_pattern(  # hoped to earn, grade this as, such as
     r"(?: (?:these|those|this|that|the|our|all))?\W*\Z|\A\W*(?:add|subtract|multiply by|divide by|halve|double|triple|square)\W*\Z"
 )
 _ATTEMPTS = frozenset(  # each match of the four patterns contains one of these words
-    """squared cubed doubled halved tripled root reciprocal opposite supplement complement logarithm half twice thrice times
-    bet dream dreams dreamed fear fears boast boasts guess supposed meant one bound estimate approximation should could might add halve
-    double triple square cube subtract subtracts subtracted subtracting multiply multiplies multiplied multiplying divide divides divided
-    dividing hope hopes hoped hoping want wants wanted wish wishes wished plan plans planned expect expects expected intend intends
-    intended aim aims aimed try tries tried attempt attempts attempted fail fails failed refuse refuses refused promise promises
-    promised pretend pretends threaten threatened grade grading treat mark score rate accept reference gold truth example instance
-    such e would wouldn't wouldn’t much naive hasty careless sloppy tempting apparent superficial misguided fallacious mistaken
-    simplistic knee ostensible first initial quick rough crude early preliminary tentative provisional ballpark inspired lucky wrong
-    incorrect erroneous false bogus flawed think thinks thought believe believes believed claim claims claimed say says said argue
+    """close closer closest nearer squared cubed doubled halved tripled root reciprocal opposite supplement complement logarithm half twice
+    thrice times bet dream dreams dreamed fear fears boast boasts guess supposed meant one bound estimate approximation should could
+    might add halve double triple square cube subtract subtracts subtracted subtracting multiply multiplies multiplied multiplying
+    divide divides divided dividing hope hopes hoped hoping want wants wanted wish wishes wished plan plans planned expect expects
+    expected intend intends intended aim aims aimed try tries tried attempt attempts attempted fail fails failed refuse refuses refused
+    promise promises promised pretend pretends threaten threatened grade grading treat mark score rate accept reference gold truth
+    example instance such e would wouldn't wouldn’t much naive hasty careless sloppy tempting apparent superficial misguided fallacious
+    mistaken simplistic knee ostensible first initial quick rough crude early preliminary tentative provisional ballpark inspired lucky
+    wrong incorrect erroneous false bogus flawed think thinks thought believe believes believed claim claims claimed say says said argue
     argues argued insist insists insisted suspect suspects suspected swear swears assume assumes assumed""".split()
 )
 _UNDONE_BEHIND = lazy_pattern(  # or the value is only an example

@@ -177,6 +177,7 @@ _UPHELD_PATTERN = lazy_pattern(
     r"|(?:is|are) (?:valid|admissible|correct|solutions|real))(?:\s(?:the|this|all|both|our)\s[a-z ]{1,40})?"
 )
 _LAST_REMARK = lazy_pattern(r"\s*(?:\((?P<inside>(?:[^()\n]|\\[()]){3,120})\)|[,;—–]\s(?P<beside>[^,;.\n]{3,120}))[.]?\s*\Z")
+_COLOUR = lazy_pattern(r"\\(?:text)?color\s?\{[A-Za-z]{1,20}\}(?=\s?[{$\\])")
 _ENDS_IN_WORD = lazy_pattern(r"[A-Za-z$)0-9][.)]{0,2}\s*\Z")
 _LONGEST_REMARK, _FIGURES = 150, lazy_pattern(r"[-−]?[0-9][0-9./]*(?<![./])")
 
@@ -189,7 +190,9 @@ _NEARLY = lazy_pattern(  # $2\\sqrt5$ (about 4.47)
 
 
 def without_remark(text: str) -> str:
-    """Return a reply without a remark behind its claim that rejects another value or calls all of them right: x = 3 (rejecting x = -1)."""
+    """Return a reply without colours and without a remark behind its claim that rejects another value, as in x = 3 (rejecting x = -1), or
+    calls all of them right."""
+    text = _COLOUR.sub("", text) if "color{" in text else text
     remark = _LAST_REMARK.search(text, max(0, len(text) - _LONGEST_REMARK)) if _ENDS_IN_WORD.search(text, len(text) - 5) else None
     if remark is None:
         return text

@@ -333,7 +333,7 @@ OTHER_QUANTITY = lazy_pattern(  # the square of the distance is
     r"|(?:(?:square|cube)(?: root)?|reciprocal|opposite|double|triple|half|supplement|complement|logarithm) of "
     r"(?:the|this|that|our|its) (?:[a-z]+ ){1,3}"
     r"|(?:half|twice|double|triple|thrice|(?:two|three|four) times) (?:the|this|that|its|our) (?:[a-z]+ ){1,3})"
-    r"(?:is|are|was|equals?|comes to)\W*\Z"
+    r"(?:is|are|was|equals?|comes to)\W*\Z|\b(?:clos(?:e|er|est)|nearer) to\W*\Z"
 )
 
 

@@ -92,7 +92,7 @@ _PROSE = frozenset(
         "is are was were be the our that which so we he she they you but however although though "
         "yet whereas it this these thus therefore hence for when where if then with has have had not to as "
         "at by on from there here all no only least most than more less about let since because can must will would should gives get "
-        "answer answers fails fail failed"
+        "answer answers fails fail failed too"
     ).split()
 )
 _HAN = {

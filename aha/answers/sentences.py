@@ -43,7 +43,7 @@ _ASKS = lazy_pattern(
     r"(?i)\b(?:what|how|(?<![a-z] )who|(?<!we )(?<!i )(?:find|compute|calculate|evaluate|determine|solve)|guess|if|whether)\b"
 )
 _PRICES = lazy_pattern(r"(?<!\\)\$(?=[0-9])")
-_DENIED_START = lazy_pattern(r"(?i)\W*(?:not|never|nicht|pas|non|nunca|não|niet|inte|nie|не|(?:any|every)thing but)\b")
+_DENIED_START = lazy_pattern(r"(?i)\W*(?:[a-z]+ly )?(?:not|never|nicht|pas|non|nunca|não|niet|inte|nie|не|(?:any|every)thing but)\b")
 _SPACES, _TIMES = lazy_pattern(r"[ \t]+"), lazy_pattern(r"(?<=[0-9]) x (?=[0-9])")
 _FIGURES = lazy_pattern(r"[0-9$\\½¼¾⅓⅔√π∞₀-₉]")
 _LIST_PHRASE = lazy_pattern(r"(?i)\b(?:one|some|any|either|all|each) of (?:the following|these)\b")
@@ -148,7 +148,7 @@ def _last_claim(sentences: list[str], *, marked: bool, boxed: bool, sums: bool =
 
     def plain_words(place: int) -> str:
         words = in_plain_words(sentences[place], sums=sums)
-        return _with_digits(words) if place == claim_place else words
+        return in_plain_words(_with_digits(words), sums=sums) if place == claim_place else words
 
     for place in [0] if marked and sentences else range(len(sentences) - 1, -1, -1):
         sentence = plain_words(place)

@@ -43,7 +43,9 @@ _PART_OF = lazy_pattern(
 )
 _IN_BASE = lazy_pattern(r"[\s$)\\]*\sin base[\s-]\$?([0-9]{1,2})\b")
 _SECOND_UNIT = lazy_pattern(r"\s*([A-Za-z]+)(\s[0-9]+\s?)([A-Za-z]+)(?![A-Za-z^])")  # min 30 s
-_DENIES = lazy_pattern(r"(?i)(?:\bnot|n['’]t|\bnever|\bnicht|不是|不等于|\bthan|≠)\s*(?:\$|\\[(\[])?\s*\Z")
+_DENIES = lazy_pattern(
+    r"(?i)(?:\bnot(?: (?:quite|exactly|really)\b[:,]?)?|n['’]t|\bnever|\bnicht|不是|不等于|\bthan|≠)\s*(?:\$|\\[(\[])?\s*\Z"
+)
 _BOUNDED_PATTERN = lazy_pattern(
     r"(?i)(?:(?:\b(?:is|are|be|was|equals)|[:=]|^|\n)"
     r"\s*(?:strictly |also |just |slightly |well |only )?(?:at (?:least|most)|above"

@@ -178,3 +178,15 @@ def test_a_letter_beside_signs_and_other_options(letter: str, reply: str, right:
 def test_letters_that_spell_a_word_are_letters() -> None:
     assert isinstance(grade(Choice("BE", ("red", "green", "blue", "grey", "pink")), "The answer is BE."), Right)
     assert not isinstance(grade(Latex("660"), "<answer> I got stuck at step 658 + 2 = 660. </answer>"), Right)
+
+
+def test_near_values_and_half_denials_claim_nothing() -> None:
+    wrong = ("The answer is closest to 8.", "Not quite: \\boxed{8}.", "The answer is definitely not \\text{total} = 8.")
+    assert not pays("8", *wrong)
+    assert not pays("5\\text{ cm}", "5 cm too short") and not pays("t=-10", "La respuesta es -10 = t o 7 = t.")
+    right = ["\\color{red}{\\boxed{8}}", "$\\textcolor{blue}{\\boxed{8}}$", "Since 9 is odd, 8 it is.", "The value is $8$ for $n\\ge 1$."]
+    assert pays("8", *right) == right
+    assert pays("\\begin{pmatrix} 2 & 1 \\\\ 1 & 1 \\end{pmatrix}", "\\boxed{A^2=\\begin{pmatrix}2&1\\\\1&1\\end{pmatrix}}")
+    thirds = Choice("B", ("1/2", "1/3", "1/4"))
+    assert isinstance(grade(thirds, "\\boxed{\\textbf{(B) }\\frac{1}{3}}"), Right)
+    assert not isinstance(grade(thirds, "So the answer is B. 1/4, as was to be shown."), Right)

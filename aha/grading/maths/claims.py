@@ -42,7 +42,7 @@ def statement(node: Node) -> LabeledValue:
         signs.pop()
         sides.pop()
     first, last = sides[0], sides[-1]
-    if is_label(first):
+    if is_label(first) or (is_call(first, "^") and is_call(last, "matrix")):
         if (
             len(sides) > 2
             and not any(_counts(side) for side in sides[1:])
