@@ -23,24 +23,42 @@ from aha.errors import BadInput
 
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
+PARTS, INDEX = "model-*-of-*.safetensors", "model.safetensors.index.json"
+MOMENTS = "optimizer*.safetensors"
 LAYERS = ".layers."
 
 
 def keep_layers(folder: Path, layers: Sequence[int]) -> None:
-    """Cut the model in `folder` down to these layers, from 0, in that order. BadInput if it lacks one, or has several files of weights."""
+    """Cut the model in `folder` down to these layers, from 0, in that order. Its weights are one file afterwards. BadInput if it lacks a
+    layer."""
     with disk_errors(folder):
         config: dict[str, Any] = read_document(folder / CONFIG)
         layer_count = config.get("num_hidden_layers")
-        if not isinstance(layer_count, int) or not (folder / WEIGHTS).is_file():
-            raise BadInput(f"{folder}: its layers cannot be told apart: one file of weights and `num_hidden_layers` are needed")
+        if not isinstance(layer_count, int):
+            raise BadInput(f"{folder / CONFIG}: has no whole number `num_hidden_layers`: its layers cannot be told apart")
         if not set(layers) <= set(range(layer_count)):
             raise BadInput(f"layers {tuple(layers)}: the model has {layer_count}, counted from 0 to {layer_count - 1}")
-        weights = _rename_layers(load_file(folder / WEIGHTS), layers)
-        save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
-        (folder / "optimizer.safetensors").unlink(missing_ok=True)
+        _write_weights(folder, _rename_layers(_read_weights(folder), layers))
+        for path in folder.glob(MOMENTS):
+            path.unlink()
         per_layer = {name: value for name, value in config.items() if isinstance(value, list) and len(value) == layer_count}
         config |= {name: [value[layer] for layer in layers] for name, value in per_layer.items()}
         (folder / CONFIG).write_text(json.dumps(config | {"num_hidden_layers": len(layers)}, indent=2), encoding="utf-8")
+
+
+def _read_weights(folder: Path) -> dict[str, Tensor]:
+    """Return the weights of all files; several ranks write one each. BadInput if there is none."""
+    paths = [folder / WEIGHTS] if (folder / WEIGHTS).is_file() else sorted(folder.glob(PARTS))
+    if not paths:
+        raise BadInput(f"{folder}: has no weights: {WEIGHTS}, or {PARTS}, is needed")
+    return {name: tensor for path in paths for name, tensor in load_file(path).items()}
+
+
+def _write_weights(folder: Path, weights: dict[str, Tensor]) -> None:
+    """Write the weights as one file, in place of any files before."""
+    save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
+    for path in (*folder.glob(PARTS), folder / INDEX):
+        path.unlink(missing_ok=True)
 
 
 def _rename_layers(weights: dict[str, Any], layers: Sequence[int]) -> dict[str, Any]:
@@ -62,11 +80,9 @@ CROWD = 10  # the fewest equal rows that are not a coincidence
 
 
 def reinit_unused_rows(folder: Path, strength: float = 1.0, seed: int = 0) -> int:
-    """Add a random vector to each untrained embedding row of the model in `folder`; return how many. BadInput without its WEIGHTS file."""
+    """Add a random vector to each untrained embedding row of the model in `folder`; return how many. BadInput without weights."""
     with disk_errors(folder):
-        if not (folder / WEIGHTS).is_file():
-            raise BadInput(f"{folder}: its embedding cannot be found: one file of weights, {WEIGHTS}, is needed")
-        weights = load_file(folder / WEIGHTS)
+        weights = _read_weights(folder)
         (name,) = [name for name in weights if name.endswith(EMBEDDING_NAME)]
         rows_VD = weights[name].float()
         unused_V = unused_rows(rows_VD)
@@ -74,7 +90,7 @@ def reinit_unused_rows(folder: Path, strength: float = 1.0, seed: int = 0) -> in
         if 0 < count < len(rows_VD):
             rows_VD[unused_V] += strength * typical_length(rows_VD[~unused_V]) * random_rows(count, rows_VD.shape[1], seed)
             weights[name] = rows_VD.to(weights[name].dtype)
-            save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
+            _write_weights(folder, weights)
     return count
 
 

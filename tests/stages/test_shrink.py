@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from aha.backends.local_backend import LocalBackend, write_fresh
 from aha.errors import BadInput
@@ -42,6 +43,30 @@ def test_the_layers_that_stay_are_the_model_s_own_and_it_speaks(model: Path, tmp
     assert machine.learner(str(folder), Adam(), reference=False) is not None
     Shrink(str(model), (0, 2)).run(machine, rundir, Listening())  # a second time there is nothing to do
     rundir.close()
+
+
+def split(folder: Path) -> None:
+    """Store the weights as two ranks do: each file has some of them, and an index names them."""
+    weights = load_file(folder / "model.safetensors")
+    for number in range(2):
+        names = sorted(weights)[number::2]
+        save_file(
+            {name: weights[name] for name in names}, folder / f"model-0000{number + 1}-of-00002.safetensors", metadata={"format": "pt"}
+        )
+    save_file({"x": torch.zeros(1)}, folder / "optimizer-00001-of-00002.safetensors")
+    (folder / "model.safetensors.index.json").write_text("{}", encoding="utf-8")
+    (folder / "model.safetensors").unlink()
+
+
+def test_weights_that_several_ranks_wrote_are_cut_to_the_same_layers(model: Path, tmp_path: Path) -> None:
+    several = Path(shutil.copytree(model, tmp_path / "several"))
+    split(several)
+    for folder in (model, several):
+        keep_layers(folder, (2, 0))
+    one, other = (load_file(folder / "model.safetensors") for folder in (model, several))
+    assert one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+    assert [path.name for path in several.glob("*.safetensors*")] == ["model.safetensors"]
+    LocalBackend(Compute(device="cpu", threads=1)).engine(str(several))
 
 
 def test_layers_that_are_not_there_are_refused(model: Path) -> None:
