@@ -6,6 +6,7 @@ a look-alike letter is ordinary text. A reply cut at the length limit has no ans
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -13,12 +14,22 @@ from typing import cast
 
 from aha.errors import BadInput
 from aha.json_text import NotJson, parse_json
+from aha.lazy import lazy_pattern
 from aha.types import Conversation, FinishReason, Message, Reply
 
 THINK, END_THINK = "<think>", "</think>"
 ANSWER, END_ANSWER = "<answer>", "</answer>"
 THINK_AND_ANSWER_TAGS = (THINK, END_THINK, ANSWER, END_ANSWER)
 THINK_TAGS = (THINK, END_THINK)
+THOUGHT_MARKS = (  # with which published data opens and closes a thought
+    THINK_TAGS,
+    *((f"<{name}>", f"</{name}>") for name in ("thinking", "thought", "thoughts", "reasoning", "reflection", "scratchpad", "seed:think")),
+    ("[THINK]", "[/THINK]"),
+    ("◁think▷", "◁/think▷"),
+    ("<|begin_of_thought|>", "<|end_of_thought|>"),
+)
+_OPENING = lazy_pattern(r"\s*(" + "|".join(re.escape(opens) for opens, _ in THOUGHT_MARKS) + ")")
+_SOLUTION = lazy_pattern(r"\s*<\|begin_of_solution\|>(.*)<\|end_of_solution\|>\s*", re.S)
 
 TABLE_1 = (
     "A conversation between User and Assistant. The user asks a question, and the Assistant solves it. The assistant first thinks about "
@@ -60,6 +71,18 @@ def apart(text: str) -> tuple[str, str | None]:
     if not end_mark and not has_start:
         return text, None
     return after.strip(), before.strip().removeprefix(THINK).strip()
+
+
+def from_any_marks(text: str) -> tuple[str, str | None]:
+    """Split a reply of somebody else's data into the visible text and the thought at its beginning, by whichever marks its author used.
+    Marks around the whole solution are left out."""
+    if (opening := _OPENING.match(text)) is None:
+        return text, None
+    closing = next(close for opens, close in THOUGHT_MARKS if opens == opening[1])
+    thought, end, visible = text[opening.end() :].partition(closing)
+    if whole := _SOLUTION.fullmatch(visible):
+        visible = whole[1]
+    return (visible.strip(), thought.strip()) if end else ("", text[opening.end() :].strip())
 
 
 def _with_tags(thought: str, answer: str, prefilled: bool) -> str:

@@ -3,7 +3,7 @@
 Every change goes through a `Disk`, one method per primitive, so that a test can fail or kill each of them in turn.
 """
 
-from aha.durable.files import Disk, PiecewiseFile, disk_errors, is_aside, replace_file, seal, unseal
+from aha.durable.files import Disk, PiecewiseFile, disk_errors, is_aside, missing_part, replace_file, seal, unseal
 from aha.durable.folder import SUMS, Lock, check_folder, folder_bytes, is_running, publish_folder, remove_folder
 from aha.durable.journal import ShardPlace, Shards, append_journal, read_journal
 from aha.durable.reading import (
@@ -37,6 +37,7 @@ __all__ = [
     "folder_bytes",
     "is_aside",
     "is_running",
+    "missing_part",
     "naming_file",
     "open_file",
     "open_plain",

@@ -10,7 +10,7 @@ import re
 import shutil
 import stat
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,11 @@ from safetensors import SafetensorError
 
 from aha.errors import BadInput, DiskTrouble
 from aha.json_text import NotJson, parse_json
+from aha.lazy import lazy_pattern
 from aha.redact import hide, hide_bytes, hide_tree
+
+
+_PART = lazy_pattern(r"(?P<before>.+)-(?P<part>[0-9]{1,6})-of-(?P<count>[0-9]{1,6})(?P<after>\..+)")
 
 
 class Disk:
@@ -204,3 +208,15 @@ def unseal(data: bytes, indent: int | None = None) -> dict[str, Any] | None:
     except NotJson:  # a valid checksum over data that no run wrote
         return None
     return record if isinstance(record, dict) else None
+
+
+def missing_part(names: Sequence[str]) -> str | None:
+    """Return the first missing name, if names number the parts of a whole from 0 or 1 (`train-00001-of-00003.parquet`), else `None`."""
+    wholes: dict[tuple[str, str, str], dict[int, str]] = {}
+    for match in filter(None, map(_PART.fullmatch, names)):
+        wholes.setdefault((match["before"], match["count"], match["after"]), {})[int(match["part"])] = match["part"]
+    for (before, count, after), parts in wholes.items():
+        first = 0 if 0 in parts else 1
+        if missing := next((number for number in range(first, first + int(count)) if number not in parts), None):
+            return f"{before}-{missing:0{len(count)}}-of-{count}{after}"
+    return None

@@ -18,9 +18,9 @@ from typing import Literal
 
 from aha.json_text import NotJson, parse_json
 from aha.lazy import lazy_pattern
-from aha.tasks.golds import Bad, text_of
+from aha.tasks.golds import Bad, says_no, text_of
 from aha.tasks.reading import LONGEST_LINE
-from aha.template import END_THINK, THINK, apart
+from aha.template import from_any_marks
 from aha.types import Message
 
 ABSENT = object()
@@ -154,8 +154,11 @@ def chat_of(fields: Mapping[str, object], layout: ExampleLayout) -> RowTurns:
     """Return the turns of a row, checked: there is a question, and the assistant speaks last. Bad, with the reason, for a row of another
     form."""
     present = {name: value for name, value in fields.items() if name not in layout.ignore} if layout.ignore else fields
-    if wrong := [name for name in VERDICTS if present.get(name) is False]:
-        raise Bad(f"field {wrong[0]!r} is false: it says that the reply is no good, and it would be imitated; --ignore {wrong[0]} does so")
+    if wrong := [name for name in VERDICTS if says_no(present.get(name))]:
+        value = str(present[wrong[0]]).lower()
+        raise Bad(
+            f"field {wrong[0]!r} is {value}: it says that the reply is no good, and it would be imitated; --ignore {wrong[0]} does so"
+        )
     turns = _turns_column(present) if layout.question == layout.answer == AUTO else None
     if turns is not None:
         turn_list, read = weighed_turns(present[turns], turns), {turns: "turns"}
@@ -388,9 +391,9 @@ def _make_message(role: Role, content: str, thought: object) -> Message:
         if thought == "" or (isinstance(thought, str) and not thought.strip()):
             return Message(role, content, "")
         return Message(role, content, text_of("reasoning_content", thought, LONGEST_LINE))
-    if not content.lstrip().startswith(THINK):
-        return Message(role, content)
-    visible, inline_thought = apart(content)
-    if not visible:
-        raise Bad(f"what the assistant said begins with {THINK} and nothing stands after {END_THINK}: an answer is needed")
+    visible, inline_thought = from_any_marks(content)
+    if inline_thought is not None and not visible:
+        raise Bad(
+            f"what the assistant said is a thought alone, {content.strip()[:20]!r} …, and nothing stands after it: an answer is needed"
+        )
     return Message(role, visible, inline_thought)

@@ -109,6 +109,13 @@ def final(text: str, name: str) -> tuple[str, bool]:
     return (text.strip("$").strip() if in_dollars else text), False
 
 
+def says_no(verdict: object) -> bool:
+    """Return True if a verdict, as a truth value, a number or a word, says no."""
+    if isinstance(verdict, str):
+        return verdict.strip().lower() in ("false", "no", "0", "0.0", "wrong", "incorrect", "rejected", "undesirable", "bad")
+    return isinstance(verdict, bool | int | float | Decimal) and verdict == 0
+
+
 def text_of(name: str, value: object, longest: int) -> str:
     """Return the field's text; Bad for another type, a blank text, and text that is not valid UTF-8."""
     if not isinstance(value, str):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
-from aha.durable import absence_of, open_plain, read_file, read_lines, refuse_foreign_form, unpack_file
+from aha.durable import absence_of, missing_part, open_plain, read_file, read_lines, refuse_foreign_form, unpack_file
 from aha.errors import BadInput
 from aha.json_text import NotJson, parse_json
 from aha.lazy import lazy_pattern
@@ -147,7 +147,12 @@ def shards_of(source: str, split: str = "train") -> list[Path]:
     chosen = next((kind for ends in (LINES, TABLE, tuple(CELLS)) if (kind := [path for path in files if path.name.endswith(ends)])), [])
     if chosen and (strays := [path for path in files if path not in chosen and _may_hold_rows(path)]):
         raise BadInput(f"{folder} holds {chosen[0].name} and {strays[0].name}: which of the two is the set? Move the other away")
-    return [] if not chosen or _has_configurations(folder / CARD) else _of_split(folder, chosen, split)
+    if not chosen or _has_configurations(folder / CARD):
+        return []
+    shards = _of_split(folder, chosen, split)
+    if missing := missing_part([path.name for path in shards]):
+        raise BadInput(f"{folder}: {missing} is missing, by the names of the others; fetch it, or name the files that you want")
+    return shards
 
 
 def _may_hold_rows(path: Path) -> bool:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from aha.errors import BadInput
 from aha.tasks.examples import load_examples, read_examples, write_example
+from aha.template import THOUGHT_MARKS
 from aha.types import Conversation, Example, Message, Origin
 
 ASKED = {"role": "user", "content": "use 1 2 3 make 6"}
@@ -81,6 +82,24 @@ def test_a_thought_stands_in_its_own_field_or_in_tags_before_the_answer(tmp_path
     assert only(tmp_path, row).conversation.messages[-1] == Message("assistant", "1 + 2 + 3", "try 1 + 2")
 
 
+@pytest.mark.parametrize(("opens", "closes"), THOUGHT_MARKS)
+def test_a_thought_stands_within_whatever_marks_its_author_used(tmp_path: Path, opens: str, closes: str) -> None:
+    rows = [
+        {"messages": [ASKED, SAID | {"content": f"{opens}\nhm {closes} six"}]},
+        {"messages": [ASKED, SAID | {"content": f"six {opens}"}]},
+    ]
+    wrote(tmp_path / "a.jsonl", *rows)
+    said = [example.conversation.messages[-1] for example in read_examples(tmp_path / "a.jsonl")]
+    assert [(message.content, message.thought) for message in said] == [("six", "hm"), (f"six {opens}", None)]
+
+
+def test_marks_around_the_whole_solution_are_left_out(tmp_path: Path) -> None:
+    text = "<|begin_of_thought|>\n\nhm\n\n<|end_of_thought|>\n\n<|begin_of_solution|>\n\nsix\n\n<|end_of_solution|>"
+    wrote(tmp_path / "a.jsonl", {"messages": [ASKED, SAID | {"content": text}]})
+    (example,) = read_examples(tmp_path / "a.jsonl")
+    assert (example.conversation.messages[-1].content, example.conversation.messages[-1].thought) == ("six", "hm")
+
+
 def test_an_empty_thought_is_no_chain_of_thought_and_none_is_nothing_known(tmp_path: Path) -> None:
     assert only(tmp_path, {"messages": [ASKED, SAID | {"reasoning_content": ""}]}).conversation.messages[-1].thought == ""
     assert only(tmp_path, {"messages": [ASKED, SAID]}).conversation.messages[-1].thought is None
@@ -124,7 +143,8 @@ GOOD = {"messages": [ASKED, SAID]}
         ({"messages": [ASKED, SAID | {"content": " "}]}, "without a text in field 'content'"),
         ({"messages": [ASKED, SAID | {"content": None}]}, "'content' is of type NoneType"),
         ({"messages": [ASKED, SAID | {"reasoning_content": 3}]}, "'reasoning_content' is of type int"),
-        ({"messages": [ASKED, SAID | {"content": "<think> for ever"}]}, "nothing stands after </think>"),
+        ({"messages": [ASKED, SAID | {"content": "<think> for ever"}]}, "nothing stands after it: an answer is needed"),
+        ({"messages": [ASKED, SAID | {"content": "<|begin_of_thought|> so <|end_of_thought|>"}]}, "is a thought alone"),
         ({"messages": [ASKED, SAID | {"content": "a\ud800"}]}, "half a surrogate pair"),
         ({"prompt": "p"}, "neither messages nor completion or solution"),
         (GOOD | {"origin": {"stage": "rejection"}}, "field 'origin'"),

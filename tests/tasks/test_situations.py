@@ -266,6 +266,18 @@ REFUSED: dict[str, tuple[str, str, Read, str]] = {
         examples,
         "line 2: field 'label' is false: it says that the reply is no good",
     ),
+    "a reply that was found wrong, in a word": (
+        "a.jsonl",
+        lines({"prompt": "q", "completion": "a", "label": "True"}, {"prompt": "q", "completion": "b", "label": "False"}),
+        examples,
+        "line 2: field 'label' is false: it says that the reply is no good",
+    ),
+    "a reply that was found wrong, as a number": (
+        "a.jsonl",
+        lines({"prompt": "q", "completion": "b", "is_correct": 0}),
+        examples,
+        "line 1: field 'is_correct' is 0: it says that the reply is no good",
+    ),
     "a part that holds no text": (
         "a.jsonl",
         lines({"messages": [{"role": "user", "content": [{"type": "text", "text": {"a": 1}}]}, CHAT[1]]}),

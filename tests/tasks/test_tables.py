@@ -125,6 +125,27 @@ def test_a_folder_of_tables_is_read_in_order_and_names_tell_splits_apart(tmp_pat
     assert shards_of(str(tmp_path)) == []
 
 
+@pytest.mark.parametrize(
+    ("names", "missing"),
+    [
+        (("train-00000-of-00003.parquet", "train-00002-of-00003.parquet"), "train-00001-of-00003.parquet"),
+        (("train-00000-of-00003.parquet", "train-00001-of-00003.parquet"), "train-00002-of-00003.parquet"),
+        (("part-1-of-2.parquet",), "part-2-of-2.parquet"),
+        (("part-1-of-2.parquet", "part-2-of-2.parquet"), None),
+        (("a-00000-of-00001.parquet", "b-00000-of-00001.parquet"), None),
+        (("one-of-two.parquet", "2-of-2.parquet"), None),
+    ],
+)
+def test_a_part_that_the_names_of_the_others_count_is_missed(tmp_path: Path, names: tuple[str, ...], missing: str | None) -> None:
+    for name in names:
+        wrote(tmp_path / name, [example(1)])
+    if missing is None:
+        assert len(shards_of(str(tmp_path))) == len(names)
+        return
+    with pytest.raises(BadInput, match=f"{missing} is missing"):
+        shards_of(str(tmp_path))
+
+
 def test_a_folder_in_two_forms_is_refused(tmp_path: Path) -> None:
     wrote(tmp_path / "00000.parquet", [example(1)])
     (tmp_path / "00000.jsonl").write_text(write_example(example(1)) + "\n")
