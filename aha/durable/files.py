@@ -22,7 +22,6 @@ from aha.json_text import NotJson, parse_json
 from aha.lazy import lazy_pattern
 from aha.redact import hide, hide_bytes, hide_tree
 
-
 _PART = lazy_pattern(r"(?P<before>.+)-(?P<part>[0-9]{1,6})-of-(?P<count>[0-9]{1,6})(?P<after>\..+)")
 
 
