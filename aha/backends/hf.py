@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
@@ -23,10 +24,10 @@ from transformers import AutoTokenizer, PretrainedConfig, PreTrainedModel
 from transformers.utils import logging
 
 from aha.backends.checkpoint import errors_at
-from aha.backends.checkpoint.config import attention, causal_class, context_of, longrope_switch, read_config
-from aha.backends.checkpoint.folder import CONFIG, GENERATION, LARGEST_JSON, LARGEST_TOKENIZER, TINY, ModelFolder, model_folder
+from aha.backends.checkpoint.config import attention, causal_class, context_of, generation_stops, longrope_switch, read_config
+from aha.backends.checkpoint.folder import CONFIG, LARGEST_JSON, LARGEST_TOKENIZER, TINY, ModelFolder, model_folder
 from aha.backends.checkpoint.formats import gguf_tokenizer, quietly
-from aha.backends.checkpoint.loading import Loading
+from aha.backends.checkpoint.loading import Loading, check_weights
 from aha.backends.rendering import check_tokenizer, render_template, variables
 from aha.errors import BadInput
 from aha.protocols import Compute, DType, Weights
@@ -40,7 +41,8 @@ TEMPLATE_INPUTS = frozenset(
 )  # inputs of every chat template, which are not options
 WHOLE_TOKENIZER = "tokenizer.json"
 VOCABULARIES = (WHOLE_TOKENIZER, "*.model", "vocab.*", "*.tiktoken", "tekken.json")
-OBJECTS = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
+OF_A_PROCESSOR = "chat_template.json"  # where processors of models that see images too kept the template
+OBJECTS = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", OF_A_PROCESSOR)
 ANY_TEXT = "a"
 LONGEST_TOKEN = 1_024  # letters of a token at most, which bounds the length of a reply
 
@@ -70,8 +72,13 @@ class HFTokenizer:
     @cached_property
     def template(self) -> str | None:
         """The chat template; of several, the one for plain conversations."""
+        if isinstance(named := self.inner.chat_template, dict) and "default" not in named:
+            names = ", ".join(sorted(named))
+            raise BadInput(
+                f"the model has chat templates called {names}, and none of them is the default: write it into chat_template.jinja"
+            )
         with errors_at("the chat template cannot be read"):
-            return str(self.inner.get_chat_template()) if self.inner.chat_template else None
+            return str(self.inner.get_chat_template()) if named else None
 
     @cached_property
     def options(self) -> frozenset[str]:
@@ -195,17 +202,27 @@ def _auto_tokenizer(folder: ModelFolder, config: PretrainedConfig) -> Any:
     if folder.has(WHOLE_TOKENIZER) and folder.path != TINY:  # our own was checked before it was packed
         check_tokenizer(folder.path / WHOLE_TOKENIZER)
     settings = folder.document(OBJECTS[0]) if folder.has(OBJECTS[0]) else {}
-    if "tokenizer.json" not in files and "auto_map" in settings:
-        raise BadInput(
-            f"{folder.path / OBJECTS[0]}: its tokenizer is code that comes with the model, which is never run; tokenizer.json is needed"
-        )
     if all(name.endswith(".model") for name in files) and find_spec("sentencepiece") is None:
         raise BadInput(  # the library's own reason would name another format, the last one that it tries
             f"{folder.path / files[0]}: a model of sentencepiece with no {WHOLE_TOKENIZER} beside it needs the packages sentencepiece and "
             f"protobuf: install them, or write {WHOLE_TOKENIZER} where they are: AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)"
         )
-    with quietly(), errors_at(f"{folder.path}: the tokenizer cannot be loaded"):
-        return AutoTokenizer.from_pretrained(folder.path, config=config, trust_remote_code=False, local_files_only=True)
+    with quietly(), errors_at(f"{folder.path}: the tokenizer cannot be loaded"), _naming_code(folder, settings):
+        inner = AutoTokenizer.from_pretrained(folder.path, config=config, trust_remote_code=False, local_files_only=True)
+    if not inner.chat_template and folder.has(OF_A_PROCESSOR):
+        inner.chat_template = folder.document(OF_A_PROCESSOR).get("chat_template")
+    return inner
+
+
+@contextmanager
+def _naming_code(folder: ModelFolder, settings: Mapping[str, object]) -> Iterator[None]:
+    """Give the true reason where the tokenizer is code that comes with the model, which transformers would run if it was told to."""
+    try:
+        yield
+    except Exception:
+        if "auto_map" not in settings:
+            raise
+        raise BadInput(f"{folder.path / OBJECTS[0]}: auto_map names code that comes with the model, which is never run") from None
 
 
 def _templates(value: object) -> bool:
@@ -233,17 +250,6 @@ def _try(folder: ModelFolder, tokenizer: HFTokenizer) -> None:
         raise BadInput(
             f"{folder.path}: the tokenizer has token {max(vocabulary):,}, and the model has {size:,}: they do not belong together"
         )
-
-
-def generation_stops(folder: ModelFolder) -> list[int]:
-    """Return the end tokens in generation_config.json. BadInput if it is damaged."""
-    if not folder.has(GENERATION):
-        return []
-    end_ids = folder.document(GENERATION).get("eos_token_id")
-    stops = end_ids if isinstance(end_ids, list) else [] if end_ids is None else [end_ids]
-    if any(not isinstance(token, int) or isinstance(token, bool) for token in stops):
-        raise BadInput(f"{folder.path / GENERATION}: eos_token_id is {end_ids!r}: it takes a token's number, or several")
-    return stops
 
 
 PROBE = (2, 3, 5, 7, 11, 13)
@@ -305,10 +311,15 @@ def with_positions(config: Any, positions: int | None) -> Any:
     return config
 
 
-def load_tokenizer(model: str, positions: int | None = None) -> HFTokenizer:
-    """Return the tokenizer of a model, checked before use; see `read_tokenizer`. `positions`: see `with_positions`."""
+def load_tokenizer(model: str, positions: int | None = None, *, with_weights: bool = False) -> HFTokenizer:
+    """Return the tokenizer of a model, checked before use; see `read_tokenizer`. `positions`: see `with_positions`. `with_weights` compares
+    the weights with the configuration, too, before a row is read."""
     folder = model_folder(model)
-    return read_tokenizer(folder, with_positions(read_config(folder), positions))
+    config = with_positions(read_config(folder), positions)
+    tokenizer = read_tokenizer(folder, config)
+    if with_weights:
+        check_weights(folder, config)
+    return tokenizer
 
 
 class StreamedWeights(ABC):

@@ -43,7 +43,7 @@ class LocalBackend:
         return pick_device(self.compute.device)
 
     def tokenizer(self, model: str) -> Tokenizer:
-        return load_tokenizer(model, self.adaptation.max_positions)
+        return load_tokenizer(model, self.adaptation.max_positions, with_weights=True)
 
     def engine(self, model: str) -> Engine:
         """Open an engine that samples in `compute.dtype`: its copy of the weights is half as large in bfloat16."""

@@ -32,7 +32,8 @@ _LETTER = lazy_pattern(r"\(?([A-Z])\)?[.)]?")
 _LETTERS = lazy_pattern("[A-Z]{2,10}")  # AD, for a question with two right options
 _TEXTS = lazy_pattern(r'\s*\["(?:[^"\\]|\\.)*"(?:\s*,\s*"(?:[^"\\]|\\.)*")*\]\s*', re.S)
 _NOTHING = lazy_pattern(r"nan|None|null|N/?A|<NA>", re.I)  # texts that tables write for a missing value
-_SENTENCES = lazy_pattern(r"\s(?:[a-z]{2,}|\d+)[.!?]\s+[A-Z][a-z]*,?\s+[a-z]")
+_SENTENCES = lazy_pattern(r"\s(?:[a-z]{2,}|\d+)[.!?]\s+[A-Z][a-z]*,?\s+[a-z0-9$\\]")
+LONG_FLOAT, SHORTER = 16, 4  # digits
 _SEPARATOR = lazy_pattern(r"\s*(?:\band\b|[,;、/&和]|\s)\s*")
 
 
@@ -130,13 +131,16 @@ def text_of(name: str, value: object, longest: int) -> str:
 
 
 def _numeral(name: str, value: object) -> str:
-    """Return a text as it is, and a number in digits; Bad for one that is not finite or is too long."""
+    """Return a text as it is, and a number in digits; Bad for one that is not finite or is too long. A sum of floats is taken for the short
+    decimal that was meant: 0.3 for 0.30000000000000004."""
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         return text_of(name, value, LONGEST_TEXT)
     exact = Decimal(repr(value)) if isinstance(value, float) and isfinite(value) else Decimal(value)
     if not exact.is_finite() or abs(exact.adjusted()) > 100:
         raise Bad(f"field {name!r} is a number that is not finite or beyond 100 digits")
-    return format(exact, "f")
+    digits, meant = len(exact.as_tuple().digits), Decimal(f"{exact:.15g}").normalize()
+    is_sum = digits >= LONG_FLOAT and exact != exact.to_integral_value() and len(meant.as_tuple().digits) <= digits - SHORTER
+    return format(meant if is_sum else exact, "f")
 
 
 # --- choice -----------------------------------------------------------------------------------------------------------

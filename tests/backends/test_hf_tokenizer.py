@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,8 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from transformers import LlamaConfig, Phi3Config, Phi3ForCausalLM, PreTrainedTokenizerFast
 
 from aha.backends.checkpoint.config import context_of
-from aha.backends.checkpoint.folder import ModelFolder
-from aha.backends.hf import HFTokenizer, read_tokenizer
+from aha.backends.checkpoint.folder import TINY, ModelFolder
+from aha.backends.hf import HFTokenizer, load_tokenizer, read_tokenizer
 from aha.errors import BadInput
 from aha.stages.audit import template_lines
 from aha.stages.tokenized_examples import after
@@ -212,3 +213,38 @@ def test_a_model_of_sentencepiece_alone_says_what_reads_it(tmp_path: Path) -> No
     with pytest.raises(BadInput, match=r"tokenizer\.model: a model of sentencepiece with no tokenizer\.json beside it needs") as refused:
         read_tokenizer(ModelFolder("here", tmp_path), LlamaConfig())
     assert "tiktoken" not in str(refused.value)
+
+
+SAID = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
+
+
+@pytest.fixture
+def loose(tmp_path: Path) -> Path:
+    """The tiny model's configuration and tokenizer in a folder where each file may be changed."""
+    for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
+        (tmp_path / name).write_bytes((TINY / name).read_bytes())
+    return tmp_path
+
+
+def changed(folder: Path, **settings: object) -> Path:
+    path = folder / "tokenizer_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | settings))
+    return folder
+
+
+def test_a_template_that_a_processor_kept_is_the_models(loose: Path) -> None:
+    changed(loose, chat_template=None)
+    (loose / "chat_template.json").write_text(json.dumps({"chat_template": SAID}))
+    assert load_tokenizer(str(loose)).chat_text(Conversation((Message("user", "hi"),))) == "hi"
+
+
+def test_named_templates_without_a_default_are_named(loose: Path) -> None:
+    changed(loose, chat_template=[{"name": "rag", "template": SAID}])
+    with pytest.raises(BadInput, match="chat templates called rag, and none of them is the default: write it into chat_template.jinja"):
+        _ = load_tokenizer(str(loose)).template
+
+
+def test_a_tokenizer_that_is_code_is_never_run(loose: Path) -> None:
+    changed(loose, auto_map={"AutoTokenizer": ["tokens.Tokens", None]}, tokenizer_class="Tokens")
+    with pytest.raises(BadInput, match=r"tokenizer_config\.json: auto_map names code that comes with the model, which is never run"):
+        load_tokenizer(str(loose))

@@ -96,3 +96,24 @@ def test_options_are_asked_with_the_question_once() -> None:
     assert with_options("Which colour?", BLUE) == "Which colour?\n\nA) red\nB) green\nC) blue"
     assert with_options("red, green or blue?", BLUE) == "red, green or blue?"
     assert with_options("1 + 1?", Number("2")) == "1 + 1?"
+
+
+@pytest.mark.parametrize(
+    ("value", "meant"),
+    [
+        (0.1 + 0.2, "0.3"),
+        (1.1 * 3, "3.3"),
+        (-2.0000000000000004, "-2"),
+        (Decimal("0.30000000000000004"), "0.3"),
+        (1 / 7, "0.14285714285714285"),
+        (0.1234567890123, "0.1234567890123"),
+        (Decimal("3.14159265358979323846"), "3.14159265358979323846"),
+        (12345678901234567890, "12345678901234567890"),
+    ],
+)
+def test_a_sum_of_floats_is_the_short_decimal_that_was_meant(value: object, meant: str) -> None:
+    assert read(value) == Number(meant)
+
+
+def test_a_way_that_ends_in_a_short_sentence_is_no_answer() -> None:
+    assert "a text of several sentences" in refusal("He has 3 and then 2 more. So 5.")

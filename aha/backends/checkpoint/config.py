@@ -9,7 +9,7 @@ import transformers
 from transformers import CONFIG_MAPPING, MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig, PretrainedConfig, PreTrainedModel
 
 from aha.backends.checkpoint import errors_at
-from aha.backends.checkpoint.folder import ADAPTER, CONFIG, ModelFolder
+from aha.backends.checkpoint.folder import ADAPTER, CONFIG, GENERATION, ModelFolder
 from aha.backends.checkpoint.formats import gguf_config, quietly
 from aha.errors import BadInput
 
@@ -85,3 +85,14 @@ def _counts(settings: dict[str, Any], above: str = "") -> Iterator[tuple[str, in
             yield from _counts(value, f"{path}.")
         elif isinstance(value, int) and not isinstance(value, bool) and ("layer" in name or "label" in name):
             yield path, value
+
+
+def generation_stops(folder: ModelFolder) -> list[int]:
+    """Return the end tokens in generation_config.json. BadInput if it is damaged."""
+    if not folder.has(GENERATION):
+        return []
+    end_ids = folder.document(GENERATION).get("eos_token_id")
+    stops = end_ids if isinstance(end_ids, list) else [] if end_ids is None else [end_ids]
+    if any(not isinstance(token, int) or isinstance(token, bool) for token in stops):
+        raise BadInput(f"{folder.path / GENERATION}: eos_token_id is {end_ids!r}: it takes a token's number, or several")
+    return stops

@@ -92,7 +92,7 @@ METHODS = {
 def quantization_method(config: PretrainedConfig) -> str | None:
     """Return the method that the weights are quantized with; None if they are plain."""
     settings = getattr(config, "quantization_config", None)
-    if settings is None:
+    if settings is None or settings == {}:
         return None
     if not isinstance(settings, dict):
         settings = vars(settings)
@@ -106,6 +106,7 @@ def prepare(folder: ModelFolder, config: PretrainedConfig) -> Method | None:
     """Return the method to read the weights, and set it in the configuration; None if they are plain. BadInput if a package is missing."""
     name, place = quantization_method(config), folder.path / CONFIG
     if name is None:
+        vars(config).pop("quantization_config", None)  # it says nothing
         return None
     if (method := METHODS.get(name)) is None:
         raise BadInput(f"{place}: the weights are quantized by {name!r}, which is not read here; give the model with plain weights")

@@ -3,10 +3,11 @@ afterwards."""
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
@@ -17,12 +18,15 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 from transformers import PretrainedConfig, PreTrainedModel
 
 from aha.backends.checkpoint import errors_at
+from aha.backends.checkpoint.config import attention, causal_class
 from aha.backends.checkpoint.folder import CONFIG, INDEX, WHOLE, ModelFolder
 from aha.backends.checkpoint.formats import LoadedModel, ModelClass, forget, gguf_model, prepare, quietly
 from aha.backends.checkpoint.weights import PLAIN, WeightFiles
 from aha.errors import BadInput
 
 ONE_AT_A_TIME = threading.Lock()  # what transformers, and the limits here, change while a model is made holds for the whole process
+NUMBERS = ("theta", "size", "heads", "layers", "dim", "eps", "factor", "embeddings")  # how names of numbers end, which may not be null
+_COMPARED: set[tuple[object, ...]] = set()  # configurations with the weights beside them, as of some moment
 SPARE_PARAMETERS = 4  # parameters per weight of the checkpoint: a family may store in several what others store in one
 SPARE_BUFFERS = 256 << 20  # bytes of tables that a model computes for itself beyond the size of its weights
 
@@ -46,6 +50,13 @@ class Loading:
         the weights are damaged. Any thread may call; they load one after another."""
         with ONE_AT_A_TIME:
             return self._from_gguf() if self.folder.gguf is not None else self._from_safetensors()
+
+    def compare(self) -> None:
+        """Raise BadInput as `load` does, as far as names, types and shapes tell."""
+        with ONE_AT_A_TIME, quietly():
+            files, method = WeightFiles(self.folder), prepare(self.folder, self.config)
+            if method is None:
+                self._compare(files)
 
     def _from_safetensors(self) -> PreTrainedModel:
         files, method = WeightFiles(self.folder), prepare(self.folder, self.config)
@@ -151,7 +162,7 @@ class Loading:
     def _naming_shapes(self, files: WeightFiles) -> Iterator[None]:
         """Name the weight of another shape if weights that are stored separately and loaded into one, such as experts, cannot be joined."""
         try:
-            with errors_at(f"{self.folder.path / CONFIG}: makes no model"):
+            with errors_at(f"{self.folder.path / CONFIG}: makes no model"), self._naming_field():
                 yield
         except BadInput:
             if strange := _odd_one_out(files):
@@ -159,6 +170,39 @@ class Loading:
                     f"{files.entries[strange].file}: weight {strange} has shape {list(files.entries[strange].shape)}, unlike its neighbours"
                 ) from None
             raise
+
+    @contextmanager
+    def _naming_field(self) -> Iterator[None]:
+        """Name the field of the configuration that holds a word which transformers looked up in vain, or that is null."""
+        try:
+            yield
+        except (LookupError, TypeError) as error:
+            value = None if isinstance(error, TypeError) else error.args[0] if error.args else ""
+            fields = [] if value is None and "NoneType" not in str(error) else list(_fields(self.folder.document(CONFIG), value))
+            if not fields:
+                raise
+            raise BadInput(f"{self.folder.path / CONFIG}: {fields[0]} is {json.dumps(value)}, of which no model can be made") from error
+
+
+def _fields(settings: Mapping[str, object], value: object) -> Iterator[str]:
+    """Yield the dotted names of the fields that hold a value, those of numbers by their names first."""
+    for name, held in sorted(settings.items(), key=lambda item: not item[0].endswith(NUMBERS)):
+        if isinstance(held, Mapping):
+            yield from (f"{name}.{inner}" for inner in _fields(held, value))
+        elif held == value and type(held) is type(value) and (value is not None or name.endswith(NUMBERS)):
+            yield name
+
+
+def check_weights(folder: ModelFolder, config: PretrainedConfig) -> None:
+    """Raise BadInput if the weights that a language model's folder holds cannot be its configuration's: their names, types and shapes are
+    compared, and no number is read."""
+    if folder.gguf is None and any(name.endswith("ForCausalLM") for name in config.architectures or ()):
+        stats = [(path, path.stat()) for path in sorted(folder.path.glob("*.safetensors*"))]
+        stamp = (config.to_json_string(), *((path, stat.st_mtime_ns, stat.st_size) for path, stat in stats))
+        if stamp not in _COMPARED:
+            kind = causal_class(config)
+            Loading(folder, config, kind, torch.float32, attention(config, kind)).compare()
+            _COMPARED.add(stamp)
 
 
 def check_finite(model: PreTrainedModel, place: object) -> None:

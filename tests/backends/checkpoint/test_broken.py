@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from aha.backends.hf import load_config
+from aha.backends.local_backend import LocalBackend
 from aha.backends.torch_engine import open_engine
 from aha.errors import BadInput
 from aha.protocols import Compute
@@ -93,6 +94,37 @@ def test_weights_that_were_saved_badly_are_told(change: Callable[[str, torch.Ten
     save_file(dict(change(*item) for item in weights.items()), folder / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(BadInput, match=words):
         open_engine(str(folder), Compute(device="cpu"))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"hidden_act": "swish2"}, r'config\.json: hidden_act is "swish2", of which no model can be made'),
+        ({"rope_parameters": {"rope_type": "su", "rope_theta": 1e4}}, r'config\.json: rope_parameters\.rope_type is "su", of which'),
+        ({"rope_parameters": {"rope_type": "default", "rope_theta": None}}, r"config\.json: rope_parameters\.rope_theta is null, of which"),
+        ({"quantization_config": {"quant_method": "hqq"}}, r"config\.json: the weights are quantized by 'hqq'"),
+    ],
+)
+def test_a_configuration_of_no_model_is_told_by_its_field_before_a_row_is_read(change: dict[str, Any], words: str, tmp_path: Path) -> None:
+    path = Path(sound(tmp_path / "sound")) / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(BadInput, match=words):
+        LocalBackend(Compute()).tokenizer(str(path.parent))
+
+
+def test_weights_are_compared_before_a_row_is_read_and_again_when_they_change(tmp_path: Path) -> None:
+    folder = Path(sound(tmp_path / "sound"))
+    LocalBackend(Compute()).tokenizer(str(folder))
+    file = folder / "model.safetensors"
+    save_file({f"module.{name}": weight for name, weight in load_file(file).items()}, file)
+    with pytest.raises(BadInput, match=r"weight .* is missing .* module\..* is there: save the model without what wraps it"):
+        LocalBackend(Compute()).tokenizer(str(folder))
+
+
+def test_a_quantization_that_says_nothing_is_none(tmp_path: Path) -> None:
+    path = Path(sound(tmp_path / "sound")) / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"quantization_config": {}}))
+    LocalBackend(Compute()).engine(str(path.parent))
 
 
 def test_models_that_several_threads_load_at_once_are_whole() -> None:
