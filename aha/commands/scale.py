@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from aha.protocols import is_endpoint
 from aha.rundir.record import SAMPLES, samples_file
 
 if TYPE_CHECKING:
+    from aha.evals.samples import SampleSet
     from aha.evals.scaling import Scaling
     from aha.reports.scaling import CutExample
 
@@ -82,11 +83,27 @@ def _scale_samples(target: str, path: Path, out: Path | None, terminal: Terminal
     samples = read_sample_set(path)
     if all(sample.abstained for part in samples.problems for sample in part.samples):
         raise BadInput(f"{target}: nobody could judge these samples; aha eval --judge asks a language model to")
+    for line in _shortcomings(samples):
+        terminal.note(f"{target}: {line}")
     rewards = [[sample.reward for sample in part.samples] for part in samples.problems]
     rewards_of = [[reward for reward in of_problem if reward is not None] for of_problem in rewards]
     scorers = {"reward": rewards_of} if samples.rewards and list(map(len, rewards_of)) == list(map(len, rewards)) else {}
     folder = out or Path("runs") / f"scale-{Path(target).resolve().name.partition('.')[0]}"
     return write_scaling(scaling(samples, scorers), target, {"judged samples": target}, None, folder, terminal)
+
+
+def _shortcomings(samples: SampleSet) -> Iterator[str]:
+    """Yield what keeps a curve from being drawn, or from going on, because some samples lack it."""
+    counts = [len(part.samples) for part in samples.problems]
+    if min(counts) != max(counts):
+        yield f"its problems have {min(counts)} to {max(counts)} samples each: the curves by samples end at {min(counts)}"
+    every = [sample for part in samples.problems for sample in part.samples]
+    for name, drawn, values in (
+        ("number of tokens", "nothing is drawn by tokens", [sample.tokens for sample in every]),
+        ("reward", "none is chosen by it", [sample.reward for sample in every]),
+    ):
+        if 0 < (absent := sum(value is None for value in values)) < len(values):
+            yield f"{absent:,} of {len(values):,} samples have no {name}: {drawn}"
 
 
 def write_scaling(result: Scaling, title: str, facts: dict[str, str], example: CutExample | None, out: Path, terminal: Terminal) -> int:

@@ -49,6 +49,7 @@ FIELD_NAMES: dict[str, tuple[str, ...]] = {
     "finished": ("finished", "finish_reason"),
     "tokens": ("tokens", "completion_tokens", "num_tokens"),
 }
+PLACES = ("sample", "sample_id", "sample_index", "sample_idx")  # of a sample among those of its problem
 Columns = Mapping[str, str | None]  # the name of the field for each role of `FIELD_NAMES`
 GradeRecord = Callable[[Mapping[str, Any]], Grade]
 
@@ -125,7 +126,9 @@ def unfinished_line(path: Path) -> str:
 
 def _set_of(path: Path, records: Sequence[tuple[int, dict[str, Any]]], names: FieldNames, grade_record: GradeRecord | None) -> SampleSet:
     _, first = records[0]
-    columns = {role: _column_name(path, role, getattr(names, role, None), first) for role in FIELD_NAMES}
+    _refuse_twice(path, records)
+    whole = {name: value for _, record in reversed(records) for name, value in record.items()} | first  # with fields that the first lacks
+    columns = {role: _column_name(path, role, getattr(names, role, None), whole) for role in FIELD_NAMES}
     if columns["problem"] is None and all(isinstance(record.get("question"), str) for _, record in records):
         columns["problem"] = "question"
     if columns["problem"] is None:
@@ -144,6 +147,21 @@ def _set_of(path: Path, records: Sequence[tuple[int, dict[str, Any]]], names: Fi
         tuple(ProblemSamples(problem, tuple(problem_samples), options[problem]) for problem, problem_samples in samples.items()),
         *(columns[role] is not None for role in ("answer", "reward", "text", "finished")),
     )
+
+
+def _refuse_twice(path: Path, records: Sequence[tuple[int, dict[str, Any]]]) -> None:
+    """Refuse a sample that stands twice, as in a file that was appended to itself: it would count as two draws."""
+    seen: dict[tuple[str, ...], int] = {}
+    for number, record in records:
+        problem = next((record[name] for name in FIELD_NAMES["problem"] if name in record), None)
+        place = next((record[name] for name in PLACES if isinstance(record.get(name), int)), None)
+        if problem is None or place is None:
+            return
+        earlier = seen.setdefault((str(problem), str(place)), number)
+        if earlier != number:
+            raise BadInput(
+                f"{path}, record {number}: sample {place} of {str(problem)[:40]!r} stands in record {earlier} too; leave one out"
+            )
 
 
 def _evalplus(data: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -33,7 +33,7 @@ _LETTERS = lazy_pattern("[A-Z]{2,10}")  # AD, for a question with two right opti
 _TEXTS = lazy_pattern(r'\s*\["(?:[^"\\]|\\.)*"(?:\s*,\s*"(?:[^"\\]|\\.)*")*\]\s*', re.S)
 _NOTHING = lazy_pattern(r"nan|None|null|N/?A|<NA>", re.I)  # texts that tables write for a missing value
 _SENTENCES = lazy_pattern(r"\s(?:[a-z]{2,}|\d+)[.!?]\s+[A-Z][a-z]*,?\s+[a-z0-9$\\]")
-LONG_FLOAT, SHORTER = 16, 4  # digits
+LONG_FLOATS, SHORTER = (16, 17), 4  # digits
 _SEPARATOR = lazy_pattern(r"\s*(?:\band\b|[,;、/&和]|\s)\s*")
 
 
@@ -139,7 +139,7 @@ def _numeral(name: str, value: object) -> str:
     if not exact.is_finite() or abs(exact.adjusted()) > 100:
         raise Bad(f"field {name!r} is a number that is not finite or beyond 100 digits")
     digits, meant = len(exact.as_tuple().digits), Decimal(f"{exact:.15g}").normalize()
-    is_sum = digits >= LONG_FLOAT and exact != exact.to_integral_value() and len(meant.as_tuple().digits) <= digits - SHORTER
+    is_sum = digits in LONG_FLOATS and exact != exact.to_integral_value() and len(meant.as_tuple().digits) <= digits - SHORTER
     return format(meant if is_sum else exact, "f")
 
 

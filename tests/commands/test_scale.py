@@ -101,6 +101,24 @@ def test_a_file_of_judged_samples_with_rewards_is_enough(aha, tmp_path):
     assert Path("runs/scale-judged/scale.html").exists()
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda row, number: row | {"tokens": 5} if number else row, "1 of 4 samples have no number of tokens: nothing is drawn by tokens"),
+        (lambda row, number: row | {"reward": 0.5 if number else None}, "1 of 4 samples have no reward: none is chosen by it"),
+        (
+            lambda row, number: row | {"problem": "b" if number == 3 else "a"},
+            "its problems have 1 to 3 samples each: the curves by samples",
+        ),
+    ],
+)
+def test_what_keeps_a_curve_from_being_drawn_is_told(aha, change, said):
+    rows = [change({"problem": "ab"[number % 2], "sample": number, "right": number % 2}, number) for number in range(4)]
+    Path("judged.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = aha("scale", "judged.jsonl")
+    assert (found.code, said in found.err) == (0, True), found.err
+
+
 def test_published_samples_have_their_published_figures(aha, published):
     path = published("outputs/qwen25_math_cot_100/math_cot_100.jsonl")
     result = json.loads(aha("scale", path, "--json").out)

@@ -127,3 +127,20 @@ def test_a_folder_without_one_result_is_called_what_it_is(tmp_path, capsys, make
     code, _, err = said(capsys, "score", str(tmp_path / "o"))
     assert (code, err.count("\n")) == (2, 1)
     assert says in err
+
+
+@pytest.mark.parametrize("command", ["score", "scale"])
+def test_a_file_that_was_appended_to_itself_is_refused(tmp_path, capsys, command):
+    rows = [{"id": f"p{i}", "sample": sample, "is_correct": sample} for i in range(3) for sample in range(2)]
+    (tmp_path / "twice.jsonl").write_text("\n".join(map(json.dumps, rows + rows)))
+    code, _, err = said(capsys, command, str(tmp_path / "twice.jsonl"))
+    assert (code, "record 7: sample 0 of 'p0' stands in record 1 too; leave one out" in err) == (2, True)
+
+
+@pytest.mark.parametrize("place", [0, 3])
+def test_a_field_that_some_records_lack_is_named_whichever_they_are(tmp_path, capsys, place):
+    rows = [{"id": f"p{i}", "is_correct": True, "reward": 0.5} for i in range(4)]
+    del rows[place]["reward"]
+    (tmp_path / "some.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    code, _, err = said(capsys, "score", str(tmp_path / "some.jsonl"))
+    assert (code, f"record {place + 1}: no field reward; there are id, is_correct" in err) == (2, True)
