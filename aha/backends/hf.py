@@ -207,7 +207,7 @@ def _auto_tokenizer(folder: ModelFolder, config: PretrainedConfig) -> Any:
             f"{folder.path / files[0]}: a model of sentencepiece with no {WHOLE_TOKENIZER} beside it needs the packages sentencepiece and "
             f"protobuf: install them, or write {WHOLE_TOKENIZER} where they are: AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)"
         )
-    with quietly(), errors_at(f"{folder.path}: the tokenizer cannot be loaded"), _naming_code(folder, settings):
+    with quietly(), _naming_code(folder, settings), errors_at(f"{folder.path}: the tokenizer cannot be loaded"):
         inner = AutoTokenizer.from_pretrained(folder.path, config=config, trust_remote_code=False, local_files_only=True)
     if not inner.chat_template and folder.has(OF_A_PROCESSOR):
         inner.chat_template = folder.document(OF_A_PROCESSOR).get("chat_template")
@@ -219,7 +219,7 @@ def _naming_code(folder: ModelFolder, settings: Mapping[str, object]) -> Iterato
     """Give the true reason where the tokenizer is code that comes with the model, which transformers would run if it was told to."""
     try:
         yield
-    except Exception:
+    except BadInput:
         if "auto_map" not in settings:
             raise
         raise BadInput(f"{folder.path / OBJECTS[0]}: auto_map names code that comes with the model, which is never run") from None

@@ -10,9 +10,10 @@ import subprocess
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -285,21 +286,69 @@ def test_a_port_where_nobody_listens_is_down():
         ask(server, ["?"])
 
 
-def test_a_server_without_tls_that_is_asked_with_it_is_down():
-    with Server(lambda request, number: said("x")) as server, pytest.raises(EndpointDown, match="no secure connection .*6 attempts"):
+def test_a_server_without_tls_that_is_asked_with_it_is_told_at_once():
+    plain = pytest.raises(BadInput, match="it does not answer in TLS; where it speaks plain HTTP, its address begins with http://")
+    with Server(lambda request, number: said("x")) as server, plain:
         ask(server, ["?"], url=server.url.replace("http:", "https:"))
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl here to make a certificate with")
-def test_a_certificate_that_nobody_vouches_for_is_bad_input_at_once(tmp_path: Path):
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=127.0.0.1"]
-    subprocess.run([*made, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True, timeout=60)
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Makes a certificate for a name, signed by itself, with its key beside it."""
+    if shutil.which("openssl") is None:
+        pytest.skip("no openssl here to make a certificate with")
+    folder = tmp_path_factory.mktemp("certificates")
+
+    def make(name: str) -> Path:
+        key, certificate = folder / f"{name}.key", folder / f"{name}.pem"
+        words = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", f"/CN={name}"]
+        words += ["-addext", f"subjectAltName=DNS:{name},IP:{'127.0.0.1' if name == 'localhost' else '10.0.0.1'}"]
+        subprocess.run([*words, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True, timeout=60)
+        return certificate
+
+    return cache(make)
+
+
+def secured(certificate: Path) -> Server:
     secure = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    secure.load_cert_chain(certificate, key)
-    untrusted = pytest.raises(BadInput, match="certificate is not trusted .*SSL_CERT_FILE")
-    with Server(lambda request, number: said("x"), secure=secure) as server, untrusted:
+    secure.load_cert_chain(certificate, certificate.with_suffix(".key"))
+    return Server(lambda request, number: said("x"), secure=secure)
+
+
+@pytest.mark.parametrize(
+    ("name", "trusted", "says"),
+    [
+        ("localhost", "localhost", ""),
+        ("localhost", "", r"not trusted \(self-signed certificate\); name the right authority in \$SSL_CERT_FILE"),
+        ("localhost", "other.example", r"not trusted \(self-signed certificate\); name the right authority in \$SSL_CERT_FILE"),
+        (
+            "other.example",
+            "other.example",
+            "mismatch, certificate is not valid for '127.0.0.1'.*ask it by a name or an address that stands in",
+        ),
+    ],
+)
+def test_a_certificate_is_taken_where_its_authority_is_named_and_told_at_once_where_not(
+    name: str, trusted: str, says: str, certificates: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+):
+    for variable in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(variable, raising=False)
+    if trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificates(trusted)))
+    with secured(certificates(name)) as server, pytest.raises(BadInput, match=says) if says else nullcontext():
         ask(server, ["?"], url=server.url.replace("http:", "https:"))
+
+
+@pytest.mark.parametrize("place", ["nowhere.pem", "words.pem", "."])
+def test_authorities_that_are_none_are_told_by_their_variable(
+    place: str, certificates: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "words.pem").write_text("hello")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / place))
+    with secured(certificates("localhost")) as server:
+        with pytest.raises(BadInput, match=r"\$SSL_CERT_FILE is .*, which holds no certificates in PEM form"):
+            ask(server, ["?"], url=server.url.replace("http:", "https:"))
+        assert server.requests == []
 
 
 # --- bodies -----------------------------------------------------------------------------------------------------------

@@ -162,6 +162,13 @@ LARGEST = 4 * 1024 * 1024  # bytes of a response: 32,768 tokens take less than a
 LARGEST_REFUSAL = 64 * 1024  # bytes of any other answer; the rest is not read
 LARGEST_TOGETHER = 64 * 1024 * 1024  # bytes of all responses in transit at once
 CONNECT_S = 20.0
+AUTHORITIES = ("SSL_CERT_FILE", "SSL_CERT_DIR")  # variables, the first of which counts
+ANOTHER_AUTHORITY = "name the right authority in $SSL_CERT_FILE"
+UNTRUSTED = {  # advice by OpenSSL's numbers
+    (62, 64): "ask it by a name or an address that stands in its certificate",
+    (9, 10): "its owner has to renew it, unless the clock of this machine is wrong",
+}
+NOT_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST")
 TRANSIENT = (408, 409, 425, 429)  # HTTP statuses to retry, with all from 500 on
 HOPELESS = (301, 302, 303, 307, 308, 401, 404, 405)
 RAW = "x-stainless-raw-response"  # a header by which the client returns the response unread
@@ -182,6 +189,7 @@ class EndpointServer:
                 timeout=httpx2.Timeout(options.attempt_s, connect=min(options.attempt_s, CONNECT_S)),
                 follow_redirects=False,  # a key must not follow a redirection
                 trust_env=not endpoint.is_here,
+                verify=_authorities(endpoint),
                 event_hooks={"request": [self._bare], "response": [self._bound_body]},
             )
         except (ImportError, ValueError) as error:
@@ -311,10 +319,28 @@ def _proxy_of(endpoint: Endpoint) -> str:
     return "" if proxy_bypass(endpoint.host) else " or ".join(f"${name}" for name in names if os.environ.get(name))
 
 
+def _authorities(endpoint: Endpoint) -> ssl.SSLContext | bool:
+    """Return the authorities that the environment names for certificates, which hold for servers on this machine too; True if it names
+    none. BadInput for a file or folder that holds none."""
+    names = [name for name in AUTHORITIES if os.environ.get(name)]
+    if not names or not endpoint.url.startswith("https:"):
+        return True
+    place = os.environ[names[0]]
+    try:
+        is_file = names[0] == AUTHORITIES[0]
+        return ssl.create_default_context(cafile=place if is_file else None, capath=None if is_file else place)
+    except (OSError, ValueError) as error:  # errors of TLS are OSErrors
+        raise BadInput(f"${names[0]} is {place}, which holds no certificates in PEM form: {clip(str(error), 100)}") from None
+
+
 def _connection_failure(cause: BaseException | None) -> EndpointFailure:
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
-            why = f"its certificate is not trusted ({cause.verify_message}); name the right authority in $SSL_CERT_FILE"
+            advice = next((advice for codes, advice in UNTRUSTED.items() if cause.verify_code in codes), ANOTHER_AUTHORITY)
+            why = f"its certificate is not trusted ({cause.verify_message.rstrip('.')}); {advice}"
+            return EndpointFailure(why, again=False, hopeless=True)
+        if isinstance(cause, ssl.SSLError) and cause.reason in NOT_TLS:
+            why = "it does not answer in TLS; where it speaks plain HTTP, its address begins with http://"
             return EndpointFailure(why, again=False, hopeless=True)
         if isinstance(cause, ssl.SSLError):
             return EndpointFailure(f"no secure connection ({cause.reason or 'TLS failed'})")
