@@ -26,7 +26,7 @@ from aha.errors import BadInput
 
 ONE_AT_A_TIME = threading.Lock()  # what transformers, and the limits here, change while a model is made holds for the whole process
 NUMBERS = ("theta", "size", "heads", "layers", "dim", "eps", "factor", "embeddings")  # how names of numbers end, which may not be null
-_COMPARED: set[tuple[object, ...]] = set()  # configurations with the weights beside them, as of some moment
+_STAMPS: set[tuple[object, ...]] = set()  # configurations with the weights beside them, as of some moment
 SPARE_PARAMETERS = 4  # parameters per weight of the checkpoint: a family may store in several what others store in one
 SPARE_BUFFERS = 256 << 20  # bytes of tables that a model computes for itself beyond the size of its weights
 
@@ -186,10 +186,10 @@ class Loading:
 
 def _fields(settings: Mapping[str, object], value: object) -> Iterator[str]:
     """Yield the dotted names of the fields that hold a value, those of numbers by their names first."""
-    for name, held in sorted(settings.items(), key=lambda item: not item[0].endswith(NUMBERS)):
-        if isinstance(held, Mapping):
-            yield from (f"{name}.{inner}" for inner in _fields(held, value))
-        elif held == value and type(held) is type(value) and (value is not None or name.endswith(NUMBERS)):
+    for name, field in sorted(settings.items(), key=lambda item: not item[0].endswith(NUMBERS)):
+        if isinstance(field, Mapping):
+            yield from (f"{name}.{inner}" for inner in _fields(field, value))
+        elif field == value and type(field) is type(value) and (value is not None or name.endswith(NUMBERS)):
             yield name
 
 
@@ -199,10 +199,10 @@ def check_weights(folder: ModelFolder, config: PretrainedConfig) -> None:
     if folder.gguf is None and any(name.endswith("ForCausalLM") for name in config.architectures or ()):
         stats = [(path, path.stat()) for path in sorted(folder.path.glob("*.safetensors*"))]
         stamp = (config.to_json_string(), *((path, stat.st_mtime_ns, stat.st_size) for path, stat in stats))
-        if stamp not in _COMPARED:
+        if stamp not in _STAMPS:
             kind = causal_class(config)
             Loading(folder, config, kind, torch.float32, attention(config, kind)).compare()
-            _COMPARED.add(stamp)
+            _STAMPS.add(stamp)
 
 
 def check_finite(model: PreTrainedModel, place: object) -> None:

@@ -164,7 +164,7 @@ LARGEST_TOGETHER = 64 * 1024 * 1024  # bytes of all responses in transit at once
 CONNECT_S = 20.0
 AUTHORITIES = ("SSL_CERT_FILE", "SSL_CERT_DIR")  # variables, the first of which counts
 ANOTHER_AUTHORITY = "name the right authority in $SSL_CERT_FILE"
-UNTRUSTED = {  # advice by OpenSSL's numbers
+ADVICE_OF_CODES = {  # advice by OpenSSL's numbers
     (62, 64): "ask it by a name or an address that stands in its certificate",
     (9, 10): "its owner has to renew it, unless the clock of this machine is wrong",
 }
@@ -336,7 +336,7 @@ def _authorities(endpoint: Endpoint) -> ssl.SSLContext | bool:
 def _connection_failure(cause: BaseException | None) -> EndpointFailure:
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
-            advice = next((advice for codes, advice in UNTRUSTED.items() if cause.verify_code in codes), ANOTHER_AUTHORITY)
+            advice = next((advice for codes, advice in ADVICE_OF_CODES.items() if cause.verify_code in codes), ANOTHER_AUTHORITY)
             why = f"its certificate is not trusted ({cause.verify_message.rstrip('.')}); {advice}"
             return EndpointFailure(why, again=False, hopeless=True)
         if isinstance(cause, ssl.SSLError) and cause.reason in NOT_TLS:
