@@ -72,13 +72,13 @@ class HFTokenizer:
     @cached_property
     def template(self) -> str | None:
         """The chat template; of several, the one for plain conversations."""
-        if isinstance(named := self.inner.chat_template, dict) and "default" not in named:
-            names = ", ".join(sorted(named))
+        if isinstance(templates := self.inner.chat_template, dict) and "default" not in templates:
+            names = ", ".join(sorted(templates))
             raise BadInput(
                 f"the model has chat templates called {names}, and none of them is the default: write it into chat_template.jinja"
             )
         with errors_at("the chat template cannot be read"):
-            return str(self.inner.get_chat_template()) if named else None
+            return str(self.inner.get_chat_template()) if templates else None
 
     @cached_property
     def options(self) -> frozenset[str]:

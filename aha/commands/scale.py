@@ -98,12 +98,12 @@ def _shortcomings(samples: SampleSet) -> Iterator[str]:
     if min(counts) != max(counts):
         yield f"its problems have {min(counts)} to {max(counts)} samples each: the curves by samples end at {min(counts)}"
     every = [sample for part in samples.problems for sample in part.samples]
-    for name, drawn, values in (
+    for name, loss, values in (
         ("number of tokens", "nothing is drawn by tokens", [sample.tokens for sample in every]),
         ("reward", "none is chosen by it", [sample.reward for sample in every]),
     ):
         if 0 < (absent := sum(value is None for value in values)) < len(values):
-            yield f"{absent:,} of {len(values):,} samples have no {name}: {drawn}"
+            yield f"{absent:,} of {len(values):,} samples have no {name}: {loss}"
 
 
 def write_scaling(result: Scaling, title: str, facts: dict[str, str], example: CutExample | None, out: Path, terminal: Terminal) -> int:

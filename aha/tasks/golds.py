@@ -138,9 +138,9 @@ def _numeral(name: str, value: object) -> str:
     exact = Decimal(repr(value)) if isinstance(value, float) and isfinite(value) else Decimal(value)
     if not exact.is_finite() or abs(exact.adjusted()) > 100:
         raise Bad(f"field {name!r} is a number that is not finite or beyond 100 digits")
-    digits, meant = len(exact.as_tuple().digits), Decimal(f"{exact:.15g}").normalize()
-    is_sum = digits in LONG_FLOATS and exact != exact.to_integral_value() and len(meant.as_tuple().digits) <= digits - SHORTER
-    return format(meant if is_sum else exact, "f")
+    digits, short = len(exact.as_tuple().digits), Decimal(f"{exact:.15g}").normalize()
+    is_sum = digits in LONG_FLOATS and exact != exact.to_integral_value() and len(short.as_tuple().digits) <= digits - SHORTER
+    return format(short if is_sum else exact, "f")
 
 
 # --- choice -----------------------------------------------------------------------------------------------------------
