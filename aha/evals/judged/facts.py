@@ -34,6 +34,9 @@ _BEFORE = lazy_pattern(
     rf"^\W*(?i:{_LABEL})?([ABC])(?=\W*$|\s*[:.,)\-–—\]*]|\s(?:is|would be|seems)\s(?:the |my |final |most |best )*(?:{_NOUNS})\b)"
 )
 _AFTER_LABEL = lazy_pattern(rf"(?i:{_LABEL})([ABC])\b")
+_GRADED = lazy_pattern(  # the last of these counts: the grade is B, VERDICT: (B)
+    r"(?i:\b(?:grade|verdict|judge?ment|evaluation)\s*(?:(?:is|was|would be|should be|must be)\b\s*:?|[:=–—-])\s*[\"'“”(\[{]*)([A-Z])\b"
+)
 _AT_END = lazy_pattern(
     r"(?<![A-Za-z0-9])([ABC])\W*$|(?i:\b(?:option|it|is|say|choose|pick|select|be|as|a|an|the|so|hence|thus)[\s:]+)([bc])\W*$"
 )
@@ -107,7 +110,10 @@ def read_verdict(text: str) -> str | None:
         return lines.pop() if len(lines) == 1 else None
     if _LETTER_LIST.search(text):
         return None
-    letter = _BEFORE.search(text) or _AFTER_LABEL.search(text) or _AT_END.search(text)
+    grades = list(_GRADED.finditer(text))
+    letter = _BEFORE.search(text) or (grades[-1] if grades else _AFTER_LABEL.search(text) or _AT_END.search(text))
+    if letter is not None and letter[1] and letter[1].upper() not in LETTERS:
+        return None
     labels = {name.replace(" ", "_") for name in _NAMED.findall(_DENIED_NAME.sub(" ", text))}
     if letter is not None:
         letter_label = LETTERS[(letter.group(1) or letter.group(2)).upper()]

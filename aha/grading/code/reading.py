@@ -165,18 +165,22 @@ def _rank(block: Block, language: str) -> tuple[bool, bool, bool]:
 
 def code_of(reference: Code, answer: str) -> str:
     """Return the code of an answer: the fenced block asked for, or, if there is none, the whole answer up to a fence that stands alone."""
-    answer = without_thought(answer.encode("utf-8", "replace").decode("utf-8"))
+    answer = _LAST_TOKENS.sub("", without_thought(answer.encode("utf-8", "replace").decode("utf-8")))
     bare = _without_fence(answer)
     if isinstance(reference, Stdio):
         program = program_in(answer, reference.language, bare)
     else:
         program = with_function(answer, reference.entry, bare)
-    return bare if not program else program if isinstance(reference, Asserts) else textwrap.dedent(program)
+    code = _LANGUAGE_LINE.sub("", program or bare)
+    is_whole = bool(program) if not isinstance(reference, Asserts) else defines(textwrap.dedent(code), reference.entry)
+    return textwrap.dedent(code) if is_whole else code
 
 
 _WRAPPED_PATTERN = lazy_pattern(
-    r"\s*(?:<(?P<tag>answer|code)>|\[(?:BEGIN|PYTHON)\])(?P<code>.*)(?(tag)</(?P=tag)>|\[(?:DONE|/PYTHON)\])\s*", re.S
+    r"(?:\A|\n)\s*(?:<(?P<tag>answer|code)>|\[(?:BEGIN|PYTHON)\])(?P<code>.*?)(?(tag)</(?P=tag)>|\[(?:DONE|/PYTHON)\])\s*(?:\n|\Z)", re.S
 )
+_LAST_TOKENS = lazy_pattern(r"(?:\s*(?:<\|\w{1,30}\|>|</s>|<eos>|<end_of_turn>))+\s*\Z")  # that end a model's turn
+_LANGUAGE_LINE = lazy_pattern(r"\A\s*(?:[Pp]ython3?|[Cc]pp|[Cc]\+\+)[ \t]*\n")
 
 
 _ENDS = ("[DONE]", "[/PYTHON]")  # lines that end the code of a completion
@@ -184,13 +188,13 @@ _ENDS = ("[DONE]", "[/PYTHON]")  # lines that end the code of a completion
 
 def _without_fence(answer: str) -> str:
     """Return the lines before the first fence or mark of the end, or within the tags around the whole answer."""
-    answer = wrapper["code"] if (wrapper := _WRAPPED_PATTERN.fullmatch(answer)) else answer
+    answer = wrapper["code"] if (wrapper := _WRAPPED_PATTERN.search(answer)) else answer
     lines = answer.split("\n")
     end = next((place for place, line in enumerate(lines) if line.strip() in _ENDS or _fence_of(line) is not None), len(lines))
     return "\n".join(_without_sentences(lines[:end]))
 
 
-_SENTENCE = lazy_pattern(r"(?:[A-Z][a-z'’]+,?|I|A) [a-z`(].*|[A-Z][a-z'’ ]+[:.!]\s*")
+_SENTENCE = lazy_pattern(r"(?:[A-Z][a-z'’]+(?:,|:(?!.*=))?|I|A) [a-z`(].*|[A-Z][a-z'’ ]+[:.!]\s*")
 
 
 def _without_sentences(lines: list[str]) -> list[str]:

@@ -144,6 +144,19 @@ def test_sentences_around_code_without_a_fence_are_no_code(before: str, after: s
     assert code_of(reference(SUM), quoting).strip() == quoting
 
 
+WRAPPERS = ["[PYTHON]\n{}\n[/PYTHON]", "Sure:\n[BEGIN]\n{}\n[DONE]\nDone.", "<code>\n{}\n</code>", "Answer:\n<answer>{}</answer>"]
+WRAPPERS += ["{}<|im_end|>", "{}</s>", "```python\n{}\n```<|eot_id|>", "python\n{}", "```\npython\n{}\n```", "```python\n  {}\n```"]
+WRAPPERS += ["[PYTHON]\n{}\n[/PYTHON]\n[TESTS]\nassert add(1, 2)\n[/TESTS]"]
+
+
+@pytest.mark.parametrize("wrapper", WRAPPERS)
+def test_code_is_found_within_the_tags_and_tokens_of_completions(wrapper: str) -> None:
+    code = "def add(a, b): return a + b"
+    for task in (Asserts("add", "assert add(1, 2) == 3"), Calls("add", (("[1, 2]", "3"),))):
+        assert code_of(task, wrapper.format(code)).strip() == code
+    assert code_of(Asserts("add", "", "def add(a, b):\n"), "    return a + b\n\nExplanation: it adds.") == "    return a + b\n"
+
+
 @pytest.mark.parametrize("rest", ["```\nIt adds.", "```\nFor example\n```python\n>>> add(1, 2)\n```", "[DONE]\nIt adds.", "[/PYTHON]"])
 def test_a_function_whose_fence_stood_in_the_prompt_is_the_text_before_the_next_one(rest: str) -> None:
     code = "from math import gcd\n\ndef add(a, b):\n    return a + b"
