@@ -34,7 +34,7 @@ _BEFORE = lazy_pattern(
     rf"^\W*(?i:{_LABEL})?([ABC])(?=\W*$|\s*[:.,)\-–—\]*]|\s(?:is|would be|seems)\s(?:the |my |final |most |best )*(?:{_NOUNS})\b)"
 )
 _AFTER_LABEL = lazy_pattern(rf"(?i:{_LABEL})([ABC])\b")
-_GRADED = lazy_pattern(  # the last of these counts: the grade is B, VERDICT: (B)
+_GRADE_MARK = lazy_pattern(  # the last of these counts: the grade is B, VERDICT: (B)
     r"(?i:\b(?:grade|verdict|judge?ment|evaluation)\s*(?:(?:is|was|would be|should be|must be)\b\s*:?|[:=–—-])\s*[\"'“”(\[{]*)([A-Z])\b"
 )
 _AT_END = lazy_pattern(
@@ -110,7 +110,7 @@ def read_verdict(text: str) -> str | None:
         return lines.pop() if len(lines) == 1 else None
     if _LETTER_LIST.search(text):
         return None
-    grades = list(_GRADED.finditer(text))
+    grades = list(_GRADE_MARK.finditer(text))
     letter = _BEFORE.search(text) or (grades[-1] if grades else _AFTER_LABEL.search(text) or _AT_END.search(text))
     if letter is not None and letter[1] and letter[1].upper() not in LETTERS:
         return None
