@@ -52,7 +52,7 @@ class StagePlan:
     def turns(self) -> list[Turn]:
         """Return the settings to change if the stage does not fit, each on top of those before, until it does; only those that help."""
         need, peak, turns = self.need, self.memory.peak, list[Turn]()
-        for flag, changes in lighter(need):
+        for flag, changes in lighter(need, self.machine):
             changed_need = replace(need, **changes)  # type: ignore[arg-type]
             lighter_peak = memory_on(self.shape, changed_need, self.machine).peak
             if lighter_peak < 0.98 * peak:
@@ -73,8 +73,8 @@ class StagePlan:
         return f"{flags} ({gib(self.memory.peak)} -> {gib(after)}{rest})"
 
 
-def lighter(need: Need) -> Iterator[tuple[str, dict[str, int | bool | str]]]:
-    """Yield settings that take less memory, those that cost the least time first."""
+def lighter(need: Need, machine: Machine) -> Iterator[tuple[str, dict[str, int | bool | str]]]:
+    """Yield settings that take less memory, those that cost the least time first; bfloat16 only if the machine is about as fast with it."""
     micro = need.micro_tokens
     while micro > max(SMALLEST, need.longest):
         micro = max(SMALLEST, need.longest, micro // 2)
@@ -85,7 +85,7 @@ def lighter(need: Need) -> Iterator[tuple[str, dict[str, int | bool | str]]]:
         yield f"--compute.cache_tokens {rows}", {"cache_tokens": rows}
     if need.learns and not need.checkpointing:
         yield "--compute.checkpointing true", {"checkpointing": True}
-    if need.dtype == "float32" and need.samples:
+    if need.dtype == "float32" and need.samples and 2 * machine.flops["bfloat16"] >= machine.flops["float32"]:
         yield "--compute.dtype bfloat16", {"dtype": "bfloat16"}
     if need.learns and not need.rank:
         yield f"--lora.rank {RANK}", {"rank": RANK}
@@ -244,7 +244,7 @@ def _fit(plan: StagePlan, fixed_paths: Collection[str]) -> dict[str, Any]:
     if plan.need.samples:
         values |= {"rows": min(ROWS, plan.need.rows), "cache_tokens": plan.need.cache_tokens, "reply": plan.need.reply}
     need, peak = replace(plan.need, rows=min(ROWS, plan.need.rows)), plan.memory.peak
-    for flag, lighter_need in lighter(need):
+    for flag, lighter_need in lighter(need, plan.machine):
         if peak <= plan.machine.usable:
             break
         path = flag.split()[0].removeprefix("--")

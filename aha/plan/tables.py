@@ -64,7 +64,7 @@ def size_row(shape: ModelShape, machine: Machine) -> SizeRow:
     need = plan.need
     if turns and turns[-1].peak <= machine.usable:
         turn_flags = {turn.flag for turn in turns}
-        for flag, lighter_need in lighter(need):
+        for flag, lighter_need in lighter(need, machine):
             if flag in turn_flags:
                 need = replace(need, **lighter_need)  # type: ignore[arg-type]  # fields of Need by name
     fits = memory_on(shape, need, machine).peak <= machine.usable

@@ -12,7 +12,7 @@ from aha.errors import BadInput
 from aha.plan import Machine, StagePlan, fit, machine, plan_stage, read_shape
 from aha.plan.machines import GIB, Work, engine_group, gpus, seconds
 from aha.plan.memory import SHAPES, ModelShape, Need, activations, memory
-from aha.plan.plan import divisor
+from aha.plan.plan import divisor, lighter
 from aha.plan.tables import cluster_rows, paper_row, sizes_table
 from aha.protocols import Compute
 from aha.recipes import RECIPES
@@ -203,6 +203,13 @@ def test_what_fits_nowhere_is_refused_with_its_size() -> None:
     ) as error:
         fit(recipe.stages, recipe.compute, {"rl": SHAPES["32b"]}, CPU, ())
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(("half", "offered"), [(1e9, False), (90e9, True)])
+def test_bfloat16_is_advised_only_where_the_machine_is_about_as_fast_with_it(half: float, offered: bool) -> None:
+    slow = Machine("two cores", "cpu", GIB, {"float32": 100e9, "bfloat16": half}, 2e10, 4e-6)
+    flags = [flag for flag, _ in lighter(Need(samples=True), slow)]
+    assert ("--compute.dtype bfloat16" in flags) is offered and "--compute.checkpointing true" in flags
 
 
 def test_the_turns_lead_to_what_fits() -> None:
