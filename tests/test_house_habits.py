@@ -19,7 +19,7 @@ from tests.habits import (
     unexplained,
     unpickling,
 )
-from tests.house import Source, the_house, under
+from tests.house import ROOT, Source, the_house, under
 
 
 def broken(rule: Rule) -> list[str]:
@@ -240,3 +240,8 @@ def test_no_guest_is_imported() -> None:
 @pytest.mark.parametrize("text", ["from aha.grading.sandbox.guest import process", "import aha.grading.code.guest.caller"])
 def test_an_import_of_a_guest_is_caught(text: str) -> None:
     assert fires(importing_guests, text)
+
+
+def test_commands_choose_a_backend_in_one_place() -> None:
+    named = {path.stem for path in (ROOT / "aha" / "commands").glob("*.py") if "LocalBackend" in path.read_text(encoding="utf-8")}
+    assert named == {"arguments"}

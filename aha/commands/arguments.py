@@ -254,9 +254,17 @@ def machine(
         with connect(compute, counts, hardware.address, stall_s, folder, say) as cluster:
             yield cluster
         return
+    yield local_backend(compute)
+
+
+def local_backend(compute: Compute | None = None) -> Backend:
+    """Return the backend of this process: the one of every command that is given no other machine. BadInput if it lacks the device."""
+    from aha.backends.hf import pick_device
     from aha.backends.local_backend import LocalBackend
 
-    yield LocalBackend(compute)
+    if compute is not None:
+        pick_device(compute.device)
+    return LocalBackend(compute or Compute())
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
+from aha.commands.arguments import local_backend
 from aha.commands.serve import check, model_flags
 from aha.commands.terminal import Command, Terminal, refuse_rest
 from aha.errors import AhaError, BadInput
@@ -46,9 +47,7 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     refuse_rest(rest)
     sampling = Sampling(arguments.temperature, arguments.top_p, arguments.max_tokens)
     if is_endpoint(arguments.model):
-        from aha.backends.local_backend import LocalBackend
-
-        chat = LocalBackend().chat(arguments.model, ChatOptions(seed=arguments.seed))
+        chat = local_backend().chat(arguments.model, ChatOptions(seed=arguments.seed))
         try:
             return _converse(lambda conversation, turn: _pieces_from_chat(chat, conversation, sampling), arguments.system, terminal)
         finally:

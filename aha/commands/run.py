@@ -14,9 +14,8 @@ from typing import Any, Literal, cast
 from aha import pipeline
 from aha.backends.checkpoint.folder import model_folder, signature_of
 from aha.backends.checkpoint.weights import WeightFiles
-from aha.backends.hf import pick_device
-from aha.backends.local_backend import LocalBackend
 from aha.backends.openai.endpoint import Endpoint
+from aha.commands.arguments import local_backend
 from aha.commands.choose import ResolvedRecipe, RunOptions, complete, frame_of, main_rl
 from aha.commands.fitting import fix_kernels, record_plan
 from aha.commands.interrupts import Interrupts
@@ -75,9 +74,7 @@ class Observers(Observer):
 
 def check_inputs(recipe: Recipe, backend: Backend) -> None:
     """Check the models' tokenizers, the servers' addresses, and for each stage the template, the lengths and the domains of its prompts.
-    The device and models come first: a folder without a model is found in a second, and reading data may take a minute."""
-    if type(backend) is LocalBackend:  # the driver of a cluster may have no device of that kind
-        pick_device(recipe.compute.device)
+    Models come first: a folder without a model is found in a second, and reading data may take a minute."""
     stages, values = dict(recipe.stages), flatten(recipe.tree)
     for model in dict.fromkeys(str(getattr(stage, "model", "@")) for stage in stages.values()):
         _check_model(model, backend)
@@ -166,7 +163,7 @@ def run(chosen: ResolvedRecipe, options: RunOptions, terminal: Terminal) -> int:
     out = options.out or Path("runs") / chosen.recipe.name
     chosen = fix_kernels(chosen, out)
     recipe = chosen.recipe
-    backend = options.backend or LocalBackend(recipe.compute)
+    backend = options.backend or local_backend(recipe.compute)
     check_inputs(recipe, backend)
     models = {model: signature_of(model) for model in _own_models(recipe) if options.backend is None or Path(model).expanduser().exists()}
     manifest_now, free = manifest(chosen, options.argv, models), FREE | {RECIPE_FILE} if chosen.is_changed else FREE
@@ -323,7 +320,7 @@ def examine(choice: ResolvedRecipe, prompts: int, terminal: Terminal) -> int:
         terminal.say(line)
     if place is not None and not place.holds:
         raise FailedBar(f"recipe {choice.recipe.name} would run programs in the tier {place.tier}, which does not contain them")
-    preflight_signals = preflight(rl, LocalBackend(choice.recipe.compute), lambda activity: None, prompts=prompts)
+    preflight_signals = preflight(rl, local_backend(choice.recipe.compute), lambda activity: None, prompts=prompts)
     signals = [asdict(signal) for signal in preflight_signals.signals]
     terminal.tell(
         "examined", hopeless=preflight_signals.hopeless, signals=signals, lines=preflight_signals.lines(), sandbox=place and place.tier

@@ -11,7 +11,7 @@ from pathlib import Path
 from aha.backends.checkpoint.config import context_of
 from aha.backends.checkpoint.folder import identity_of
 from aha.backends.hf import load_config
-from aha.backends.local_backend import LocalBackend
+from aha.commands.arguments import local_backend
 from aha.commands.evaluation import (
     BenchmarkRun,
     EvalOptions,
@@ -94,7 +94,7 @@ def scale(options: ScaleOptions, terminal: Terminal, write: WriteScaling) -> int
     new_tree = override(tree, options.settings, main="evaluate")
     settings, lab_settings, compute = new_tree["evaluate"], new_tree["scale"], new_tree["compute"]
     assert isinstance(settings, EvalSettings) and isinstance(lab_settings, Scale) and isinstance(compute, Compute)
-    machine, run = LocalBackend(compute), load_run(benchmark, settings, options.data)
+    machine, run = local_backend(compute), load_run(benchmark, settings, options.data)
     with Interrupts() as interrupts, programs_in(settings.sandbox):
         evaluation = plan_evaluation(run, options.model, machine, terminal)
         journal = TrialJournal(options.folder, _identity(options, run, lab_settings))
@@ -218,7 +218,7 @@ def _force_server(options: EvalOptions, lab_settings: Scale, folder: Path, termi
 
     (benchmark,) = options.benchmarks
     tree = evaluation_settings(benchmark, options)
-    run, chat_options, machine = load_run(benchmark, tree["evaluate"], options.data), tree["asking"], LocalBackend(tree["compute"])
+    run, chat_options, machine = load_run(benchmark, tree["evaluate"], options.data), tree["asking"], local_backend(tree["compute"])
     with Interrupts() as interrupts, programs_in(run.settings.sandbox):
         evaluation = plan_evaluation(run, options.model, machine, QuietTerminal(), chat_options, folder)
         free = {(sample.problem, sample.sample): sample for sample in read_samples(folder / SAMPLES)}

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from aha.backends.local_backend import LocalBackend
+from aha.commands.arguments import local_backend
 from aha.commands.choose import ResolvedRecipe, RunOptions
 from aha.commands.fitting import fix_kernels, record_plan
 from aha.commands.interrupts import Interrupts
@@ -31,7 +31,7 @@ class StageWorker:
     def __init__(self, chosen: ResolvedRecipe, options: RunOptions, root: Path, terminal: Terminal) -> None:
         need(options.log)
         self.chosen, self.options, self.terminal = fix_kernels(chosen, root), options, terminal
-        self.backend = options.backend or LocalBackend(self.chosen.recipe.compute)
+        self.backend = options.backend or local_backend(self.chosen.recipe.compute)
         check_inputs(chosen.recipe, self.backend)
 
     def manifest(self, recipe: str, stages: Sequence[tuple[str, Stage]]) -> Manifest:
