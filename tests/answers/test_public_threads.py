@@ -111,8 +111,6 @@ CORRECTIONS = (
     ", I mean {}",
     "... I mean {}",
     ". I meant {}.",
-)
-CORRECTIONS += (
     ", make that {}",
     ", or rather {}",
     ", better: {}",
