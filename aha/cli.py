@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import NoReturn
 
 from aha.commands.catalog import COMMANDS
+from aha.commands.choose import own_mistake
 from aha.commands.terminal import GROUPS, Terminal, closed_streams, leave
 from aha.durable.files import check_name
 from aha.errors import AhaError, BadInput, DiskTrouble, OutOfMemory
@@ -109,8 +110,6 @@ def _main(words: list[str]) -> int:
         terminal.note("aha: stopped")
         return 130
     except BaseException as error:  # sys.exit among them, which no code of ours calls: a run that it ends is not finished
-        from aha.commands.choose import own_mistake
-
         ends = isinstance(error, SystemExit)
         line = own_mistake(error, anywhere=ends) or (f"code that was called ended the program: {error!r}" if ends else unknown_place(error))
         if line:

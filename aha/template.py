@@ -74,7 +74,7 @@ def apart(text: str) -> tuple[str, str | None]:
 
 
 def from_any_marks(text: str) -> tuple[str, str | None]:
-    """Split a reply of somebody else's data into the visible text and the thought at its beginning, by whichever marks its author used.
+    """Split a reply from other people's data into the visible text and the thought at its beginning, by whichever marks its author used.
     Marks around the whole solution are left out."""
     if (opening := _OPENING.match(text)) is None:
         return text, None

@@ -1,6 +1,6 @@
 """Word counts of a text by language, and its reflection words: the one measure for rewards, filters, evals and reports.
 
-Code, formulas, numbers and tags are not words and are left out first. Quotes are somebody else's words, and their language counts only if
+Code, formulas, numbers and tags are not words and are left out first. Quotes are the words of others, and their language counts only if
 there is nothing else. Chinese has no spaces, so its words are counted by rule: a listed
 word is one, and the text between listed words counts one word for every two characters begun.
 """

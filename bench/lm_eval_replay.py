@@ -92,6 +92,7 @@ def theirs(rows_file: Path, task: str) -> None:
 def ours(task: str, rows: list[dict[str, Any]], replies: list[str]) -> list[Any]:
     """The verdicts of `aha eval` on the same replies."""
     from aha.evals.benchmarks import benchmark
+    from aha.grading import Graders
     from aha.grading.instructions import judge
     from aha.template import ChatTemplate
     from aha.types import Right
@@ -102,10 +103,11 @@ def ours(task: str, rows: list[dict[str, Any]], replies: list[str]) -> list[Any]
     chosen, template = benchmark("gsm8k"), ChatTemplate()
     assert chosen.read is not None
     examples = [chosen.read(row, "rows", place) for place, row in enumerate(rows)]
-    return [
-        isinstance(chosen.grade_reply(example, template.read(reply, len(reply), "stop")).grade, Right)
-        for example, reply in zip(examples, replies, strict=True)
-    ]
+    with Graders() as graders:
+        return [
+            isinstance(chosen.grade_reply(example, template.read(reply, len(reply), "stop"), graders).grade, Right)
+            for example, reply in zip(examples, replies, strict=True)
+        ]
 
 
 def main() -> int:

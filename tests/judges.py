@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from aha.protocols import Sampling
 from aha.rewards.judge import Judge, LiveJudge
 from aha.types import ChatReply, Conversation, Judged, Problem, Reply
+from tests.graders import GRADERS
 
 Judging = Callable[[str], str]
 
@@ -57,7 +58,7 @@ class Scripted:
 
 
 def live(chat: Scripted, **settings: object) -> LiveJudge:
-    return LiveJudge(Judge("scripted", **settings), chat)  # type: ignore[arg-type]
+    return LiveJudge(Judge("scripted", **settings), GRADERS, chat)  # type: ignore[arg-type]
 
 
 def judged(value: str, question: str = "Who wrote it?") -> Problem:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from aha.answers.formulas import Call, Node, Num, Sym, is_call, nodes, symbols
+from aha.answers.reading import read
 from aha.answers.symbols import fold, latex, spelled
 from aha.lazy import lazy_pattern
 
@@ -52,8 +53,6 @@ def rational(text: str) -> NumberValue | None:
     bare_text = text.strip().strip("$").rstrip(".").strip()
     if (value := plain_number(bare_text)) is not None:
         return value
-    from aha.answers.reading import read
-
     node = read(text).node
     count = is_call(node, "unit") and isinstance(node, Call) and node.args[1] not in _MONEY if node is not None else True
     return None if node is None or count else bare_number(node)

@@ -357,7 +357,7 @@ def _aside(match: re.Match[str]) -> str:
     return remark if unclear else " "
 
 
-@lru_cache(maxsize=8)  # the last sentences are looked at more than once
+@lru_cache(maxsize=8)  # the last sentences are read more than once
 def in_plain_words(sentence: str, *, sums: bool = False) -> str:
     """Return the sentence without what only compares, explains or repeats its number; "" for two values or steps after the answer. With
     `sums`, a sign before the result of a true calculation states it, whatever the verb is."""

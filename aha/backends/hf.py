@@ -216,7 +216,7 @@ def _auto_tokenizer(folder: ModelFolder, config: PretrainedConfig) -> Any:
 
 @contextmanager
 def _naming_code(folder: ModelFolder, settings: Mapping[str, object]) -> Iterator[None]:
-    """Give the true reason where the tokenizer is code that comes with the model, which transformers would run if it was told to."""
+    """Give the true reason where the tokenizer is code that comes with the model, which transformers would run if that were allowed."""
     try:
         yield
     except BadInput:

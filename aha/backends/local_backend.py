@@ -121,7 +121,7 @@ LAYERS_BYTES = 32 << 20  # of weights that a measurement goes through
 class Speed:
     """The speed of a machine: `flops` per second by dtype, `bytes_s` read and written by a copy, `launch_s` of an operation on a few
     numbers. `learning_flops` and `decoding_flops`: those of float32 products of many rows and of the rows of a batch with a model's own
-    widths, which small models do not fill; 0 if nobody asked."""
+    widths, which small models do not fill; 0 if not measured."""
 
     flops: dict[str, float]
     bytes_s: float

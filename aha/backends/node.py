@@ -5,6 +5,7 @@ Rank 0 runs the stages: it samples, grades and writes the run. The others hold a
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import signal
 import threading
@@ -31,10 +32,12 @@ from aha.backends.wire import (
     MeshLearner,
     WireMessage,
     facts_of,
+    from_bytes,
     gather_on_first,
     packed,
     receive,
     send,
+    to_bytes,
     unpack,
 )
 from aha.errors import AhaError, BadInput, LostWorker
@@ -237,8 +240,6 @@ class Pulse:
             now = self._store.add("aha/pulse", 0)
             seen, quiet_s = now, 0.0 if now != seen else quiet_s + BEAT_S
             if quiet_s > self._limit_s:
-                import faulthandler
-
                 os.write(2, f"aha: rank 0 has not moved for {self._limit_s:g} s; this is where this rank stands:\n".encode())
                 faulthandler.dump_traceback(all_threads=True)
                 os._exit(70)
@@ -321,8 +322,6 @@ def _compare_settings(mesh: Mesh, settings: Mapping[str, object], group: dist.Pr
 
 def from_json(message: WireMessage) -> dict[str, Any]:
     """Return the settings in a message."""
-    from aha.backends.wire import from_bytes, to_bytes
-
     values: dict[str, Any] = from_bytes(to_bytes(message)).values["settings"]
     return values
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from aha.backends.hardware import Hardware, check_hardware, vllm_python
+from aha.backends.openai.endpoint import Endpoint
 from aha.durable import absence_of
 from aha.errors import BadInput
 from aha.plan.machines import GIB, available, cores
@@ -178,8 +179,6 @@ def check_out(recipe: str, out: Path | None) -> None:
 def check_model_or_server(model: str) -> None:
     """Raise BadInput for a folder or a server's address that is not valid, given for a model that is only sampled from."""
     if is_endpoint(model):
-        from aha.backends.openai.endpoint import Endpoint
-
         Endpoint.read(model)
     else:
         check_model(model)

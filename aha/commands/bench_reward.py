@@ -7,17 +7,15 @@ import json
 from argparse import ArgumentParser, Namespace
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from aha.commands.judges import judge_of, runnable
 from aha.commands.terminal import COUNT, FROM_ONE, Command, Terminal, refuse_rest
 from aha.errors import BadInput
+from aha.grading import Graders
+from aha.rewards.bench import CaseVerdict, Findings, RuleCount, Survey, measure, survey
+from aha.specimens import Side, Specimen, specimens
+from aha.tasks.corpora import Corpus, corpus_of
 from aha.types import Abstained, Grade, Reference
-
-if TYPE_CHECKING:
-    from aha.rewards.bench import CaseVerdict, Findings, RuleCount, Survey
-    from aha.specimens import Side, Specimen
-    from aha.tasks.corpora import Corpus
-
 
 MOST_ROWS = 20
 LONGEST = 110
@@ -177,19 +175,15 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     """Return 1 if a wrong answer was paid or more was missed than is let pass, else 0."""
     refuse_rest(rest)
     count = _by_rules(arguments)
-    from aha.commands.judges import judge_of, runnable
-    from aha.rewards.bench import measure, survey
-    from aha.specimens import specimens
-    from aha.tasks.corpora import corpus_of
-
-    name, choose = judge_of(arguments.reward, arguments.grader, arguments.chain)
-    corpus = runnable(corpus_of(arguments.corpus))
-    judge = choose(corpus)
-    findings = measure(corpus.cases, judge, arguments.threads)
-    name = f"chain {corpus.chain}" if corpus.chain and name == "grade" else name
-    if not terminal.json:
-        terminal.say(_page(name, corpus, findings, arguments.at_most_misses))
-    counts = survey(specimens(count, arguments.seed), judge, arguments.threads)
+    with Graders() as graders:
+        name, choose = judge_of(arguments.reward, arguments.grader, arguments.chain, graders)
+        corpus = runnable(corpus_of(arguments.corpus))
+        judge = choose(corpus)
+        findings = measure(corpus.cases, judge, arguments.threads)
+        name = f"chain {corpus.chain}" if corpus.chain and name == "grade" else name
+        if not terminal.json:
+            terminal.say(_page(name, corpus, findings, arguments.at_most_misses))
+        counts = survey(specimens(count, arguments.seed), judge, arguments.threads)
     has_failed = bool(findings.false_positives) or len(findings.misses) > arguments.at_most_misses or _fails(counts)
     generated_part = {"generated": summary(counts, arguments.seed)} if count else {}
     terminal.tell("bench-reward", **_summary(name, corpus, findings), **generated_part, failed=has_failed)

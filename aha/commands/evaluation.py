@@ -30,7 +30,7 @@ from aha.evals.loading import select_examples
 from aha.evals.result import lm_eval_form, result_of
 from aha.evals.run import Evaluation, choose_template, fit_tokens, template_settings
 from aha.evals.samples import GradedSample, SampleJournal, read_settings
-from aha.grading import programs_in
+from aha.grading import Graders
 from aha.grading.sandbox import Tier
 from aha.protocols import ASK_ONCE, Backend, Chat, ChatOptions, Compute, Sampling, is_endpoint
 from aha.rundir.record import OLD_REPLIES, RESULT, SAMPLES, SETTINGS
@@ -192,8 +192,8 @@ class Evaluator:
 
     def run(self, run: BenchmarkRun, model: str, folder: Path | None) -> tuple[list[GradedSample], dict[str, Any]]:
         """Ask a model for the samples that the folder lacks, and return all samples and the result."""
-        with programs_in(run.settings.sandbox):
-            evaluation = plan_evaluation(run, model, self.machine, self.terminal, self.asking, folder)
+        with Graders(sandbox=run.settings.sandbox) as graders:
+            evaluation = plan_evaluation(run, model, self.machine, graders, self.terminal, self.asking, folder)
             settings = _journal_settings(run, evaluation, model, self.options.data, folder)
             settings |= _server_settings(self.asking, folder) if is_endpoint(model) else {}
             journal = SampleJournal(folder, settings)
@@ -251,6 +251,7 @@ def plan_evaluation(
     run: BenchmarkRun,
     model: str,
     machine: Backend,
+    graders: Graders,
     terminal: Terminal,
     chat_options: ChatOptions = ASK_ONCE,
     folder: Path | None = None,
@@ -261,10 +262,10 @@ def plan_evaluation(
     template = chosen.template
     if template is None:
         engine, tokenizer = machine.engine(model), machine.tokenizer(model)
-        template = choose_template(benchmark, engine, tokenizer, chosen.sampling, chosen.seed, lambda progress: None)
+        template = choose_template(benchmark, engine, tokenizer, chosen.sampling, graders, chosen.seed, lambda progress: None)
     think = isinstance(template, ChatTemplate) and (chosen.think == "always" or (chosen.think == "auto" and _knows_thoughts(model)))
     identity = "" if is_server or chosen.cache is None else identity_of(model)
-    evaluation = Evaluation(benchmark, run.examples, run.k, template, chosen.sampling, chosen.seed, think, identity)
+    evaluation = Evaluation(benchmark, run.examples, run.k, template, chosen.sampling, graders, chosen.seed, think, identity)
     limit = _limit_of_whole(folder, evaluation) if folder is not None and is_server else None
     if limit is not None:
         room = min(limit, chosen.sampling.max_tokens)

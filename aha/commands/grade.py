@@ -11,25 +11,23 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from aha.commands.judges import settings_of
 from aha.commands.terminal import COUNT, Command, Terminal, refuse_rest
 from aha.errors import BadInput
 from aha.evals.comparison import paired_json
 from aha.evals.intervals import NOISE, compare_pairs
-from aha.evals.reading import FieldNames, completion_grader, read_sample_set, read_sample_sets, unfinished_line
+from aha.evals.reading import FieldNames, GradeRecord, completion_grader, read_sample_set, read_sample_sets, unfinished_line
 from aha.evals.result import Result, problem_lines, result_of
 from aha.evals.samples import SampleSet
-from aha.grading import grade
+from aha.grading import Graders
 from aha.json_text import parse_json
+from aha.tasks.corpora import PairRow, pair_of, pairs_of
 from aha.tasks.golds import KINDS
 from aha.tasks.reading import DataRow
 from aha.types import Abstained, Grade
-
-if TYPE_CHECKING:
-    from aha.tasks.corpora import PairRow
-
 
 AT_ONCE = 256  # rows in work before the first of them is printed
 
@@ -69,13 +67,12 @@ def run_grade(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> 
     alone = arguments.reference is not None or arguments.answer is not None
     if alone == (arguments.file is not None) or (alone and None in (arguments.reference, arguments.answer)):
         raise BadInput("say what to grade: --reference R --answer A, or --file PAIRS.jsonl")
-    counts = _grade_one_answer(arguments, terminal) if alone else _file(arguments, terminal)
+    with Graders() as graders:
+        counts = _grade_one_answer(arguments, graders, terminal) if alone else _file(arguments, graders, terminal)
     return 1 if arguments.strict and counts["wrong"] + counts["abstained"] else 0
 
 
-def _grade_one_answer(arguments: Namespace, terminal: Terminal) -> Counter[str]:
-    from aha.tasks.corpora import pair_of
-
+def _grade_one_answer(arguments: Namespace, graders: Graders, terminal: Terminal) -> Counter[str]:
     fields: dict[str, object] = {"gold": arguments.reference, "pred": arguments.answer}
     if arguments.option:
         fields["options"] = arguments.option
@@ -87,23 +84,21 @@ def _grade_one_answer(arguments: Namespace, terminal: Terminal) -> Counter[str]:
     pair = pair_of(DataRow("--reference", "--reference", fields), arguments.kind)
     if isinstance(pair.reference, Abstained):
         raise BadInput(f"--reference {arguments.reference}: {pair.reference.reason}")
-    word, reason = _words(_grade(pair))
+    word, reason = _words(_grade(pair, graders))
     if terminal.json:
         print(_json({"grade": word, "reason": reason}), flush=True)
     terminal.say(_sound(f"{word}: {reason}" if reason else word))
     return Counter([word])
 
 
-def _file(arguments: Namespace, terminal: Terminal) -> Counter[str]:
+def _file(arguments: Namespace, graders: Graders, terminal: Terminal) -> Counter[str]:
     """Grade a file's rows and print each in order, as soon as those before it are graded; return the counts."""
-    from aha.tasks.corpora import pairs_of
-
     pairs = pairs_of(arguments.file, arguments.kind)
     ungradable = [pair for pair in pairs if isinstance(pair.reference, Abstained)]
     for pair in ungradable[:10]:
         terminal.note(f"aha: {pair.place}: {pair.reference.reason if isinstance(pair.reference, Abstained) else ''}")
     counts = Counter[str]()
-    for pair, verdict in zip(pairs, _grades(pairs), strict=True):
+    for pair, verdict in zip(pairs, _grades(pairs, graders), strict=True):
         word, reason = _words(verdict)
         counts[word] += 1
         if terminal.json:
@@ -118,17 +113,15 @@ def _file(arguments: Namespace, terminal: Terminal) -> Counter[str]:
     return counts
 
 
-def _grades(pairs: Sequence[PairRow]) -> Iterator[Grade]:
+def _grades(pairs: Sequence[PairRow], graders: Graders) -> Iterator[Grade]:
     """Yield the grades in order, several answers at a time; each is bounded by its grader's own deadline."""
     with ThreadPoolExecutor(max(2, os.cpu_count() or 2)) as threads:
         for start in range(0, len(pairs), AT_ONCE):
-            yield from threads.map(_grade, pairs[start : start + AT_ONCE])
+            yield from threads.map(partial(_grade, graders=graders), pairs[start : start + AT_ONCE])
 
 
-def _grade(pair: PairRow) -> Grade:
-    from aha.commands.judges import settings_of
-
-    return pair.reference if isinstance(pair.reference, Abstained) else grade(pair.reference, pair.answer, settings_of(pair.flags))
+def _grade(pair: PairRow, graders: Graders) -> Grade:
+    return pair.reference if isinstance(pair.reference, Abstained) else graders.grade(pair.reference, pair.answer, settings_of(pair.flags))
 
 
 def _words(grade: Grade) -> tuple[str, str]:
@@ -179,11 +172,16 @@ def score_flags(parser: ArgumentParser) -> None:
 def run_score(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     """Print scores as shares (JSON) or per cent (for a person)."""
     refuse_rest(rest)
-    grader = completion_grader(arguments.problems) if arguments.problems else None
-    names = FieldNames(**{role: getattr(arguments, role) for role in ROLES})
     for path in filter(None, (arguments.file, arguments.other)):
         if line := unfinished_line(path):
             terminal.note(line)
+    with Graders() as graders:
+        return _score(arguments, completion_grader(arguments.problems, graders) if arguments.problems else None, terminal)
+
+
+def _score(arguments: Namespace, grader: GradeRecord | None, terminal: Terminal) -> int:
+    """Print the scores of the file, its difference from the other file, or the result of one filter."""
+    names = FieldNames(**{role: getattr(arguments, role) for role in ROLES})
     if arguments.other is not None:
         sets = [read_sample_set(path, names, grader, arguments.filter) for path in (arguments.file, arguments.other)]
         return _print_difference(sets, arguments, terminal)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from math import isfinite
 from numbers import Real
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 from aha.answers.statements import CHAINS, Chain
 from aha.commands.choose import File, load_module
 from aha.errors import BadInput
-from aha.grading import grade
+from aha.grading import Graders
 from aha.grading.maths.algebra import DEFAULT, Settings
 from aha.grading.sandbox import tiers
 from aha.protocols import Reward
@@ -31,19 +32,25 @@ PAYS_FROM = 0.5
 Chooses = Callable[[Corpus], Judge]
 
 
-def judge_of(reward: str | None, grader: str | None, chain: str | None) -> tuple[str, Chooses]:
+def judge_of(reward: str | None, grader: str | None, chain: str | None, graders: Graders) -> tuple[str, Chooses]:
     """Return the judge's name, and a function from the corpus to the judge. BadInput for more than one, or if it cannot be loaded."""
     if sum(choice is not None for choice in (reward, grader, chain)) > 1:
         raise BadInput("--reward, --grader and --chain exclude each other: one judge at a time")
     if reward is not None:
-        judge = _reward_judge(Accuracy() if reward == "accuracy" else load(reward, "--reward"))
+        rule = Accuracy() if reward == "accuracy" else load(reward, "--reward")
+        judge = _reward_judge(rule.live(graders) if isinstance(rule, Accuracy) else rule)
         return f"reward {reward}", lambda corpus: judge
     if grader is not None:
         grading = _grading(load(grader, "--grader"))
         return f"grader {grader}", lambda corpus: grading
     if chain is not None and chain not in CHAINS:
         raise BadInput(f"--chain {chain}: there are {', '.join(CHAINS)}{nearest(chain, list(CHAINS))}")
-    return f"chain {chain}" if chain else "grade", lambda corpus: _chain_judge(name) if (name := chain or corpus.chain) else _grade_case
+
+    def choose(corpus: Corpus) -> Judge:
+        name = chain or corpus.chain
+        return _chain_judge(name) if name else partial(_grade_case, graders=graders)
+
+    return f"chain {chain}" if chain else "grade", choose
 
 
 def runnable(corpus: Corpus) -> Corpus:
@@ -73,8 +80,8 @@ def settings_of(flags: Mapping[str, object]) -> Settings:
     return settings
 
 
-def _grade_case(case: Case) -> Grade:
-    return grade(case.reference, case.answer, settings_of(case.flags), case.question or None)
+def _grade_case(case: Case, graders: Graders) -> Grade:
+    return graders.grade(case.reference, case.answer, settings_of(case.flags), case.question or None)
 
 
 def _chain_judge(name: str) -> Judge:

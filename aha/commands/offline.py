@@ -1,4 +1,4 @@
-"""Benchmarks that `aha eval` scores from files, without asking a model.
+"""Benchmarks that `aha eval` scores from files, without a model.
 For Codeforces, the rating that fits the problems a model solved, and the number of tries each took."""
 
 from __future__ import annotations

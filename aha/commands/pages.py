@@ -9,9 +9,14 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
+from aha.commands.graph_page import of_folder
 from aha.commands.terminal import COUNT, Command, Terminal, new_file, refuse_rest
 from aha.durable import Disk, replace_file
 from aha.errors import BadInput
+from aha.reports import write_report
+from aha.reports.compare import compare_html, compare_markdown
+from aha.reports.results import read_run
+from aha.reports.review import BEFORE, take, write_review
 
 
 def report_flags(parser: ArgumentParser) -> None:
@@ -30,11 +35,7 @@ def run_report(arguments: Namespace, rest: Sequence[str], terminal: Terminal) ->
 
 def _page(folder: Path) -> Path:
     if (folder / "graph.json").exists():
-        from aha.commands.graph_page import of_folder
-
         return of_folder(folder)
-    from aha.reports import write_report
-
     return write_report(folder)
 
 
@@ -52,9 +53,6 @@ def compare_flags(parser: ArgumentParser) -> None:
 
 def run_compare(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     """Write the page and print its path."""
-    from aha.reports.compare import compare_html, compare_markdown
-    from aha.reports.results import read_run
-
     refuse_rest(rest)
     runs = [read_run(word) for word in arguments.runs]
     if len(names := [run.name for run in runs]) > len(set(names)):
@@ -85,8 +83,6 @@ def review_flags(parser: ArgumentParser) -> None:
 def run_review(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     """Write the page, or apply a file of changes to the set."""
     refuse_rest(rest)
-    from aha.reports.review import BEFORE, take, write_review
-
     root = arguments.run.expanduser()
     if arguments.take is None:
         page, total = write_review(root, arguments.rows or None)

@@ -1,4 +1,4 @@
-"""`aha regrade`: grades saved replies again, without asking a model."""
+"""`aha regrade`: grades saved replies again, without a model."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from aha.evals.loading import examples_of, load_examples, select_examples
 from aha.evals.result import result_of
 from aha.evals.run import Evaluation, grade_replies, read_template
 from aha.evals.samples import Key, SampleJournal, read_examples, read_settings, ungraded_sample, write_evaluation
+from aha.grading import Graders
 from aha.paper import published_numbers
 from aha.rundir.record import SETTINGS
 from aha.template import BOX_PROMPT, ChatTemplate
@@ -49,23 +50,25 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     refuse_rest(rest)
     folder_path: Path = arguments.saved.expanduser()
     if folder_path.is_file():
-        return _regrade_file(folder_path, arguments, terminal)
+        with Graders() as graders:
+            return _regrade_file(folder_path, arguments, graders, terminal)
     folders = [folder_path] if (folder_path / SETTINGS).is_file() else sorted(path.parent for path in folder_path.glob(f"*/{SETTINGS}"))
     if not folders:
         raise BadInput(f"{folder_path}: nothing that was saved by `aha eval --out` is in it")
-    for folder in folders:
-        _regrade_folder(folder, arguments, terminal)
+    with Graders() as graders:
+        for folder in folders:
+            _regrade_folder(folder, arguments, graders, terminal)
     return 0
 
 
-def _regrade_folder(folder: Path, arguments: Namespace, terminal: Terminal) -> None:
+def _regrade_folder(folder: Path, arguments: Namespace, graders: Graders, terminal: Terminal) -> None:
     from aha.evals.judged.judging import Transcripts, read_case
 
     settings = read_settings(folder)
     chosen, k, data = benchmark(str(settings["benchmark"])), arguments.k or int(settings["k"]), arguments.data or settings.get("data")
     examples = (None if arguments.data else read_examples(folder)) or select_examples(chosen, data, settings.get("problems"))[0]
     journal, seed = SampleJournal(folder, settings), int(settings.get("seed", 0))
-    evaluation = Evaluation(chosen, examples, k, read_template(settings), chosen.sampling, seed)
+    evaluation = Evaluation(chosen, examples, k, read_template(settings), chosen.sampling, graders, seed)
     replies = journal.replies | {key: evaluation.reply_of(sample) for key, sample in journal.samples.items()}
     if strangers := sorted({problem for problem, _ in replies} - {example.id for example in examples}):
         raise BadInput(f"{folder}: {strangers[0]} is none of the benchmark's problems now; name the rows as they were with --data PATH")
@@ -134,7 +137,7 @@ def _interval(ends: Sequence[float] | None) -> str:
 # --- a published file ---------------------------------------------------------------------------------------------------
 
 
-def _regrade_file(path: Path, arguments: Namespace, terminal: Terminal) -> int:
+def _regrade_file(path: Path, arguments: Namespace, graders: Graders, terminal: Terminal) -> int:
     """Grade rows that hold replies; the questions come from the rows themselves, or by their names from --data."""
     if arguments.benchmark is None:
         raise BadInput(f"{path}: say which benchmark's outputs these are, as in --benchmark mmlu_pro")
@@ -148,7 +151,7 @@ def _regrade_file(path: Path, arguments: Namespace, terminal: Terminal) -> int:
     replies = _replies(path, rows, field, list(examples.values()), arguments.data is not None)
     by_name = {problem: examples[problem] for problem, _ in replies}
     k = arguments.k or min(sum(problem == name for problem, _ in replies) for name in by_name)
-    evaluation = Evaluation(chosen, list(by_name.values()), k, chosen.templates[0], chosen.sampling)
+    evaluation = Evaluation(chosen, list(by_name.values()), k, chosen.templates[0], chosen.sampling, graders)
     _check_counts(evaluation, replies)
     samples = grade_replies(evaluation, {key: replies[key] for key in evaluation.keys}, lambda progress: None)
     fields = {"file": str(path)} | result_of(samples, chosen).to_json() | protocol_of(chosen)

@@ -15,6 +15,8 @@ from typing import Any
 
 from aha.commands.arguments import read_settings
 from aha.commands.choose import ResolvedRecipe, RunOptions
+from aha.commands.graph import STATE_WORDS, line
+from aha.commands.graph_page import Head, leave
 from aha.commands.terminal import FROM_ONE, SECONDS, Command, Terminal, new_folder
 from aha.durable import Disk, Lock, disk_errors, replace_file
 from aha.errors import BadInput
@@ -25,6 +27,7 @@ from aha.evals.samples import GradedSample, read_samples
 from aha.pipeline import Graph, Step
 from aha.recipes import Recipe
 from aha.recipes.r1 import arms, reproduce
+from aha.reports.graph import ClaimRow
 from aha.rundir import Record
 from aha.rundir.record import evaluation_names
 from aha.types import Abstained
@@ -239,8 +242,6 @@ class SeedRun:
 
 
 def _work(recipe: Recipe, seed: int, out: Path, options: RunOptions, terminal: Terminal) -> SeedRun:
-    from aha.commands.graph import line
-
     graph = Graph(recipe.stages, out / STORE, out / f"seed-{seed}.json")
     steps: dict[str, Step] = {}
     if any(step.todo for step in graph.steps()):
@@ -260,8 +261,6 @@ def _work(recipe: Recipe, seed: int, out: Path, options: RunOptions, terminal: T
 
 
 def _plan(recipes: Sequence[Recipe], out: Path, terminal: Terminal) -> int:
-    from aha.commands.graph import STATE_WORDS
-
     for seed, recipe in enumerate(recipes):
         steps = list(Graph(recipe.stages, out / STORE, out / f"seed-{seed}.json").steps())
         for step in steps:
@@ -290,9 +289,6 @@ def _conclude(results: Sequence[SeedRun], out: Path, options: RunOptions, termin
 
 def pages(seed_runs: Sequence[SeedRun], paper_claims: Sequence[PaperClaim], out: Path, options: RunOptions, terminal: Terminal) -> None:
     """Write one page per seed, with the claims at the top of the first."""
-    from aha.commands.graph_page import Head, leave
-    from aha.reports.graph import ClaimRow
-
     rows = tuple(
         ClaimRow(claim.name, claim.paper, claim.ours, claim.measured.value, claim.measured.low, claim.measured.high, claim.holds)
         for claim in paper_claims

@@ -16,7 +16,9 @@ from aha.commands.serve import access_flags, access_rules
 from aha.commands.terminal import FROM_ONE, PORT, SECONDS, Command, Terminal, refuse_rest
 from aha.errors import BadInput, EndpointDown, FailedBar
 from aha.grading.sandbox import open_sandbox, tiers
+from aha.grading.sandbox.attacks import run_attacks
 from aha.grading.sandbox.job import Job, Language, Limits, Outcome, Tier
+from aha.grading.sandbox.remote import KEY
 from aha.plain import plain
 
 LOOK_S = 1.0
@@ -188,8 +190,6 @@ def _test(tier_name: str, terminal: Terminal) -> int:
 
 
 def _attack(tier: Tier, terminal: Terminal) -> bool:
-    from aha.grading.sandbox.attacks import run_attacks
-
     assault = run_attacks(lambda: open_sandbox(tier))
     attacks, containments, compile_error = len(assault.came), assault.contained_count, assault.compile_error or None
     lines = [{"name": r.attack.name, "contained": r.is_contained, "verdict": r.outcome.verdict, "said": r.line} for r in assault.came]
@@ -206,8 +206,6 @@ def _attack(tier: Tier, terminal: Terminal) -> bool:
 
 
 def _serve(arguments: Namespace, terminal: Terminal) -> int:
-    from aha.grading.sandbox.remote import KEY
-
     if arguments.tier == "remote":
         raise BadInput("--tier remote: a server runs programs itself; choose bwrap, wasm or auto")
     key = os.environ.get(KEY) or None

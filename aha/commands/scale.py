@@ -14,7 +14,9 @@ from aha.durable import Disk, disk_errors, replace_file
 from aha.errors import BadInput
 from aha.evals.benchmarks import benchmark
 from aha.evals.reading import read_sample_set
+from aha.evals.scaling import scaling
 from aha.protocols import is_endpoint
+from aha.reports.scaling import scaling_html
 from aha.rundir.record import SAMPLES, samples_file
 
 if TYPE_CHECKING:
@@ -78,8 +80,6 @@ def _saved_samples(target: str) -> Path | None:
 
 
 def _scale_samples(target: str, path: Path, out: Path | None, terminal: Terminal) -> int:
-    from aha.evals.scaling import scaling
-
     samples = read_sample_set(path)
     if all(sample.abstained for part in samples.problems for sample in part.samples):
         raise BadInput(f"{target}: nobody could judge these samples; aha eval --judge asks a language model to")
@@ -109,8 +109,6 @@ def _shortcomings(samples: SampleSet) -> Iterator[str]:
 def write_scaling(result: Scaling, title: str, facts: dict[str, str], example: CutExample | None, out: Path, terminal: Terminal) -> int:
     """Write the page and the numbers; print the page's name and the ends of each curve, or all numbers as one line of JSON. `facts`: the
     model and its settings; `example`: one thought, cut at longer and longer budgets."""
-    from aha.reports.scaling import scaling_html
-
     numbers = {"title": title, **facts, **result.to_json()}
     figures = {**facts, "problems": f"{result.problems:,}", "samples of each": f"{result.k:,}"}
     with disk_errors(out):

@@ -30,7 +30,7 @@ from aha.evals.reading import read_sample_set
 from aha.evals.run import Evaluation, template_settings
 from aha.evals.samples import Key, SampleJournal, SampleSet, read_samples, read_settings
 from aha.evals.scaling import Arm, Scaling, scaling
-from aha.grading import programs_in
+from aha.grading import Graders
 from aha.protocols import Backend, Compute, Sampling, is_endpoint
 from aha.reports.scaling import CutExample, cut_example
 from aha.rundir.record import SAMPLES
@@ -95,8 +95,8 @@ def scale(options: ScaleOptions, terminal: Terminal, write: WriteScaling) -> int
     settings, lab_settings, compute = new_tree["evaluate"], new_tree["scale"], new_tree["compute"]
     assert isinstance(settings, EvalSettings) and isinstance(lab_settings, Scale) and isinstance(compute, Compute)
     machine, run = local_backend(compute), load_run(benchmark, settings, options.data)
-    with Interrupts() as interrupts, programs_in(settings.sandbox):
-        evaluation = plan_evaluation(run, options.model, machine, terminal)
+    with Interrupts() as interrupts, Graders(sandbox=settings.sandbox) as graders:
+        evaluation = plan_evaluation(run, options.model, machine, graders, terminal)
         journal = TrialJournal(options.folder, _identity(options, run, lab_settings))
 
         def progress(arm: str, done: int, of: int) -> None:
@@ -219,8 +219,8 @@ def _force_server(options: EvalOptions, lab_settings: Scale, folder: Path, termi
     (benchmark,) = options.benchmarks
     tree = evaluation_settings(benchmark, options)
     run, chat_options, machine = load_run(benchmark, tree["evaluate"], options.data), tree["asking"], local_backend(tree["compute"])
-    with Interrupts() as interrupts, programs_in(run.settings.sandbox):
-        evaluation = plan_evaluation(run, options.model, machine, QuietTerminal(), chat_options, folder)
+    with Interrupts() as interrupts, Graders(sandbox=run.settings.sandbox) as graders:
+        evaluation = plan_evaluation(run, options.model, machine, graders, QuietTerminal(), chat_options, folder)
         free = {(sample.problem, sample.sample): sample for sample in read_samples(folder / SAMPLES)}
         seen = look(options.model, chat_options, [evaluation.conversation((example.id, 0)) for example in evaluation.examples])
 

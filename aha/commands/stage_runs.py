@@ -70,7 +70,7 @@ class StageWorker:
         return Observers(interrupts, watchdog, progress, RunMonitor(lambda signal: progress.say(f"doctor: {signal_text(signal)}")))
 
     def _first_lines(self, step: Step, heartbeat: Heartbeat) -> Iterator[str]:
-        """Yield what a person is told before a stage begins: derived settings, the doctor's advice, and the audit of the data."""
+        """Yield the lines that are printed before a stage begins: derived settings, the doctor's advice, and the audit of the data."""
         yield from derived_lines(self._recipe_of(step))
         if isinstance(step.stage, Rl) and self.options.preflight and step.name == self.chosen.recipe.lead_stage:
             for line in preflight(step.stage, self.backend, heartbeat).lines():

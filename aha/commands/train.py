@@ -12,6 +12,7 @@ from typing import Any
 from aha.backends.hardware import HELP as HARDWARE
 from aha.backends.hardware import read_hardware
 from aha.codec import encode
+from aha.commands import graph
 from aha.commands.arguments import (
     CliArgs,
     check_files,
@@ -24,6 +25,7 @@ from aha.commands.arguments import (
     recipe_flags,
 )
 from aha.commands.choose import ResolvedRecipe, RunOptions, choose, complete
+from aha.commands.fitting import fit_recipe
 from aha.commands.terminal import FROM_ONE, SECONDS, Command, Terminal, new_folder, refuse_rest
 from aha.errors import BadInput
 from aha.protocols import Backend
@@ -89,8 +91,6 @@ def chosen_recipe(arguments: Namespace, rest: Sequence[str], runs: bool = True) 
     args = read_args(arguments, rest)
     choice = choose(arguments.recipe, args)
     if arguments.fit is not None:
-        from aha.commands.fitting import fit_recipe
-
         choice = fit_recipe(choice, arguments.fit, getattr(arguments, "out", None))
     if runs:
         complete(choice.recipe)
@@ -144,8 +144,6 @@ def _run(choice: ResolvedRecipe, arguments: Namespace, terminal: Terminal, backe
         dry=arguments.dry_run,
     )
     if choice.recipe.apart:
-        from aha.commands import graph
-
         return graph.run(choice, options, terminal)
     from aha.commands.run import run as run_stages
 
@@ -198,9 +196,7 @@ def run_pretrain(arguments: Namespace, rest: Sequence[str], terminal: Terminal) 
     """Make the tiny base model anew."""
     if arguments.model != "tiny":
         raise BadInput(f"{arguments.model}: only the tiny world's base is made here: aha pretrain tiny")
-    from aha.commands.graph import pretrain
-
-    return pretrain(arguments.out, tuple(read_settings(rest)), arguments.argv, terminal)
+    return graph.pretrain(arguments.out, tuple(read_settings(rest)), arguments.argv, terminal)
 
 
 RUN = Command("run a recipe, or resume its run; a finished run is left as it is", "train", run_flags, run, settings=True)

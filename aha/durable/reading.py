@@ -1,4 +1,4 @@
-"""Reading of files that somebody else may have written: regular files only, and within a limit of memory.
+"""Reading of files that may come from strangers: regular files only, and within a limit of memory.
 
 Parquet tables from outside are read in a process of their own, whose memory the kernel limits.
 """

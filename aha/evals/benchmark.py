@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
 from aha.answers.claims import claim
-from aha.grading import grade
+from aha.grading import Graders
 from aha.grading.maths.votes import vote
 from aha.protocols import Sampling
 from aha.template import ChatTemplate, Template
@@ -84,7 +84,7 @@ def seed_by_name(seed: int, place: int, problem: str, sample: int) -> int:
 
 
 ReadRow = Callable[[Fields, str, int], BenchmarkExample]  # from a row, its file's stem and its number
-GradeReply = Callable[[BenchmarkExample, Reply], ReplyGrade]
+GradeReply = Callable[[BenchmarkExample, Reply, Graders], ReplyGrade]
 
 
 @dataclass(frozen=True)
@@ -133,15 +133,15 @@ class Benchmark:
         """Return the example in the form that this sample sees."""
         return example if self.permute is None else self.permute(example, sample)
 
-    def grade_reply(self, example: BenchmarkExample, reply: Reply) -> ReplyGrade:
+    def grade_reply(self, example: BenchmarkExample, reply: Reply, graders: Graders) -> ReplyGrade:
         """Return the grade of a reply. A reply cut at the limit is wrong, whatever it holds, unless the benchmark grades it as it is; a
         thought that never ended and an empty reply are always wrong."""
         cut, visible = reply.finished == "length", (reply.answer or "").strip()
         if self.grades_all or (visible and (self.grades_cut or not cut)):
-            return self.grade(example, reply)
+            return self.grade(example, reply, graders)
         why = "cut at the limit of tokens" if cut else "the thinking never ended" if reply.thought else "an empty reply"
         empty_reply = Reply("", None, "", 0, "stop")
-        return ReplyGrade(Wrong(why), None, {} if self.headline == "pass@1" else self.grade(example, empty_reply).measures)
+        return ReplyGrade(Wrong(why), None, {} if self.headline == "pass@1" else self.grade(example, empty_reply, graders).measures)
 
 
 # --- shared parts of readers and graders ----------------------------------------------------------------------------------
@@ -166,11 +166,11 @@ def row_name(fields: Fields, stem: str, number: int, *names: str) -> str:
     return f"{stem}/{number}" if name is None else str(name)
 
 
-def by_rule(example: BenchmarkExample, reply: Reply) -> ReplyGrade:
+def by_rule(example: BenchmarkExample, reply: Reply, graders: Graders) -> ReplyGrade:
     """Grade the whole visible text with the project's own grader. The answer that the reply marks is its vote; an unmarked answer can be
     right, too."""
     text = reply.answer or ""
-    final, verdict = claim(text), grade(example.reference, text, question=example.prompt)
+    final, verdict = claim(text), graders.grade(example.reference, text, question=example.prompt)
     ballot = ""
     if final.marked or isinstance(verdict, Right):
         ballot = vote(final, evaluated=isinstance(example.reference, Number))[:LONGEST_VOTE]
@@ -181,11 +181,11 @@ def by_chain(chain: Callable[[str], str | None]) -> GradeReply:
     """Return a grader of choices that reads the letter as the benchmark's own script does; no letter is wrong, never a guess. The result of
     the strict reader of rewards is a measure beside it."""
 
-    def grade_choice(example: BenchmarkExample, reply: Reply) -> ReplyGrade:
+    def grade_choice(example: BenchmarkExample, reply: Reply, graders: Graders) -> ReplyGrade:
         letter = chain(reply.answer or "")
         assert isinstance(example.reference, Choice)
         right = letter == example.reference.letter
-        strict = isinstance(grade(example.reference, reply.answer), Right)
+        strict = isinstance(graders.grade(example.reference, reply.answer), Right)
         beside = dict(zip(STRICT_MEASURES, map(float, (strict, right and not strict, strict and not right)), strict=True))
         if letter is None:
             return ReplyGrade(Wrong("no letter could be read"), None, beside)
@@ -194,7 +194,7 @@ def by_chain(chain: Callable[[str], str | None]) -> GradeReply:
     return grade_choice
 
 
-def by_model(example: BenchmarkExample, reply: Reply) -> ReplyGrade:
+def by_model(example: BenchmarkExample, reply: Reply, graders: Graders) -> ReplyGrade:
     """Return an abstention: only a language model can grade the reply."""
     text = (reply.answer or "").strip()[:LONGEST_VOTE]
     return ReplyGrade(Abstained("only a language model can compare this answer with its reference"), text or None)

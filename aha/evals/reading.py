@@ -13,7 +13,7 @@ from typing import Any
 from aha.errors import BadInput
 from aha.evals.files import as_records, need_fields, read_json, read_rows
 from aha.evals.samples import GradedSample, ProblemSamples, SampleSet, read_samples, read_settings, refuses, sample_set
-from aha.grading import grade
+from aha.grading import Graders
 from aha.rundir.record import RESULT, SAMPLES, SETTINGS, samples_file
 from aha.types import Abstained, Asserts, Grade, Right, Wrong
 
@@ -299,7 +299,7 @@ def _counts(value: object, count: int) -> list[int | None]:
 # --- completions of code problems without a verdict -----------------------------------------------------------------------
 
 
-def completion_grader(problems: Path) -> GradeRecord:
+def completion_grader(problems: Path, graders: Graders) -> GradeRecord:
     """Return a grader of records with `task_id` and `completion`, which runs the tests of a file of problems in HumanEval's form."""
     rows = read_rows(problems)
     need_fields(problems, rows, ("task_id", "prompt", "entry_point", "test"), "a code problem")
@@ -311,7 +311,7 @@ def completion_grader(problems: Path) -> GradeRecord:
             raise BadInput(f"sample of {task}: no field completion with a program in it; there are {', '.join(map(str, record))}")
         if str(task) not in references:
             raise BadInput(f"sample of {task}: {problems} has no problem with this task_id")
-        verdict = grade(references[str(task)], completion)
+        verdict = graders.grade(references[str(task)], completion)
         if isinstance(verdict, Abstained):
             raise BadInput(f"sample of {task}: it cannot be run here: {verdict.reason}")
         return verdict

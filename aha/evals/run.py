@@ -15,6 +15,7 @@ from aha.errors import BadInput
 from aha.evals.benchmark import Benchmark, BenchmarkExample
 from aha.evals.loading import select_examples
 from aha.evals.samples import GradedSample, Key, SampleJournal, grade_sample, prompt_hash
+from aha.grading import Graders
 from aha.protocols import Ask, Chat, Engine, Heartbeat, Sampling, Tokenizer
 from aha.sampling.rollouts import RolloutSampler, completion_text, opens_thought, prompt_tokens, seed_for
 from aha.template import THINK, ChatTemplate, Template
@@ -35,14 +36,15 @@ class ReplyCache(Protocol):
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The settings of an evaluation: `k` samples of each example. `identity` names the weights and tokenizer, for the shared cache; empty:
-    nothing is shared. `think`: a reply in the chat's own form begins with `<think>` and a new line."""
+    """The settings of an evaluation: `k` samples of each example, graded by `graders`. `identity` names the weights and tokenizer, for the
+    shared cache; empty: nothing is shared. `think`: a reply in the chat's own form begins with `<think>` and a new line."""
 
     benchmark: Benchmark
     examples: Sequence[BenchmarkExample]
     k: int
     template: Template
     sampling: Sampling
+    graders: Graders
     seed: int = 0
     think: bool = False
     identity: str = ""
@@ -116,7 +118,7 @@ class Evaluation:
 
     def grade(self, key: Key, reply: Reply, prompt: Sequence[int] | str = "", seed: int | None = None) -> GradedSample:
         """Return a reply as a graded sample."""
-        return grade_sample(self.benchmark, self.example(key), reply, key[1], prompt, seed)
+        return grade_sample(self.benchmark, self.example(key), reply, key[1], self.graders, prompt, seed)
 
     # --- the loop -----------------------------------------------------------------------------------------------------------
 
@@ -243,7 +245,13 @@ def grade_replies(evaluation: Evaluation, replies: Mapping[Key, Reply], heartbea
 
 
 def choose_template(
-    benchmark: Benchmark, engine: Engine, tokenizer: Tokenizer, sampling: Sampling, seed: int, heartbeat: Heartbeat
+    benchmark: Benchmark,
+    engine: Engine,
+    tokenizer: Tokenizer,
+    sampling: Sampling,
+    graders: Graders,
+    seed: int,
+    heartbeat: Heartbeat,
 ) -> Template:
     """Return the benchmark's template whose form the model keeps most often, on a few problems."""
     if len(benchmark.templates) == 1:
@@ -252,7 +260,7 @@ def choose_template(
     probe = replace(benchmark, seeds=lambda seed, place, problem, sample: seed_for(seed, PROBE_ROLLOUT, place, sample))
 
     def share_in_form(template: Template) -> float:
-        evaluation, journal = Evaluation(probe, examples, 1, template, sampling, seed), SampleJournal(None, {})
+        evaluation, journal = Evaluation(probe, examples, 1, template, sampling, graders, seed), SampleJournal(None, {})
         evaluation.ask_engine(lambda: engine, tokenizer, journal, heartbeat)
         return sum(value for sample in journal.samples.values() for name, value in sample.measures.items() if name.startswith("form/"))
 

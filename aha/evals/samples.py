@@ -23,6 +23,7 @@ from aha.codec import check_fields, decode, encode
 from aha.durable import Disk, append_journal, disk_errors, naming_file, read_document, read_journal, read_records, replace_file, seal
 from aha.errors import BadInput, DiskTrouble
 from aha.evals.benchmark import Benchmark, BenchmarkExample
+from aha.grading import Graders
 from aha.lazy import lazy_pattern
 from aha.redact import hide
 from aha.rundir.record import EXAMPLES, OLD_REPLIES, RESULT, SAMPLES, SETTINGS, sample_lines
@@ -161,14 +162,20 @@ class SampleSet:
 
 
 def grade_sample(
-    benchmark: Benchmark, example: BenchmarkExample, reply: Reply, sample: int, prompt: Sequence[int] | str = "", seed: int | None = None
+    benchmark: Benchmark,
+    example: BenchmarkExample,
+    reply: Reply,
+    sample: int,
+    graders: Graders,
+    prompt: Sequence[int] | str = "",
+    seed: int | None = None,
 ) -> GradedSample:
     """Return the graded sample of a reply. A refusal is never right. A reply that broke its template has no visible text, and all of it
     counts as thought, unless the benchmark grades everything."""
     visible = reply.answer or ""
     if not benchmark.grades_all:
         reply = replace(reply, text=visible, answer=visible, thought=reply.text if reply.answer is None else reply.thought)
-    result = benchmark.grade_reply(example, reply)
+    result = benchmark.grade_reply(example, reply, graders)
     right = isinstance(result.grade, Right)
     share = None if not isinstance(result.grade, Right | Wrong) else float(right) if result.marks is None else result.marks
     return GradedSample(

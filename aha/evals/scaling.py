@@ -19,7 +19,7 @@ STEPS = 9  # budgets between a sixteenth of the longest reply and all of it
 
 @dataclass(frozen=True)
 class Point:
-    """An accuracy with its interval over problems. `x`: samples, tokens of thinking, or the times that the model was told to go on;
+    """An accuracy with its interval over problems. `x`: samples, tokens of thinking, or the times that the model was made to continue;
     `tokens`: the average tokens spent per problem, if known."""
 
     x: float
@@ -53,7 +53,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Arm:
-    """The same problems answered under one budget. `x`: tokens of thinking, or the times that the model was told to go on."""
+    """The same problems answered under one budget. `x`: tokens of thinking, or the times that the model was made to continue."""
 
     x: int
     problems: tuple[ProblemSamples, ...]
@@ -117,7 +117,7 @@ def scaling(
     longer: Sequence[Arm] = (),
     seed: int = 0,
 ) -> Scaling:
-    """Return the curves of judged samples, and of those that were cut or told to go on, if there are any. Without token counts there are no
+    """Return the curves of judged samples, and of those that were cut or made longer, if there are any. Without token counts there are no
     budgets."""
     counts = [sample.tokens for part in samples.problems for sample in part.samples]
     lengths = [tokens for tokens in counts if tokens is not None]

@@ -150,14 +150,6 @@ class Graders:
                 self._sandbox = open_sandbox(self.tier, self.pool.workers)
             return self._sandbox
 
-    def move(self, tier: Tier | Literal["auto"]) -> None:
-        """Run programs in this tier from now on."""
-        with self._opening:
-            if self._sandbox is not None and self.tier != tier:
-                self._sandbox.close()
-                self._sandbox = None
-            self.tier = tier
-
     @property
     def counts(self) -> Counts:
         """The counts of the worker processes."""

@@ -16,7 +16,7 @@ from aha.plan.memory import WIDTH, ModelShape, Need
 
 GIB = 1 << 30
 USABLE_SHARE = 0.9  # of a device's memory, since allocators leave gaps
-CORE = 2.5e10  # float32 operations a second of a CPU core, if nobody has measured it
+CORE = 2.5e10  # float32 operations a second of a CPU core, if it was not measured
 SIZES = ("cpu", "24gb", "80gb", "8x80gb", "auto")
 MOST_GPUS, MOST_IN_NODE = 1_000_000, 1_024
 CLUSTER = lazy_pattern(r"cluster\(nodes=(\d+), *gpus=(\d+)\)")
@@ -133,7 +133,7 @@ GPUS = (  # the driver's name for it, GiB, bfloat16 operations a second, bytes a
 )
 
 
-FILL = 0.5  # average length of replies as a share of `max_tokens`, if nobody has measured it
+FILL = 0.5  # average length of replies as a share of `max_tokens`, if it was not measured
 FORWARD, BACKWARD, BACKWARD_WITH_RECOMPUTE = 2, 6, 8  # operations per parameter and token
 DECODING_CALLS, LEARNING_CALLS = 30, 110  # operations of a layer in one pass
 ENGINE_SHARE = 0.6  # share of a device that an engine fills with weights

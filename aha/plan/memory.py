@@ -217,7 +217,7 @@ def _cache_folder(model: str) -> Path:
 
 MIB = 1 << 20
 WIDTH = {"float32": 4, "bfloat16": 2}
-PROMPT = 256  # tokens, if nobody has measured the prompts
+PROMPT = 256  # tokens, if the prompts were not measured
 LOGITS = 64 * MIB  # a slice of logits, as `backends.logprobs` and the engine cut them; three of them exist at a time
 BUCKET = 1.6  # buffers of a cache over its content: widths grow by steps of 4/3 to 3/2, and room for rows by half
 PAGE = 16  # tokens of a page of the compiled decoder's cache; the last page of a row is half empty on average

@@ -1,4 +1,4 @@
-"""The whole pipeline of DeepSeek-R1 (paper §2.3, §2.4) in the tiny world: every stage on a laptop's CPU, in one run.
+"""The whole pipeline of DeepSeek-R1 (paper §2.3, §2.4) in the tiny world: every stage on a CPU, in one run.
 Beside the stages of r1, the arms that each of the paper's claims is compared with, in miniature."""
 
 from __future__ import annotations

@@ -243,7 +243,7 @@ def stage2_rl(model: str, problems: Problems, models: tuple[str, str], at: str =
 
 
 def general(path: str, domain: str) -> RowProblems:
-    """Return prompts that nobody can check, from a file that the person who runs the recipe names at `path`."""
+    """Return prompts whose answers cannot be checked, from a file that the user of the recipe names at `path`."""
     return RowProblems(placeholder(path), kind="open", domain=domain)
 
 

@@ -28,7 +28,7 @@ COMMON = {  # settings of every stage that trains; no preset but the students ch
 class Recipe:
     """The stages of a run and their settings. `sources` gives for a path, or for all below it, the source of its value: a section of the
     paper, or `ours` with a reason. `main` names the stage that a path without a stage means if several have it. `follows`: a setting that
-    is a multiple of another (`None`: its copy) as long as nobody sets it. `model` and `problems` say if the person who runs it has to give
+    is a multiple of another (`None`: its copy) as long as it is not set. `model` and `problems` say if the person who runs it has to give
     them. `compute`, how the machine is used, is the same for all stages. `apart`: each stage has its own run directory, and settings such
     as `@zero` name what another stage made. `real`: the recipe to run instead if the person gives a model."""
 

@@ -1,4 +1,4 @@
-"""The tiny world: R1-Zero's algorithm on a base model that ships with the package, on a laptop's CPU, in minutes.
+"""The tiny world: R1-Zero's algorithm on a base model that ships with the package, on a CPU, in minutes.
 The base model of the tiny world is made by plain next-token prediction, without any reward.
 It first reads countdown alone until it calculates without mistakes; then its unused embeddings are reset, and it reads about all of R1's
 domains."""

@@ -1,4 +1,4 @@
-"""The API key for a server: one that is meant for it, from the environment, sent only over a connection that nobody else can read.
+"""The API key for a server: one that is meant for it, from the environment, sent only over a connection that others cannot read.
 
 `AHA_KEY_<HOST>` is the key of one host (upper case, every other character `_`); set and empty, it says that the host gets none. Next come
 the variable that a seat names and, for some hosts, the variable that the host's own tools read. `AHA_API_KEY` names no host: it goes to the

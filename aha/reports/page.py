@@ -15,7 +15,7 @@ from typing import Any, Literal
 from aha.codec import check_fields
 from aha.durable import Disk, naming_file, read_document, replace_file
 from aha.errors import BadInput
-from aha.grading import grade
+from aha.grading import Graders
 from aha.lazy import lazy_pattern
 from aha.reports.charts import Chart, Unit, charts, format_value
 from aha.reports.drawing import picture, svg
@@ -68,32 +68,32 @@ def pieces(text: str) -> tuple[tuple[Kind, str], ...]:
 # --- from the rollouts ------------------------------------------------------------------------------------------------
 
 
-def first_aha(record: Record, rollouts: Sequence[int]) -> SampleRow | None:
+def first_aha(record: Record, rollouts: Sequence[int], graders: Graders) -> SampleRow | None:
     """Return the first right reply of the run with a reflection word: rollout by rollout, group by group, sample by sample."""
     for rollout in rollouts:
-        for sample in _ahas(record, rollout):
+        for sample in _ahas(record, rollout, graders):
             return sample
     return None
 
 
-def last_aha(record: Record, rollouts: Sequence[int]) -> SampleRow | None:
+def last_aha(record: Record, rollouts: Sequence[int], graders: Graders) -> SampleRow | None:
     """Return the right reply of the last rollout with the most reflection words; of several, the shortest."""
-    samples = list(_ahas(record, rollouts[-1])) if rollouts else []
+    samples = list(_ahas(record, rollouts[-1], graders)) if rollouts else []
     return min(samples, key=lambda sample: (-sum(kind == "aha" for kind, _ in sample.pieces), sample.tokens), default=None)
 
 
-def _ahas(record: Record, rollout: int) -> Iterator[SampleRow]:
+def _ahas(record: Record, rollout: int, graders: Graders) -> Iterator[SampleRow]:
     if record.groups_bytes(rollout) is None:
         return
     for group in record.read_groups(rollout):
         for reply in group.replies:
-            if reflection_count(reply.text) and _is_right(group, reply):
+            if reflection_count(reply.text) and _is_right(group, reply, graders):
                 yield _sample_row(f"rollout {rollout}", group, reply)
 
 
-def _is_right(group: Group, reply: Reply) -> bool:
+def _is_right(group: Group, reply: Reply, graders: Graders) -> bool:
     """Return True if the grader, not a reward, finds the reply right: a reward may be gamed."""
-    return isinstance(grade(group.problem.reference, reply.answer), Right)
+    return isinstance(graders.grade(group.problem.reference, reply.answer), Right)
 
 
 def _sample_row(speaker: str, group: Group, reply: Reply) -> SampleRow:
@@ -205,13 +205,15 @@ def write_report(root: Path) -> Path:
         raise BadInput(f"{root / 'metrics.jsonl'}: {count:,} metrics of different names; a page shows {MOST_NAMES:,} at most")
     result = record.result if record.finished else None
     chart_list = charts(record.metrics(), record.timings(), result)
-    replace_file(Disk(), root / "report.html", _page(record, result, chart_list).encode("utf-8", "backslashreplace"))
+    with Graders() as graders:
+        page = _page(record, result, chart_list, graders)
+    replace_file(Disk(), root / "report.html", page.encode("utf-8", "backslashreplace"))
     if pictures := [chart for chart in chart_list if chart.key in PICTURES]:
         replace_file(Disk(), root / "curve.png", picture(pictures))
     return root / "report.html"
 
 
-def _page(record: Record, result: Mapping[str, Any] | None, chart_list: list[Chart]) -> str:
+def _page(record: Record, result: Mapping[str, Any] | None, chart_list: list[Chart], graders: Graders) -> str:
     pictures = [(chart, svg(chart, *WIDE if chart.key == "accuracy" else NARROW)) for chart in chart_list]
     metrics = record.metrics()
     rollouts = [int(row["rollout"]) for row in metrics]
@@ -229,8 +231,8 @@ def _page(record: Record, result: Mapping[str, Any] | None, chart_list: list[Cha
         sentence=_sentence(result),
         story=[picture for picture in pictures if picture[0].key in STORY],
         hidden=[picture for picture in pictures if picture[0].key not in STORY],
-        first=first_aha(record, rollouts),
-        last=last_aha(record, rollouts[1:]),
+        first=first_aha(record, rollouts, graders),
+        last=last_aha(record, rollouts[1:], graders),
         comparisons=comparisons(record.root / "evals"),
         columns=sorted({key for row in metrics for key in row} - {"rollout"}),
         metrics=metrics,

@@ -22,7 +22,7 @@ from typing import Literal
 from unicodedata import category
 
 from aha.errors import BadInput, EndpointDown
-from aha.grading import grade
+from aha.grading import Graders
 from aha.json_text import NotJson, parse_json
 from aha.lazy import lazy_pattern
 from aha.protocols import Backend, Chat, ChatOptions, Sampling, is_endpoint
@@ -166,7 +166,7 @@ class Judge:
         self.check()
         with ExitStack() as stack:
             chats = [stack.enter_context(closing(backend.chat(self.model, request))) for request in turns(self.model, self.asking)]
-            yield LiveJudge(self, chats[0], chats[-1])
+            yield LiveJudge(self, stack.enter_context(Graders()), chats[0], chats[-1])
 
 
 def turns(model: str, request: ChatOptions) -> list[ChatOptions]:
@@ -178,9 +178,9 @@ def turns(model: str, request: ChatOptions) -> list[ChatOptions]:
 class LiveJudge:
     """A `protocols.Reward`, usable from any thread."""
 
-    def __init__(self, settings: Judge, chat: Chat, again: Chat | None = None) -> None:
-        """Take the chat for first questions, and `again` for those to which it gave no verdict."""
-        self.settings, self.chat, self.again = settings, chat, again or chat
+    def __init__(self, settings: Judge, graders: Graders, chat: Chat, again: Chat | None = None) -> None:
+        """Take the graders that know the rules, the chat for first questions, and `again` for those to which it gave no verdict."""
+        self.settings, self.graders, self.chat, self.again = settings, graders, chat, again or chat
         self.health = FailureWindow(settings.infra)
 
     def __call__(self, problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
@@ -196,7 +196,7 @@ class LiveJudge:
             return Wrong("no answer: the reply broke the template")
         has_words = words_of(reference) is not None
         if not has_words or (self.settings.rules == "first" and not isinstance(reference, Judged)):
-            grade_by_rule = grade(reference, answer)
+            grade_by_rule = self.graders.grade(reference, answer)
             if not has_words or not isinstance(grade_by_rule, Abstained):
                 return grade_by_rule
         if len(answer) > self.settings.longest:

@@ -21,7 +21,7 @@ from typing import Literal
 
 from aha.answers.replies import answer_part
 from aha.errors import BadInput
-from aha.grading import Graders, fraction, grade
+from aha.grading import Graders
 from aha.grading.countdown import last_expression
 from aha.grading.sandbox import Tier
 from aha.protocols import Backend, Reward
@@ -41,12 +41,6 @@ class Accuracy:
     partial: bool = False
     reads: Literal["answer", "last"] = "answer"
 
-    def __call__(self, problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
-        """Return the rewards from the graders that the process shares; a stage opens its own."""
-        if self.partial:
-            return [price(fraction(problem.reference, self._read(problem, reply))) for reply in replies]
-        return [price(grade(problem.reference, self._read(problem, reply), question=problem.question)) for reply in replies]
-
     def _read(self, problem: Problem, reply: Reply) -> str | None:
         """Return the part of a reply in which the grader looks for the claim."""
         if self.reads == "answer":
@@ -60,14 +54,18 @@ class Accuracy:
     def open(self, backend: Backend) -> Iterator[Reward]:
         """Yield the reward with graders of its own, which are closed at the end."""
         with Graders(sandbox=self.sandbox) as graders:
+            yield self.live(graders)
 
-            def pay(problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
-                if self.partial:
-                    return [price(graders.fraction(problem.reference, self._read(problem, reply))) for reply in replies]
-                claims = [self._read(problem, reply) for reply in replies]
-                return [price(graders.grade(problem.reference, claim, question=problem.question)) for claim in claims]
+    def live(self, graders: Graders) -> Reward:
+        """Return the reward as a function that uses these graders."""
 
-            yield pay
+        def pay(problem: Problem, replies: Sequence[Reply]) -> list[float | Abstained]:
+            claims = [self._read(problem, reply) for reply in replies]
+            if self.partial:
+                return [price(graders.fraction(problem.reference, claim)) for claim in claims]
+            return [price(graders.grade(problem.reference, claim, question=problem.question)) for claim in claims]
+
+        return pay
 
 
 def price(grade: Grade | float) -> float | Abstained:

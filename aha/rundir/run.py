@@ -331,7 +331,7 @@ class RunDir(Record):
 
 
 def _refuse_strangers(root: Path) -> None:
-    """Raise BadInput for files without a manifest: a run writes its manifest first, so they belong to somebody else."""
+    """Raise BadInput for files without a manifest: a run writes its manifest first, so they are not ours."""
     with disk_errors(root):
         if root.exists() and not root.is_dir():
             raise BadInput(f"{root}: it is a file; a run needs a directory")

@@ -168,7 +168,7 @@ class LimitedConnection(H11Protocol):
 
 
 START_S = 30.0
-END_S = 10.0  # for responses in progress, once the server is told to end
+END_S = 10.0  # for responses in progress, once the server is asked to shut down
 START_LOOK_S = 0.005
 
 

@@ -22,11 +22,11 @@ from aha.serving.listener import Listener
 
 LONGEST = 32 << 20  # bytes of a request
 MOST = Limits(cpu_s=120.0, wall_s=300.0, memory_mb=4096, output_bytes=16 << 20)  # the highest limits that a request gets
-WAIT_S = 10.0  # to wait for a free place, before the client is told to come back
+WAIT_S = 10.0  # to wait for a free place, before the client has to try again later
 
 
 class SandboxServer:
-    """A server that runs `workers` programs at once; a client that gets no place within `wait_s` seconds is told to come back."""
+    """A server that runs `workers` programs at once; a client that gets no place within `wait_s` seconds has to try again later."""
 
     def __init__(
         self, sandbox: Sandbox, host: str, port: int, workers: int, rules: AccessRules | None = None, wait_s: float = WAIT_S

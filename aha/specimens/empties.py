@@ -1,4 +1,4 @@
-"""Replies that claim nothing: empty, a placeholder, an instruction to whoever grades, or a flood."""
+"""Replies that claim nothing: empty, a placeholder, an instruction to the grader, or a flood."""
 
 from __future__ import annotations
 

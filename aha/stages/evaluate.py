@@ -25,7 +25,7 @@ from aha.evals.loading import select_examples
 from aha.evals.result import result_of
 from aha.evals.run import Evaluation, choose_template, template_settings
 from aha.evals.samples import GradedSample, SampleJournal, read_samples
-from aha.grading import programs_in
+from aha.grading import Graders
 from aha.grading.sandbox import Tier
 from aha.protocols import Backend, Engine, Observer, Sampling, Tokenizer
 from aha.rundir import Checkpoint, Record, RunDir
@@ -78,10 +78,10 @@ class Measure:
         if folder is not None and (folder / RESULT).exists():
             return read_samples(folder)
         examples, _ = select_examples(chosen, None, self.problems or None, self.prompts or None, self.seed)
-        with programs_in(self.sandbox):
+        with Graders(sandbox=self.sandbox) as graders:
             engine = cache(engine)
-            template = self.template or choose_template(chosen, engine(), tokenizer, self.sampling, self.seed, observer.heartbeat)
-            evaluation = Evaluation(chosen, examples[:most], self.k, template, self.sampling, self.seed)
+            template = self.template or choose_template(chosen, engine(), tokenizer, self.sampling, graders, self.seed, observer.heartbeat)
+            evaluation = Evaluation(chosen, examples[:most], self.k, template, self.sampling, graders, self.seed)
             journal = SampleJournal(folder, self._settings(template))
             journal.keep_examples(evaluation.examples)
             observer.begin("measurement", len(list(folder.parent.glob(f"*/{RESULT}"))) if folder is not None else 0)

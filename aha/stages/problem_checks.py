@@ -192,7 +192,7 @@ def seen_of(names: tuple[str, ...], words: int) -> GramIndex:
 
 
 def expand_names(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the names, with those of the benchmarks at hand in place of `at-hand`."""
+    """Return the names, with those of the benchmarks on this machine in place of `at-hand`."""
     if AT_HAND not in names:
         return names
     at_hand = tuple(name for name, bench in BENCHMARKS.items() if bench.generator is None and files_at_hand(bench))

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from aha.errors import EndpointDown, FailedBar
+from aha.grading import Graders
 from aha.protocols import Reward
 from aha.rewards.judge import FailureWindow
 from aha.sampling.rollouts import ScoringExecutor, ScoringStats
@@ -73,13 +74,15 @@ class _Open:
 
 @dataclass
 class RejectionSampler:
-    """The open parts that make rows. `truth` decides if a reply is right; `rewrite` is `None` if rows stay as they are."""
+    """The open parts that make rows. `truth` decides if a reply is right; `graders` compare answers with those of
+    rewritten replies; `rewrite` is `None` if rows stay as they are."""
 
     name: str
     limits: SampleLimits
     source: ReplySource
     truth: Reward
     judge: str
+    graders: Graders
     rewrite: LiveRewriter | None
     seen: GramIndex
     measure: Measure
@@ -232,7 +235,7 @@ class RejectionSampler:
         (worth,) = self._worth(problem, [replace(candidate.sample, reply=shown_reply)])
         if isinstance(worth, Abstained):
             return "unjudged"
-        if worth < 1.0 or not same_answer(problem.reference, candidate.answer, thought, answer):
+        if worth < 1.0 or not same_answer(problem.reference, candidate.answer, thought, answer, self.graders):
             return "unfaithful"
         free = isinstance(problem.reference, Open)
         unreadable = self.limits.rewritten.refuses(thought, answer, problem.language, self.measure, free=free)

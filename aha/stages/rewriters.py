@@ -10,7 +10,7 @@ from typing import Protocol
 
 from aha.answers.claims import claim
 from aha.errors import BadInput
-from aha.grading import grade, last_expression
+from aha.grading import Graders, last_expression
 from aha.protocols import Backend, ChatOptions, Sampling
 from aha.rewards.judge import quote, turns
 from aha.stages.assessors import RetryingChat, RetryPolicy
@@ -144,7 +144,7 @@ def _without_blanks(text: str) -> str:
     return "".join(text.split())
 
 
-def same_answer(reference: Reference, answer: str, thought: str, summary: str) -> bool:
+def same_answer(reference: Reference, answer: str, thought: str, summary: str, graders: Graders) -> bool:
     """Return True if a right summary gives the same answer as before: for countdown the same expression, for claims the one that the
     rewritten thought marks, if it marks one. Other kinds are not compared."""
     match reference:
@@ -155,7 +155,7 @@ def same_answer(reference: Reference, answer: str, thought: str, summary: str) -
             thought_claim, summary_claim = claim(thought), claim(summary)
             if not thought_claim.marked or _without_blanks(thought_claim.text) == _without_blanks(summary_claim.text):
                 return True
-            return isinstance(grade(Latex(thought_claim.text), summary_claim.text), Right)
+            return isinstance(graders.grade(Latex(thought_claim.text), summary_claim.text), Right)
         case _:
             return True
 

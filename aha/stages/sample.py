@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 from aha.errors import BadInput
+from aha.grading import Graders
 from aha.protocols import Backend, ChatOptions, Observer, Problems, Sampling, is_endpoint
 from aha.rewards import Accuracy, Judge
 from aha.rundir import RunDir
@@ -191,6 +192,7 @@ class Sample:
             source=source,
             truth=truth,
             judge=self.truth.model if isinstance(self.truth, Judge) else "",
+            graders=stack.enter_context(Graders()),
             rewrite=rewrite,
             seen=seen_of(self._against, self.words),
             measure=self._measure(backend),
@@ -199,7 +201,7 @@ class Sample:
         )
 
     def _measure(self, backend: Backend) -> Measure:
-        """Return the function that counts tokens: pieces of text if nobody is asked or the tokenizer is elsewhere. It depends on the
+        """Return the function that counts tokens: pieces of text if no model is sampled or the tokenizer is on a server. It depends on the
         settings alone, so that a run resumed after its last question counts as before."""
         if self.questions == 0 or is_endpoint(self.model):
             return _pieces

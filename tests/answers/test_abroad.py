@@ -6,8 +6,8 @@ import itertools
 
 import pytest
 
-from aha.grading import grade
 from aha.types import Choice, Latex, Number, Right
+from tests.graders import grade
 
 
 def is_right(reference: Choice | Latex | Number, reply: str) -> bool:

@@ -7,8 +7,8 @@ import pytest
 from aha.answers import claims
 from aha.answers.claims import Claim, claim, closing_boxes
 from aha.answers.replies import answer_part, boxed, boxes
-from aha.grading import grade
 from aha.types import Number, Right
+from tests.graders import grade
 
 BOXED = {
     "\\boxed{7}": "7",

@@ -7,8 +7,8 @@ import itertools
 import pytest
 
 from aha.answers.languages import LANGUAGES
-from aha.grading import grade
 from aha.types import Choice, Latex, Number, Right
+from tests.graders import grade
 
 STATED = (  # § is the number, ¤ a name, ¢ a thing that is counted
     "So ¤ ends up with **§ ¢**.",

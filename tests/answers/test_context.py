@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from aha.answers.context import denied_after, denied_before, row
-from aha.grading import grade
 from aha.types import Choice, Latex, Number, Reference, Right
+from tests.graders import grade
 
 TAKEN_AWAY = {
     ("formula", "3"): [

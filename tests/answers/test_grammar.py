@@ -6,9 +6,9 @@ import pytest
 
 from aha.answers.context import _stance, states_plainly
 from aha.answers.grammar import kinds, leads, upholds
-from aha.grading import grade
 from aha.grading.maths import quick
 from aha.types import Latex, Number, Right
+from tests.graders import grade
 
 JUDGING = {  # verbs whose subject is the claim, or the one who claims it
     "The naive count \\boxed{7} § the last case.": "treats overlooks flumps botches snubs",

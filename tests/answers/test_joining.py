@@ -8,8 +8,8 @@ import pytest
 
 from aha.answers.choosing import chosen
 from aha.answers.joining import join_values, once
-from aha.grading import grade
 from aha.types import Latex, Number, Right
+from tests.graders import grade
 
 LISTS = {
     "de": ("x = {} oder x = {}", "Die Lösungen sind {} und {}."),

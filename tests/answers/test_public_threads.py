@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from aha.grading import grade
 from aha.types import Choice, Latex, Number, Reference, Right, Text
+from tests.graders import grade
 
 TWELVES = ("10", "12", "14", "16")
 FORMS = [

@@ -7,8 +7,8 @@ from random import Random
 import pytest
 
 from aha.answers.joining import without_remark
-from aha.grading import grade
 from aha.types import Choice, Latex, Number, Right
+from tests.graders import grade
 
 
 def pays(gold: str, *replies: str) -> list[str]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from aha.answers.rephrasing import in_plain_words
-from aha.grading import grade
 from aha.types import Latex, Number, Right
+from tests.graders import grade
 
 STATED = (
     "Overall, § seats were booked for the evening.",

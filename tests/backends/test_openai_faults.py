@@ -27,6 +27,7 @@ from aha.protocols import ChatOptions, Sampling
 from aha.rewards.judge import Judge, LiveJudge
 from aha.types import Abstained, ChatReply
 from tests.counts import ordinary_rows
+from tests.graders import GRADERS
 from tests.judges import blocks, honest, judged, reply, verdict
 from tests.servers import Answer, Request, Server, said, talk
 
@@ -107,7 +108,7 @@ def rewards_under_faults(faults: int, share: float) -> tuple[Counter[str], Count
     found: Counter[str] = Counter()
     began = time.monotonic()
     with Server(faulty(share, seen)) as server, OpenAiChat(Endpoint(server.url, "m"), replace(QUICK, attempt_s=1.0)) as chat:
-        judge = LiveJudge(Judge("m", infra=0.99, pause_s=0.0), chat)
+        judge = LiveJudge(Judge("m", infra=0.99, pause_s=0.0), GRADERS, chat)
         rollout = 0
         while sum(seen.values()) < faults:
             answers = [f"{rollout}.{i}" for i in range(64)]

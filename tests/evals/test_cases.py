@@ -20,6 +20,7 @@ from aha.evals.judged.facts import read_verdict as read_fact
 from aha.grading.instructions import follows
 from aha.rewards.judge import read as read_verdict
 from aha.types import Reply, Text
+from tests.graders import GRADERS
 
 
 def cases(name: str) -> list[dict[str, Any]]:
@@ -55,7 +56,7 @@ def test_drop_scores_every_reported_answer() -> None:
     for case in cases("drop"):
         item = BenchmarkExample("q", "?", "en", Text(tuple(case["input"]["ref"].split("|"))))
         text = case["input"]["reply"]
-        measures = benchmark("drop").grade(item, Reply(text, None, text, 1, "stop")).measures
+        measures = benchmark("drop").grade(item, Reply(text, None, text, 1, "stop"), GRADERS).measures
         apart += [(case["input"], name, measures[name]) for name, value in case["right"].items() if value not in (None, measures[name])]
     assert apart == []
 

@@ -12,6 +12,7 @@ from aha.evals.reading import FieldNames, completion_grader, read_sample_set, re
 from aha.evals.result import result_of
 from aha.evals.samples import GradedSample
 from aha.grading.sandbox import tiers
+from tests.graders import GRADERS
 
 
 def short(sample: GradedSample) -> tuple[object, ...]:
@@ -179,7 +180,7 @@ def sandbox() -> None:
 @pytest.mark.usefixtures("sandbox")
 def test_published_completions_are_run_and_half_of_them_are_right(published):
     """Six of one problem: one deletes files, one sleeps for ten seconds, one waits for input, three return 1."""
-    grader = completion_grader(published("code/humaneval/example_problem.jsonl"))
+    grader = completion_grader(published("code/humaneval/example_problem.jsonl"), GRADERS)
     result = result_of(read_sample_set(published("code/humaneval/example_samples.jsonl"), grade_record=grader))
     assert (result.problems, result.k) == (1, 6)
     assert result.at("pass", 1) == 0.49999999999999994  # as stated, to the last bit
@@ -189,10 +190,10 @@ def test_a_sample_of_another_problem_is_named(tmp_path):
     (tmp_path / "problems.jsonl").write_text(json.dumps({"task_id": "t/0", "prompt": "def f():\n", "entry_point": "f", "test": ""}))
     (tmp_path / "samples.jsonl").write_text(json.dumps({"task_id": "t/1", "completion": "    return 1"}))
     with pytest.raises(BadInput, match="sample of t/1: .* has no problem with this task_id"):
-        read_sample_set(tmp_path / "samples.jsonl", grade_record=completion_grader(tmp_path / "problems.jsonl"))
+        read_sample_set(tmp_path / "samples.jsonl", grade_record=completion_grader(tmp_path / "problems.jsonl", GRADERS))
 
 
 def test_problems_with_other_columns_are_refused(tmp_path):
     (tmp_path / "problems.jsonl").write_text('{"id": 1, "question": "?"}')
     with pytest.raises(BadInput, match="no field task_id, prompt, entry_point, test"):
-        completion_grader(tmp_path / "problems.jsonl")
+        completion_grader(tmp_path / "problems.jsonl", GRADERS)

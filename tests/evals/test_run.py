@@ -20,10 +20,11 @@ from aha.protocols import Sampling
 from aha.rundir.record import SAMPLES
 from aha.template import ChatTemplate, Instruct, R1Zero, Short
 from aha.types import Conversation, Number, Open, Stdio
+from tests.graders import GRADERS
 
 GSM8K = benchmark("gsm8k")
 EXAMPLES = [BenchmarkExample(str(n), f"{n} + 1?", "en", Number(str(n + 1))) for n in range(3)]
-ASKED = Evaluation(GSM8K, EXAMPLES, 2, ChatTemplate(), Sampling(0.6, 0.95, 400), identity="these weights")
+ASKED = Evaluation(GSM8K, EXAMPLES, 2, ChatTemplate(), Sampling(0.6, 0.95, 400), GRADERS, identity="these weights")
 SETTINGS = {"benchmark": "gsm8k", "k": 2}
 
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from aha.commands.judges import settings_of
-from aha.grading import grade
 from aha.tasks.corpora import pair_of
 from aha.tasks.reading import DataRow
 from aha.types import Abstained
+from tests.graders import grade
 
 KINDS = {"choice": "choice", "number": "number", "number_auto": "number", "maths": "latex"}
 _HOW = re.compile(r"\((number|auto|latex)\)$")

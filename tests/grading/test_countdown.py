@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aha.grading import grade, last_expression
+from aha.grading import last_expression
 from aha.types import Countdown, Right, Wrong
+from tests.graders import grade
 
 REFERENCE = Countdown((8, 6, 10), 58)
 

@@ -14,10 +14,11 @@ from random import Random
 import psutil
 import pytest
 
-from aha.grading import Graders, gradable, grade
+from aha.grading import Graders, gradable
 from aha.grading.maths import quick
 from aha.types import Abstained, Grade, Latex, Number, Reference, Right, Wrong
 from tests.counts import ordinary
+from tests.graders import grade
 from tests.grading.fuzz import GOLDS, answer, formula
 from tests.grading.pool.processes import until, zygotes
 

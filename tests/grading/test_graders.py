@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from aha import grading
 from aha.errors import BadInput
-from aha.grading import Graders, grade, programs_in
+from aha.grading import Graders
 from aha.grading.maths import Settings
 from aha.grading.sandbox import tiers
 from aha.types import (
@@ -31,6 +30,7 @@ from aha.types import (
     Text,
     Wrong,
 )
+from tests.graders import grade
 from tests.grading.pool.processes import alone, zygotes
 
 ROOT = Path(__file__).parents[2]
@@ -107,32 +107,10 @@ def test_threads_share_one_door() -> None:
 
 
 def test_a_program_that_grades_and_leaves_says_nothing() -> None:
-    script = "from aha.grading import grade\nfrom aha.types import Latex\nprint(type(grade(Latex('\\\\int_0^1 x\\\\,dx'), 'x')).__name__)"
+    script = (
+        "from aha.grading import Graders\nfrom aha.types import Latex\n"
+        "with Graders() as graders:\n    print(type(graders.grade(Latex('\\\\int_0^1 x\\\\,dx'), 'x')).__name__)"
+    )
     command = [sys.executable, "-W", "error", "-X", "dev", "-c", script]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, env={**os.environ, "PYTHONPATH": str(ROOT)})
     assert (done.returncode, done.stdout, done.stderr) == (0, "Wrong\n", "")
-
-
-def test_graders_move_to_another_tier_when_they_are_told_to() -> None:
-    reference, right, _ = CODE[0]
-    with Graders(workers=2, sandbox="unsafe") as graders:
-        assert graders.grade(reference, right) == Right() and graders.sandbox().tier == "unsafe"
-        before = graders.sandbox()
-        graders.move("unsafe")
-        assert graders.sandbox() is before
-        if tiers()["wasm"] is None:
-            graders.move("wasm")
-            assert graders.grade(reference, right) == Right() and graders.sandbox().tier == "wasm"
-
-
-def test_programs_run_in_another_tier_for_a_while_and_in_the_old_one_again() -> None:
-    reference, right, _ = CODE[0]
-    before = shared_tier()
-    with pytest.raises(KeyError), programs_in("unsafe"):
-        assert grade(reference, right) == Right() and shared_tier() == "unsafe"
-        raise KeyError
-    assert shared_tier() == before != "unsafe"
-
-
-def shared_tier() -> str:
-    return grading._DEFAULT.tier

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from aha.grading import grade
 from aha.types import Grade, Number, Right, Wrong
+from tests.graders import grade
 
 CLIPS = [
     "72",

@@ -7,9 +7,9 @@ from fractions import Fraction
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from aha.grading import grade
 from aha.types import Latex, Number, Right, Wrong
 from tests.counts import examples
+from tests.graders import grade
 
 NUMBERS = st.one_of(
     st.integers(-(10**6), 10**6).map(str),

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from aha.backends.engine_chat import ScriptedBackend
-from aha.grading import grade
 from aha.protocols import Continue, Observer, Sampling
 from aha.rundir import Manifest, Retention, RunDir, Setting
 from aha.stages.evaluate import Evaluate
@@ -21,6 +20,7 @@ from aha.tasks.voice import Voice, finish, random_try, write_try
 from aha.template import Short
 from aha.text import mixes_languages, reflects
 from aha.types import Abstained, Completion, Countdown, Group, Part, Problem, Right, Score
+from tests.graders import grade
 
 ROLLOUTS, QUESTIONS, SAMPLES, STEPS = 10, 12, 6, 4
 

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aha.errors import DiskTrouble
-from aha.grading import grade
 from aha.reports.page import comparisons, first_aha, last_aha, pieces
 from aha.rundir import Record
 from aha.text import reflects
 from aha.types import Right
+from tests.graders import GRADERS, grade
 
 
 def test_reflection_words_and_tags_are_cut_out():
@@ -34,21 +34,21 @@ def test_the_first_aha_is_the_first_right_reply_that_reflects(finished_run):
         for reply in one.replies
         if reflects(reply.text) and isinstance(grade(one.problem.reference, reply.answer), Right)
     )
-    found = first_aha(record, range(10))
+    found = first_aha(record, range(10), GRADERS)
     assert found is not None
     assert (found.speaker, found.question, "".join(piece for _, piece in found.pieces)) == (f"rollout {wanted[0]}", *wanted[1:])
 
 
 def test_the_last_aha_is_of_the_last_rollout_and_right(finished_run):
-    found = last_aha(Record(finished_run), range(10))
+    found = last_aha(Record(finished_run), range(10), GRADERS)
     assert found is not None
     assert (found.speaker, found.verdict) == ("rollout 9", "right")
     assert "aha" in {kind for kind, _ in found.pieces}
 
 
 def test_rollouts_without_groups_have_no_aha(finished_run):
-    assert first_aha(Record(finished_run), [77]) is None
-    assert last_aha(Record(finished_run), []) is None
+    assert first_aha(Record(finished_run), [77], GRADERS) is None
+    assert last_aha(Record(finished_run), [], GRADERS) is None
 
 
 def test_base_middle_and_last_answer_the_same_problems(finished_run):

@@ -6,6 +6,7 @@ from aha.grading.sandbox import tiers
 from aha.rewards import Accuracy
 from aha.template import Instruct
 from aha.types import Calls, Choice, Countdown, FinishReason, Number, Problem, Reference, Reply
+from tests.graders import GRADERS
 
 ISOLATED = any(tiers()[tier] is None for tier in ("bwrap", "wasm"))
 
@@ -37,4 +38,4 @@ def test_the_last_claim_of_a_whole_reply_is_paid_where_no_tag_was_learned(
     reference: Reference, text: str, finished: FinishReason, paid: float
 ) -> None:
     reply = Instruct().read(text, 10, finished)
-    assert Accuracy(reads="last")(Problem("p", "maths", "?", "en", reference), [reply]) == [paid]
+    assert Accuracy(reads="last").live(GRADERS)(Problem("p", "maths", "?", "en", reference), [reply]) == [paid]

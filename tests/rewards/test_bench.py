@@ -6,11 +6,11 @@ import json
 
 import pytest
 
-from aha.grading import grade
 from aha.grading.sandbox import tiers
 from aha.rewards.bench import CaseVerdict, Findings, measure
 from aha.tasks.corpora import OUR_GOLDEN, Case, Corpus, Expected, corpus_of
 from aha.types import Abstained, Asserts, Calls, Grade, Number, Right, Stdio, Wrong
+from tests.graders import grade
 
 MOST_MISSES = 3
 REPORTED_PAID, REPORTED_MISSED, REPORTED_UNREAD = 0, 0, 0  # of the answers from public reports

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from aha.grading import grade
 from aha.rewards.bench import RuleCount, Survey, survey
 from aha.specimens import Specimen, of_every_rule, specimens
 from aha.tasks.corpora import Case
 from aha.types import Grade
+from tests.graders import grade
 
 A_MILLION = 1_000_000
 TIMES = 2  # of each rule, in different kinds of gold

@@ -26,6 +26,7 @@ from aha.rewards import Accuracy, Format, RewardPart, Rewards, SoftOverlong, pap
 from aha.rewards.own import ProcessState, no_exit
 from aha.template import Short
 from aha.types import Abstained, Countdown, Judged, Part, Problem, Reference, Reply, Score
+from tests.graders import GRADERS
 
 GOOD = Short().read("<think> 8 * 6 = 48 </think> <answer> 8 * 6 + 10 </answer>", 20, "stop")
 WRONG = Short().read("<think> hm </think> <answer> 8 + 6 + 10 </answer>", 20, "stop")
@@ -50,13 +51,14 @@ class Scripted:
 
 
 def test_the_paper_pays_accuracy_and_format_with_the_same_weight() -> None:
-    scores = paper()(asked(), [GOOD, WRONG, BROKEN])
+    with paper().open(NOWHERE) as live:
+        scores = live(asked(), [GOOD, WRONG, BROKEN])
     assert [score.total for score in scores] == [2.0, 1.0, 0.0]
     assert scores[1].parts == (Part("accuracy", 0.0, 1.0, "summary"), Part("format", 1.0, 1.0, "all"))
 
 
 def test_a_right_expression_outside_the_form_earns_nothing() -> None:
-    assert Accuracy()(asked(), [BROKEN]) == [0.0]
+    assert Accuracy().live(GRADERS)(asked(), [BROKEN]) == [0.0]
 
 
 def test_the_total_is_the_weighted_sum() -> None:
@@ -65,7 +67,7 @@ def test_the_total_is_the_weighted_sum() -> None:
 
 
 def test_a_part_that_abstains_makes_the_score_abstain_and_keeps_the_others_values() -> None:
-    rewards = Rewards((RewardPart("accuracy", Accuracy(), 1.0, "summary"), RewardPart("format", Format())))
+    rewards = Rewards((RewardPart("accuracy", Accuracy().live(GRADERS), 1.0, "summary"), RewardPart("format", Format())))
     reply = Short().read("<think></think><answer>1+x</answer>", 9, "stop")
     (score,) = rewards(asked(Judged("x plus one")), [reply])
     assert score.total == Abstained("accuracy: only a language model can compare this answer with its reference")
@@ -196,7 +198,8 @@ def test_two_parts_of_one_name_no_parts_or_a_weight_that_is_not_finite_are_bad_s
 
 
 def test_no_replies_have_no_scores() -> None:
-    assert paper()(asked(), []) == ()
+    with paper().open(NOWHERE) as live:
+        assert live(asked(), []) == ()
 
 
 @pytest.mark.parametrize(("tokens", "paid"), [(0, 0.0), (60, 0.0), (61, -0.025), (80, -0.5), (100, -1.0), (500, -1.0)])
@@ -253,9 +256,9 @@ def test_what_was_opened_is_closed_when_the_work_fails() -> None:
     assert door.moves == ["opened", "closed"]
 
 
-def test_accuracy_pays_the_same_opened_and_not() -> None:
-    with paper().open(NOWHERE) as live:
-        assert live(asked(), [GOOD, WRONG, BROKEN]) == paper()(asked(), [GOOD, WRONG, BROKEN])
+def test_accuracy_pays_only_once_it_is_open() -> None:
+    with pytest.raises(BadInput, match="reward 'accuracy' has to be opened first"):
+        paper()(asked(), [GOOD])
 
 
 async def asynchronous(problem: Problem, replies: Sequence[Reply]) -> list[float]:

@@ -4,6 +4,7 @@ import pytest
 
 from aha.stages.rewriters import Raw, read, rewriter_prompt, same_answer
 from aha.types import Calls, Choice, Countdown, Latex, Number, Open
+from tests.graders import GRADERS
 from tests.sample_runs import problem
 
 BOTH = "<chain>I add.</chain>\n<summary>It is 4.</summary>"
@@ -42,9 +43,9 @@ def test_the_language_of_the_question_is_asked_for():
 
 def test_of_several_right_answers_the_summary_gives_the_one_that_was_found():
     reference = Countdown((3, 4, 1), 11)
-    assert same_answer(reference, "( 3 * 4 ) - 1", "hm", "The answer is \\boxed{(3*4)-1}")
-    assert not same_answer(reference, "( 3 * 4 ) - 1", "hm", "The answer is \\boxed{4*3-1}")
-    assert not same_answer(reference, "( 3 * 4 ) - 1", "hm", "It is eleven.")
+    assert same_answer(reference, "( 3 * 4 ) - 1", "hm", "The answer is \\boxed{(3*4)-1}", GRADERS)
+    assert not same_answer(reference, "( 3 * 4 ) - 1", "hm", "The answer is \\boxed{4*3-1}", GRADERS)
+    assert not same_answer(reference, "( 3 * 4 ) - 1", "hm", "It is eleven.", GRADERS)
 
 
 @pytest.mark.parametrize(
@@ -57,9 +58,9 @@ def test_of_several_right_answers_the_summary_gives_the_one_that_was_found():
     ],
 )
 def test_a_chain_that_claims_another_result_is_not_what_is_summed_up(thought, summary, same):
-    assert same_answer(Latex("4"), "4", thought, summary) is same
+    assert same_answer(Latex("4"), "4", thought, summary, GRADERS) is same
 
 
 def test_a_choice_is_compared_by_its_letter():
-    assert same_answer(Choice("B"), "B", "So the answer is \\boxed{B}", "The answer is \\boxed{B}")
-    assert not same_answer(Choice("B"), "B", "So the answer is \\boxed{C}", "The answer is \\boxed{B}")
+    assert same_answer(Choice("B"), "B", "So the answer is \\boxed{B}", "The answer is \\boxed{B}", GRADERS)
+    assert not same_answer(Choice("B"), "B", "So the answer is \\boxed{C}", "The answer is \\boxed{B}", GRADERS)

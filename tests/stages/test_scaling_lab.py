@@ -14,12 +14,13 @@ from aha.evals.run import Evaluation
 from aha.protocols import Sampling
 from aha.stages.scaling_lab import FREE, Scale, ScalingLab, ThinkTags, ThoughtSpan, TrialJournal, thought_span
 from aha.template import Delimited, R1Zero, Short
+from tests.graders import GRADERS
 from tests.stages.test_evaluate import solution
 
 BYTES = Bytes()
 LONG = " so so so so so so so so"
 COUNTDOWN = benchmark("countdown")
-EVALUATION = Evaluation(COUNTDOWN, select_examples(COUNTDOWN, None, 3)[0], 4, Short(), Sampling(max_tokens=200))
+EVALUATION = Evaluation(COUNTDOWN, select_examples(COUNTDOWN, None, 3)[0], 4, Short(), Sampling(max_tokens=200), GRADERS)
 
 
 def thinker(prompt: str, seed: int) -> str:
@@ -177,7 +178,7 @@ def test_options_in_a_new_order_are_asked_and_graded_in_that_order(tmp_path):
 
     turning = Benchmark("turning", "", "", by_chain(lambda text: text.strip()[-1:] or None), permute=permute)
     example = BenchmarkExample("q", "?", "en", choice_of("B", texts), options=4)
-    evaluation = Evaluation(turning, [example], 4, R1Zero(), Sampling(max_tokens=40))
+    evaluation = Evaluation(turning, [example], 4, R1Zero(), Sampling(max_tokens=40), GRADERS)
     asked: list[str] = []
 
     def second(prompt: str, seed: int) -> str:

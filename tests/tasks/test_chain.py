@@ -7,9 +7,9 @@ import random
 import pytest
 
 from aha.errors import BadInput
-from aha.grading import grade
 from aha.tasks.chain import Chain, ChainProblems, chain_of, draw_chain, question
 from aha.types import Right, Wrong
+from tests.graders import grade
 
 EXAMPLE = Chain(8, (("+", 6), ("*", 3), ("-", 4)))
 

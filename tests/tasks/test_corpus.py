@@ -9,13 +9,14 @@ from collections import Counter
 
 import pytest
 
-from aha.grading import grade, last_expression
+from aha.grading import last_expression
 from aha.tasks.corpus import MIXTURE, documents, systematic, value_of
 from aha.tasks.countdown import is_held_out
 from aha.tasks.voice import Try, Voice, write_try
 from aha.template import Short
 from aha.text import mixes_languages
 from aha.types import Countdown, Document, Right
+from tests.graders import grade
 
 ASKED = re.compile(r"User: (?:Use|用) ([\d ]+?) (?:to make|得到) (\d+)[.。]\nAssistant:")
 CALM = Voice("en", mixed=False, tagged=True, careless=0.0, notices=0.0, checks=False)

@@ -7,9 +7,9 @@ from itertools import permutations, product
 
 import pytest
 
-from aha.grading import grade
 from aha.tasks.countdown import CountdownProblems, Key, all_keys, is_held_out, keys, outcomes, problem, question
 from aha.types import Countdown, Right
+from tests.graders import grade
 
 
 def key_of(reference: Countdown) -> Key:

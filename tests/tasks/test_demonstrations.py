@@ -9,7 +9,6 @@ from statistics import fmean
 import pytest
 
 from aha.errors import BadInput
-from aha.grading import grade
 from aha.tasks.annotator import Annotator
 from aha.tasks.chain import ChainProblems
 from aha.tasks.countdown import CountdownProblems
@@ -22,6 +21,7 @@ from aha.tasks.program import ProgramProblems
 from aha.template import Delimited
 from aha.text import language_share
 from aha.types import Example, Message, Right
+from tests.graders import grade
 
 
 def said(example: Example) -> Message:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from aha.grading import grade
 from aha.tasks.rewriting import rewrite
 from aha.template import Delimited
 from aha.text import language_share
 from aha.types import Countdown, Language, Number, Open, Problem, Right
+from tests.graders import grade
 
 
 def asked(language: Language) -> Problem:

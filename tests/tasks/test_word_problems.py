@@ -14,6 +14,7 @@ from aha.tasks.demonstrations import Demonstrations
 from aha.tasks.word_problems import FORMS, NAMES, THINGS, TRAINING_FORMS, UNSEEN, Split, WordProblem, WordProblems, word_problem_of
 from aha.template import ChatTemplate, Instruct
 from aha.types import FinishReason, Number, Right
+from tests.graders import GRADERS
 
 SPLITS: tuple[Split, ...] = ("train", "held-out")
 TRAIN = [problem for rollout in range(60) for problem in WordProblems().at(rollout, 0, 28, 0)]
@@ -115,7 +116,7 @@ def test_the_last_number_counts_of_all_where_no_tags_are_known_and_of_the_answer
     chosen = benchmark("word-problems")
     example = replace(select_examples(chosen, None, 6)[0][0], reference=Number("43"))
     verdicts = [
-        isinstance(chosen.grade_reply(example, template.read(text, 9, finished)).grade, Right)
+        isinstance(chosen.grade_reply(example, template.read(text, 9, finished), GRADERS).grade, Right)
         for template in (ChatTemplate(), Instruct(suffix="", system=""))
     ]
     assert verdicts == [plain, tagged]

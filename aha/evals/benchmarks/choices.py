@@ -22,6 +22,7 @@ from aha.evals.benchmark import (
     pick_text,
     row_name,
 )
+from aha.grading import Graders
 from aha.lazy import lazy_pattern
 from aha.types import Choice, Reply
 
@@ -118,9 +119,9 @@ def permute_gpqa(example: BenchmarkExample, sample: int) -> BenchmarkExample:
     return replace(example, prompt=prompt, reference=Choice("ABCD"[order.index(0)], options), about=about)
 
 
-def grade_gpqa(example: BenchmarkExample, reply: Reply) -> ReplyGrade:
+def grade_gpqa(example: BenchmarkExample, reply: Reply, graders: Graders) -> ReplyGrade:
     """Grade a choice; the vote is the option's letter in the first repeat, so that samples with other orders vote for the same options."""
-    result = by_chain(gpqa)(example, reply)
+    result = by_chain(gpqa)(example, reply, graders)
     if result.vote is None or "first" not in example.about:
         return result
     place = example.about["permutation"]["ABCD".index(result.vote)]

@@ -7,7 +7,7 @@ from datetime import date
 
 from aha.errors import BadInput
 from aha.evals.benchmark import Benchmark, BenchmarkExample, Fields, ReadRow, ReplyGrade, Source, WrongColumns, pick, pick_text, row_name
-from aha.grading import grade
+from aha.grading import Graders
 from aha.grading.code.reading import FENCE, published_code_of
 from aha.tasks.code import coded_of
 from aha.tasks.reading import DataRow, RefusedRow
@@ -55,7 +55,7 @@ def code_rows(prompt: Callable[[Fields, Asserts | Calls | Stdio, str], str], *ca
     return read
 
 
-def run_program(example: BenchmarkExample, reply: Reply) -> ReplyGrade:
+def run_program(example: BenchmarkExample, reply: Reply, graders: Graders) -> ReplyGrade:
     """Run the program in the reply against the row's tests; a reply without a program is wrong."""
     text = reply.answer or ""
     if isinstance(example.reference, Open):
@@ -64,7 +64,7 @@ def run_program(example: BenchmarkExample, reply: Reply) -> ReplyGrade:
     program = published_code_of(example.reference, text)
     if not program.strip() or (FENCE not in text and not _looks_like_code(text)):
         return ReplyGrade(Wrong("no program in the reply"), None)
-    return ReplyGrade(grade(example.reference, program), program.strip()[:200])
+    return ReplyGrade(graders.grade(example.reference, program), program.strip()[:200])
 
 
 def _looks_like_code(text: str) -> bool:

@@ -7,7 +7,7 @@ from fractions import Fraction
 from functools import partial
 
 from aha.evals.benchmark import Benchmark, BenchmarkExample, ProblemGenerator, ReplyGrade
-from aha.grading import grade
+from aha.grading import Graders
 from aha.grading.countdown import last_expression
 from aha.lazy import lazy_pattern
 from aha.protocols import Sampling
@@ -46,13 +46,13 @@ def _countdown_examples(numbers: int, problems: int, prompts: int, seed: int) ->
     return [_example(problem) for problem in CountdownProblems(numbers=numbers, split="held-out").all(problems, seed)]
 
 
-def grade_countdown(example: BenchmarkExample, reply: Reply, short: int = SHORT) -> ReplyGrade:
+def grade_countdown(example: BenchmarkExample, reply: Reply, graders: Graders, short: int = SHORT) -> ReplyGrade:
     """Grade the answer that the template reads. `lenient`: right by the last expression anywhere in the text, so that a broken template is
     not taken for inability. Expressions that are spelled alike up to blanks vote together, not those of equal value."""
-    verdict = grade(example.reference, reply.answer)
+    verdict = graders.grade(example.reference, reply.answer)
     right = isinstance(verdict, Right)
     measures = {
-        "lenient": isinstance(grade(example.reference, last_expression(reply.text)), Right),
+        "lenient": isinstance(graders.grade(example.reference, last_expression(reply.text)), Right),
         "format": reply.well_formed,
         "length": reply.tokens,
         "reflection": reflects(reply.text),
@@ -91,7 +91,7 @@ def _world_examples(problems: int, prompts: int, seed: int) -> list[BenchmarkExa
     return [_example(problem) for problem in (*reasoning, *(p for source in GENERAL.values() for p in source.all(prompts, seed)))]
 
 
-def grade_world(example: BenchmarkExample, reply: Reply) -> ReplyGrade:
+def grade_world(example: BenchmarkExample, reply: Reply, graders: Graders) -> ReplyGrade:
     """Grade reasoning by its answer, and a general prompt by the rubric without its noise. `consistency`: the share of words in the
     prompt's language, in the thought if there is one, else in the whole reply. `safe` is measured if there is something to refuse."""
     words = reply.text if reply.thought is None else reply.thought or str(reply.answer)
@@ -103,7 +103,7 @@ def grade_world(example: BenchmarkExample, reply: Reply) -> ReplyGrade:
         f"length/{example.category}": float(reply.tokens),
     }
     if kind == "reasoning":
-        verdict = grade(example.reference, reply.answer)
+        verdict = graders.grade(example.reference, reply.answer)
         return ReplyGrade(verdict, reply.answer, {"reasoning": float(isinstance(verdict, Right)), **measures})
     criteria_marks = marks(example.problem, reply.answer, reply.thought or "")
     criteria = {f"criteria/{name}": float(value) for name, value in asdict(criteria_marks).items()}
@@ -156,7 +156,7 @@ def last_number(text: str | None) -> str | None:
     return numbers[-1].replace(",", "") if numbers else None
 
 
-def grade_last_number(example: BenchmarkExample, reply: Reply) -> ReplyGrade:
+def grade_last_number(example: BenchmarkExample, reply: Reply, graders: Graders) -> ReplyGrade:
     """Grade the last number of the answer, whatever surrounds it: of the whole reply if the template has no tags, which is most lenient,
     else of the text after the thought."""
     assert isinstance(example.reference, Number)

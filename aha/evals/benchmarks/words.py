@@ -10,6 +10,7 @@ from unicodedata import category
 
 from aha.answers.claims import claim
 from aha.evals.benchmark import Benchmark, BenchmarkExample, Fields, ReplyGrade, Source, WrongColumns, by_model, pick, pick_text, row_name
+from aha.grading import Graders
 from aha.grading.instructions import check_install, ifeval_scores
 from aha.grading.instructions import judge as check_instructions
 from aha.lazy import lazy_pattern
@@ -43,7 +44,7 @@ def _drop(fields: Fields, stem: str, number: int) -> BenchmarkExample:
     )
 
 
-def grade_drop(example: BenchmarkExample, reply: Reply) -> ReplyGrade:
+def grade_drop(example: BenchmarkExample, reply: Reply, graders: Graders) -> ReplyGrade:
     """Grade by exact match and by the F1 of words, each the best over the references."""
     assert isinstance(example.reference, Text)
     text = reply.answer or ""
@@ -111,7 +112,7 @@ def _set_values(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if value is not None}
 
 
-def grade_ifeval(example: BenchmarkExample, reply: Reply) -> ReplyGrade:
+def grade_ifeval(example: BenchmarkExample, reply: Reply, graders: Graders) -> ReplyGrade:
     """Grade by the rules that check each instruction: the reply is right if all are followed."""
     text = reply.answer or ""
     check = check_instructions(example.about["kinds"], example.about["settings"], text)

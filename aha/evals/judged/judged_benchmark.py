@@ -20,6 +20,7 @@ from aha.evals.benchmark import Benchmark, BenchmarkExample, ReplyGrade
 from aha.evals.files import find_file, read_bytes, read_json
 from aha.evals.result import Result
 from aha.evals.samples import GradedSample, Key, grade_sample
+from aha.grading import Graders
 from aha.lazy import lazy_pattern
 from aha.protocols import Sampling
 from aha.types import ChatReply, Conversation, Message, Reply
@@ -293,14 +294,15 @@ def judged_samples(
 ) -> list[JudgedSample]:
     """Return every sample, graded by the judge's verdicts. BadInput if one is missing."""
     result = []
-    for example in examples:
-        for number in range(k):
-            sample = samples.get((example.id, number))
-            if sample is None:
-                raise BadInput(
-                    f"{example.id}: {number} samples of it are saved, fewer than k = {k}; ask for the rest with the same aha eval"
-                )
-            result.append(_judged_sample(judged_benchmark, benchmark, example, sample, settings, replies_by_key))
+    with Graders() as graders:  # start nothing unless an answer needs them
+        for example in examples:
+            for number in range(k):
+                sample = samples.get((example.id, number))
+                if sample is None:
+                    raise BadInput(
+                        f"{example.id}: {number} samples of it are saved, fewer than k = {k}; ask for the rest with the same aha eval"
+                    )
+                result.append(_judged_sample(judged_benchmark, benchmark, example, sample, settings, replies_by_key, graders))
     return result
 
 
@@ -311,16 +313,17 @@ def _judged_sample(
     sample: GradedSample,
     settings: JudgeSettings,
     replies_by_key: Mapping[str, ChatReply],
+    graders: Graders,
 ) -> JudgedSample:
     conversations = judged_benchmark.questions(example, sample.text) if is_judgeable(sample) else []
     replies = tuple(replies_and_next(judged_benchmark, settings, conversation, replies_by_key)[0] for conversation in conversations)
     verdicts = tuple(map(judged_benchmark.verdict, replies))
 
-    def by_verdicts(example: BenchmarkExample, reply: Reply) -> ReplyGrade:
+    def by_verdicts(example: BenchmarkExample, reply: Reply, graders: Graders) -> ReplyGrade:
         return judged_benchmark.grade(example, reply.text, verdicts)
 
     reply = Reply(sample.text, sample.thought, sample.text, sample.tokens or 0, sample.finished or "stop")
-    sample_with_grade = grade_sample(replace(benchmark, grade=by_verdicts), example, reply, sample.sample, "", sample.seed)
+    sample_with_grade = grade_sample(replace(benchmark, grade=by_verdicts), example, reply, sample.sample, graders, "", sample.seed)
     if "not_attempted" in sample_with_grade.measures:  # the judge decides here, not a rule
         sample_with_grade = replace(sample_with_grade, refused=sample_with_grade.measures["not_attempted"] > 0)
     return JudgedSample(example, replace(sample_with_grade, prompt=sample.prompt), replies, verdicts)

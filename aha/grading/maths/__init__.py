@@ -13,7 +13,7 @@ from aha.answers.numbers import NumberValue, rational
 from aha.answers.reading import Reading, is_degrees, read
 from aha.answers.replies import names_box
 from aha.answers.symbols import LONGEST, spelled
-from aha.grading.maths.algebra import DEFAULT, Settings
+from aha.grading.maths.algebra import DEFAULT, Settings, equivalent
 from aha.grading.maths.claims import wordy
 from aha.grading.maths.functions import digits
 from aha.grading.maths.verdicts import is_value, number_claim, verdict
@@ -184,8 +184,6 @@ def slow(reference: Latex | Number, answer: str, settings: Settings = DEFAULT) -
                 break
     if verdict_ is not None:
         return verdict_
-    from aha.grading.maths.algebra import equivalent
-
     gold, answer_claim = claim(reference.value), claim(answer[-LONGEST:], settings.how)
     match equivalent(gold.text, answer_claim.text, settings):
         case bool(hit):

@@ -32,7 +32,7 @@ class Unproved(Exception):
 
 
 def decision(gold: Node, claim: Node, log_base: int | None = None) -> bool | None:
-    """Return whether two constants are equal, or None if they are too close to be told apart and nothing proves them equal."""
+    """Return whether two constants are equal, or None if they are too close to distinguish and nothing proves them equal."""
     if apart(gold, claim, {}, log_base):
         return False
     first, second = _exponential(gold, log_base), _exponential(claim, log_base)

@@ -276,7 +276,7 @@ def _assignments(node: Node, parts: list[Node]) -> list[Assignment] | None:
 
 
 def _same_assignments(golds: list[Assignment], claims: list[Assignment], settings: Settings) -> Verdict:
-    """Return whether the tables are the same in any order, or None if that cannot be told."""
+    """Return whether the tables are the same in any order, or None if that cannot be decided."""
     if set(golds[0]) != set(claims[0]):
         return False
     rows = [Call("()", tuple(table[head] for head in golds[0])) for table in golds]
@@ -309,7 +309,7 @@ def _distinct(heads: Sequence[Node | None]) -> bool:
 
 
 def _match_members(golds: Sequence[Node], claims: Sequence[Node], settings: Settings) -> Verdict:
-    """Return whether each member of one side is among the other's, and the other way round; None if that cannot be told."""
+    """Return whether each member of one side is among the other's, and the other way round; None if that cannot be decided."""
     if len(golds) * len(claims) > MOST_PAIRS:
         return None
     rest, unknown = list(claims), False

@@ -44,7 +44,7 @@ def spans(node: Node) -> Spans | None:
 
 
 def same_spans(gold: Spans, claim: Spans) -> bool | None:
-    """Return whether two ordered sets have the same ends, or None if that cannot be told."""
+    """Return whether two ordered sets have the same ends, or None if that cannot be decided."""
     if len(gold) != len(claim):
         return False
     verdicts = [

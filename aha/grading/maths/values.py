@@ -202,7 +202,7 @@ class At:
         return result / ctx.log(inexact(base)) if base is not None else result
 
     def _unknown(self, name: str, args: list[Value]) -> Value:
-        """Return the value of a function that nobody defined, taken as a smooth one that depends only on its name."""
+        """Return the value of an undefined function, taken as a smooth one that depends only on its name."""
         ctx = numbers()
         total = ctx.mpf(crc32(name.encode()) % 1009) / 1009
         for place, arg in enumerate(args):

@@ -63,7 +63,7 @@ class Tree:
         self._cpu_s = 0.0
 
     def look(self) -> Use:
-        """Return the current use. CPU time never falls, even if a process is gone that nobody waited for."""
+        """Return the current use. CPU time never falls, even if a process has ended without being waited for."""
         members = self._members()
         if not self._is_self:
             members.pop(self._root, None)

@@ -13,6 +13,7 @@ from aha.sampling.scheduler import RowSettings, Tokens
 from aha.serving import Refusal
 from aha.serving.chat.jobs import Batches
 from aha.serving.chat.request import ChatRequest, CompletionRequest, ReplyOptions
+from aha.tasks.vocabulary import CHAT_TEMPLATE
 from aha.template import END_THINK, THINK, R1Zero, Short
 from aha.types import Conversation
 
@@ -157,7 +158,6 @@ def open_model(model: str, compute: Compute, form: Form = "auto", usual: Samplin
     tokenizer; the paper's Table 1 if there is no chat template."""
     from aha.backends.hf import load_tokenizer
     from aha.backends.torch_engine import open_engine
-    from aha.tasks.vocabulary import CHAT_TEMPLATE
 
     engine, tokenizer = open_engine(model, compute), load_tokenizer(model)
     template = tokenizer.template

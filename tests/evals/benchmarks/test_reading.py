@@ -15,6 +15,7 @@ from aha.evals.benchmarks import BENCHMARKS, benchmark
 from aha.evals.benchmarks.choices import permutation
 from aha.evals.loading import _hub, load_examples
 from aha.types import Abstained, Choice, Number, Open, Reply, Right, Stdio
+from tests.graders import GRADERS
 
 
 def written(path: Path, *rows: dict) -> str:
@@ -24,7 +25,7 @@ def written(path: Path, *rows: dict) -> str:
 
 
 def grade(chosen: Benchmark, example: BenchmarkExample, text: str) -> ReplyGrade:
-    return chosen.grade_reply(example, Reply(text, None, text, 1, "stop"))
+    return chosen.grade_reply(example, Reply(text, None, text, 1, "stop"), GRADERS)
 
 
 def choice(example: BenchmarkExample) -> Choice:

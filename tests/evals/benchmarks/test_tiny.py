@@ -17,6 +17,7 @@ from aha.tasks.countdown import is_held_out
 from aha.tasks.general import prompt_of
 from aha.template import Delimited
 from aha.types import Countdown, Reply
+from tests.graders import GRADERS
 from tests.tasks.test_countdown import key_of
 
 EXAMPLES = select_examples(TINY_WORLD, None, 2, 2)[0]
@@ -27,7 +28,7 @@ def reply(thought: str, answer: str) -> Reply:
 
 
 def sample(example: BenchmarkExample, said: Reply, number: int = 0) -> GradedSample:
-    return grade_sample(TINY_WORLD, example, said, number)
+    return grade_sample(TINY_WORLD, example, said, number, GRADERS)
 
 
 def broken_samples() -> list[GradedSample]:
@@ -52,14 +53,14 @@ def test_five_hundred_different_problems_all_held_out(name: str, numbers: int) -
 def test_the_lenient_reading_finds_the_last_expression_without_any_tag() -> None:
     example = BenchmarkExample("q", "?", "en", Countdown((8, 6, 10), 58))
     text = " 8 + 6 = 14 no 8 * 6 = 48 + 10 = 58 yes so ( 8 * 6 ) + 10"
-    graded = grade_sample(BENCHMARKS["countdown"], example, Reply(text, None, None, 9, "stop"), 0)
+    graded = grade_sample(BENCHMARKS["countdown"], example, Reply(text, None, None, 9, "stop"), 0, GRADERS)
     assert (graded.grade, graded.measures["lenient"]) == (0.0, 1.0)
 
 
 def test_blanks_do_not_split_a_vote_and_equal_values_do() -> None:
     example = BenchmarkExample("q", "?", "en", Countdown((8, 6, 10), 58))
     claims = [
-        grade_sample(BENCHMARKS["countdown"], example, Reply(text, "", text, 9, "stop"), 0).claim
+        grade_sample(BENCHMARKS["countdown"], example, Reply(text, "", text, 9, "stop"), 0, GRADERS).claim
         for text in ("( 8 * 6 ) + 10", "(8*6)+10", "10+(8*6)")
     ]
     assert claims[0] == claims[1] != claims[2]

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aha.answers.claims import claim
-from aha.grading import grade
 from aha.grading.maths.votes import vote
 from aha.types import Latex, Number, Reference
 from tests.counts import examples
+from tests.graders import grade
 
 ONE_VOTE = [
     [
