@@ -37,6 +37,7 @@ TABLE_1 = (
     "<think> </think> and <answer> </answer> tags, respectively, i.e., <think> reasoning process here </think> <answer> answer here "
     "</answer>. User: {question}. Assistant:"
 )
+BOX = r"\boxed{}"
 BOX_PROMPT = r"Please reason step by step, and put your final answer within \boxed{}."
 
 
@@ -76,8 +77,10 @@ def apart(text: str) -> tuple[str, str | None]:
 def from_any_marks(text: str) -> tuple[str, str | None]:
     """Split a reply from other people's data into the visible text and the thought at its beginning, by whichever marks its author used.
     Marks around the whole solution are left out."""
-    if (opening := _OPENING.match(text)) is None:
-        return text, None
+    if (opening := _OPENING.match(text)) is None:  # a prompt that opened the thought leaves only its end in the reply
+        thought, mark, visible = text.partition(END_THINK)
+        alone = bool(mark and thought.strip() and visible.strip()) and THINK not in text and END_THINK not in visible
+        return (visible.strip(), thought.strip()) if alone else (text, None)
     closing = next(close for opens, close in THOUGHT_MARKS if opens == opening[1])
     thought, end, visible = text[opening.end() :].partition(closing)
     if whole := _SOLUTION.fullmatch(visible):
@@ -138,7 +141,7 @@ class Instruct:
     """A conversation for the model's own chat template; the reply is `<think>…</think>` and then a summary, the answer being all of it.
 
     `prefilled`: that chat template already opens `<think>`. There is no system message by default, as R1's release notes advise; an empty
-    one replaces the chat template's own. `suffix` follows questions of `domains` (none: of all). `options`:
+    one replaces the chat template's own. `suffix` follows questions of `domains` (none: of all) that do not say it themselves. `options`:
     arguments for that chat template, each as `name=value`."""
 
     suffix: str = BOX_PROMPT
@@ -156,7 +159,8 @@ class Instruct:
         return tuple(map(_option, self.options))
 
     def prompt(self, question: str) -> Conversation:
-        message = Message("user", f"{question}\n{self.suffix}" if self.suffix else question)
+        said = self.suffix in question or (BOX in self.suffix and BOX in question)  # many data sets write it into their questions
+        message = Message("user", f"{question}\n{self.suffix}" if self.suffix and not said else question)
         return Conversation((message,) if self.system is None else (Message("system", self.system), message), self.option_pairs)
 
     def write(self, thought: str, answer: str) -> str:

@@ -238,6 +238,20 @@ def test_fields_of_another_name_are_mapped_by_flags(folder: Path, capsys: pytest
     assert (code, shown["rl.problems.question_field"]["value"], shown["rl.problems.answer_field"]["value"]) == (0, "asked", "gold")
 
 
+def test_how_rows_are_read_may_be_said_by_path_too(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    paths = ("--problems.question_field", "asked", "--problems.answer_field", "gold")
+    code, out, _ = said(capsys, "show", "r1-zero", "--problems", str(folder / "other.jsonl"), *paths, "--json")
+    assert (code, json.loads(out)["settings"]["rl.problems.answer_field"]["value"]) == (0, "gold")
+
+
+def test_the_folders_beside_a_model_that_is_not_there_are_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for steps in range(4):
+        (folder / "run" / "checkpoints" / f"{steps:06}").mkdir(parents=True)
+    place = folder / "run" / "checkpoints"
+    message = said(capsys, "chat", "--model", f"{place}/last")[2]
+    assert message.startswith(f"aha: model {place}/last: there is no such folder ({place} holds 000001, 000002, 000003); give the folder")
+
+
 def test_memory_that_ran_out_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def run(words: object, terminal: object) -> int:
         raise MemoryError

@@ -230,6 +230,11 @@ def test_the_suffix_belongs_to_mathematics_and_not_to_the_stage() -> None:
     assert prompt_after(Instruct(domains=None), (), "q", "general") == Instruct().prompt("q")
 
 
+@pytest.mark.parametrize("question", [f"1 + 1? {BOX_PROMPT}", r"1 + 1? Answer in \boxed{}."])
+def test_a_question_that_says_the_suffix_itself_is_given_no_second_one(question: str) -> None:
+    assert Instruct().prompt(question).messages[-1].content == question
+
+
 def test_shots_keep_their_suffix_by_domain_too() -> None:
     shown = FewShot(Instruct(), (Shot("1 + 1?", "t", "2"),))
     assert [m.content.count(BOX_PROMPT) for m in prompt_after(shown, (), "q", "general").messages] == [0, 0, 0]  # type: ignore[union-attr]

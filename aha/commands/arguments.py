@@ -141,9 +141,15 @@ def check_files(recipe: Recipe, args: CliArgs) -> None:
             check_data(value)
     if args.model is not None and not (is_endpoint(args.model) and may_be_server(recipe, args.model)):
         check_model(args.model)
-    for part in [part for part, _ in args.problems.parts] if isinstance(args.problems, MixedProblems) else [args.problems]:
-        if isinstance(part, RowProblems):
-            _ = part.contents
+    typed = _row_problems(args.problems)
+    used = {part.source: part for _, stage in recipe.stages for part in _row_problems(getattr(stage, "problems", None))}
+    for part in typed:  # as the recipe has them: a setting such as --problems.subset may say how their rows are read
+        _ = used.get(part.source, part).contents
+
+
+def _row_problems(problems: object) -> list[RowProblems]:
+    parts = [part for part, _ in problems.parts] if isinstance(problems, MixedProblems) else [problems]
+    return [part for part in parts if isinstance(part, RowProblems)]
 
 
 def may_be_server(recipe: Recipe, model: str) -> bool:
@@ -198,8 +204,15 @@ def check_model(model: str) -> None:
         raise BadInput(f"model {model}: it is a file; give the folder of a Hugging Face model, a GGUF file, or a hub name")
     if not path.is_dir() and (model.startswith((".", "/", "~")) or model.count("/") > 1 or model.endswith("/")):
         raise BadInput(
-            f"model {model}: there is no such folder; give the folder of a Hugging Face model, or a hub name such as Qwen/Qwen3-0.6B-Base"
+            f"model {model}: there is no such folder{_beside(path)}; give the folder of a Hugging Face model, or a hub name such as "
+            "Qwen/Qwen3-0.6B-Base"
         )
+
+
+def _beside(path: Path) -> str:
+    """Return the newest folders beside one that is not there."""
+    names = sorted(folder.name for folder in path.parent.iterdir() if folder.is_dir()) if path.parent.is_dir() else []
+    return f" ({path.parent} holds {', '.join(names[-3:])})" if names and path.parent != Path() else ""
 
 
 def _checkpoints(run: Path) -> Iterator[str]:

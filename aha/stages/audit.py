@@ -17,11 +17,18 @@ from aha.sampling.rollouts import opens_thought
 from aha.stages.tokenized_examples import TokenizedExample, TokenizedExamples, tokenize_example
 from aha.tasks.examples import MOST_SKIPS, BadRows, ExampleRows, no_examples
 from aha.tasks.reading import RefusedRow
-from aha.template import THINK, Delimited, Instruct, Template
+from aha.template import ANSWER, END_ANSWER, END_THINK, THINK, Delimited, Instruct, Template
 from aha.types import Conversation, Example, Message
 
 TooLong = Literal["stop", "skip", "cut"]
+MARKS = (THINK, END_THINK, ANSWER, END_ANSWER)
 A_MARK = "A system prompt."
+EARLIER = {
+    False: "conversations hold several replies: the last one is learned, the others are read",
+    True: "rows hold earlier replies, which are only read in them: each has a row of its own",
+}
+MOST_COMPARED = 1_000_000  # rows of which repetitions are counted, in 60 MB
+SHORTEST_QUESTION = 20  # letters; a reply may begin with a shorter one by chance
 REASONS = 100  # the most reasons kept of rows that cannot be learned
 
 
@@ -29,7 +36,8 @@ REASONS = 100  # the most reasons kept of rows that cannot be learned
 class Audit:
     """The result of an audit. `left_out`: the reasons for the first of the `unusable` rows, which cannot be learned; `columns`: the columns
     that were read, as what, and those that were not; `too_long`: rows beyond `limit` tokens, of which `cut` are learned without their end;
-    `silent`: replies without a chain of thought; `turns`: rows with earlier replies, which are only read."""
+    `silent`: replies without a chain of thought; `turns`: rows with earlier replies, which are only read, and
+    learned in rows of their own if `every` is true; `repeated`: replies that begin with their question; `twice`: repetitions of rows."""
 
     source: str
     examples: int
@@ -46,6 +54,9 @@ class Audit:
     end: str
     columns: tuple[str, ...] = ()
     unusable: int = 0
+    every: bool = False
+    repeated: int = 0
+    twice: int = 0
 
     def lines(self) -> list[str]:
         """Return the audit as lines for a person, before the start."""
@@ -56,7 +67,9 @@ class Audit:
         ]
         notes = {
             f"{self.silent:,} replies have no chain of thought: an empty one is written": self.silent,
-            f"{self.turns:,} conversations hold several replies: the last one is learned, the others are read": self.turns,
+            f"{self.turns:,} {EARLIER[self.every]}": self.turns,
+            f"{self.repeated:,} replies begin with their whole question, which is learned with them": self.repeated,
+            f"{self.twice:,} rows are the same as an earlier one and learned once more": self.twice,
             f"{self.cut:,} replies are cut at {self.limit:,} tokens: they teach a reply that does not end": self.cut,
             f"{self.too_long - self.cut:,} rows are longer than {self.limit:,} tokens and left out": self.too_long > self.cut,
             f"{self.unusable:,} rows cannot be learned and are left out; the first: {''.join(self.left_out[:1])}": self.left_out,
@@ -85,6 +98,10 @@ class _Count:
     cut: int = 0
     silent: int = 0
     turns: int = 0
+    every: bool = False
+    repeated: int = 0
+    twice: int = 0
+    digests: set[bytes] = field(default_factory=set)
     longest: int = 0
     tokens: int = 0
     target_tokens: int = 0
@@ -104,6 +121,7 @@ def audited_together(
     check_form(template, tokenizer)
     sequences, count, columns = TokenizedExamples(), _Count(), template_lines(template, tokenizer)
     for rows, weight in parts:
+        count.every |= isinstance(rows, ExampleRows) and rows.layout.replies == "all"
         for row in rows:
             count.rows += 1
             sequence = _lesson(row, template, tokenizer) if isinstance(row, Example) else str(row)
@@ -129,6 +147,9 @@ def audited_together(
         ended=len(sequences) - count.cut,
         silent=count.silent,
         turns=count.turns,
+        every=count.every,
+        repeated=count.repeated,
+        twice=count.twice,
         longest=count.longest,
         tokens=count.tokens,
         learned=count.target_tokens,
@@ -172,9 +193,27 @@ def _take(sequence: TokenizedExample, example: Example, times: int, sequences: T
     count.domains[example.domain] += times
     count.silent += times * (not messages[-1].thought)
     count.turns += times * any(message.role == "assistant" for message in messages[:-1])
+    count.repeated += times * _repeats(messages)
+    count.twice += times * _is_known(sequence, count.digests)
     count.longest = max(count.longest, len(sequence))
     count.tokens += times * len(sequence)
     count.target_tokens += times * len(sequence.reply)
+
+
+def _repeats(messages: Sequence[Message]) -> bool:
+    """Return True if the reply begins with the whole question: a text of both sides stands in its column."""
+    question = messages[-2].content.strip() if len(messages) > 1 else ""
+    return len(question) >= SHORTEST_QUESTION and messages[-1].content.lstrip().startswith(question)
+
+
+def _is_known(sequence: TokenizedExample, digests: set[bytes]) -> bool:
+    """Return True if the same tokens came before, among the first MOST_COMPARED rows."""
+    digest = blake2b(sequence.prompt.tobytes() + b"|" + sequence.reply.tobytes(), digest_size=8).digest()
+    if digest in digests:
+        return True
+    if len(digests) < MOST_COMPARED:
+        digests.add(digest)
+    return False
 
 
 def check_form(template: Template, tokenizer: Tokenizer) -> None:
@@ -259,7 +298,8 @@ def _difference(example: Example, sequence: TokenizedExample, template: Template
     message = example.conversation.messages[-1]
     read = template.read(tokenizer.decode(sequence.reply[:-1]), len(sequence.reply), "stop")
     if read.answer is None:
-        return f"{example.id}: {type(template).__name__} does not read it back: its text holds one of the template's own marks"
+        mark = next((mark for mark in MARKS if mark in f"{message.thought or ''} {message.content}"), "one")
+        return f"{example.id}: {type(template).__name__} does not read it back: its text holds {mark} of the template's own marks"
     for name, before, after in (("thought", message.thought or "", read.thought or ""), ("answer", message.content, read.answer)):
         first, second = (unicodedata.normalize("NFC", text).strip() for text in (before, after))
         if first != second:
@@ -286,4 +326,4 @@ def _accept(source: str, sequences: TokenizedExamples, count: _Count, rules: Aud
             "let them be cut with --too-long cut"
         )
     if not len(sequences):
-        raise BadInput(f"{source}: not one of {count.rows} examples is short enough to be learned; raise --max-tokens")
+        raise BadInput(f"{source}: not one of {count.rows} examples has at most {rules.limit:,} tokens, the most that is learned here")

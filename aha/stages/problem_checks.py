@@ -65,15 +65,25 @@ class Room:
             f"of {self.reply:,}; the longest, {worst}, has {sizes[worst]:,}"
         )
         if self.too_long == "stop":
-            advice = f"--sampling.max_tokens {room} fits all of them" if room > 0 else "no length fits it: leave that row out"
-            hint = ", --too-long skip leaves such rows out, --too-long cut gives them shorter replies" if self.flag else ""
-            raise BadInput(f"{seen}: {advice}{hint}")
+            raise BadInput(f"{seen}: {self._advice(sizes, room)}")
         too_long = [name for name in long if not self.fits(sizes[name])]
         if len(too_long) == len(sizes):
             raise BadInput(f"{seen}: no problem is left to ask; lower --sampling.max_tokens")
         outcome = f"{len(too_long):,} are left out" if too_long else ""
         shorter = f"the replies of {len(long) - len(too_long):,} are cut to what is left" if self.too_long == "cut" else ""
         return [f"{seen}: {', '.join(filter(None, (outcome, shorter)))}"]
+
+    def _advice(self, sizes: dict[str, int], room: int) -> str:
+        """Return what to change, which holds for all prompts; `room`: the tokens that the longest of them leaves."""
+        assert self.context is not None
+        without_room = sum(size >= self.context for size in sizes.values())
+        if without_room == len(sizes):
+            return "none leaves room for a reply: shorten the questions, or give a model with a longer context"
+        if without_room:
+            advice, rest = f"{without_room:,} of them leave no room for any reply", "gives the others shorter replies"
+        else:
+            advice, rest = f"--sampling.max_tokens {room} fits all of them", "gives them shorter replies"
+        return f"{advice}, --too-long skip leaves such rows out, --too-long cut {rest}" if self.flag else advice
 
 
 def asked_of(source: Problems, count: int, seed: int) -> Iterator[Problem]:

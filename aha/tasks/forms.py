@@ -18,7 +18,7 @@ from aha.types import Asserts, Calls, Choice, Code, Countdown, Judged, Language,
 
 QUESTIONS = ("question", "problem", "prompt", "query", "instruction")
 WITHOUT_ANSWER = ("countdown", "stdio", "calls", "asserts", "open")  # the references of these stand in fields of other names
-ANSWERS = ("answer", "final_answer", "ground_truth", "expected_answer", "reward_model.ground_truth", "solution")
+ANSWERS = ("answer", "final_answer", "ground_truth", "expected_answer", "reward_model.ground_truth", "answerkey", "answer_key", "solution")
 OUR_COLUMNS = ("id", "domain", "language", "kind")  # columns that describe a row and are not shown to the model
 
 TESTS = ("tests", "test", "input_output", "inputs", "outputs", "prompt", "signature", "examples")
@@ -137,7 +137,7 @@ def _pick(fields: Mapping[str, object], chosen: str, usual_names: tuple[str, ...
     if not present and (null := [name for name in usual_names if name in fields]):
         raise Bad(f"a row without {'an' if purpose == 'answer' else 'a'} {purpose}: field {null[0]!r} is null")
     if not present:
-        raise Bad(f"no {purpose} field: there {_question_with_options(fields)}, none of {', '.join(usual_names)}; set {purpose}_field")
+        raise Bad(f"no {purpose} field: there {_question_with_options(fields)}, none of {', '.join(usual_names)}; give --{purpose}-field")
     return present[0], at_path(fields, present[0])
 
 
@@ -170,7 +170,7 @@ def _kind_of(answer: Mapping[str, object]) -> Kind | None:
 def _present(fields: Mapping[str, object], name: str, purpose: str) -> object:
     value = at_path(fields, name)
     if value is ABSENT:
-        raise Bad(f"no field {name!r} for the {purpose}: there {_question_with_options(fields)}; set {purpose}_field to one of these")
+        raise Bad(f"no field {name!r} for the {purpose}: there {_question_with_options(fields)}; name one of these with --{purpose}-field")
     if value is None:
         raise Bad(f"a row without {'a' if purpose == 'question' else 'an'} {purpose}: field {name!r} is null")
     return value

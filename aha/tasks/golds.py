@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
@@ -28,6 +29,7 @@ _ASSERTION = lazy_pattern(r"\bassert\s+(?:\(|not\s+|(?:math\.)?isclose\(|(?:set|
 _ALONE = lazy_pattern(
     r"\s*(?:\$\$([^$]+)\$\$|\$([^$]+)\$|\\\(((?:(?!\\\)).)+)\\\)|\\\[((?:(?!\\\]).)+)\\\])\s*", re.S
 )  # a text that is a single formula
+_OPTION = lazy_pattern(r"(?i:(option|opt|op|choice|ending|sol)[_ -]?([A-Ja-j]|\d))|([A-J])")
 _LETTER = lazy_pattern(r"\(?([A-Z])\)?[.)]?")
 _LETTERS = lazy_pattern("[A-Z]{2,10}")  # AD, for a question with two right options
 _TEXTS = lazy_pattern(r'\s*\["(?:[^"\\]|\\.)*"(?:\s*,\s*"(?:[^"\\]|\\.)*")*\]\s*', re.S)
@@ -120,7 +122,7 @@ def says_no(verdict: object) -> bool:
 def text_of(name: str, value: object, longest: int) -> str:
     """Return the field's text; Bad for another type, a blank text, and text that is not valid UTF-8."""
     if not isinstance(value, str):
-        raise Bad(f"field {name!r} is of type {type(value).__name__}: a text is needed")
+        raise Bad(f"field {name!r} is of type {type(value).__name__}: a text is needed{_inside(name, value)}")
     if not value.strip():
         raise Bad(f"a row without a text in field {name!r}: it is blank")
     if len(value) > longest:
@@ -128,6 +130,16 @@ def text_of(name: str, value: object, longest: int) -> str:
     if _UNSOUND.search(value):
         raise Bad(f"field {name!r} holds a NUL or half a surrogate pair: whole UTF-8 text is needed")
     return value
+
+
+def _inside(name: str, value: object) -> str:
+    """Return how a value that is no text can be used as it is."""
+    match value:
+        case [str(), *_]:
+            return f"; if it lists {len(value)} right answers in words, say --kind text"
+        case {**inner} if inner:
+            return f"; a field within it is named with a dot, {name}.{next(iter(inner))}"
+    return ""
 
 
 def _numeral(name: str, value: object) -> str:
@@ -148,11 +160,13 @@ def _numeral(name: str, value: object) -> str:
 
 def options_of(fields: Mapping[str, object]) -> dict[str, str]:
     """Return the texts of a row's options by label, in order: from a list, texts by letter, or `text` and `label` side by side."""
-    raw_options = next((fields[name] for name in OPTIONS if fields.get(name)), None)
+    raw_options = next((fields[name] for name in OPTIONS if fields.get(name)), None) or {
+        label: fields[column] for label, column in option_columns(fields).items()
+    }
     match raw_options:
         case {"text": [*texts], "label": [*labels]} if len(texts) == len(labels):
             pairs = [(str(label), text) for label, text in zip(labels, texts, strict=True)]
-        case dict():
+        case dict() if raw_options:
             pairs = [(str(label), text) for label, text in raw_options.items()]
         case list():
             pairs = list(zip(LETTERS, raw_options, strict=False))
@@ -162,6 +176,21 @@ def options_of(fields: Mapping[str, object]) -> dict[str, str]:
     if len(options) < len(raw_options if isinstance(raw_options, list) else pairs) or not 2 <= len(options) <= len(LETTERS):
         raise Bad(f"its {len(pairs)} options are no list of 2 to {len(LETTERS)} different texts")
     return options
+
+
+def option_columns(fields: Mapping[str, object]) -> dict[str, str]:
+    """Return the columns that hold an option each, by label in order: A, B, C ... or a stem and a letter or number (`option_1`, `opa`,
+    `ending0`). Null columns after the last option do not count."""
+    columns = defaultdict[str, dict[str, str]](dict)
+    for name, value in fields.items():
+        if (match := _OPTION.fullmatch(name)) and value is not None:
+            columns[(match[1] or "").lower()][(match[2] or match[3]).upper()] = name
+    for stem, labelled in columns.items():
+        start = min(labelled)
+        run = [chr(ord(start) + place) for place in range(len(labelled))]
+        if start in ("A", "0", "1") and sorted(labelled) == run and len(run) >= (2 if stem else 3):
+            return {label: labelled[label] for label in run}
+    return {}
 
 
 def _choice(value: object, texts: Mapping[str, str], fields: Mapping[str, object]) -> Choice:
@@ -190,7 +219,7 @@ def _places(value: object, labels: Sequence[str], options: Sequence[str]) -> lis
 
 def _place(value: object, labels: Sequence[str], options: Sequence[str]) -> int | None:
     most = len(options) or len(LETTERS)
-    if isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, int) and not isinstance(value, bool) and str(value) not in labels:
         return value if 0 <= value < most else None
     text = str(value).strip()
     if text in labels:

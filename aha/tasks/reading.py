@@ -10,13 +10,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 
 from aha.durable import absence_of, missing_part, open_plain, read_file, read_lines, refuse_foreign_form, unpack_file
 from aha.errors import BadInput
 from aha.json_text import NotJson, parse_json
 from aha.lazy import lazy_pattern
-from aha.tasks.tables import read_table, table_rows
+from aha.tasks.tables import read_table, refuse_columns, table_rows
 
 LONGEST_LINE = 4_000_000  # bytes
 HUB_S = 5  # seconds that a hub has to answer
@@ -26,10 +27,11 @@ CARD_PATHS = ("data_files", "data_dir")
 HUB_NAME = lazy_pattern(r"[A-Za-z0-9][\w.-]*(?:/[\w.-]+)?")
 # errors that libraries raise over other people's data
 OF_LIBRARIES = (OSError, ValueError, RuntimeError, ImportError, LookupError, TypeError, AttributeError, ArithmeticError)
-LINES, TABLE = (".jsonl", ".jsonl.gz"), ".parquet"
+LINES, TABLE, ARRAY = (".jsonl", ".jsonl.gz"), ".parquet", (".json",)
 MOST_WEIGHT = 1_000
 CARD, LONGEST_CARD = "README.md", 1 << 20
 CELLS = {".csv": ",", ".tsv": "\t"}
+KINDS_OF_FILES = (LINES, TABLE, tuple(CELLS), ARRAY)
 WHOLE = "train"  # the default split
 _CONFIGURATIONS = lazy_pattern(r"(?:available configs|Available): \[([^\]]*)\]")  # as `datasets` writes them
 _SPLITS = lazy_pattern(r"Unknown split .* Should be one of \[([^\]]*)\]")
@@ -38,8 +40,7 @@ SPLITS = {
     **dict.fromkeys(("validation", "valid", "val", "dev"), "validation"),
     **dict.fromkeys(("test", "testing", "eval", "evaluation", "heldout", "holdout"), "test"),
 }
-KINDS = {type(None): "null", bool: "a truth value", str: "a text", list: "a list", tuple: "a list"}
-KINDS |= dict.fromkeys((int, float, Decimal), "a number")
+KINDS = {type(None): "null", bool: "a truth value", str: "a text", list: "a list", **dict.fromkeys((int, float, Decimal), "a number")}
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -139,12 +140,13 @@ def folder_of(source: str) -> Path:
 
 
 def shards_of(source: str, split: str = "train") -> list[Path]:
-    """Return the files of a folder or run directory to read in order: JSON lines, Parquet or cells, of this split if file names tell
-    splits. Return none if the folder has no such files, or others that only the library datasets can tell apart. BadInput for a folder with
-    two kinds, one of which would be left out or count twice, and if the names do not say which files belong to the split."""
+    """Return the files of a folder or run directory to read in order: JSON lines, Parquet, cells or JSON arrays, of this split if names
+    tell splits. Return none if the folder has no such files, or others that only the library datasets can tell apart. BadInput for two
+    kinds, one of which would be left out or count twice, and if the names do not say which files belong to the split."""
     folder = folder_of(source)
     files = sorted(path for path in folder.iterdir() if not path.name.startswith(".")) if folder.is_dir() else []
-    chosen = next((kind for ends in (LINES, TABLE, tuple(CELLS)) if (kind := [path for path in files if path.name.endswith(ends)])), [])
+    kinds = ([path for path in files if path.name.endswith(ends) and (ends != ARRAY or _may_hold_rows(path))] for ends in KINDS_OF_FILES)
+    chosen = next(filter(None, kinds), [])
     if chosen and (strays := [path for path in files if path not in chosen and _may_hold_rows(path)]):
         raise BadInput(f"{folder} holds {chosen[0].name} and {strays[0].name}: which of the two is the set? Move the other away")
     if not chosen or _has_configurations(folder / CARD):
@@ -200,10 +202,13 @@ def _from_file(path: Path) -> Iterator[DataRow | RefusedRow]:
     if _starts(path).startswith(b"["):
         yield from _array(path, unpack_file(path))
         return
-    for number, line in read_lines(path, LONGEST_LINE):
-        bare = line.removeprefix(_BOM) if number == 1 else line
-        if bare.strip():
-            yield _line(bare, f"{path}, line {number}", f"{path.name}:{number}")
+    lines = ((number, line.removeprefix(_BOM) if number == 1 else line) for number, line in read_lines(path, LONGEST_LINE))
+    rows = (_line(line, f"{path}, line {number}", f"{path.name}:{number}") for number, line in lines if line.strip())
+    ahead = list(islice(rows, 2))
+    if len(ahead) == 1 and isinstance(ahead[0], DataRow):
+        refuse_columns(path, ahead[0].fields)
+    yield from ahead
+    yield from rows
 
 
 def _starts(path: Path) -> bytes:
@@ -303,7 +308,8 @@ def _from_data_set(name: str, split: str, subset: str | None) -> Iterator[DataRo
     except BadInput:
         raise
     except (DatasetsError, *OF_LIBRARIES) as error:
-        reason = str(error).strip() or type(error).__name__
+        cause = error.__cause__ if isinstance(error, DatasetsError) and error.__cause__ is not None else error
+        reason = str(cause).strip() or type(cause).__name__
         raise BadInput(_refusal(name, split, subset, reason if not number else f"after row {number}: {reason}")) from error
 
 

@@ -13,6 +13,8 @@ from aha.durable.reading import table_answers
 from aha.errors import BadInput
 
 AT_ONCE = 1_000  # rows in a row group
+TURN_FIELDS = {"role", "from", "value", "content", "human", "user"}
+NOTES = {"version", "name", "description", "license", "url", "split", "dataset", "title", "author", "date"}  # texts about a whole table
 TEXTS = ("id", "domain", "language")
 
 
@@ -90,3 +92,21 @@ def _take(sink: io.BytesIO) -> bytes:
 
 def _first_line(error: BaseException) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def refuse_columns(path: Path, fields: Mapping[str, object]) -> None:
+    """Raise BadInput if the only object of a file is a whole table: a list of its rows under a name, or a list or object for each of its
+    columns, as pandas writes it."""
+    lists = {name: value for name, value in fields.items() if isinstance(value, list) and value}
+    numbered = [name for name, value in fields.items() if isinstance(value, dict) and value and all(key.isdigit() for key in value)]
+    cells = [cell for value in lists.values() for cell in value]
+    in_lists = len(lists) == len(fields) > 1 and len({len(value) for value in lists.values()}) == 1
+    texts = in_lists and any(isinstance(cell, str) for cell in cells) and not any(isinstance(cell, dict) for cell in cells)
+    if texts or len(numbered) == len(fields) > 1:
+        raise BadInput(
+            f"{path}: it is one object with a whole column in {next(iter(fields))!r}: write an object a row (orient='records', lines=True)"
+        )
+    for name, value in lists.items():
+        rows = all(isinstance(row, dict) and not TURN_FIELDS & row.keys() for row in value)
+        if rows and len(lists) == 1 and not any(isinstance(other, str) and key.lower() not in NOTES for key, other in fields.items()):
+            raise BadInput(f"{path}: it is one object, with {len(value)} rows in a list under {name!r}: save that list alone")

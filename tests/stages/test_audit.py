@@ -137,7 +137,9 @@ def test_long_rows_are_left_out_or_cut_when_asked_and_counted(tokenizer: HFToken
 
 
 def test_nothing_that_is_short_enough_is_refused(tokenizer: HFTokenizer) -> None:
-    assert "not one of 1 examples is short enough" in refusal(tokenizer, loaded(LONG), rules=replace(RULES, limit=20, too_long="skip"))
+    assert "not one of 1 examples has at most 20 tokens" in refusal(
+        tokenizer, loaded(LONG), rules=replace(RULES, limit=20, too_long="skip")
+    )
 
 
 # --- the form ---------------------------------------------------------------------------------------------------------
@@ -202,3 +204,17 @@ def test_lessons_beyond_memory_are_the_same(tokenizer: HFTokenizer) -> None:
         list(TokenizedExamples(sequences, memory=16)) == list(sequences)
         and TokenizedExamples(sequences, memory=16)[3:5] == list(sequences)[3:5]
     )
+
+
+def test_what_is_learned_twice_is_counted(tokenizer: HFTokenizer) -> None:
+    long = "use the numbers 1 2 3"
+    whole = Example("c", "sums", "en", Conversation((Message("user", long), Message("assistant", f"{long} 3", "1"))))
+    _, audit = audit_rows("file.jsonl", loaded(GOOD, replace(GOOD, id="b"), whole), TINY, tokenizer, RULES)
+    assert (audit.twice, audit.repeated) == (1, 1)
+    assert "1 rows are the same as an earlier one and learned once more" in audit.lines()
+    assert "1 replies begin with their whole question, which is learned with them" in audit.lines()
+
+
+def test_of_a_reply_that_is_not_read_back_the_mark_is_named(tokenizer: HFTokenizer) -> None:
+    said = refusal(Bytes(), [example("a", "x <think> y")], Instruct(suffix=""))
+    assert "its text holds <think> of the template's own marks" in said

@@ -65,7 +65,11 @@ def test_the_longest_prompt_is_named_and_the_advice_fits_all(asks: Rl) -> None:
 
 
 def test_a_prompt_that_fits_with_no_reply_is_to_be_left_out(asks: Rl) -> None:
-    assert "no length fits it: leave that row out" in refused(asks, around(asks) + 40)
+    said = refused(asks, around(asks) + 40)
+    assert (
+        "of them leave no room for any reply, --too-long skip leaves such rows out, --too-long cut gives the others shorter replies" in said
+    )
+    assert "none leaves room for a reply: shorten the questions" in refused(asks, 3)
 
 
 def test_a_model_that_names_no_context_takes_everything(asks: Rl) -> None:

@@ -196,7 +196,7 @@ def test_what_is_not_there_is_said(tmp_path: Path) -> None:
 def test_a_wrong_field_name_lists_the_fields_that_are_there(tmp_path: Path) -> None:
     source = written(tmp_path, GSM8K)
     assert refusal(source, question_field="prompt") == (
-        f"{source}, line 1: no field 'prompt' for the question: there are 'question', 'answer'; set question_field to one of these"
+        f"{source}, line 1: no field 'prompt' for the question: there are 'question', 'answer'; name one of these with --question-field"
     )
     assert "line 1: no question field: there are 'text'" in refusal(written(tmp_path, {"text": "q"}))
 

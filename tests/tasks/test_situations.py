@@ -13,6 +13,7 @@ from aha.errors import BadInput
 from aha.tasks.chats import ExampleLayout
 from aha.tasks.examples import ExampleRows, load_examples
 from aha.tasks.rows import RowProblems
+from aha.types import Choice
 
 CHAT = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]
 TOLD = {"problem": "2 + 2?", "answer": "4"}
@@ -111,6 +112,18 @@ READ: dict[str, tuple[str, str, Read, list[str]]] = {
         lines({"prompt": [{"role": "system", "content": "s"}, {"role": "user", "content": "2 + 2?"}], "answer": "4"}),
         problems,
         ["2 + 2? -> 4"],
+    ),
+    "only the end of a thought (the prompt had opened it)": (
+        "a.jsonl",
+        lines({"prompt": "q", "completion": "2 + 2\n</think>\n\na"}),
+        examples,
+        ["u:q a:a"],
+    ),
+    "one row of tests in a file of its own is no table": (
+        "a.jsonl",
+        lines({"question": "Sum?", "tests": [{"input": "1 2", "output": "3"}]}),
+        lambda path: [type(each.reference).__name__ for each in RowProblems(str(path)).all()],
+        ["Stdio"],
     ),
     "roles with a capital": (
         "a.jsonl",
@@ -247,7 +260,7 @@ REFUSED: dict[str, tuple[str, str, Read, str]] = {
         problems,
         "line 1: no answer field: there are 'instruction', 'input', 'output'",
     ),
-    "a gold answer of another name": ("a.jsonl", lines({"question": "q", "gt": "4"}), problems, "set answer_field"),
+    "a gold answer of another name": ("a.jsonl", lines({"question": "q", "gt": "4"}), problems, "give --answer-field"),
     "a gold answer that a table wrote for none": (
         "a.jsonl",
         lines(TOLD, TOLD | {"answer": "nan"}),
@@ -297,6 +310,21 @@ REFUSED: dict[str, tuple[str, str, Read, str]] = {
         "record 1: its cells are parted by ';'",
     ),
     "a quote that is never closed": ("a.csv", 'prompt,completion\nq,"a\n', examples, "record 2: it is no table of text"),
+    "an object that holds the rows in a list": (
+        "a.json",
+        lines({"version": "1", "data": [TOLD, TOLD]}),
+        problems,
+        "2 rows in a list under 'data'",
+    ),
+    "a table by columns": ("a.json", lines({"problem": ["a?", "b?"], "answer": ["1", "2"]}), problems, "a whole column in 'problem'"),
+    "a table as pandas writes it": (
+        "a.json",
+        lines({"problem": {"0": "a?", "1": "b?"}, "answer": {"0": "1", "1": "2"}}),
+        problems,
+        "a whole column in 'problem'",
+    ),
+    "a gold answer within an object": ("a.jsonl", lines({"question": "q", "answer": {"value": "4"}}), problems, "with a dot, answer.value"),
+    "several right answers": ("a.jsonl", lines({"question": "q", "answer": ["a", "b"]}), problems, "say --kind text"),
     "a NaN that a table left": ("a.jsonl", '{"instruction": "q", "input": NaN, "output": "a"}\n', examples, "line 1: "),
     "a table whose rows are longer than its head": (
         "a.csv",
@@ -379,3 +407,35 @@ def test_fields_of_messages_that_nothing_reads_are_named(tmp_path: Path) -> None
     rows = ExampleRows(str(tmp_path / "a.jsonl"))
     assert len(list(rows)) == 1
     assert rows.columns() == ["columns that are not used: messages.masked (1 rows), messages.name (1 rows)"]
+
+
+@pytest.mark.parametrize(
+    ("row", "letter"),
+    [
+        ({"A": "x", "B": "y", "C": "z", "D": "w", "answer": "B"}, "B"),
+        ({"option_1": "x", "option_2": "y", "option_3": "z", "answer": 2}, "B"),
+        ({"opa": "x", "opb": "y", "opc": "z", "opd": None, "answer": "C"}, "C"),
+        ({"ending0": "x", "ending1": "y", "answer": 1}, "B"),
+        ({"choices": {"text": ["x", "y"], "label": ["1", "2"]}, "answerKey": "2"}, "B"),
+    ],
+)
+def test_options_in_columns_are_asked_with_the_question(tmp_path: Path, row: dict[str, object], letter: str) -> None:
+    (tmp_path / "a.jsonl").write_text(lines({"question": "Which?", **row}))
+    (problem,) = RowProblems(str(tmp_path / "a.jsonl")).all()
+    assert isinstance(problem.reference, Choice) and problem.reference.letter == letter
+    assert problem.question.startswith("Which?\n\nA) x\nB) y")
+
+
+def test_two_columns_of_one_letter_are_no_options(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(lines({"question": "2 + 2?", "A": "x", "B": "y", "answer": "4"}))
+    assert problems(tmp_path / "a.jsonl") == ["2 + 2? -> 4"]
+
+
+def test_a_folder_of_arrays_is_read_without_the_notes_beside_them(tmp_path: Path) -> None:
+    (tmp_path / "dataset_info.json").write_text(json.dumps({"mine": {"file_name": "mine.json"}}))
+    (tmp_path / "mine.json").write_text(json.dumps([{"conversations": CHAT}], indent=1))
+    (tmp_path / "other.json").write_text(json.dumps([{"instruction": "i", "input": "", "output": ["a"]}]))
+    with pytest.raises(BadInput, match=r"other\.json, row 1: field 'output'"):
+        examples(tmp_path)
+    (tmp_path / "other.json").write_text(json.dumps([{"instruction": "i", "input": "", "output": "o"}]))
+    assert examples(tmp_path) == ["u:q a:a", "u:i a:o"]

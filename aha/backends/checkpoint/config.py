@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, cast
 
+import torch
 import transformers
 from transformers import CONFIG_MAPPING, MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig, PretrainedConfig, PreTrainedModel
 
@@ -27,6 +28,10 @@ def read_config(folder: ModelFolder) -> PretrainedConfig:
     if kind not in CONFIG_MAPPING:
         advice = ", and code that comes with a model is never run" if "auto_map" in settings else ""
         raise BadInput(f"{place}: model type {kind!r} is unknown to transformers {transformers.__version__}{advice}")
+    for name in ("dtype", "torch_dtype"):
+        word = settings.get(name)
+        if isinstance(word, str) and word != "auto" and not isinstance(getattr(torch, word.removeprefix("torch."), None), torch.dtype):
+            raise BadInput(f"{place}: {name} is {word[:40]!r}, a type of numbers that torch does not know; bfloat16 is one")
     for path, count in _counts(settings):
         if not 0 <= count <= MOST_PARTS:
             raise BadInput(f"{place}: {path} is {count:,}; a model has 0 to {MOST_PARTS:,}")

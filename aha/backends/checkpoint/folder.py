@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 from codecs import BOM_UTF8
 from dataclasses import dataclass
@@ -106,8 +107,15 @@ def _local(model: str, path: Path) -> ModelFolder:
     if folder.has(ADAPTER):
         raise BadInput(f"{path} holds an adapter and no model: merge it into its base model (merge_and_unload in peft), and give that")
     below = sorted(config.parent for depth in range(1, 4) for config in islice(path.glob("/".join(["*"] * depth + [CONFIG])), MOST_BELOW))
-    advice = f"; there is one in {below[-1]}" if below else "; give a folder that save_pretrained wrote"
+    last = max(below, key=_by_number, default=None)
+    more = f", the last of {len(below)}" if len(below) > 1 else ""
+    advice = "; give a folder that save_pretrained wrote" if last is None else f"; there is one in {last}{more}"
     raise BadInput(f"{path} has no config.json: it is no Hugging Face model{advice}")
+
+
+def _by_number(path: Path) -> list[tuple[int, str]]:
+    """Return a key by which `checkpoint-1000` comes after `checkpoint-500`."""
+    return [(int(part) if part.isdigit() else -1, part) for part in re.split(r"(\d+)", str(path))]
 
 
 def _single(model: str, path: Path) -> ModelFolder:

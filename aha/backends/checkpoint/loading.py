@@ -126,11 +126,16 @@ class Loading:
             )
         if missing := sorted(loaded_model.missing - set(self.fresh)):
             longer = next((name for name in (files.entries if files is not None else ()) if name.endswith(f".{missing[0]}")), "")
-            advice = f"; {longer} is there: save the model without what wraps it" if longer else ""
+            advice = f"; {longer} is there: save the model without what wraps it" if longer else self._other_head()
             raise BadInput(f"{self._place(files)}: weight {missing[0]} is missing{_and_more(len(missing))}; {CONFIG} asks for it{advice}")
         if surplus := sorted(loaded_model.surplus - set(self.spare)):
             kind, suffix = self.config.model_type, _and_more(len(surplus))
             raise BadInput(f"{self._place(files, surplus[0])}: weight {surplus[0]} has no place in the {kind} of {CONFIG}{suffix}")
+
+    def _other_head(self) -> str:
+        """Return a remark on a configuration that was saved with a class which writes no text: a classifier, or a model without a head."""
+        names = [name for name in self.config.architectures or () if name != self.kind.__name__]
+        return f", though the model was saved as {names[0]}, which writes no text: give its base model" if names else ""
 
     def _refuse_type(self, files: WeightFiles, name: str) -> None:
         entry = files.entries.get(name) or next(weight for weight in files.entries.values() if weight.dtype not in PLAIN)

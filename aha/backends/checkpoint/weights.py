@@ -31,6 +31,8 @@ PACKED = {
     "F8_E5M2": torch.float8_e5m2,
     "F8_E8M0": torch.float8_e8m0fnu,
 }
+# of FSDP, DeepSpeed, Megatron and JAX
+OF_TRAINERS = ("*.distcp", "*/*.distcp", "global_step*", "*/mp_rank_*", "*/checkpoint.msgpack", "*.h5", "*.msgpack")
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 
 
@@ -106,6 +108,12 @@ def weight_files(folder: ModelFolder) -> list[Path]:
             f"{folder.path} has its weights as a pickle only ({pickles[0]}), which may run code; weights are read from safetensors only: "
             "convert them with save_pretrained"
         )
+    if parts := sorted(path.name for path in folder.path.glob("*.safetensors")):
+        advice = f"{parts[0]} is one of {len(parts)} such files: {INDEX}, which says what each holds, is missing"
+        raise BadInput(f"{folder.path}: {advice}; fetch it, or name the only file {WHOLE}")
+    if strangers := sorted(path.relative_to(folder.path) for pattern in OF_TRAINERS for path in folder.path.glob(pattern)):
+        advice = f"{strangers[0]} is a part of a trainer's own checkpoint"
+        raise BadInput(f"{folder.path} has no weights: {advice}: gather its parts with that trainer, and save them with save_pretrained")
     raise BadInput(f"{folder.path} has no weights: neither {WHOLE} nor {INDEX}; weights are read from safetensors only")
 
 

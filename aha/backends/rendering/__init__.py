@@ -50,7 +50,7 @@ class Renderer:
         """Return the template's output for these values, which are plain JSON."""
         answer = self._ask({"template": template, "values": dict(values), "letters": LETTERS})
         if "text" not in answer:
-            raise BadInput(f"the chat template takes no such conversation ({_line(answer)})")
+            raise BadInput(f"the chat template takes no such conversation ({_line(answer)}){_beginning(values)}")
         return str(answer["text"])
 
     def names(self, template: str) -> frozenset[str]:
@@ -123,6 +123,15 @@ def _renderer(process: int) -> Renderer:
     renderer = Renderer()
     atexit.register(renderer.close)
     return renderer
+
+
+def _beginning(values: Mapping[str, object]) -> str:
+    """Return where a system message at the beginning may come from, which many templates refuse."""
+    messages = values.get("messages")
+    first = messages[0] if isinstance(messages, list) and messages else None
+    if not isinstance(first, dict) or first.get("role") != "system":
+        return ""
+    return "; it begins with a system message, of the row or of --template.system"
 
 
 def _line(answer: Mapping[str, object]) -> str:

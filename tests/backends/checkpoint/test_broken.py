@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,6 +13,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from aha.backends.checkpoint.folder import ModelFolder
+from aha.backends.checkpoint.weights import weight_files
 from aha.backends.hf import load_config
 from aha.backends.local_backend import LocalBackend
 from aha.backends.torch_engine import open_engine
@@ -66,6 +69,40 @@ def test_a_folder_without_a_model_says_where_one_is_below_it(tmp_path: Path) -> 
     (tmp_path / "global_step_5" / "actor").mkdir(parents=True)
     (tmp_path / "global_step_5" / "actor" / "config.json").write_text("{}")
     with pytest.raises(BadInput, match=f"there is one in {tmp_path}/global_step_5/actor$"):
+        load_config(str(tmp_path))
+
+
+def test_of_several_checkpoints_the_last_is_named(tmp_path: Path) -> None:
+    for steps in (500, 1000):
+        (tmp_path / f"checkpoint-{steps}").mkdir()
+        (tmp_path / f"checkpoint-{steps}" / "config.json").write_text("{}")
+    with pytest.raises(BadInput, match=f"there is one in {tmp_path}/checkpoint-1000, the last of 2$"):
+        load_config(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        (
+            "model-00001-of-00002.safetensors",
+            "is one of 1 such files: model.safetensors.index.json, which says what each holds, is missing",
+        ),
+        ("pytorch_model_fsdp_0/__0_0.distcp", "is a part of a trainer's own checkpoint: gather its parts"),
+        ("global_step100/mp_rank_00_model_states.pt", "is a part of a trainer's own checkpoint: gather its parts"),
+        ("pytorch_model.bin", "has its weights as a pickle only"),
+        ("notes.txt", "has no weights: neither"),
+    ],
+)
+def test_weights_of_another_form_are_named(tmp_path: Path, name: str, words: str) -> None:
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(BadInput, match=re.escape(words)):
+        weight_files(ModelFolder("m", tmp_path))
+
+
+def test_a_type_of_numbers_that_nobody_knows_is_named(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "llama", "torch_dtype": "float8"}))
+    with pytest.raises(BadInput, match="torch_dtype is 'float8', a type of numbers that torch does not know"):
         load_config(str(tmp_path))
 
 
