@@ -159,8 +159,8 @@ class Instruct:
         return tuple(map(_option, self.options))
 
     def prompt(self, question: str) -> Conversation:
-        said = self.suffix in question or (BOX in self.suffix and BOX in question)  # many data sets write it into their questions
-        message = Message("user", f"{question}\n{self.suffix}" if self.suffix and not said else question)
+        has_suffix = self.suffix in question or (BOX in self.suffix and BOX in question)  # many data sets write it into their questions
+        message = Message("user", f"{question}\n{self.suffix}" if self.suffix and not has_suffix else question)
         return Conversation((message,) if self.system is None else (Message("system", self.system), message), self.option_pairs)
 
     def write(self, thought: str, answer: str) -> str:

@@ -141,10 +141,9 @@ def check_files(recipe: Recipe, args: CliArgs) -> None:
             check_data(value)
     if args.model is not None and not (is_endpoint(args.model) and may_be_server(recipe, args.model)):
         check_model(args.model)
-    typed = _row_problems(args.problems)
-    used = {part.source: part for _, stage in recipe.stages for part in _row_problems(getattr(stage, "problems", None))}
-    for part in typed:  # as the recipe has them: a setting such as --problems.subset may say how their rows are read
-        _ = used.get(part.source, part).contents
+    by_source = {part.source: part for _, stage in recipe.stages for part in _row_problems(getattr(stage, "problems", None))}
+    for part in _row_problems(args.problems):  # as the recipe has them: a setting such as --problems.subset may say how their rows are read
+        _ = by_source.get(part.source, part).contents
 
 
 def _row_problems(problems: object) -> list[RowProblems]:

@@ -27,7 +27,7 @@ EARLIER = {
     False: "conversations hold several replies: the last one is learned, the others are read",
     True: "rows hold earlier replies, which are only read in them: each has a row of its own",
 }
-MOST_COMPARED = 1_000_000  # rows of which repetitions are counted, in 60 MB
+DIGEST_LIMIT = 1_000_000  # rows of which repetitions are counted, in 60 MB
 SHORTEST_QUESTION = 20  # letters; a reply may begin with a shorter one by chance
 REASONS = 100  # the most reasons kept of rows that cannot be learned
 
@@ -37,7 +37,7 @@ class Audit:
     """The result of an audit. `left_out`: the reasons for the first of the `unusable` rows, which cannot be learned; `columns`: the columns
     that were read, as what, and those that were not; `too_long`: rows beyond `limit` tokens, of which `cut` are learned without their end;
     `silent`: replies without a chain of thought; `turns`: rows with earlier replies, which are only read, and
-    learned in rows of their own if `every` is true; `repeated`: replies that begin with their question; `twice`: repetitions of rows."""
+    learned in rows of their own if `all_replies` is true; `echoes`: replies that begin with their question; `twice`: repetitions of rows."""
 
     source: str
     examples: int
@@ -54,8 +54,8 @@ class Audit:
     end: str
     columns: tuple[str, ...] = ()
     unusable: int = 0
-    every: bool = False
-    repeated: int = 0
+    all_replies: bool = False
+    echoes: int = 0
     twice: int = 0
 
     def lines(self) -> list[str]:
@@ -67,8 +67,8 @@ class Audit:
         ]
         notes = {
             f"{self.silent:,} replies have no chain of thought: an empty one is written": self.silent,
-            f"{self.turns:,} {EARLIER[self.every]}": self.turns,
-            f"{self.repeated:,} replies begin with their whole question, which is learned with them": self.repeated,
+            f"{self.turns:,} {EARLIER[self.all_replies]}": self.turns,
+            f"{self.echoes:,} replies begin with their whole question, which is learned with them": self.echoes,
             f"{self.twice:,} rows are the same as an earlier one and learned once more": self.twice,
             f"{self.cut:,} replies are cut at {self.limit:,} tokens: they teach a reply that does not end": self.cut,
             f"{self.too_long - self.cut:,} rows are longer than {self.limit:,} tokens and left out": self.too_long > self.cut,
@@ -98,8 +98,8 @@ class _Count:
     cut: int = 0
     silent: int = 0
     turns: int = 0
-    every: bool = False
-    repeated: int = 0
+    all_replies: bool = False
+    echoes: int = 0
     twice: int = 0
     digests: set[bytes] = field(default_factory=set)
     longest: int = 0
@@ -121,7 +121,7 @@ def audited_together(
     check_form(template, tokenizer)
     sequences, count, columns = TokenizedExamples(), _Count(), template_lines(template, tokenizer)
     for rows, weight in parts:
-        count.every |= isinstance(rows, ExampleRows) and rows.layout.replies == "all"
+        count.all_replies |= isinstance(rows, ExampleRows) and rows.layout.replies == "all"
         for row in rows:
             count.rows += 1
             sequence = _lesson(row, template, tokenizer) if isinstance(row, Example) else str(row)
@@ -147,8 +147,8 @@ def audited_together(
         ended=len(sequences) - count.cut,
         silent=count.silent,
         turns=count.turns,
-        every=count.every,
-        repeated=count.repeated,
+        all_replies=count.all_replies,
+        echoes=count.echoes,
         twice=count.twice,
         longest=count.longest,
         tokens=count.tokens,
@@ -193,7 +193,7 @@ def _take(sequence: TokenizedExample, example: Example, times: int, sequences: T
     count.domains[example.domain] += times
     count.silent += times * (not messages[-1].thought)
     count.turns += times * any(message.role == "assistant" for message in messages[:-1])
-    count.repeated += times * _repeats(messages)
+    count.echoes += times * _repeats(messages)
     count.twice += times * _is_known(sequence, count.digests)
     count.longest = max(count.longest, len(sequence))
     count.tokens += times * len(sequence)
@@ -207,11 +207,11 @@ def _repeats(messages: Sequence[Message]) -> bool:
 
 
 def _is_known(sequence: TokenizedExample, digests: set[bytes]) -> bool:
-    """Return True if the same tokens came before, among the first MOST_COMPARED rows."""
+    """Return True if the same tokens came before, among the first DIGEST_LIMIT rows."""
     digest = blake2b(sequence.prompt.tobytes() + b"|" + sequence.reply.tobytes(), digest_size=8).digest()
     if digest in digests:
         return True
-    if len(digests) < MOST_COMPARED:
+    if len(digests) < DIGEST_LIMIT:
         digests.add(digest)
     return False
 

@@ -179,17 +179,17 @@ def options_of(fields: Mapping[str, object]) -> dict[str, str]:
 
 
 def option_columns(fields: Mapping[str, object]) -> dict[str, str]:
-    """Return the columns that hold an option each, by label in order: A, B, C ... or a stem and a letter or number (`option_1`, `opa`,
-    `ending0`). Null columns after the last option do not count."""
+    """Return the columns that hold an option each, by label in order: A, B, C ... or a stem and a letter or number (option_1, opa,
+    ending0). Null columns after the last option do not count."""
     columns = defaultdict[str, dict[str, str]](dict)
     for name, value in fields.items():
         if (match := _OPTION.fullmatch(name)) and value is not None:
             columns[(match[1] or "").lower()][(match[2] or match[3]).upper()] = name
-    for stem, labelled in columns.items():
-        start = min(labelled)
-        run = [chr(ord(start) + place) for place in range(len(labelled))]
-        if start in ("A", "0", "1") and sorted(labelled) == run and len(run) >= (2 if stem else 3):
-            return {label: labelled[label] for label in run}
+    for stem, by_label in columns.items():
+        start = min(by_label)
+        run = [chr(ord(start) + place) for place in range(len(by_label))]
+        if start in ("A", "0", "1") and sorted(by_label) == run and len(run) >= (2 if stem else 3):
+            return {label: by_label[label] for label in run}
     return {}
 
 

@@ -98,11 +98,11 @@ def refuse_columns(path: Path, fields: Mapping[str, object]) -> None:
     """Raise BadInput if the only object of a file is a whole table: a list of its rows under a name, or a list or object for each of its
     columns, as pandas writes it."""
     lists = {name: value for name, value in fields.items() if isinstance(value, list) and value}
-    numbered = [name for name, value in fields.items() if isinstance(value, dict) and value and all(key.isdigit() for key in value)]
+    by_number = [name for name, value in fields.items() if isinstance(value, dict) and value and all(key.isdigit() for key in value)]
     cells = [cell for value in lists.values() for cell in value]
     in_lists = len(lists) == len(fields) > 1 and len({len(value) for value in lists.values()}) == 1
     texts = in_lists and any(isinstance(cell, str) for cell in cells) and not any(isinstance(cell, dict) for cell in cells)
-    if texts or len(numbered) == len(fields) > 1:
+    if texts or len(by_number) == len(fields) > 1:
         raise BadInput(
             f"{path}: it is one object with a whole column in {next(iter(fields))!r}: write an object a row (orient='records', lines=True)"
         )

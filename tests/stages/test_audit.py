@@ -210,7 +210,7 @@ def test_what_is_learned_twice_is_counted(tokenizer: HFTokenizer) -> None:
     long = "use the numbers 1 2 3"
     whole = Example("c", "sums", "en", Conversation((Message("user", long), Message("assistant", f"{long} 3", "1"))))
     _, audit = audit_rows("file.jsonl", loaded(GOOD, replace(GOOD, id="b"), whole), TINY, tokenizer, RULES)
-    assert (audit.twice, audit.repeated) == (1, 1)
+    assert (audit.twice, audit.echoes) == (1, 1)
     assert "1 rows are the same as an earlier one and learned once more" in audit.lines()
     assert "1 replies begin with their whole question, which is learned with them" in audit.lines()
 
