@@ -37,7 +37,7 @@ class Audit:
     """The result of an audit. `left_out`: the reasons for the first of the `unusable` rows, which cannot be learned; `columns`: the columns
     that were read, as what, and those that were not; `too_long`: rows beyond `limit` tokens, of which `cut` are learned without their end;
     `silent`: replies without a chain of thought; `turns`: rows with earlier replies, which are only read, and
-    learned in rows of their own if `all_replies` is true; `echoes`: replies that begin with their question; `twice`: repetitions of rows."""
+    learned in rows of their own if `all_replies` is true; `echoes`: replies that begin with their question; `twice`: rows again."""
 
     source: str
     examples: int
