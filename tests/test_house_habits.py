@@ -19,7 +19,7 @@ from tests.habits import (
     unexplained,
     unpickling,
 )
-from tests.house import ROOT, Source, the_house, under
+from tests.house import ROOT, House, Source, a_house, called, the_house, under
 
 
 def broken(rule: Rule) -> list[str]:
@@ -245,3 +245,39 @@ def test_an_import_of_a_guest_is_caught(text: str) -> None:
 def test_commands_choose_a_backend_in_one_place() -> None:
     named = {path.stem for path in (ROOT / "aha" / "commands").glob("*.py") if "LocalBackend" in path.read_text(encoding="utf-8")}
     assert named == {"arguments"}
+
+
+def opened_at_import(house: House) -> list[str]:
+    """Things that have to be closed and that a module opens as it is imported, so that all of the process shares them."""
+    closing = {
+        node.name
+        for source in house.values()
+        for node in source.nodes
+        if isinstance(node, ast.ClassDef) and any(isinstance(part, ast.FunctionDef) and _closes(part) for part in node.body)
+    }
+    return [
+        source.at(node.lineno, f"{called(node)} is opened at import")
+        for source in house.values()
+        for statement in source.tree.body
+        if isinstance(statement, ast.Assign | ast.AnnAssign | ast.Expr)
+        for node in ast.walk(statement)
+        if called(node).rpartition(".")[2] in closing
+    ]
+
+
+def _closes(method: ast.FunctionDef) -> bool:
+    """Whether a method closes something: a `close` of a docstring alone does nothing."""
+    does_nothing = all(isinstance(part, ast.Expr) and isinstance(part.value, ast.Constant) for part in method.body)
+    return method.name in ("close", "__exit__") and not does_nothing
+
+
+def test_nothing_that_has_to_be_closed_is_shared_by_the_process() -> None:
+    assert opened_at_import(the_house()) == []
+
+
+def test_a_shared_grader_is_caught() -> None:
+    files = {
+        "aha.grading": "class Graders:\n    def close(self):\n        self.pool.close()\n",
+        "aha.rewards": "from aha.grading import Graders\n\nSHARED = Graders()\n\n\ndef grade():\n    with Graders() as graders: ...\n",
+    }
+    assert len(opened_at_import(a_house(files))) == 1

@@ -294,8 +294,8 @@ def _stance(text: str, start: int, end: int | None, head: str) -> Literal["state
         return "denied"
     if end is not None and "~~" in head[-9:] and "~~" in text[end : end + 9]:
         return "denied"
-    led = leads(whole, counts=rest[:1].isalpha())
-    return "stated" if led == "states" or (led and (end is None or upholds(rest, opens=True))) else "unclear"
+    lead = leads(whole, counts=rest[:1].isalpha())
+    return "stated" if lead == "states" or (lead and (end is None or upholds(rest, opens=True))) else "unclear"
 
 
 def is_attempt(sentence: str) -> bool:

@@ -191,8 +191,8 @@ class _Lexer:
 
     def _run(self, start: int, text: str) -> int:
         """Read digits with commas and return the end: `1,234` is one number; `1,2` and, within brackets, `(312,123)` are several."""
-        grouped = _THOUSANDS_FORM.fullmatch(text) and not text.startswith("0,")
-        if grouped and start >= self.listed_until and (self.depth == 0 or self.spaced_commas):
+        is_group = _THOUSANDS_FORM.fullmatch(text) and not text.startswith("0,")
+        if is_group and start >= self.listed_until and (self.depth == 0 or self.spaced_commas):
             self._add("number", text.replace(",", ""))
             return start + len(text)
         first = re.match(r"[0-9]+", text)

@@ -187,8 +187,8 @@ class Operands(ABC):
             else:
                 power = self.exponent()
         argument = self.argument()
-        several = ("()", "set") if name in _OF_SEVERAL_WORDS else ("()",)
-        args = argument.args if isinstance(argument, Call) and argument.name in several else (argument,)
+        brackets = ("()", "set") if name in _OF_SEVERAL_WORDS else ("()",)
+        args = argument.args if isinstance(argument, Call) and argument.name in brackets else (argument,)
         if power == Call("neg", (Num(Fraction(1)),)):
             name, power = f"arc{name}", None
         node: Node = Call(name, (*args, base) if base else args)

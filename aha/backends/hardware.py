@@ -16,8 +16,8 @@ from typing import Any
 from aha.errors import BadInput
 from aha.plain import plain
 
-MACHINES = ("laptop", "node", "cluster")
-HELP = "laptop (one process), node (started with torchrun), or cluster, as in 'cluster(engines=2,ranks=2)'"
+MACHINES = ("local", "node", "cluster")
+HELP = "local (one process), node (started with torchrun), or cluster, as in 'cluster(engines=2,ranks=2)'"
 TORCHRUN = "start the command with torchrun, as in torchrun --nproc-per-node 2 -m aha run r1-zero --hardware node"
 VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 ANSWER_S = 10.0  # seconds that a cluster's address has to answer; a listening socket answers in milliseconds
@@ -29,7 +29,7 @@ class Hardware:
     """`kind` is one of `MACHINES`. For a cluster: the number of `engines` that sample, `ranks` that learn and `graders` (0: the driver
     grades), and the `address` of a running Ray cluster (empty: one is started on this machine)."""
 
-    kind: str = "laptop"
+    kind: str = "local"
     engines: int = 1
     ranks: int = 1
     graders: int = 0
@@ -38,7 +38,7 @@ class Hardware:
 
 def read_hardware(text: str) -> Hardware:
     """Return the hardware that `--hardware` names. BadInput if there is no such hardware."""
-    match = re.fullmatch(r"(\w+)(?:\((.*)\))?", text.strip())
+    match = re.fullmatch(r"(\w+)(?:\((.*)\))?", "local" if text.strip() == "laptop" else text.strip())  # its name before
     if match is None or match[1] not in MACHINES:
         raise BadInput(f"--hardware {text or repr(text)}: it is {HELP}")
     words = [word.strip() for word in (match[2] or "").split(",") if word.strip()]

@@ -14,7 +14,8 @@ from aha.backends.hardware import Hardware, check_hardware, vllm_python
 from aha.backends.openai.endpoint import Endpoint
 from aha.durable import absence_of
 from aha.errors import BadInput
-from aha.plan.machines import GIB, available, cores
+from aha.grading.pool import processors
+from aha.plan.machines import GIB, available
 from aha.protocols import Backend, Compute, is_endpoint
 from aha.recipes import Recipe
 from aha.rundir import read_manifest
@@ -234,11 +235,12 @@ def check_machine(hardware: Hardware, compute: Compute) -> None:
 def _check_room(hardware: Hardware) -> None:
     """Raise BadInput if this machine has fewer cores than processes that work at once, or too little memory for all of them."""
     elsewhere = "a cluster of several machines is named by its address (docs/clusters.md)"
-    most = max(2, cores())
+    cores = processors()
+    most = max(2, cores)
     for name in ("engines", "ranks", "graders"):
         if (count := getattr(hardware, name)) > most:
             raise BadInput(
-                f"--hardware cluster: {count} {name} on {cores()} cores would wait for one another: ask for {most} or fewer; {elsewhere}"
+                f"--hardware cluster: {count} {name} on {cores} cores would wait for one another: ask for {most} or fewer; {elsewhere}"
             )
     processes, free = hardware.engines + hardware.ranks + hardware.graders, available()
     if processes * PROCESS_BYTES > free:

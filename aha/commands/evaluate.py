@@ -51,7 +51,10 @@ def flags(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--estimate", action="store_true", help="with --judge: estimate what judging would cost, and send no request")
     parser.add_argument(
-        "--hardware", default="laptop", metavar="MACHINE", help="where to sample: laptop (default), or a cluster, as in cluster(engines=2)"
+        "--hardware",
+        default="local",
+        metavar="MACHINE",
+        help="where to sample: local (default), or a cluster, as in cluster(engines=2)",
     )
     offline.flags(parser)
 

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from argparse import ArgumentParser, Namespace
 from collections import Counter
@@ -23,6 +22,7 @@ from aha.evals.reading import FieldNames, GradeRecord, completion_grader, read_s
 from aha.evals.result import Result, problem_lines, result_of
 from aha.evals.samples import SampleSet
 from aha.grading import Graders
+from aha.grading.pool import processors
 from aha.json_text import parse_json
 from aha.tasks.corpora import PairRow, pair_of, pairs_of
 from aha.tasks.golds import KINDS
@@ -115,7 +115,7 @@ def _file(arguments: Namespace, graders: Graders, terminal: Terminal) -> Counter
 
 def _grades(pairs: Sequence[PairRow], graders: Graders) -> Iterator[Grade]:
     """Yield the grades in order, several answers at a time; each is bounded by its grader's own deadline."""
-    with ThreadPoolExecutor(max(2, os.cpu_count() or 2)) as threads:
+    with ThreadPoolExecutor(max(2, processors())) as threads:
         for start in range(0, len(pairs), AT_ONCE):
             yield from threads.map(partial(_grade, graders=graders), pairs[start : start + AT_ONCE])
 

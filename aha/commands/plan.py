@@ -37,7 +37,7 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     chosen = chosen_recipe(arguments, rest, runs=False)
     hardware = machine(arguments.hardware)
     plans = plans_of(chosen.recipe, hardware)  # rejects what cannot be planned before anything is measured
-    if arguments.hardware in ("auto", "cpu", "laptop") and not arguments.no_measure:
+    if arguments.hardware in ("auto", "cpu", "local", "laptop") and not arguments.no_measure:
         hardware = with_measures(hardware, plans)
         plans = plans_of(chosen.recipe, hardware, prompt_lengths(chosen.recipe))
     if terminal.json:

@@ -146,8 +146,8 @@ def _regrade_file(path: Path, arguments: Namespace, graders: Graders, terminal: 
     field = arguments.reply or next((name for name in REPLIES if name in rows[0]), None)
     if field is None or field not in rows[0]:
         raise BadInput(f"{path}: no field {field or 'with a reply'}; there are {', '.join(rows[0])}; name it with --reply FIELD")
-    loaded = examples_of(chosen, rows, path) if arguments.data is None else load_examples(chosen, arguments.data)[0]
-    examples = {example.id: example for example in loaded}
+    benchmark_examples = examples_of(chosen, rows, path) if arguments.data is None else load_examples(chosen, arguments.data)[0]
+    examples = {example.id: example for example in benchmark_examples}
     replies = _replies(path, rows, field, list(examples.values()), arguments.data is not None)
     by_name = {problem: examples[problem] for problem, _ in replies}
     k = arguments.k or min(sum(problem == name for problem, _ in replies) for name in by_name)
@@ -206,8 +206,8 @@ def _sample_of_log(row: dict[str, Any]) -> tuple[dict[str, Any], object] | None:
 def _last_question(prompt: object) -> str:
     """Return what the user said last in a prompt: a list of messages, a chat as one text, or the question itself."""
     if isinstance(prompt, list):
-        said = [message.get("content") for message in prompt if isinstance(message, dict) and message.get("role") == "user"]
-        return str(said[-1]) if said else ""
+        turns = [message.get("content") for message in prompt if isinstance(message, dict) and message.get("role") == "user"]
+        return str(turns[-1]) if turns else ""
     text = str(prompt).rpartition("<|im_start|>user\n")[2].partition("<|im_end|>")[0]
     return text.rpartition("**User**:")[2].strip()
 
@@ -225,8 +225,8 @@ def _replies(
         name = _problem_of(row, ids, examples) if by_name else examples[number].id
         if name is None:
             raise BadInput(f"{path}, record {number + 1}: none of its {', '.join(NAMES)} is that of one of the benchmark's problems")
-        for text, ended in _texts(row.get(field), row.get("finish_reason", row.get("finished"))):
-            finish_reason: FinishReason = "length" if ended in ("length", "max_tokens", False) else "stop"
+        for text, end in _texts(row.get(field), row.get("finish_reason", row.get("finished"))):
+            finish_reason: FinishReason = "length" if end in ("length", "max_tokens", False) else "stop"
             replies[name, counts[name]] = ChatTemplate().read(text, 0, finish_reason)
             counts[name] += 1
     return replies
@@ -243,9 +243,9 @@ def _problem_of(row: dict[str, Any], ids: Mapping[str, str], examples: Sequence[
             asks = any(len(question) > SHORTEST and question in examples[place].prompt for question in questions)
             return examples[place].id if asks else next((ids[question] for question in questions if question in ids), None)
         case {"messages": [*_] as prompt} | {"input": prompt}:
-            said = _last_question(prompt)
-            asked = [example.id for example in examples if len(core := _question_of(example)) > SHORTEST and core in said]
-            return asked[0] if len(asked) == 1 else None
+            question = _last_question(prompt)
+            matches = [example.id for example in examples if len(core := _question_of(example)) > SHORTEST and core in question]
+            return matches[0] if len(matches) == 1 else None
     return None
 
 
@@ -254,17 +254,17 @@ def _question_of(example: BenchmarkExample) -> str:
     return example.prompt.removesuffix(BOX_PROMPT).strip()
 
 
-def _texts(value: object, ended: object) -> Iterator[tuple[str, object]]:
+def _texts(value: object, end: object) -> Iterator[tuple[str, object]]:
     """Yield the replies in a field with the reason why each ended: one, a list of them, nested lists as in lm-evaluation-harness, or a
     server's answers with their choices."""
     if isinstance(value, list):
         for inner in value:
-            yield from _texts(inner, ended)
+            yield from _texts(inner, end)
     elif isinstance(value, dict):
         inner = next((value[name] for name in ("choices", "message", "content", "text", "completion") if name in value), "")
-        yield from _texts(inner, value.get("stop_reason", value.get("finish_reason", ended)))
+        yield from _texts(inner, value.get("stop_reason", value.get("finish_reason", end)))
     else:
-        yield str(value or ""), ended
+        yield str(value or ""), end
 
 
 COMMAND = Command("grade saved replies again, without sampling new ones", "evaluate", flags, run)

@@ -108,7 +108,7 @@ def run_flags(parser: ArgumentParser) -> None:
     parser.add_argument("--until", metavar="STAGE", help="run a recipe of several stages up to this stage")
     parser.add_argument("--from", dest="first", metavar="STAGE", help="start at this stage; the stages before it are used as they are")
     parser.add_argument("--dry-run", action="store_true", help="print what would be done and the most that it can cost, and run nothing")
-    parser.add_argument("--hardware", default="laptop", metavar="MACHINE", help=HARDWARE)
+    parser.add_argument("--hardware", default="local", metavar="MACHINE", help=HARDWARE)
     parser.add_argument("--log", choices=("tensorboard", "wandb"), help="send the metrics to this tracker, from a separate process")
     parser.add_argument("--no-preflight", action="store_true", help="skip the check by the doctor before a new run")
 
@@ -123,7 +123,7 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
         check_out(choice.recipe.name, arguments.out)
     if not arguments.dry_run:
         check_machine(hardware, choice.recipe.compute)
-    if arguments.dry_run or hardware.kind == "laptop":
+    if arguments.dry_run or hardware.kind == "local":
         return _run(choice, arguments, terminal, None)
     settings = {path: encode(value, Any) for path, value in flatten(choice.recipe.tree).items()}
     out = arguments.out or Path("runs") / choice.recipe.name

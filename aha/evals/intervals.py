@@ -258,7 +258,7 @@ def best_of_curve(rewards: Sequence[float], right: Sequence[bool]) -> list[float
     curve = np.zeros(samples)
     above = 0
     for reward in sorted(set(rewards), reverse=True):
-        best_verdicts = [verdict for earned, verdict in zip(rewards, right, strict=True) if earned == reward]
+        best_verdicts = [verdict for value, verdict in zip(rewards, right, strict=True) if value == reward]
         left, below = samples - above, samples - above - len(best_verdicts)
         tops = [(comb(left, k) - comb(below, k)) / comb(samples, k) for k in range(1, samples + 1)]
         curve += np.asarray(tops) * (sum(best_verdicts) / len(best_verdicts))

@@ -20,7 +20,7 @@ from aha.grading.code import grade_code, try_answer
 from aha.grading.countdown import grade_countdown
 from aha.grading.maths import DEFAULT, Settings, quick, repeats
 from aha.grading.pool import DEADLINE_S, Counts, Pool
-from aha.grading.pool.nursery import forget_in_children
+from aha.grading.pool.workers import forget_in_children
 from aha.grading.sandbox import Sandbox, Tier, open_sandbox
 from aha.lazy import lazy_pattern
 from aha.types import Abstained, Asserts, Calls, Choice, Countdown, Grade, Judged, Latex, Number, Open, Reference, Right, Stdio, Text, Wrong

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from aha.errors import BadInput
+from aha.grading.pool import processors
 from aha.lazy import lazy_pattern
 from aha.plan.memory import WIDTH, ModelShape, Need
 
@@ -55,9 +56,9 @@ def _gpu(name: str, gib: float, flops: float, bytes_s: float, devices: int = 1) 
 
 
 def machine(name: str) -> Machine:
-    """Return the machine of a name: `cpu`, `24gb`, `80gb`, `8x80gb`, `auto` (this one), `laptop`, `node`, or `cluster(nodes=64, gpus=8)`.
+    """Return the machine of a name: `cpu`, `24gb`, `80gb`, `8x80gb`, `auto` (this one), `local`, `node`, or `cluster(nodes=64, gpus=8)`.
     BadInput for any other."""
-    if name in ("cpu", "auto", "laptop"):
+    if name in ("cpu", "auto", "local", "laptop"):  # laptop: the earlier name of local
         return this_machine(gpu=name != "cpu")
     if name == "24gb":
         return _gpu("one GPU of 24 GiB", 24, 165e12, 1.0e12)
@@ -88,13 +89,8 @@ def this_machine(gpu: bool = True) -> Machine:
     """Return this machine without loading anything: its first GPU if there is one and `gpu` is true, else its CPU cores."""
     if gpu and (first_gpu := _first_gpu()):
         return _gpu(*first_gpu)
-    flops = {"float32": cores() * CORE, "bfloat16": cores() * CORE / 4}
-    return Machine(f"{cores()} cores with {available() / GIB:.1f} GiB free", "cpu", available(), flops, 1e10, 4e-6)
-
-
-def cores() -> int:
-    """Return the number of CPU cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    flops = {"float32": processors() * CORE, "bfloat16": processors() * CORE / 4}
+    return Machine(f"{processors()} cores with {available() / GIB:.1f} GiB free", "cpu", available(), flops, 1e10, 4e-6)
 
 
 def available() -> int:

@@ -132,7 +132,7 @@ def _sources() -> Iterator[tuple[str, str]]:
         if stage not in ("zero", "pairs", "labels", "helpful", "harmless"):
             yield from ((f"{stage}.{path}", source) for path, source in OUR_SOURCES.items())
         if stage in ("sft1", "sft2", "distill"):
-            yield from ((f"{stage}.{path}", said) for path, said in SFT_SOURCES.items())
+            yield from ((f"{stage}.{path}", origin) for path, origin in SFT_SOURCES.items())
             yield f"{stage}.model", "[paper 2.3.3: the base, each time]"
             yield f"{stage}.data", "[paper 2.3: the stage before it]"
     source = "[paper 2.3.4: the model that learned this]"

@@ -108,7 +108,7 @@ def measure(model: str) -> Measure:
 
 def word_problems() -> Recipe:
     """Return the stages of R1 that a chat model of 135M weights goes through within an hour on two cores."""
-    asked = Sampling(temperature=0.0, top_p=1.0, max_tokens=256)  # at 128 tokens four of five replies to the prompt for steps are cut
+    sampling = Sampling(temperature=0.0, top_p=1.0, max_tokens=256)  # at 128 tokens four of five replies to the prompt for steps are cut
     stages: list[tuple[str, Stage]] = [
         ("cold-start", sample(NEEDS_MODEL, "cold-start", 0, demonstrations=200)),
         ("sft1", sft("@cold-start", epochs=1.0)),
@@ -120,7 +120,7 @@ def word_problems() -> Recipe:
         ("measure-sft2", measure("@sft2")),
     ]
     stages += [
-        (f"measure-base-{place}", Measure(NEEDS_MODEL, name, k=1, template=ChatTemplate(), sampling=asked))
+        (f"measure-base-{place}", Measure(NEEDS_MODEL, name, k=1, template=ChatTemplate(), sampling=sampling))
         for place, name in enumerate(AS_IT_COMES, start=1)
     ]
     measures = [name for name, _ in stages if name.startswith("measure-")]

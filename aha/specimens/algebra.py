@@ -37,7 +37,7 @@ def complex_form(name: str, stands: Stands, text: str, simple: bool | None = Non
     return Surface(name, stands, write)
 
 
-def _complex_mistake(name: str, change: Callable[[int, int, Random], tuple[int, int]]) -> Mistake[tuple[int, int]]:
+def _pair_mistake(name: str, change: Callable[[int, int, Random], tuple[int, int]]) -> Mistake[tuple[int, int]]:
     def apply(value: tuple[int, int], rng: Random) -> tuple[int, int] | None:
         rival = change(*value, rng)
         return None if rival == value or 0 in rival else rival
@@ -66,14 +66,14 @@ COMPLEX: Family[tuple[int, int]] = Family(
         complex_form("\\left and \\right", "tex", r"\left(<a> <s> <b>i\right)"),
     ),
     (
-        _complex_mistake("the conjugate", lambda a, b, rng: (a, -b)),
-        _complex_mistake("the other sign", lambda a, b, rng: (-a, -b)),
-        _complex_mistake("parts swapped", lambda a, b, rng: (b, a)),
-        _complex_mistake("the real part off", lambda a, b, rng: (a + rng.choice((1, -1, 10)), b)),
-        _complex_mistake("the imaginary part off", lambda a, b, rng: (a, b + rng.choice((1, -1, 10)))),
-        _complex_mistake("times i", lambda a, b, rng: (-b, a)),
-        _complex_mistake("twice", lambda a, b, rng: (2 * a, 2 * b)),
-        _complex_mistake("the real part's sign", lambda a, b, rng: (-a, b)),
+        _pair_mistake("the conjugate", lambda a, b, rng: (a, -b)),
+        _pair_mistake("the other sign", lambda a, b, rng: (-a, -b)),
+        _pair_mistake("parts swapped", lambda a, b, rng: (b, a)),
+        _pair_mistake("the real part off", lambda a, b, rng: (a + rng.choice((1, -1, 10)), b)),
+        _pair_mistake("the imaginary part off", lambda a, b, rng: (a, b + rng.choice((1, -1, 10)))),
+        _pair_mistake("times i", lambda a, b, rng: (-b, a)),
+        _pair_mistake("twice", lambda a, b, rng: (2 * a, 2 * b)),
+        _pair_mistake("the real part's sign", lambda a, b, rng: (-a, b)),
     ),
     traps=(
         complex_form("the real part alone", "any", "<a>"),
@@ -296,14 +296,6 @@ def line(name: str, text: str, unless: int = 0) -> Surface[tuple[int, int]]:
     return Surface(name, "tex", write)
 
 
-def _line_mistake(name: str, change: Callable[[int, int, Random], tuple[int, int]]) -> Mistake[tuple[int, int]]:
-    def apply(value: tuple[int, int], rng: Random) -> tuple[int, int] | None:
-        rival = change(*value, rng)
-        return None if rival == value or 0 in rival else rival
-
-    return Mistake(name, apply)
-
-
 LINE: Family[tuple[int, int]] = Family(
     "line",
     a_line,
@@ -321,12 +313,12 @@ LINE: Family[tuple[int, int]] = Family(
         line("braces", "{y} = {<mx>} <b>"),
     ),
     (
-        _line_mistake("the slope off", lambda m, b, rng: (m + rng.choice((1, -1)), b)),
-        _line_mistake("the intercept off", lambda m, b, rng: (m, b + rng.choice((1, -1, 2)))),
-        _line_mistake("the slope's sign", lambda m, b, rng: (-m, b)),
-        _line_mistake("the intercept's sign", lambda m, b, rng: (m, -b)),
-        _line_mistake("both swapped", lambda m, b, rng: (b, m)),
-        _line_mistake("all signs", lambda m, b, rng: (-m, -b)),
+        _pair_mistake("the slope off", lambda m, b, rng: (m + rng.choice((1, -1)), b)),
+        _pair_mistake("the intercept off", lambda m, b, rng: (m, b + rng.choice((1, -1, 2)))),
+        _pair_mistake("the slope's sign", lambda m, b, rng: (-m, b)),
+        _pair_mistake("the intercept's sign", lambda m, b, rng: (m, -b)),
+        _pair_mistake("both swapped", lambda m, b, rng: (b, m)),
+        _pair_mistake("all signs", lambda m, b, rng: (-m, -b)),
     ),
     traps=(
         line("another pair of letters", "v = <m>u <b>"),

@@ -19,7 +19,7 @@ from aha.protocols import Backend, Metrics, Observer, Problems, Sampling
 from aha.rundir import RunDir
 from aha.sampling.rollouts import seed_for
 from aha.stages.assessors import Assessor, LiveAssessor, ReplyComparison, Rubric
-from aha.stages.drawn import EngineSource, SampleRequest
+from aha.stages.reply_sources import EngineSource, SampleRequest
 from aha.stages.steps import StepLog, check_positive
 from aha.tasks.demonstrations import demonstrate
 from aha.tasks.examples import write_preference

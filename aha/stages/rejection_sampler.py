@@ -15,8 +15,8 @@ from aha.protocols import Reward
 from aha.rewards.judge import FailureWindow
 from aha.sampling.rollouts import ScoringExecutor, ScoringStats
 from aha.stages.assessors import RetryPolicy
-from aha.stages.drawn import ReplySource, SampledReply, SampleRequest, needs_no_thought
 from aha.stages.funnel import PROMPTS, ROW_COUNT, TOKENS, Tally
+from aha.stages.reply_sources import ReplySource, SampledReply, SampleRequest, needs_no_thought
 from aha.stages.rewriters import LiveRewriter, Raw, same_answer
 from aha.tasks.filters import GramIndex, Measure, Readable
 from aha.text import ngrams, pieces
@@ -46,7 +46,7 @@ class SampleLimits:
 class Candidate:
     """A sample that is right and readable."""
 
-    wish: SampleRequest
+    request: SampleRequest
     number: int
     sample: SampledReply
     thought: str
@@ -101,16 +101,16 @@ class RejectionSampler:
         open_problems = [_Open(problem, place) for place, problem in enumerate(problems)]
         for item in open_problems:
             result.tally.add(item.problem.domain, PROMPTS)
-        while wishes := self._wishes(open_problems):
-            verdicts = self._judge(wishes, number)
+        while requests := self._requests(open_problems):
+            verdicts = self._judge(requests, number)
             candidates: list[list[Candidate]] = []
-            for index, wish in enumerate(wishes):
-                open_problems[wish.place].request_count += wish.count
-                candidates.append(self._sorted_out(wish, verdicts.get(index, []), result.tally))
+            for index, request in enumerate(requests):
+                open_problems[request.place].request_count += request.count
+                candidates.append(self._sort(request, verdicts.get(index, []), result.tally))
             self._finish(candidates, open_problems, result)
         return result
 
-    def _wishes(self, problems: Sequence[_Open]) -> list[SampleRequest]:
+    def _requests(self, problems: Sequence[_Open]) -> list[SampleRequest]:
         """Return the next request for each problem that lacks rows and has samples left."""
         limits = self.limits
         items = [item for item in problems if len(item.grams) < limits.cap and item.request_count < limits.samples]
@@ -122,15 +122,15 @@ class RejectionSampler:
 
     # --- right? ---
 
-    def _judge(self, wishes: Sequence[SampleRequest], chunk: int) -> dict[int, list[tuple[SampledReply, float | Abstained]]]:
-        """Return the replies with their rewards, by wish. Judging runs beside sampling."""
+    def _judge(self, requests: Sequence[SampleRequest], chunk: int) -> dict[int, list[tuple[SampledReply, float | Abstained]]]:
+        """Return the replies with their rewards, by request. Judging runs beside sampling."""
         samples: dict[int, list[SampledReply]] = {}
         with ScoringExecutor[list[float | Abstained]](JUDGING, self.stats) as executor:
-            for index, replies in self.source.draw(wishes, chunk):
+            for index, replies in self.source.draw(requests, chunk):
                 samples[index] = replies
-                executor.submit(index, partial(self._worth, wishes[index].problem, replies))
-            worth = executor.wait(lambda: self.heartbeat(f"judged {len(executor.results)} of {len(wishes)} questions"))
-        self._look_at(wishes, samples, worth)
+                executor.submit(index, partial(self._worth, requests[index].problem, replies))
+            worth = executor.wait(lambda: self.heartbeat(f"judged {len(executor.results)} of {len(requests)} questions"))
+        self._judge_again(requests, samples, worth)
         return {index: list(zip(samples[index], worth[index], strict=True)) for index in sorted(samples)}
 
     def _worth(self, problem: Problem, replies: Sequence[SampledReply]) -> list[float | Abstained]:
@@ -138,8 +138,8 @@ class RejectionSampler:
             return [1.0] * len(replies)  # an open question has no right answer; unwanted ones are never asked
         return self.truth(problem, [sample.reply for sample in replies])
 
-    def _look_at(
-        self, wishes: Sequence[SampleRequest], samples: dict[int, list[SampledReply]], worth: dict[int, list[float | Abstained]]
+    def _judge_again(
+        self, requests: Sequence[SampleRequest], samples: dict[int, list[SampledReply]], worth: dict[int, list[float | Abstained]]
     ) -> None:
         """Pause and judge again if too many replies got no verdict, and then end the run. None of them counts as wrong."""
         if not self.health.fails_with(*_verdict_counts(samples, worth)):
@@ -148,7 +148,7 @@ class RejectionSampler:
         self.heartbeat(f"waiting {self.limits.pause.pause_s:g} s: {_verdict_counts(samples, worth)[1]} replies could not be judged")
         time.sleep(self.limits.pause.pause_s)
         for index in [index for index, values in worth.items() if any(isinstance(value, Abstained) for value in values)]:
-            worth[index] = self._worth(wishes[index].problem, samples[index])
+            worth[index] = self._worth(requests[index].problem, samples[index])
         verdict_count, abstention_count = _verdict_counts(samples, worth)
         if self.health.fails_with(verdict_count, abstention_count):
             reason = next(value.reason for values in worth.values() for value in values if isinstance(value, Abstained))
@@ -162,52 +162,52 @@ class RejectionSampler:
 
     # --- readable? ---
 
-    def _sorted_out(self, wish: SampleRequest, verdicts: Sequence[tuple[SampledReply, float | Abstained]], tally: Tally) -> list[Candidate]:
+    def _sort(self, request: SampleRequest, verdicts: Sequence[tuple[SampledReply, float | Abstained]], tally: Tally) -> list[Candidate]:
         """Return the candidates that are right and readable; the ends of the others are counted."""
-        domain = wish.problem.domain
-        if len(verdicts) < wish.count:
-            tally.add(domain, "no reply", wish.count - len(verdicts))
+        domain = request.problem.domain
+        if len(verdicts) < request.count:
+            tally.add(domain, "no reply", request.count - len(verdicts))
         candidates = []
-        for number, (sample, worth) in enumerate(verdicts, start=wish.first):
-            if end := self._end(wish, sample, worth):
+        for number, (sample, worth) in enumerate(verdicts, start=request.first):
+            if end := self._end(request, sample, worth):
                 tally.add(domain, end)
             else:
-                thought = "" if wish.plain else sample.reply.thought or ""
-                candidates.append(Candidate(wish, number, sample, thought, sample.reply.answer or ""))
+                thought = "" if request.plain else sample.reply.thought or ""
+                candidates.append(Candidate(request, number, sample, thought, sample.reply.answer or ""))
         return candidates
 
-    def _end(self, wish: SampleRequest, sample: SampledReply, worth: float | Abstained) -> str:
+    def _end(self, request: SampleRequest, sample: SampledReply, worth: float | Abstained) -> str:
         reply, answer = sample.reply, sample.reply.answer or ""
         if reply.finished == "length":
             return "cut"
-        if not answer.strip() or not (wish.plain or reply.thought) or not is_text(reply.text):
+        if not answer.strip() or not (request.plain or reply.thought) or not is_text(reply.text):
             return "form"
         if isinstance(worth, Abstained):
             return "unjudged"
         if worth < 1.0:
             return "wrong"
-        thought = "" if wish.plain else reply.thought or ""
-        free = isinstance(wish.problem.reference, Open)
-        return self.limits.readable.refuses(thought, answer, wish.problem.language, self.measure, free=free)
+        thought = "" if request.plain else reply.thought or ""
+        free = isinstance(request.problem.reference, Open)
+        return self.limits.readable.refuses(thought, answer, request.problem.language, self.measure, free=free)
 
     # --- rewritten, new? ---
 
     def _finish(self, candidates: Sequence[Sequence[Candidate]], open_problems: Sequence[_Open], result: ChunkResult) -> None:
         """Finish one candidate of each problem at a time until the problem has its rows; the rest are over the cap."""
         queues = [list(queue) for queue in candidates]
-        while batch := [queue.pop(0) for queue in queues if queue and len(open_problems[queue[0].wish.place].grams) < self.limits.cap]:
-            raws = [Raw(candidate.wish.problem, candidate.thought, candidate.answer) for candidate in batch]
+        while batch := [queue.pop(0) for queue in queues if queue and len(open_problems[queue[0].request.place].grams) < self.limits.cap]:
+            raws = [Raw(candidate.request.problem, candidate.thought, candidate.answer) for candidate in batch]
             done = self.rewrite(raws) if self.rewrite else [(raw.thought, raw.answer) for raw in raws]
             for candidate, texts in zip(batch, done, strict=True):
-                end = self._row(candidate, texts, open_problems[candidate.wish.place], result)
-                result.tally.add(candidate.wish.problem.domain, end)
+                end = self._row(candidate, texts, open_problems[candidate.request.place], result)
+                result.tally.add(candidate.request.problem.domain, end)
         for queue in queues:
             for candidate in queue:
-                result.tally.add(candidate.wish.problem.domain, "over the cap")
+                result.tally.add(candidate.request.problem.domain, "over the cap")
 
     def _row(self, candidate: Candidate, texts: tuple[str, str] | None, item: _Open, result: ChunkResult) -> str:
         """Return the end of a candidate; a row that is kept is added to `result`."""
-        problem = candidate.wish.problem
+        problem = candidate.request.problem
         if texts is None or not all(map(is_text, texts)):
             return "not rewritten"
         thought, answer = texts
@@ -230,7 +230,7 @@ class RejectionSampler:
         return ROW_COUNT
 
     def _faithless(self, candidate: Candidate, thought: str, answer: str) -> str:
-        problem, reply = candidate.wish.problem, candidate.sample.reply
+        problem, reply = candidate.request.problem, candidate.sample.reply
         shown_reply = replace(reply, text=f"{thought}\n\n{answer}", thought=thought, answer=answer)
         (worth,) = self._worth(problem, [replace(candidate.sample, reply=shown_reply)])
         if isinstance(worth, Abstained):
@@ -242,7 +242,7 @@ class RejectionSampler:
         return "rewritten unreadable" if unreadable else ""
 
     def _example(self, candidate: Candidate, thought: str, answer: str) -> Example:
-        problem = candidate.wish.problem
+        problem = candidate.request.problem
         origin = replace(self.origin, problem=problem.id, seed=candidate.sample.seed)
         conversation = Conversation((*problem.turns, Message("user", problem.question), Message("assistant", answer, thought)))
         return Example(f"{self.name}/{problem.id}/{candidate.number}", problem.domain, problem.language, conversation, origin)

@@ -15,10 +15,10 @@ from aha.protocols import Backend, ChatOptions, Observer, Problems, Sampling, is
 from aha.rewards import Accuracy, Judge
 from aha.rundir import RunDir
 from aha.stages.assessors import RetryPolicy
-from aha.stages.drawn import ChatSource, EngineSource, NoSource, ReplySource, asked_in_conversations
 from aha.stages.funnel import ROWS, Form, Store, Tally, grader_of, publish, sampler_of, template_of
 from aha.stages.problem_checks import AT_HAND, has_rows, seen_of
 from aha.stages.rejection_sampler import RejectionSampler, SampleLimits, key_of
+from aha.stages.reply_sources import ChatSource, EngineSource, NoSource, ReplySource, asked_in_conversations
 from aha.stages.rewriters import NO_REWRITER, Rewriter, Rules
 from aha.stages.steps import StepLog, check_positive
 from aha.tasks.examples import load_examples
@@ -120,13 +120,13 @@ class Sample:
         if start < len(chunks):
             store = Store(rundir.root, self.shard_rows, state.progress if state else {}, rundir.disk)
             with ExitStack() as stack:
-                factory = self._open(backend, observer, stack, asks=start * self.chunk < len(problems))
-                factory.digests |= {key_of(*texts) for texts in store.texts()}
+                sampler = self._open(backend, observer, stack, asks=start * self.chunk < len(problems))
+                sampler.digests |= {key_of(*texts) for texts in store.texts()}
                 log = StepLog(rundir, observer, "chunk", len(chunks))
                 for number in range(start, len(chunks)):
                     tally = left_out if number == 0 else Tally()
-                    self._chunk(factory, number, chunks[number], store, log, tally)
-                why = factory.source.why
+                    self._chunk(sampler, number, chunks[number], store, log, tally)
+                why = sampler.source.why
         result = publish(rundir, self.mix, self.seed, self.shard_rows, self.shards, why)
         if not rundir.finished:
             rundir.finish(result)
@@ -225,13 +225,13 @@ class Sample:
 
     # --- one chunk ---
 
-    def _chunk(self, factory: RejectionSampler, number: int, items: Chunk, store: Store, log: StepLog, tally: Tally) -> None:
+    def _chunk(self, sampler: RejectionSampler, number: int, items: Chunk, store: Store, log: StepLog, tally: Tally) -> None:
         """Make the rows of one chunk and save them."""
         log.begin(number)
         began = time.monotonic()
         problems = [item for item in items if isinstance(item, Problem)]
         result = (
-            factory.chunk(number, problems) if problems else factory.from_examples([item for item in items if isinstance(item, Example)])
+            sampler.chunk(number, problems) if problems else sampler.from_examples([item for item in items if isinstance(item, Example)])
         )
         tally.counts.update(result.tally.counts)
         store.append(result.rows, result.raws)

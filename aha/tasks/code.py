@@ -19,6 +19,7 @@ from typing import Any
 
 from aha.json_text import PYTHON_DIGITS, NotJson, parse_json
 from aha.lazy import lazy_pattern
+from aha.tasks.golds import joined_lines
 from aha.tasks.reading import DataRow, RefusedRow
 from aha.types import Asserts, Calls, Code, Problem, Stdio
 
@@ -117,7 +118,7 @@ def _read(fields: Fields, right: Sequence[str]) -> tuple[Code, str]:
         calls = tuple(_json_pair(pair) for pair in pairs)
         return Calls(entry, calls, _tolerance(fields), _seconds(fields), wrapped=wrapped), f"{question}{advice}\n\n{BLOCK}"
     checker = next((fields[name] for name in ("checker", "generated_checker") if isinstance(fields.get(name), str)), None)
-    tests = tuple((_join(pair["input"]), _join(pair["output"])) for pair in pairs)
+    tests = tuple((joined_lines(pair["input"]), joined_lines(pair["output"])) for pair in pairs)
     return Stdio(
         tests, tolerance=_tolerance(fields), checker=checker, seconds=_seconds(fields), memory_mb=_memory(fields)
     ), f"{question}\n\n{STDIO}"
@@ -243,10 +244,6 @@ def _unpack(value: object) -> object:
     if len(texts) != 1 or any(name not in _PLAIN_TEXT for name, _ in steps):
         raise _Bad("its hidden tests hold a pickle of something other than a text: such are not loaded")
     return texts[0]
-
-
-def _join(value: object) -> str:
-    return "\n".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _entry_of_method(fields: Fields, pairs: Sequence[Mapping[str, Any]]) -> str | None:

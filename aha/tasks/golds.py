@@ -319,9 +319,9 @@ def _pair(test: object, *, as_json: bool) -> tuple[str, str]:
             raise Bad(f"a test is a pair of input and output, not {str(test)[:60]}")
     if as_json:
         return json.dumps(pair[0], default=float), json.dumps(pair[1], default=float)
-    return _lines(pair[0]), _lines(pair[1])
+    return joined_lines(pair[0]), joined_lines(pair[1])
 
 
-def _lines(value: object) -> str:
+def joined_lines(value: object) -> str:
     """Return a text, or a list of its lines joined."""
     return "\n".join(map(str, value)) if isinstance(value, list) else str(value)

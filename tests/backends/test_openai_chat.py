@@ -187,7 +187,7 @@ def test_what_is_no_address_is_bad_input(name: str):
         Endpoint.read(name)
 
 
-def test_the_laptop_opens_a_server_by_its_name_and_finds_its_only_model():
+def test_the_local_backend_opens_a_server_by_its_name_and_finds_its_only_model():
     with Server(lambda request, number: said(request.body["model"]), models=["the-only-one"]) as server:
         served = LocalBackend().chat(server.url, QUICK)
         assert dict(served.reply(talk("?"), SAMPLING))[0][0].text == "the-only-one"

@@ -15,7 +15,7 @@ from aha.protocols import Compute
 
 
 def test_a_machine_is_named_with_its_settings() -> None:
-    assert read_hardware("laptop") == Hardware()
+    assert read_hardware("local") == read_hardware("laptop") == Hardware()
     assert read_hardware("node").kind == "node"
     assert read_hardware(" cluster( engines=2, ranks = 3,graders=0,address=ray://a:1 ) ") == Hardware("cluster", 2, 3, 0, "ray://a:1")
 
@@ -23,14 +23,14 @@ def test_a_machine_is_named_with_its_settings() -> None:
 @pytest.mark.parametrize(
     ("text", "seen"),
     [
-        ("cloud", "it is laptop"),
+        ("cloud", "it is local"),
         ("cluster(engines=0)", "engines is '0': it is a number, 1 or more"),
         ("cluster(engines=two)", "engines is 'two'"),
         ("cluster(gpus=2)", "'gpus=2' is not one of its settings"),
         ("cluster(engines)", "'engines' is not one of its settings"),
         ("node(ranks=2)", "node takes no settings"),
-        ("cluster(engines=2", "it is laptop"),
-        ("", "'': it is laptop"),
+        ("cluster(engines=2", "it is local"),
+        ("", "'': it is local"),
         ("cluster(engines=²)", "engines is '²': it is a number"),
         ("cluster(engines=2,engines=3)", "engines is given twice"),
         ("cluster(address=)", "address is '': it is host:port"),
@@ -55,7 +55,7 @@ RANKS = {"RANK": "0", "WORLD_SIZE": "2", "LOCAL_RANK": "0", "MASTER_ADDR": "127.
         ("node", {}, "RANK is not set: start the command with torchrun"),
         ("node", RANKS | {"RANK": "x"}, "RANK is 'x' and has to be a number"),
         ("node", RANKS | {"RANK": "2"}, "RANK is 2 of 2 ranks"),
-        ("laptop", RANKS, "torchrun started 2 processes, and without --hardware node each would do the whole run"),
+        ("local", RANKS, "torchrun started 2 processes, and without --hardware node each would do the whole run"),
         ("cluster(engines=2)", RANKS, "torchrun started 2 processes"),
         ("cluster(engines=1000)", {}, "1000 engines on"),
         ("cluster(ranks=1000)", {}, "1000 ranks on"),

@@ -14,10 +14,10 @@ from typing import Any
 from aha.codec import decode, encode
 from aha.errors import BadInput
 from aha.grading.maths.algebra import DEFAULT, Settings
-from aha.grading.pool.nursery import Bounds, ClosedWire, ForkServer, Gold, GradingWorker, WorkerExit, forget_in_children
+from aha.grading.pool.workers import Bounds, ClosedWire, ForkServer, Gold, GradingWorker, WorkerExit, forget_in_children
 from aha.types import Abstained, Grade
 
-__all__ = ["DEADLINE_S", "Counts", "Pool"]
+__all__ = ["DEADLINE_S", "Counts", "Pool", "processors"]
 
 
 DEADLINE_S = 2.0
@@ -48,17 +48,17 @@ class Pool:
     def __init__(self, workers: int | None = None, deadline_s: float = DEADLINE_S, memory_mb: int = MEMORY_MB) -> None:
         if (workers is not None and workers < 1) or deadline_s <= 0 or memory_mb < 256:
             raise BadInput(f"{workers} workers, {deadline_s} s, {memory_mb} MiB: at least 1 worker, more than 0 s and 256 MiB are needed")
-        self.workers = workers or max(2, _processors())
+        self.workers = workers or max(2, processors())
         self.deadline_s = deadline_s
         self.bounds = Bounds(deadline_s / 2, memory_mb)
         self._closed = False
-        self._nursery: ForkServer | None = None
+        self._server: ForkServer | None = None
         self._workers: set[GradingWorker] = set()
         self._afresh()
         forget_in_children(self)
 
     def _afresh(self) -> None:
-        self._nursery, self._workers, self._idle, self._spawn_count = None, set(), list[GradingWorker](), 0
+        self._server, self._workers, self._idle, self._spawn_count = None, set(), list[GradingWorker](), 0
         self._change, self._start_lock = threading.Condition(), threading.Lock()
         self._counts = Counts()
 
@@ -84,16 +84,16 @@ class Pool:
     @property
     def zygote(self) -> int | None:
         """The process id of the process that forks the workers, or None before it is started."""
-        return self._nursery.number if self._nursery is not None else None
+        return self._server.number if self._server is not None else None
 
     def close(self) -> None:
         """End all processes. Answers that are being graded get Abstained."""
         with self._change:
             self._closed = True
-            workers, nursery = list(self._workers), self._nursery
+            workers, server = list(self._workers), self._server
             self._change.notify_all()
-        if nursery is not None:
-            nursery.close()
+        if server is not None:
+            server.close()
         for worker in workers:
             worker.wire.hang_up()
 
@@ -107,8 +107,8 @@ class Pool:
         """Drop everything that the parent opened, in a forked child."""
         for worker in self._workers:
             worker.wire.end.close()
-        if self._nursery is not None:
-            self._nursery.forget()
+        if self._server is not None:
+            self._server.forget()
         self._afresh()
 
     # --- one answer ---
@@ -179,11 +179,11 @@ class Pool:
     def _nurse(self) -> ForkServer:
         """Return the fork server, a new one if the last is gone."""
         with self._start_lock:
-            if self._nursery is None or self._nursery.is_lost:
-                if self._nursery is not None:
-                    self._nursery.close()
-                self._nursery = ForkServer(self.bounds)
-            return self._nursery
+            if self._server is None or self._server.is_lost:
+                if self._server is not None:
+                    self._server.close()
+                self._server = ForkServer(self.bounds)
+            return self._server
 
     def _give_back(self, worker: GradingWorker) -> None:
         with self._change:
@@ -193,12 +193,12 @@ class Pool:
     def _end(self, worker: GradingWorker) -> WorkerExit | None:
         """End a worker and make room for another. Return how it ended, or None if that is not known."""
         try:
-            worker_exit = worker.nursery.end(worker)
+            worker_exit = worker.server.end(worker)
         except ClosedWire:
             worker_exit = None
         with self._change:
-            orphans = [worker for worker in self._idle if worker.nursery.is_lost]
-            self._idle = [worker for worker in self._idle if not worker.nursery.is_lost]
+            orphans = [worker for worker in self._idle if worker.server.is_lost]
+            self._idle = [worker for worker in self._idle if not worker.server.is_lost]
             self._workers -= {worker, *orphans}
             self._change.notify_all()
         for orphan in orphans:
@@ -218,5 +218,6 @@ class Pool:
             )
 
 
-def _processors() -> int:
+def processors() -> int:
+    """Return the number of CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -25,7 +25,7 @@ from typing import Any, NoReturn
 from aha.codec import decode, encode
 from aha.grading.maths import slow
 from aha.grading.maths.algebra import DEFAULT, Settings, equivalent
-from aha.grading.pool.nursery import CHUNK, Bounds, ClosedWire, Gold, Wire
+from aha.grading.pool.workers import CHUNK, Bounds, ClosedWire, Gold, Wire
 from aha.lazy import compile_patterns
 from aha.types import Abstained, Grade
 

@@ -79,7 +79,7 @@ class Tree:
         while size < len(members):  # a child may have a smaller number than its parent, once the numbers have gone round
             size = len(members)
             members |= {pid: process for pid, process in candidates.items() if self._belongs(pid, process, members)}
-        self._began = {pid: each.start for pid, each in members.items()}
+        self._began = {pid: member.start for pid, member in members.items()}
         self._strangers |= candidates.keys() - members.keys()
         return members
 

@@ -122,7 +122,7 @@ class GradingWorker:
 
     wire: Wire
     number: int
-    nursery: ForkServer
+    server: ForkServer
     spent_s: float = 0.0
 
     def ask(self, question: dict[str, Any], within_s: float) -> Any:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from aha.protocols import is_endpoint
-from aha.stages.drawn import needs_no_thought, unwrap
+from aha.stages.reply_sources import needs_no_thought, unwrap
 from aha.types import Number, Open
 from tests.sample_runs import problem
 

@@ -45,8 +45,8 @@ class SampleRequest:
 class ReplySource(Protocol):
     """A source of replies. Draws depend on the place in the run alone."""
 
-    def draw(self, wishes: Sequence[SampleRequest], chunk: int) -> Iterator[tuple[int, list[SampledReply]]]:
-        """Yield each wish's index with its replies, as they come; a wish without a reply from the server is left out."""
+    def draw(self, requests: Sequence[SampleRequest], chunk: int) -> Iterator[tuple[int, list[SampledReply]]]:
+        """Yield each request's index with its replies, as they come; a request without a reply from the server is left out."""
         ...
 
     @property
@@ -60,7 +60,7 @@ class ReplySource(Protocol):
 class NoSource:
     """The source for a run with no problem left to ask."""
 
-    def draw(self, wishes: Sequence[SampleRequest], chunk: int) -> Iterator[tuple[int, list[SampledReply]]]:
+    def draw(self, requests: Sequence[SampleRequest], chunk: int) -> Iterator[tuple[int, list[SampledReply]]]:
         return iter(())
 
     why = ""
@@ -88,17 +88,17 @@ class EngineSource:
     seed: int
     heartbeat: Callable[[str], None]
 
-    def draw(self, wishes: Sequence[SampleRequest], chunk: int) -> Iterator[tuple[int, list[SampledReply]]]:
+    def draw(self, requests: Sequence[SampleRequest], chunk: int) -> Iterator[tuple[int, list[SampledReply]]]:
         asks = [
             Ask(
-                problem_tokens(self.template, wish.problem, self.tokenizer),
-                tuple(seed_for(self.seed, chunk, wish.place, number) for number in range(wish.first, wish.first + wish.count)),
+                problem_tokens(self.template, request.problem, self.tokenizer),
+                tuple(seed_for(self.seed, chunk, request.place, number) for number in range(request.first, request.first + request.count)),
             )
-            for wish in wishes
+            for request in requests
         ]
         for done, (index, completions) in enumerate(self.engine.generate(asks, self.sampling), start=1):
             replies = [read_reply(self.template, completion, self.tokenizer) for completion in completions]
-            self.heartbeat(f"sampled {done} of {len(wishes)} questions")
+            self.heartbeat(f"sampled {done} of {len(requests)} questions")
             yield index, [SampledReply(seed, reply) for seed, reply in zip(asks[index].seeds, replies, strict=True)]
 
     def close(self) -> None:
@@ -121,18 +121,18 @@ class ChatSource:
     _replies: int = 0
     _thoughts: int = 0
 
-    def draw(self, wishes: Sequence[SampleRequest], chunk: int) -> Iterator[tuple[int, list[SampledReply]]]:
-        for first, count in sorted({(wish.first, wish.count) for wish in wishes}):
-            places = [index for index, wish in enumerate(wishes) if (wish.first, wish.count) == (first, count)]
-            conversations = [self._conversation(wishes[index]) for index in places]
+    def draw(self, requests: Sequence[SampleRequest], chunk: int) -> Iterator[tuple[int, list[SampledReply]]]:
+        for first, count in sorted({(request.first, request.count) for request in requests}):
+            places = [index for index, request in enumerate(requests) if (request.first, request.count) == (first, count)]
+            conversations = [self._conversation(requests[index]) for index in places]
             replies = self._patient(first, count).replies(
                 conversations,
-                lambda at, batch, places=places: self._look(wishes[places[at]], batch),  # type: ignore[misc]
+                lambda at, batch, places=places: self._look(requests[places[at]], batch),  # type: ignore[misc]
             )
             for at, index in enumerate(places):
                 if at in replies:
-                    numbered = enumerate(replies[at], start=first)
-                    yield index, [self._sample(chat_reply, wishes[index], number) for number, chat_reply in numbered]
+                    replies_by_number = enumerate(replies[at], start=first)
+                    yield index, [self._sample(chat_reply, requests[index], number) for number, chat_reply in replies_by_number]
         if self._replies and not self._thoughts:
             raise BadInput(no_reasoning(self.model, self._replies))
 
@@ -154,29 +154,29 @@ class ChatSource:
             self._patient_chats[key] = RetryingChat(f"model {self.model}", self._chats[key], self.sampling, self.patience, self.heartbeat)
         return self._patient_chats[key]
 
-    def _conversation(self, wish: SampleRequest) -> Conversation:
-        if wish.plain:
-            return Conversation((*wish.problem.turns, Message("user", wish.problem.question)))
-        match prompt_after(self.template, wish.problem.turns, wish.problem.question, wish.problem.domain):
+    def _conversation(self, request: SampleRequest) -> Conversation:
+        if request.plain:
+            return Conversation((*request.problem.turns, Message("user", request.problem.question)))
+        match prompt_after(self.template, request.problem.turns, request.problem.question, request.problem.domain):
             case Conversation() as conversation:
                 return conversation
             case _:
                 raise BadInput(asked_in_conversations(self.template))
 
-    def _look(self, wish: SampleRequest, batch: Sequence[ChatReply]) -> None:
+    def _look(self, request: SampleRequest, batch: Sequence[ChatReply]) -> None:
         """Raise BadInput once it is clear that the server shows no thought: its rows would teach a model not to think."""
-        if wish.plain:
+        if request.plain:
             return
         self._replies += len(batch)
         self._thoughts += sum(bool(reply.thought and reply.thought.strip()) for reply in batch)
         if self._replies >= MOST_THOUGHTLESS and not self._thoughts:
             raise BadInput(no_reasoning(self.model, self._replies))
 
-    def _sample(self, reply: ChatReply, wish: SampleRequest, number: int) -> SampledReply:
+    def _sample(self, reply: ChatReply, request: SampleRequest, number: int) -> SampledReply:
         """Return the reply as a sample; if it was cut, or lacks the thought that was wanted, it has no thought and no answer."""
-        thought = "" if wish.plain else (reply.thought or "").strip()
+        thought = "" if request.plain else (reply.thought or "").strip()
         answer = unwrap(reply.text)
-        whole = reply.finished == "stop" and answer and (thought or wish.plain)
+        whole = reply.finished == "stop" and answer and (thought or request.plain)
         seed = None if self.asking.seed is None else self.asking.seed + number
         text = reply.text if reply.thought is None else f"{reply.thought}\n\n{reply.text}"
         if not whole:
