@@ -16,7 +16,8 @@ from aha.lazy import lazy_pattern
 
 _CLASSES = {
     "n": "not never no nor neither none nothing nobody cannot hardly scarcely barely differs differ fails fail",  # denies
-    "h": "could might may maybe perhaps possibly partially partly",  # does not state
+    "h": "could might may maybe perhaps possibly partially partly supposedly allegedly reportedly presumably apparently seemingly "
+    "purportedly conceivably potentially hypothetically theoretically arguably hopefully plausibly",  # does not state
     "H": "would",  # states under a condition, or politely
     "V": "does do did",
     "W": "were had",  # contrary to fact
@@ -89,10 +90,8 @@ _AFTER = (
     r"^lo[ve]|^kl|^[wc]?,?O|^,?ev|^:p|^r[^.?!]*,&v",  # it or more
     r"^b(?![eyaptwrf])|^b[^.,;:]*[nhsji]|^V?[nhH]|^we|^,n(?!e?[wA]{0,2},?v|e\b|e[.,])",  # it is not
     r"^,?O[^.]*v|^w{1,3}(?:b|(?=n))[^.,]*(?:ny|j)|^w?c?g",  # it or that
-    r"^[^.]*u",  # it unless
-    r"^[^.?!]*k(?![no]|v[v,&]*b(?:n|w?j))",  # it, but that
-    r"^[w,]{0,3}i",  # it if
-    r"^w{0,3}\?(?!y)",  # it?
+    r"^[^.]*u|^[^.?!]*k(?![no]|v[v,&]*b(?:n|w?j))",  # it unless; it, but that
+    r"^[w,]{0,3}i|^w{0,3}\?(?!y)",  # it if; it?
     r"^[^.?!r]*,t[^.r?!]*v",  # it, so that
 )
 _LATER = (
@@ -144,8 +143,8 @@ _ATTEMPT = "estimate|guess|count|calculation|computation|attempt|approximation|t
 _HEDGED_PATTERN = lazy_pattern(  # a first or wrong attempt, before its result
     r"(?i)\b(?:naive|hasty|careless|sloppy|tempting|apparent|superficial|misguided|fallacious|mistaken|simplistic|knee-jerk|ostensible)\b[^,;:.]*\Z"
     rf"|\b(?:first|initial|quick|rough|crude|early|preliminary|tentative|provisional|ballpark|lucky)\s(?:\w+\s)?(?:{_ATTEMPT})\b[^,;:.]*\Z"
-    r"|\b(?:at|on) (?:a |the )?first (?:glance|sight|look|reading|thought|try)\b[^;:.]*\Z"
-    r"|\ban? (?:[a-z]+ ){0,2}(?:bound|estimate|approximation)\b[^,;:.]*\Z"
+    r"|\b(?:at|on) (?:a |the )?first (?:glance|sight|look|reading|thought|try)\b[^;:.]*\Z|\b(?:it|this|that|there) (?:can|could) be\W*\Z"
+    r"|\ban? (?:[a-z]+ ){0,2}(?:bound|estimate|approximation)\b[^,;:.]*\Z|\b(?:second|third|next)[- ](?:best|most)\b[^,;:.]*\Z"
     r"|(?<!of )(?<!of the )\b(?:wrong|incorrect|erroneous|false|bogus|flawed)\s(?:\w+\s)?"
     r"(?:answer|total|sum|value|result|count|number|solution|figure|price|cost|amount|approach|method|way|step|argument|assumption)s?\s"
     r"(?:is|was|(?:would )?(?:gives?|leads?)|comes|yields|equals|makes)\b[^,;:.]*\Z"
@@ -169,15 +168,17 @@ _ATTEMPTS = frozenset(  # each match of the four patterns contains one of these 
     thrice times bet dream dreams dreamed fear fears boast boasts guess supposed meant one bound estimate approximation should could
     might add halve double triple square cube subtract subtracts subtracted subtracting multiply multiplies multiplied multiplying
     divide divides divided dividing hope hopes hoped hoping want wants wanted wish wishes wished plan plans planned expect expects
-    expected intend intends intended aim aims aimed try tries tried attempt attempts attempted fail fails failed refuse refuses refused
-    promise promises promised pretend pretends threaten threatened grade grading treat mark score rate accept reference gold truth
-    example instance such e would wouldn't wouldn’t much naive hasty careless sloppy tempting apparent superficial misguided fallacious
-    mistaken simplistic knee ostensible first initial quick rough crude early preliminary tentative provisional ballpark inspired lucky
-    wrong incorrect erroneous false bogus flawed think thinks thought believe believes believed claim claims claimed say says said argue
-    argues argued insist insists insisted suspect suspects suspected swear swears assume assumes assumed""".split()
+    expected intend intends intended aim aims aimed try tries tried attempt attempts attempted fail fails failed refuse refuses
+    refused promise promises promised pretend pretends threaten threatened grade grading treat mark score rate accept reference gold
+    truth example instance such e would wouldn't wouldn’t much naive hasty careless sloppy tempting apparent superficial misguided
+    fallacious mistaken simplistic knee ostensible first initial quick rough crude early preliminary tentative provisional ballpark
+    inspired lucky second third next can wrong incorrect erroneous false bogus flawed think thinks thought believe believes believed
+    claim claims claimed say says said argue argues argued insist insists insisted suspect suspects suspected swear swears assume
+    assumes assumed""".split()
 )
 _UNDONE_BEHIND = lazy_pattern(  # or the value is only an example
-    r"(?i)\s*,?\s*(?:(?:for|say, for) (?:instance|example)|roughly|approximately|more or less|at (?:a guess|best|(?:the )?(?:most|least))"
+    r"(?i)\s*,?\s*(?:(?:[a-z]+ ){0,2}at (?:best|worst|a guess)|(?:say, )?for (?:instance|example)|roughly|approximately"
+    r"|more or less|at (?:the )?(?:most|least)"
     r"|per [a-z]+,? (?:and|but)|and (?:also|its|their|another|-?[0-9]))\b"
     r"|\s*[.;]\s+(?:(?:now|then|next|finally|we|so),? ){0,2}(?:must |still )?(?:add|subtract|multiply|divide|double|halve)\b"
     r"|\s*(?:[a-z]+\s+){0,2}(?:short|shy) of\b|\s*(?:for|with|in|under|by) (?:the|an?) (?:\w+ ){0,2}(?:wrong|incorrect|false|mistaken)\b"
@@ -193,7 +194,8 @@ _COMMENTS = lazy_pattern(  # comments on mathematics, not on the answer
 _NOTHING_OVER = lazy_pattern(
     r"(?i),\s(?:and |with )?(?:no (?:remainder|rest|change|leftovers?)(?: (?:left|over|remains?))?|so nothing(?: at all)?)(?=[.!]?\s*\Z)"
 )
-_WORD, _WORDS, _COULD = map(lazy_pattern, (r"[A-Za-z]{2}", r"[a-z]+(?:['’][a-z]+)?", r"\bcould(?= [a-z]+\W*\Z)"))
+_STATIVE = r"(?:be|have|equal|cost|take|need|contain|weigh|remain|leave|last|amount|total)\b"  # it could cost
+_WORD, _WORDS, _COULD = map(lazy_pattern, (r"[A-Za-z]{2}", r"[a-z]+(?:['’][a-z]+)?", rf"\bcould(?= (?!{_STATIVE})[a-z]+\W*\Z)"))
 _before, _after, _later = (lazy_pattern("|".join(patterns)) for patterns in (_BEFORE, _AFTER, _LATER))
 _SUSPECT = frozenset(word for word, letter in _CLASS.items() if letter in "nhHiqukxsgDjzldQPBOGK") | {"precisely", "exactly"}
 

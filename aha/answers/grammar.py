@@ -58,7 +58,7 @@ _COMMANDS = {
 }
 _TAKES_AWAY = lazy_pattern(r"(?:over|under|mis|dis|non|un|im|ir|pseudo|mal|anti|counter)[a-z]{3}")
 _STATED_PATTERN = lazy_pattern(
-    r".*(?:剩下|留下|得到|[合总共]计|[读看买卖做走跑吃写种画赚挣收是为為はがを有得即共于은는이가을를총需要约剩余花付用了达成值选選择答解案え답]|所以|因此|따라서|모두)\Z",
+    r".*(?:剩下|留下|得到|[合总共]计|花费|耗费|卖出|花掉|支出|[读看买卖做走跑吃写种画赚挣收是为為はがを有得即共于은는이가을를총需要约剩余花付用了达成值选選择答解案え답]|所以|因此|따라서|모두)\Z",
     re.S,
 )
 _DOUBTED_IN_HAN = lazy_pattern(
@@ -341,6 +341,7 @@ _ORDINALS = {word: place for place, word in enumerate("first second third fourth
 _ORDINAL_OPTION = lazy_pattern(rf"(?i)\b({'|'.join(_ORDINALS)})\s(?:option|choice|answer|alternative|one)\b")
 _CHOICE_TOKEN = lazy_pattern(r"\([a-z]\)|[^\W_]+|\S")
 _CHOICE_SIGNS = frozenset(".,:;!()[]*\"'’“”-–—>→➜➔⇒∴=✅✓")
+_NOT_THE_FIRST = lazy_pattern(r"(?i)\b(?:(?:my|our|your) (?:second|third|next)|alternative) (?:option|choice|answer)\b")
 _FIRST_THOUGHT = lazy_pattern(r"(?i)\A.*\bI\s(?:\w+\s)?(?:thought|considered|believed|assumed|guessed|suspected|leaned)\b.*?,?\sbut\s")
 _CHOICE_CLAUSE = lazy_pattern(r"(?<!(?<![A-Za-z])[A-Z])[.;!。；]\s|,\s(?:so|thus|hence|therefore|but)\s")
 
@@ -348,6 +349,8 @@ _CHOICE_CLAUSE = lazy_pattern(r"(?<!(?<![A-Za-z])[A-Z])[.;!。；]\s|,\s(?:so|th
 def plainly_chosen(line: str, letters: str, options: Sequence[str]) -> str | None:
     """Return the option that the last sentence of a line names by letter, text or place, if its other words only announce a choice."""
     sentence = lexicon.OPENING.sub("", _FIRST_THOUGHT.sub("", _CHOICE_CLAUSE.split(line.strip(" .*"))[-1]))
+    if _NOT_THE_FIRST.search(sentence):
+        return None
     for option, letter in sorted(zip(options, letters, strict=False), key=lambda pair: -len(pair[0])):
         if len(option) > 2:
             sentence = re.sub(rf"(?i)(?<![\w.+−-])(?<![:=] [-−] ){re.escape(option)}(?!\w)", f"({letter.lower()})", sentence)

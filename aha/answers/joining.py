@@ -8,6 +8,7 @@ from fractions import Fraction
 from aha.answers.formulas import Call, Num, Sym
 from aha.answers.languages import ONLY_ENGLISH
 from aha.answers.numbers import rational
+from aha.answers.numerals import in_digits
 from aha.answers.reading import read
 from aha.answers.units import unit
 from aha.lazy import lazy_pattern
@@ -179,6 +180,12 @@ _UPHELD_PATTERN = lazy_pattern(
 _LAST_REMARK = lazy_pattern(r"\s*(?:\((?P<inside>(?:[^()\n]|\\[()]){3,120})\)|[,;—–]\s(?P<beside>[^,;.\n]{3,120}))[.]?\s*\Z")
 _COLOUR = lazy_pattern(r"\\(?:text)?color\s?\{[A-Za-z]{1,20}\}(?=\s?[{$\\])")
 _ENDS_IN_WORD = lazy_pattern(r"[A-Za-z$)0-9][.)]{0,2}\s*\Z")
+_FORM = r"\\[dt]?frac[0-9]{2}|\\[dt]?frac\{[0-9]{1,9}\}\{[0-9]{1,9}\}|[0-9][0-9,]*(?:\.[0-9]+)?(?:/[0-9]+)?(?:\s?\\?%)?|\.[0-9]+"
+_SAME_AGAIN = lazy_pattern(  # 0.75 (or 75%), 1,000,000 (one million), 0.75, i.e. 75%
+    rf"(?<![\w.,/^_-])(?<![_^]\{{)(?P<value>[-−]?(?:{_FORM}))(?P<closes>[}}$*\s]{{0,4}})"
+    rf"(?:\s\((?P<lead>(?:or|i\.e\.,?|that is,?|equivalently,?|which is|also)\s|=\s?)?|(?P<beside>,?\s(?:i\.e\.|that is),?\s))\$?"
+    rf"(?P<again>[-−]?(?:{_FORM})(?![0-9.,/]*[0-9])|(?:[0-9]+ )?[a-z]{{3,9}}(?:[ -][a-z]{{3,9}}){{0,7}})\$?(?(beside)(?=[.\s]*\Z)|\))"
+)
 _LONGEST_REMARK, _FIGURES = 150, lazy_pattern(r"[-−]?[0-9][0-9./]*(?<![./])")
 
 
@@ -189,10 +196,34 @@ _NEARLY = lazy_pattern(  # $2\\sqrt5$ (about 4.47)
 )
 
 
+def _said_once(match: re.Match[str]) -> str:
+    """Return a number without its other form behind it; if the text says that it is another number, with "or" between the two."""
+    value, again = (_exact(in_digits(match[name])) for name in ("value", "again"))
+    if value is None or again is None or match["value"] == match["again"]:
+        return match.group()
+    if value == again or ((match["lead"] or match["beside"]) and _rounds(value, match["again"])):
+        return f"{match['value']}{match['closes']}"
+    return f"{match['value']}{match['closes']} or {match['again']}" if match["lead"] or match["beside"] else match.group()
+
+
+def _rounds(value: Fraction, decimal: str) -> bool:
+    """Return True if a decimal has at least two places, all of which are digits of the value, rounded or cut off."""
+    exact, places = _exact(decimal), len(decimal.partition(".")[2])
+    return exact is not None and decimal[-1:].isdigit() and places > 1 and abs(value - exact) < Fraction(1, 10**places)
+
+
+def _exact(text: str) -> Fraction | None:
+    value = rational(text)
+    return None if value is None else value.exact / 100 if value.percent else value.exact
+
+
 def without_remark(text: str) -> str:
     """Return a reply without colours and without a remark behind its claim that rejects another value, as in x = 3 (rejecting x = -1), or
     calls all of them right."""
     text = _COLOUR.sub("", text) if "color{" in text else text
+    at = max(0, len(text) - 2 * _LONGEST_REMARK)
+    if any(text.find(sign, at) >= 0 for sign in (" (", "i.e", "that is")):
+        text = text[:at] + _SAME_AGAIN.sub(_said_once, text[at:])
     remark = _LAST_REMARK.search(text, max(0, len(text) - _LONGEST_REMARK)) if _ENDS_IN_WORD.search(text, len(text) - 5) else None
     if remark is None:
         return text

@@ -94,8 +94,8 @@ SOLVES = (  # verbs of a solver or a calculation
 
 VERBS = (  # verbs of quantities and of people in problems
     "amount total number measure sum add evaluate reduce collapse shrink turn boil stay become became range cost weigh last contain "
-    "comprise include form constitute denote factor factorize telescope converge tend read stand rise rose fall fell climb drop goes "
-    "went grow grew run ran meet intersect pass require approximate leave left force know known recover let pick expand differentiate "
+    "diverge comprise include form constitute denote factor factorize telescope converge tend read stand rise rose fall fell climb drop "
+    "goes went grow grew run ran meet intersect pass require approximate leave left force know known recover let pick expand differentiate "
     "integrate need want take took taken buy bought sell sold pay paid spend spent save earn owe own lose lost win won keep kept held "
     "carry bring brought send sent receive eat ate eaten drink drank drunk cook bake build built type print draw drew drawn paint plant "
     "grown collect gather catch caught walk ride rode drive drove driven fly flew swim swam travel cover hike jog cycle jump throw "
@@ -267,7 +267,9 @@ WORD_AFTER = lazy_pattern(
     r"|satisfies|meets|fulfils|matches|qualifies|passes|obeys|agrees|makes|complies|corresponds|remains|works|fits|holds|survives|can)\b)[a-z]"
 )
 OTHER_THAN_RIGHT = lazy_pattern(  # the least plausible option is
-    r"(?i)\b(?:least|worst|weakest|poorest|un(?:likely|true|acceptable)|improbable|implausible)\s(?:[a-z]+\s)?(?:options?|choices?|answers?|letters?)\b[^.\n]{0,30}\Z"
+    r"(?i)\b(?:least|worst|weakest|poorest|un(?:likely|true|acceptable)|improbable|implausible"
+    r"|(?:my|our) (?:second|third|next)|alternative|(?:second|third|next)[- ]best|one possible)\s(?:[a-z]+\s)?"
+    r"(?:options?|choices?|answers?|letters?)\b[^.\n]{0,30}\Z"
 )
 CLAUSE_END = lazy_pattern(r"(?<=으므로)\s|(?<=니까)\s|(?<=ので)[、,]|(?<=ため)[、,]")
 RELATIVE_SUBJECT = lazy_pattern(

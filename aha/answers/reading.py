@@ -39,8 +39,10 @@ _GOES_ON = lazy_pattern(r"(?:(?<![mM])\.\.|\.\.\.|…|\\[lc]?dots)[\s$.*)\]]*\Z"
 _PHANTOM = lazy_pattern(r"\\[hv]?phantom(?![A-Za-z])\s*(?:\{[^{}]*\}|\\[A-Za-z]+|[^\s\\{}])")  # blank space
 _STRUCK_PATTERN = lazy_pattern(r"~~|\\(?:[hv]?phantom|[bx]?cancel|sout)(?![A-Za-z])")
 _SETS = lazy_pattern(
-    r"(?i)(?:the (?:set|solution) (?:of|is) )?(?:all|any|every)?\s*(real numbers?|reals|real values?(?: of \w)?|real \w|integers)"
-    r"(?:\s*,?\s*(?:except(?: for)?|other than|excluding|but)\s+(?:\w\s*=\s*)?([^A-Za-z]+(?: and [^A-Za-z]+)*|[^A-Za-z]*\\[a-z]+[^A-Z]*))?"
+    r"(?i)(?:(?:(?:so|thus|hence|therefore),? )?the (?:set|solution|domain|range)(?: of (?:\w|\w\(\w\)|the function))? (?:of|is) )?"
+    r"(?:all|any|every)?\s*(real numbers?|reals|real values?(?: of \w)?|real \w|integers)"
+    r"(?:\s*,?\s*(?:(?:except(?: for)?|other than|excluding|but)\s+(?:\w\s*=\s*)?|\\neq?|≠)"
+    r"([^A-Za-z]+(?: and [^A-Za-z]+)*|[^A-Za-z]*\\[a-z]+[^A-Z]*))?"
 )
 _NO_SOLUTION = lazy_pattern(
     r"(?i)(?:(?:so|thus|hence|therefore),? )?(?:there (?:is|are) |(?:(?:the|this|our) [a-z]+(?: of equations)?|it) has )?"
@@ -96,6 +98,10 @@ def read(text: str) -> Reading:
     text = text.strip()[1:-1] if _QUOTED_PATTERN.fullmatch(text) else text
     text = _BASE_IN_WORDS.sub(_in_figures, text) if "_" in text else text
     text = _IN_BASE.sub(r"\1_{\2}", text) if "base" in text else text
+    text = _CONDITIONAL.sub(r"\1,", text) if "|" in text or "\\mid" in text else text
+    text = _IN_BRACKETS.sub(r", \1", text) if "\\in" in text else text
+    text = _IS_INTEGER.sub(lambda hit: f", {hit[1] or hit[2]} \\in \\mathbb{{Z}}", text) if "nteger" in text else text
+    text = _LESS_A_SET.sub(r"\1\\setminus", text) if "mathbb" in text else text
     text = _CHOSEN_OF.sub(_chosen, text) if "C" in text and text.strip("$ ")[0] == "C" else text
     text = _PART_OF.sub(r"\1/\2", text) if " in " in text or " out of " in text else text
     cleaned = _unwrap(_tidy(in_latex(_unwrap(_tidy(text)))))
@@ -125,6 +131,16 @@ _IN_BASE = lazy_pattern(  # 1011 in base 2, 1011_{\text{base }2}
     r"(?<![\w.,])([0-9]{1,60})(?:\s|\\ )*(?:_\s*\{?\s*)?"
     r"(?:\\text\s*\{\s*)?\(?(?:in )?base[\s-]*\}?\s*(?:\\text\s*\{)?([0-9]{1,2})\)?\s*\}{0,2}(?=[\s.$*)]*\Z)"
 )
+_CONDITIONAL = lazy_pattern(r"(?<=[PEr]\()([^()|]{1,30})(?:\||\\(?:mid|vert)(?![a-z]))(?=[^()|]{1,30}\)\s*=)")  # P(A|B)
+_IN_BRACKETS = lazy_pattern(  # k\\pi (k \\in \\mathbb{Z})
+    r"(?:\s|\\[,;:! ]|\\q?quad|~|,)*\((?:\\text\s*\{\s*(?:for|where)\s*\})?"
+    r"\s*([a-z]\s*\\in\s*\\mathbb\s*\{?[A-Z]\}?(?:\^[+*])?)\s*\)(?=[\s$.]*\Z)"
+)
+_IS_INTEGER = lazy_pattern(  # n\\pi, where n is an integer
+    r"\$?,?\s*(?:where|with|for)\s+(?:(?:some|any|every|all|each)\s+)?(?:\$?([a-z])\$?\s+(?:is|being)\s+(?:an?|any)\s+(?:arbitrary\s)?integer"
+    r"|integers?\s+\$?([a-z])\$?)[\s.$]*\Z"
+)
+_LESS_A_SET = lazy_pattern(r"(\\mathbb\s*\{?[RCQZN]\}?)\s*[-−](?=\s*\\\{)")  # \\mathbb R - \\{0\\}
 _CHOSEN_OF = lazy_pattern(  # C(n, 2) and C_n^2
     r"\A[\s$]*C(?:\(([mnkr](?:[+-][0-9])?), ?([0-9mnkr])\)|_\{?([mnkr](?:[+-][0-9])?)\}?\^\{?([0-9mkr])\}?)[\s$.]*\Z"
 )
@@ -285,6 +301,12 @@ def _tidy(text: str) -> str:
     return cleaned.lstrip(opens).rstrip(' .,;:*_\n"`').removesuffix("\\\\").rstrip(" .,;:*_\n")
 
 
+_NOT_THERE = "does not exist"
+_ABSENT = lazy_pattern(
+    r"(?:so |thus |hence |therefore )?(?:(?:this )?(?:limit|answer|value|derivative|integral) |it )?(?:does not|doesnt) exist|dne"
+)
+
+
 def _words(text: str, plain: str) -> str:
     """Return the folded text if its letters cannot be variables (a text box, several words, four letters or more), else ""."""
     if not _WORDS.fullmatch(plain) or plain.lower() in _NAMES:
@@ -292,7 +314,10 @@ def _words(text: str, plain: str) -> str:
     runs = _RUNS.findall(plain)
     longest = max(map(len, runs))
     if _WRAPPED_PATTERN.search(text) or longest >= 4 or not plain.isascii():
-        return fold(plain) or plain
+        folded = fold(plain) or plain
+        return _NOT_THERE if _ABSENT.fullmatch(folded) else folded
+    if plain == "DNE":
+        return _NOT_THERE
     if longest == 3 and (len(set(plain)) < 3 or len(runs) > 1 or re.search(r"[aeiou]", plain[1:].lower())):
         return fold(plain)
     return ""
@@ -336,7 +361,7 @@ def same_words(gold: Reading, statement: Reading) -> bool:
         return bool(SEVERAL_LETTERS.fullmatch(first) and SEVERAL_LETTERS.fullmatch(partner)) and set(_CAPITAL.findall(first)) == set(
             _CAPITAL.findall(partner)
         )
-    return fold(first) == fold(partner)
+    return fold(first) == fold(partner) or gold.words == statement.words == _NOT_THERE
 
 
 def is_degrees(node: Node) -> bool:

@@ -11,15 +11,15 @@ from functools import lru_cache
 
 from aha.answers import languages
 from aha.answers.context import is_attempt, row, suspect, takes_away
+from aha.answers.formulas import SPAN
 from aha.answers.grammar import is_remark_understood, kinds, misleads
 from aha.answers.lexicon import SAYS_MORE
 from aha.answers.numerals import count_of, english
 from aha.answers.units import known_unit
 from aha.lazy import lazy_pattern
 
-VALUE = r"[*$\\(]{0,3}-?[0-9][0-9.,/]*[0-9]?[*$\\)%°€]{0,3}"
+_CLOSE_TO_THE_END, _LONGEST_END, VALUE = 300, 4_000, r"[*$\\(]{0,3}-?[0-9][0-9.,/]*[0-9]?[*$\\)%°€]{0,3}"
 _ANY_LETTER, _TO = lazy_pattern(r"[^\W\d_]"), lazy_pattern(r"\bto\b")
-_CLOSE_TO_THE_END, _LONGEST_END = 300, 4_000  # characters
 _CONTRAST = lazy_pattern(  # "isn't 32 but 64"
     "(?i)"
     + "|".join(rf"{no}({verb}){negation} {VALUE}(?: [a-z]+)?,? {but}(?={VALUE})" for no, verb, negation, but in languages.CONTRASTS)
@@ -292,8 +292,7 @@ def _says_two_values(sentence: str) -> bool:
 
 
 _AMOUNT_OF = r"\\?[$€£]?[0-9][0-9,]*(?:\.[0-9]+)?%?(?:/[a-z]+)?(?:\s(?!x\b|is\b|are\b)[a-z]{1,14}(?:/[a-z]+)?){0,2}"
-_OPERATOR = r"\s?[-+−–*×x·÷/]\s?"
-IS_RESULT = "⇒"
+_OPERATOR, IS_RESULT = r"\s?[-+−–*×x·÷/]\s?", "⇒"
 _SUM = lazy_pattern(
     rf"(?<![\w.,$)])(?<![-+*/×·÷^=] )(?P<sum>{_AMOUNT_OF}(?:{_OPERATOR}{_AMOUNT_OF}){{1,6}})"
     r"\s?=\s?(?=\\?\$?(?P<result>[0-9](?:[0-9,.]*[0-9])?))"
@@ -302,7 +301,8 @@ _STEP = lazy_pattern(r"(?P<sign>[-+−–*×x·÷/]?)\s?\\?[$€£]?(?P<number>[
 
 _OPERATES = lazy_pattern(
     r"(?i)\b(?:add|subtract|multipl|divid|halv|doubl|tripl|squar|half|twice|about|around|roughly|approximately|answer|guess)[a-z]*(?:\s(?:by|of|to|from))?\W*\Z"
-    r"|\b(?:step|line|page|stage|case|row|part)\W*\Z|\bso far\b|\bignor|\b(?:would|could|might|should)(?:n['’]t)? have\b"
+    r"|\b(?:step|line|page|stage|case|row|part|theorem|lemma|corollary|proposition|claim|equation|eq|figure|table|section|chapter"
+    r"|exercise|problem|question|item|example|remark)\W*\Z|\bso far\b|\bignor|\b(?:would|could|might|should)(?:n['’]t)? have\b"
 )
 
 
@@ -338,13 +338,13 @@ def _without_sum(match: re.Match[str]) -> str:
     return "" if sum(terms, Fraction(0)) == Fraction(match["result"].replace(",", "")) else match.group()
 
 
-_PARENTHESIS = lazy_pattern(r"\((?![^()]*(?:\bor\b|[0-9]|\$|\bnot\b))[^()]*\)")
-_DIGITS_BEFORE = lazy_pattern(r"([0-9]+)[*\s]*\Z")
+_PARENTHESIS, _DIGITS_BEFORE = map(lazy_pattern, (r"\((?![^()]*(?:\bor\b|[0-9]|\$|\bnot\b))[^()]*\)", r"([0-9]+)[*\s]*\Z"))
 
 
 def without_asides(sentence: str) -> str:
     """Return the sentence without remarks in parentheses that leave its number as it is."""
-    return _PARENTHESIS.sub(_aside, sentence)
+    formulas = [span.span() for span in SPAN.finditer(sentence)]
+    return _PARENTHESIS.sub(lambda hit: hit.group() if any(a < hit.start() < b - 2 for a, b in formulas) else _aside(hit), sentence)
 
 
 def _aside(match: re.Match[str]) -> str:

@@ -92,19 +92,14 @@ _OPERATES = lazy_pattern(
 _FIRMLY = lazy_pattern(r"(?i)[,(]?\s*(?:since|because|given|not|but|and)\b")
 _ADMITS = frozenset(
     (
-        "is are was were be been being equals equal equaled has have had having gets get got gives give gave makes "
-        "make made costs cost pays pay paid "
-        "earns earn earned spends spend spent saves save saved needs need needed takes take took uses use used sells "
-        "sell sold buys buy bought eats "
-        "eat ate leaves leave left totals total totaling totalling contains contain includes include remain remains "
-        "weighs weigh receives receive "
-        "received yields yield obtain obtains find finds say says approximately about around roughly exactly only just "
-        "precisely of to at for "
-        "answer answered answers a an the thus so hence therefore then now still altogether all worth runs run ran "
-        "owes owe charges charge "
-        "comes come read reads writes write wrote picks picked "
-        "us you me them him her collected walked travels travel produces produce see get's that's it's there's "
-        "solution value result length sum product number"
+        "is are was were be been being equals equal equaled has have had having gets get got gives give gave makes make made "
+        "costs cost pays pay paid earns earn earned spends spend spent saves save saved needs need needed takes take took uses "
+        "use used sells sell sold buys buy bought eats eat ate leaves leave left totals total totaling totalling contains contain "
+        "includes include remain remains weighs weigh receives receive received yields yield obtain obtains find finds say says "
+        "approximately about around roughly exactly only just precisely of to at for answer answered answers a an the thus so "
+        "hence therefore then now still altogether all worth runs run ran owes owe charges charge comes come read reads writes "
+        "write wrote picks picked us you me them him her collected walked travels travel produces produce see get's that's it's "
+        "there's solution value result length sum product number"
     ).split()
 )
 _VERB = lazy_pattern(
@@ -113,7 +108,8 @@ _VERB = lazy_pattern(
 _DENIED_HEAD = lazy_pattern(r"(?i)(?:\bnot|n['’]t|\bnever|\\neq?|≠)[^\w]*(?:\w+[^\w]+){0,2}\Z")
 _MONEY, _OF_VERBS = lazy_pattern(r"[$\\* ]{0,6}[$¤€£](?=[0-9])"), ("b", "u", "y", "s", "d", "g")
 _HAN_ADMITS = lazy_pattern(
-    r"(?:全部で|合計で?|[合总]计|剩下|留下|得到|求得|算得|等于|[读看买卖做走跑吃写种画赚挣收是为はがも有共得于需要剩余花付用了成达值:：]|\A)\s*\Z"
+    r"(?:全部で|合計で?|[合总]计|花费|耗费|卖出|花掉|支出|剩下|留下|得到|求得|算得|等于"
+    r"|[读看买卖做走跑吃写种画赚挣收是为はがも有共得于需要剩余花付用了成达值:：]|\A)\s*\Z"
 )
 _LABELS = lazy_pattern(r"(?:第\s*|[没沒][^，。,]{0,6})\Z")
 _SPEAKS, _FORMULA = lazy_pattern(r"[^\W\d_]{2}|="), lazy_pattern(r"\$[^$]+\$")
@@ -168,7 +164,7 @@ def _last_claim(sentences: list[str], *, marked: bool, boxed: bool, sums: bool =
     return None
 
 
-_IN_BRACKETS = lazy_pattern(r" \(([0-9]{1,9})\)")
+_IN_BRACKETS, _INFINITY = map(lazy_pattern, (r" \(([0-9]{1,9})\)", r"\b(?:(negative|minus) |(?:positive|plus) )?infinity\b"))
 _CONCLUDES = lazy_pattern(r"(?i).*\b(?:so|thus|hence|therefore|altogether|in total|in all|which (?:leaves|makes|gives|means))\b", re.S)
 
 
@@ -177,6 +173,8 @@ def _with_digits(sentence: str) -> str:
     if (twice := _IN_BRACKETS.search(sentence)) and twice[1] in counted_abroad(without := sentence.replace(twice.group(), "", 1)).split():
         sentence = without  # trente-trois (33)
     if not _FIGURES.search(sentence):
+        if "infinity" in sentence:
+            return _INFINITY.sub(lambda hit: "-∞" if hit[1] else "∞", sentence)
         in_english = count_of(sentence)
         abroad = in_english == sentence and ONLY_ENGLISH.isdisjoint(sentence.lower().split())
         return counted_abroad(sentence) if abroad else in_english

@@ -55,7 +55,7 @@ _CORRECT = lazy_pattern(
     r"(?:only\s+)?(?:(?:final |correct |right |best )?answer|correct|right|best|true)\b(?!\s(?:most|many|some|that|which|people"
     r"|students)\b)|\b(?:ist|est|es|è)\s+(?:richtig"
     r"|korrekt|correcte?|juste|vraie?|correct[ao]|giust[ao])\b)"
-    r"|(?:^|(?<=[.!?;。,\n]))([^.!?;。,\n]{0,60}?)(?<!不)(?:符合(?:题意|要求)|是(?:正确|对的)|正确(?!选项|答案)"
+    r"|(?:^|(?<=[.!?;。,\n]))([^.!?;。,\n]{0,60}?)(?<!不)[都均]?(?:符合(?:题意|要求)|是(?:正确|对的)|正确(?!选项|答案)|(?<=[都均])对(?=[。\s]|\Z)"
     r"|が正解|が正しい|(?:이|가) 정답(?!\s*[이은]?\s?(?:아니|아닙)))"
     r"|(?:^|(?<=[.!?;\n]))([^.!?;\n]{0,80}?)\b(?:fits|matches) best\b"
     rf"|(?:^|(?<=[.!?;\n]))[^.!?;\n]{{0,80}}?\bist ((?-i:(?:Option |Antwort )?{OPEN}[A-Z]{CLOSE})) ?(?:richtig|korrekt)\b"

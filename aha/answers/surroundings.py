@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from aha.answers.closings import is_denied
+from aha.answers.context import taken_back
 from aha.answers.grammar import kinds, leads
 from aha.answers.lexicon import SCALE
 from aha.answers.replies import Box, boxes, closes
@@ -311,3 +312,14 @@ def states_words(text: str, is_it: Callable[[str], bool]) -> bool:
             plain = head.isascii() and "=" not in head and "~" not in head and not _UNSTATED_PATTERN.search(head)
             return plain and _IS_SO.search(kinds(head)) is not None and leads(head) == "states" and not is_denied(line, start)
     return False
+
+
+_YES_NO = lazy_pattern(r"(?i)\s*[*_]{0,2}(yes|no)\b[*_]{0,2}[.,:!;—–-](?=[*_]{0,2}\s)")
+_YES_NO_LATER = lazy_pattern(r"(?i)\b(?:no|yes|wait|actually|but|however|unless|not sure|maybe|perhaps|hmm|if)\b|\?")
+
+
+def opens_with(text: str) -> str:
+    """Return the yes or no that a sentence opens with, or an empty string if what follows may take it back."""
+    opening = _YES_NO.match(text)
+    rest = text[opening.end() :] if opening else ""
+    return opening[1].lower() if opening and not _YES_NO_LATER.search(rest) and not taken_back(rest) else ""

@@ -14,7 +14,7 @@ from typing import Literal
 from aha.answers import gradable
 from aha.answers.choosing import chosen
 from aha.answers.claims import claim, last_line
-from aha.answers.surroundings import states_words, without_style
+from aha.answers.surroundings import opens_with, states_words, without_style
 from aha.answers.symbols import bare, ending, fold
 from aha.grading.code import grade_code, try_answer
 from aha.grading.countdown import grade_countdown
@@ -60,7 +60,7 @@ def grade_text(reference: Text, answer: str) -> Grade:
     ]
     if not texts:
         return Wrong("no answer of a readable length")
-    if any(_is_one_of(text, reference) for text in texts):
+    if any(_is_one_of(text, reference) for text in texts) or ((opening := opens_with(final)) and _is_one_of(opening, reference)):
         return Right()
     if not claim_.marked and states_words(final[-LONGEST_CLAIM:], lambda words: _is_one_of(words, reference)):
         return Right()

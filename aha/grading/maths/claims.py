@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from aha.answers.formulas import LISTS, Call, Node, Num, Sym, is_call, nodes, symbols, with_signs
+from aha.answers.formulas import LISTS, RELATIONS, Call, Node, Num, Sym, is_call, nodes, symbols, with_signs
 from aha.answers.numbers import bare_number
 from aha.answers.units import Unit, unit
 from aha.grading.maths.algebra import DEFAULT, Settings
@@ -46,7 +46,7 @@ def statement(node: Node) -> LabeledValue:
         if (
             len(sides) > 2
             and not any(_counts(side) for side in sides[1:])
-            and any(equal(side, last, DEFAULT) is False for side in sides[1:-1])
+            and any(not is_label(side) and equal(side, last, DEFAULT) is False for side in sides[1:-1])
         ):
             return LabeledValue(Call("=", tuple(sides)))  # x = 8 = 7
         return LabeledValue(last, first)
@@ -93,9 +93,16 @@ def _without_unit(node: Node) -> Node:
 
 
 def is_label(node: Node) -> bool:
-    """Return True if a side only names something: a variable, f(3), AB, V_1 : V_2, NO/BO, (x, y), a + b; nothing with a number in it."""
+    """Return True if a side only names something: a variable, f(3), P(X = 3), AB, V_1 : V_2, NO/BO, (x, y), a + b; nothing else with a
+    number in it."""
     match node:
         case Call(name) if name.startswith("apply:"):
+            return True
+        case Call("*", (Sym(), Call(name))) if name.split(" ")[0] in RELATIONS:
+            return True  # the probability of an event
+        case Call("*", (Call("^", (Sym("f" | "g" | "h"), Call("neg", (Num(value),)))), _)) if value == 1:
+            return True  # a value of the inverse function
+        case Call("max" | "min", (Call(name), *_)) if name.startswith("apply:"):
             return True
         case Call("^", (Sym(name), Call("neg", (Num(value),)))) if name.isupper() and value == 1:
             return True  # the inverse of a matrix
@@ -104,6 +111,7 @@ def is_label(node: Node) -> bool:
     if is_call(node, "abs") and isinstance(node, Call) and isinstance(node.args[0], Sym) and node.args[0].name in "xyt":
         return False  # |x| = 7 has two solutions
     plain = ("*", "/", ":", "()", "+", "cup", "cap", "neg", "abs", "sin", "cos", "tan", "unit", "°", "list")
+    plain += ("det", "dim", "deg", "arg", "max", "min")
     for part in nodes(node):
         if isinstance(part, Num) or (isinstance(part, Call) and part.name not in plain and not part.name.startswith("apply:")):
             return False

@@ -7,13 +7,13 @@ from fractions import Fraction
 from zlib import crc32
 
 from aha.answers.claims import Claim, last_line
-from aha.answers.context import denied_before, is_attempt, row, taken_back, takes_away
+from aha.answers.context import denied_before, is_attempt, row, takes_away
 from aha.answers.formulas import BRACKETS, LISTS, RELATIONS, Call, Node, Num, is_call, nodes, symbols
 from aha.answers.numbers import NumberValue, bare_number, plain_number
 from aha.answers.reading import SEVERAL_LETTERS, Reading, is_degrees, month_first, other_readings, read, same_words
 from aha.answers.replies import answer_part
 from aha.answers.sentences import claimed_formula, closing_side
-from aha.answers.surroundings import states_words
+from aha.answers.surroundings import opens_with, states_words
 from aha.answers.symbols import bare, fold
 from aha.grading.maths.algebra import Settings
 from aha.grading.maths.claims import are_one_segment, wordy
@@ -28,8 +28,6 @@ _DEGREES = lazy_pattern(r"\\circ|°|\b[Dd]egrees?\b|[0-9]\s*度|度数")
 _LAST_SENTENCE = lazy_pattern(r"[^.!?\n]+\Z")
 _TIME = lazy_pattern(r"(?i)\b(?:(?P<at>at)|is|=)\s*[*$]*(?P<clock>[0-9]{1,2}:[0-5][0-9](?:\s?[ap]\.?\s?m\b\.?)?)[*$]*[.!\s]*\Z")
 _RATIO_IS = lazy_pattern(rf"(?i)\bratio\b[^.\n0-9]{{0,60}}\b(?:is|was)\s[*$]*({'[0-9]{1,12}(?: to [0-9]{1,12}){1,3}'})[*$]*[.!\s]*\Z")
-_YES_NO = lazy_pattern(r"(?i)\s*[*_]{0,2}(yes|no)\b[*_]{0,2}[.,:!;—–-](?=[*_]{0,2}\s)")
-_YES_NO_LATER = lazy_pattern(r"(?i)\b(?:no|yes|wait|actually|but|however|unless|not sure|maybe|perhaps|hmm|if)\b|\?")
 _FIRST = lazy_pattern(r"(?<=[0-9)\]}$%°π∞\u3400-\u9fff])[.。]\s+(?=[A-Z])")
 _REVISES = lazy_pattern(r"(?:Or|Maybe|Perhaps|Possibly|But|No|Actually|Wait|Hmm)\b")
 _AFTER_COMMA = {True: "[0-9]{2}", False: "[0-9]{1,2}|[0-9]{4,}"}  # three digits are thousands, one digit may be a list
@@ -286,9 +284,8 @@ def _closing_time(text: str) -> Reading | None:
 
 def _says_words(gold: Reading, claim: Claim) -> bool:
     """Return True if the last line says that something is what the reference says: "it will be a Monday"."""
-    if gold.words in ("yes", "no") and (opening := _YES_NO.match(claim.text)):
-        rest = claim.text[opening.end() :]
-        return opening[1].lower() == gold.words and not _YES_NO_LATER.search(rest) and not taken_back(rest)
+    if gold.words in ("yes", "no") and (opening := opens_with(claim.text)):
+        return opening == gold.words
     return states_words(claim.text, lambda words: fold(bare(words)) == gold.words) or fold(bare(claim.text)) in (
         f"on {gold.words}",
         f"in {gold.words}",

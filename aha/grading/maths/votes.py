@@ -17,6 +17,7 @@ from aha.grading.maths.algebra import DEFAULT
 from aha.grading.maths.claims import measured, statement
 from aha.grading.maths.functions import Beyond, Opaque, Undefined, Value, inexact, numbers
 from aha.grading.maths.scalars import sample
+from aha.grading.maths.sets import is_set, spans
 from aha.grading.maths.values import At
 from aha.lazy import lazy_pattern
 
@@ -68,7 +69,7 @@ def _form(node: Node) -> str | None:
         return _text_of(Fraction(digits)) if base == "10" and digits.lstrip("-").isdigit() else f"{digits}_{base}"
     if is_call(node, "list", "or", "and", "parts", "set", "()", "[]", "[)", "(]", "matrix", "row", "cup", "such") or _relation(node):
         assert isinstance(node, Call)
-        return _list_form(node)
+        return (_relation(node) and _interval(node)) or _list_form(node)
     names = sorted(symbols(node))
     if isinstance(node, Sym) and names:
         return node.name
@@ -79,6 +80,15 @@ def _form(node: Node) -> str | None:
     form = _text_of(At({}).of(node))
     places = node.places if isinstance(node, Num) else 0
     return f"{form} at {places} places" if places >= DEFAULT.places else form
+
+
+def _interval(node: Call) -> str | None:
+    """Return the form of the one interval that an inequality of one name stands for, or None."""
+    hit = spans(node) if len(symbols(node)) == 1 and is_set(node) else None
+    if hit is None or len(hit) != 1:
+        return None
+    brackets = f"{'[' if hit[0].low_in else '('}{']' if hit[0].high_in else ')'}"
+    return f"{brackets}({_text_of(hit[0].low)}; {_text_of(hit[0].high)})"
 
 
 def _list_form(node: Call) -> str | None:

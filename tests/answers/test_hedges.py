@@ -1,0 +1,132 @@
+"""What may be, other choices than the first, names of values with words or relations in them, and numbers said in two forms."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from random import Random
+
+import pytest
+
+from aha.answers.claims import claim
+from aha.answers.joining import without_remark
+from aha.grading import grade
+from aha.grading.maths.votes import vote
+from aha.types import Choice, Latex, Number, Reference, Right, Text
+
+COLOURS = ("red", "green", "blue", "grey")
+
+
+def pays(reference: Reference, reply: str) -> bool:
+    return isinstance(grade(reference, reply), Right)
+
+
+MAY_BE = [
+    f"{who} {may} {verb} {{}}" for who in ("It", "She", "There") for may in ("could", "might", "may") for verb in ("be", "have", "take")
+]
+MAY_BE += [f"{adverb} she has {{}}" for adverb in "Supposedly Allegedly Reportedly Apparently Theoretically Hypothetically".split()]
+MAY_BE += ["It can be {}", "She has {} cups at best", "The second-best answer is {}", "The next best value is {}", "It could cost {}"]
+
+
+@pytest.mark.parametrize("sentence", MAY_BE)
+def test_what_may_be_is_not_claimed(sentence: str) -> None:
+    for noun in ("", " cups", " dollars"):
+        for reference in (Number("20"), Latex("20")):
+            assert not pays(reference, sentence.format(f"20{noun}") + "."), noun
+    assert pays(Number("20"), "She could buy 20 cups.") and pays(Number("20"), "It should be 20 cups.")
+
+
+@pytest.mark.parametrize("rank", ["second-best", "next best", "third best", "alternative", "least likely"])
+def test_an_option_behind_the_first_is_not_chosen(rank: str) -> None:
+    for noun in ("answer", "option", "choice"):
+        assert not pays(Choice("B", COLOURS), f"The {rank} {noun} is B.")
+        assert pays(Choice("B", COLOURS), f"The best {noun} is B.")
+    assert not pays(Choice("B", COLOURS), "My second choice is B.") and pays(Choice("B", COLOURS), "The second option is correct.")
+
+
+NAMES = [f"P(X {sign} 3)" for sign in ("=", "<", ">", r"\le", r"\geq")]
+NAMES += [
+    r"P(\text{sum} = 8)",
+    r"\Pr(1 < X < 3)",
+    r"\mathbb{P}(A = B)",
+    r"\det(A)",
+    r"\dim V",
+    r"\deg f",
+    r"\max f",
+    r"\min_{x} f(x)",
+    r"P(A|B)",
+    r"P(A \mid B)",
+    "f^{-1}(3)",
+]
+NAMES += [r"\min_{x>0} f(x)", r"N = \text{Area}(ABC)", r"\arg z", r"\max(a, b)"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_name_of_a_value_may_be_a_function_of_an_event(name: str) -> None:
+    for reply in (f"${name} = @$", f"So ${name} = @$.", f"\\boxed{{{name} = @}}"):
+        assert pays(Latex(r"\frac{5}{36}"), reply.replace("@", r"\frac{5}{36}")), reply
+        assert not pays(Latex(r"\frac{5}{36}"), reply.replace("@", r"\frac{5}{37}")), reply
+    assert not pays(Latex("4"), r"$\gcd(4, 6) = 4$") and not pays(Latex("2"), "$x^2 = 2$") and not pays(Latex("2"), r"$\log_2 x = 2$")
+
+
+def test_a_number_is_said_once_if_its_other_form_in_parentheses_is_equal() -> None:
+    rng = Random(12)
+    for _ in range(60):
+        value = Fraction(rng.randrange(1, 40), rng.choice((4, 5, 8, 10, 20)))
+        exact, decimal = f"\\frac{{{value.numerator}}}{{{value.denominator}}}", f"{float(value):g}"
+        forms = [f"{float(value * 100):g}\\%", decimal, f"{value.numerator}/{value.denominator}"]
+        for lead in ("", "or ", "i.e., ", "that is, "):
+            for form in forms:
+                assert pays(Latex(exact), f"So it is ${exact}$ ({lead}${form}$)."), (lead, form)
+            other = f"{value.numerator + 1}/{value.denominator}"
+            for reply in (
+                f"So it is ${exact}$ ({lead}${other}$).",
+                f"\\boxed{{{exact}}} ({lead}{other})",
+                f"\\boxed{{{exact}}}, {lead}{other}",
+            ):
+                assert not lead or not pays(Latex(exact), reply), reply
+    for text in ("The total is 1,000,000 (one million).", "It is 0.75 (or 75%)."):
+        assert without_remark(text) == text[: text.index(" (")] + "."
+    for text in ("The total is 1,000,000 (one billion).", "It is 0.75 (7.5%).", "f (3)", "3 (3)"):
+        assert without_remark(text) == text
+
+
+FAMILIES = [r"$x = \frac{\pi}{4} + @n\pi$, " + rest for rest in (
+    "where $n$ is an integer.", "where $n$ is any integer", r"$n \in \mathbb{Z}$", r"where $n \in \mathbb{Z}$."
+)]  # fmt: skip
+FAMILIES += [r"$x = \frac{\pi}{4} + @n\pi \quad (n \in \mathbb{Z})$", r"\boxed{\frac{\pi}{4} + @n\pi \text{ for all integers } n}"]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_whole_number_of_a_family_may_have_another_name(family: str) -> None:
+    reference = Latex(r"\frac{\pi}{4} + k\pi, k \in \mathbb{Z}")
+    assert pays(reference, family.replace("@", "")) and not pays(reference, family.replace("@", "2"))
+
+
+PAIRS: list[tuple[Reference, str, str]] = [
+    (Latex(r"\text{does not exist}"), r"\boxed{\text{The limit does not exist}}", r"\boxed{\text{The limit exists}}"),
+    (Latex(r"\text{DNE}"), "The limit does not exist.", "The limit does exist."),
+    (Latex(r"\infty"), "The series diverges to $+\\infty$.", "The series diverges to $-\\infty$."),
+    (Latex(r"\infty"), "The limit equals infinity.", "The limit equals negative infinity."),
+    (Latex(r"\infty"), "The limit is infinity.", "It is \\infty. Sorry, I meant \\text{negative infinity}."),
+    (Latex(r"\mathbb{R} \setminus \{0\}"), "The domain is all real numbers except $x = 0$.", "The domain is all real numbers."),
+    (Latex(r"\mathbb{R} \setminus \{0\}"), r"The domain is $\mathbb{R} - \{0\}$.", r"The domain is $\mathbb{R} - \{1\}$."),
+    (Number("1250"), "总共花费1250元。", "总共花费约1250元。"),
+    (Number("1250"), "每天卖出1250个。", "每天卖出不到1250个。"),
+    (Number("2500"), "2492 + 8 = 2500", "Theorem 2492 + 8 = 2500"),
+    (Number("2500"), "In total 2492 + 8 = 2500", "Equation 2492 + 8 = 2500"),
+    (Text(("no",)), "**No**, hamsters do not.", "No, wait, they do."),
+    (Text(("yes",)), "Yes. The sum is even.", "Yes and no."),
+    (Choice("AC", COLOURS), "选项A和C都对", "选项A和C都不对"),
+    (Choice("AC", COLOURS), "A和C都正确", "A和B都正确"),
+]
+
+
+@pytest.mark.parametrize(("reference", "right", "wrong"), PAIRS, ids=[right for _, right, _ in PAIRS])
+def test_a_form_is_paid_and_its_neighbour_is_not(reference: Reference, right: str, wrong: str) -> None:
+    assert pays(reference, right) and not pays(reference, wrong)
+
+
+@pytest.mark.parametrize("forms", [("0 \\le x < 1", "[0,1)", "1 > x \\ge 0"), ("x < 3", "(-\\infty, 3)", "2x < 6"), ("|x| < 1", "(-1, 1)")])
+def test_an_interval_and_the_inequality_that_says_it_are_one_vote(forms: tuple[str, ...]) -> None:
+    assert len({vote(claim(form)) for form in forms}) == 1
+    assert vote(claim("x \\ge 3")) != vote(claim("(3, \\infty)"))
