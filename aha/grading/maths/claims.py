@@ -18,6 +18,7 @@ from aha.grading.maths.values import At
 
 _ORDINAL = unit("ordinal")  # 12th is no 12
 EQUALITIES = ("=", "approx")
+_NAMING = ("det", "dim", "deg", "arg", "max", "min")  # functions that may name a value
 
 
 @dataclass(frozen=True)
@@ -110,8 +111,7 @@ def is_label(node: Node) -> bool:
         return False
     if is_call(node, "abs") and isinstance(node, Call) and isinstance(node.args[0], Sym) and node.args[0].name in "xyt":
         return False  # |x| = 7 has two solutions
-    plain = ("*", "/", ":", "()", "+", "cup", "cap", "neg", "abs", "sin", "cos", "tan", "unit", "°", "list")
-    plain += ("det", "dim", "deg", "arg", "max", "min")
+    plain = ("*", "/", ":", "()", "+", "cup", "cap", "neg", "abs", "sin", "cos", "tan", "unit", "°", "list", *_NAMING)
     for part in nodes(node):
         if isinstance(part, Num) or (isinstance(part, Call) and part.name not in plain and not part.name.startswith("apply:")):
             return False

@@ -19,7 +19,8 @@ Verdict = bool | None
 def are_same(gold: Node, claim: Node, settings: Settings) -> Verdict:
     """Return whether the claim is right, or None if it takes algebra to tell."""
     if isinstance(gold, Call) and isinstance(claim, Call) and (new := _index(gold.args)) and new not in symbols(claim):
-        old = {_index(claim.args)} - {None, ""} or symbols(statement(claim).value) - symbols(gold)
+        index = _index(claim.args)
+        old = {index} if index else symbols(statement(claim).value) - symbols(gold)
         claim = _substitute(claim, dict.fromkeys(old, new)) if len(old) == 1 else claim
     claim = _with_constant_of(gold, claim)
     gold, claim = _equal_names(_unconditional(gold)), _equal_names(_unconditional(claim))
