@@ -9,9 +9,9 @@ import pytest
 
 from aha.answers.claims import claim
 from aha.answers.joining import without_remark
-from aha.grading import grade
 from aha.grading.maths.votes import vote
 from aha.types import Choice, Latex, Number, Reference, Right, Text
+from tests.graders import grade
 
 COLOURS = ("red", "green", "blue", "grey")
 
