@@ -181,10 +181,10 @@ _LAST_REMARK = lazy_pattern(r"\s*(?:\((?P<inside>(?:[^()\n]|\\[()]){3,120})\)|[,
 _COLOUR = lazy_pattern(r"\\(?:text)?color\s?\{[A-Za-z]{1,20}\}(?=\s?[{$\\])")
 _ENDS_IN_WORD = lazy_pattern(r"[A-Za-z$)0-9][.)]{0,2}\s*\Z")
 _FORM = r"\\[dt]?frac[0-9]{2}|\\[dt]?frac\{[0-9]{1,9}\}\{[0-9]{1,9}\}|[0-9][0-9,]*(?:\.[0-9]+)?(?:/[0-9]+)?(?:\s?\\?%)?|\.[0-9]+"
-_SAME_AGAIN = lazy_pattern(  # 0.75 (or 75%), 1,000,000 (one million), 0.75, i.e. 75%
+_SAME_TWICE = lazy_pattern(  # 0.75 (or 75%), 1,000,000 (one million), 0.75, i.e. 75%
     rf"(?<![\w.,/^_-])(?<![_^]\{{)(?P<value>[-−]?(?:{_FORM}))(?P<closes>[}}$*\s]{{0,4}})"
     rf"(?:\s\((?P<lead>(?:or|i\.e\.,?|that is,?|equivalently,?|which is|also)\s|=\s?)?|(?P<beside>,?\s(?:i\.e\.|that is),?\s))\$?"
-    rf"(?P<again>[-−]?(?:{_FORM})(?![0-9.,/]*[0-9])|(?:[0-9]+ )?[a-z]{{3,9}}(?:[ -][a-z]{{3,9}}){{0,7}})\$?(?(beside)(?=[.\s]*\Z)|\))"
+    rf"(?P<repeat>[-−]?(?:{_FORM})(?![0-9.,/]*[0-9])|(?:[0-9]+ )?[a-z]{{3,9}}(?:[ -][a-z]{{3,9}}){{0,7}})\$?(?(beside)(?=[.\s]*\Z)|\))"
 )
 _LONGEST_REMARK, _FIGURES = 150, lazy_pattern(r"[-−]?[0-9][0-9./]*(?<![./])")
 
@@ -196,14 +196,14 @@ _NEARLY = lazy_pattern(  # $2\\sqrt5$ (about 4.47)
 )
 
 
-def _said_once(match: re.Match[str]) -> str:
+def _without_repeat(match: re.Match[str]) -> str:
     """Return a number without its other form behind it; if the text says that it is another number, with "or" between the two."""
-    value, again = (_exact(in_digits(match[name])) for name in ("value", "again"))
-    if value is None or again is None or match["value"] == match["again"]:
+    value, repeat = (_exact(in_digits(match[name])) for name in ("value", "repeat"))
+    if value is None or repeat is None or match["value"] == match["repeat"]:
         return match.group()
-    if value == again or ((match["lead"] or match["beside"]) and _rounds(value, match["again"])):
+    if value == repeat or ((match["lead"] or match["beside"]) and _rounds(value, match["repeat"])):
         return f"{match['value']}{match['closes']}"
-    return f"{match['value']}{match['closes']} or {match['again']}" if match["lead"] or match["beside"] else match.group()
+    return f"{match['value']}{match['closes']} or {match['repeat']}" if match["lead"] or match["beside"] else match.group()
 
 
 def _rounds(value: Fraction, decimal: str) -> bool:
@@ -223,7 +223,7 @@ def without_remark(text: str) -> str:
     text = _COLOUR.sub("", text) if "color{" in text else text
     at = max(0, len(text) - 2 * _LONGEST_REMARK)
     if any(text.find(sign, at) >= 0 for sign in (" (", "i.e", "that is")):
-        text = text[:at] + _SAME_AGAIN.sub(_said_once, text[at:])
+        text = text[:at] + _SAME_TWICE.sub(_without_repeat, text[at:])
     remark = _LAST_REMARK.search(text, max(0, len(text) - _LONGEST_REMARK)) if _ENDS_IN_WORD.search(text, len(text) - 5) else None
     if remark is None:
         return text

@@ -314,8 +314,8 @@ def _words(text: str, plain: str) -> str:
     runs = _RUNS.findall(plain)
     longest = max(map(len, runs))
     if _WRAPPED_PATTERN.search(text) or longest >= 4 or not plain.isascii():
-        folded = fold(plain) or plain
-        return _NOT_THERE if _ABSENT.fullmatch(folded) else folded
+        words = fold(plain) or plain
+        return _NOT_THERE if _ABSENT.fullmatch(words) else words
     if plain == "DNE":
         return _NOT_THERE
     if longest == 3 and (len(set(plain)) < 3 or len(runs) > 1 or re.search(r"[aeiou]", plain[1:].lower())):
