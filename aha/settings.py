@@ -72,7 +72,7 @@ def differences(before: Mapping[str, object], after: Mapping[str, object]) -> li
     return [f"{path}: {_display(before, path)} -> {_display(after, path)}" for path in paths if not _is_equal(before, after, path)]
 
 
-ELSEWHERE = {  # other trainers' name of a setting -> the name here; with dashes: a flag
+ELSEWHERE = {  # other trainers' name of a setting -> the name here; with dashes: a flag; with a colon: why there is none
     **dict.fromkeys(("learning_rate", "lr"), "optim.lr"),
     **dict.fromkeys(("num_train_epochs", "num_epochs"), "epochs"),
     **dict.fromkeys(("per_device_train_batch_size", "train_batch_size", "batch_size"), "batch"),
@@ -91,6 +91,15 @@ ELSEWHERE = {  # other trainers' name of a setting -> the name here; with dashes
     **dict.fromkeys(("model_name_or_path", "model_path"), "--model"),
     **dict.fromkeys(("data", "dataset", "dataset_name", "train_file", "train_files"), "--problems, what is asked with its answers"),
     "report_to": "--log",
+    **dict.fromkeys(("bf16", "fp16", "torch_dtype", "dtype"), "compute.dtype"),
+    **dict.fromkeys(("use_vllm", "rollout_backend"), "--engine vllm"),
+    **dict.fromkeys(("gradient_checkpointing", "use_gradient_checkpointing"), "compute.checkpointing"),
+    **dict.fromkeys(("gradient_accumulation_steps", "micro_batch_size"), ": a step divides its batch by --compute.micro_tokens"),
+    **dict.fromkeys(("packing", "sample_packing"), ": rows are always packed"),
+    **dict.fromkeys(("train_on_inputs", "assistant_only_loss", "completion_only_loss"), ": replies alone are learned, always"),
+    **dict.fromkeys(("load_in_4bit", "load_in_8bit", "qlora"), ": weights of 4 or 8 bits are not trained; --lora.rank saves memory, too"),
+    "batch": "--questions, each with --samples replies",  # of a recipe that samples its replies
+    **dict.fromkeys(("dataset_text_field", "text_column"), "--question-field and --answer-field"),
 }
 
 
@@ -280,6 +289,9 @@ def resolve(tree: object, path: str, main: str = "") -> str:
     if matches:
         raise BadInput(f"--{path}: {len(matches)} stages have it; say which: {' or '.join(f'--{full}' for full in matches)}")
     ours = ELSEWHERE.get(_plainly(path), "")
+    ours = ours if not ours or any(_fits(full, ours) for full in paths) else ELSEWHERE.get(ours, ours)
+    if ours.startswith(":"):
+        raise BadInput(f"--{path}: there is no such setting{ours}")
     if ours.startswith("--") or (ours and any(_fits(full, ours) for full in paths)):
         raise BadInput(f"--{path}: there is no such setting; here it is --{ours.removeprefix('--')}")
     short = [full.partition(".")[2] or full for full in paths]

@@ -277,6 +277,8 @@ class Trainer:
     ("path", "ours"),
     [
         ("learning_rate", "--optim.lr"),
+        ("per_device_train_batch_size", "--questions, each with --samples replies"),
+        ("use_vllm", "--engine vllm"),
         ("num_train_epochs", "--epochs"),
         ("output-dir", "--out"),
         ("dataset_name", "--problems, what is asked"),
@@ -284,4 +286,12 @@ class Trainer:
 )
 def test_a_setting_of_another_trainer_is_answered_with_ours(path: str, ours: str) -> None:
     with pytest.raises(BadInput, match=f"--{path}: there is no such setting; here it is {ours}"):
+        override({"sft": Trainer()}, [(path, "1")])
+
+
+@pytest.mark.parametrize(
+    ("path", "why"), [("packing", ": rows are always packed"), ("load-in-4bit", ": weights of 4 or 8 bits are not trained")]
+)
+def test_a_setting_of_another_trainer_that_has_no_like_here_says_why(path: str, why: str) -> None:
+    with pytest.raises(BadInput, match=f"--{path}: there is no such setting{why}"):
         override({"sft": Trainer()}, [(path, "1")])

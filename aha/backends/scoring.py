@@ -9,7 +9,7 @@ from typing import Any, Self, cast
 
 import torch
 from torch import Tensor, nn
-from transformers import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING, PreTrainedModel
+from transformers import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING, PretrainedConfig, PreTrainedModel
 
 from aha.backends.checkpoint.config import attention, context_of, one_class, read_config
 from aha.backends.checkpoint.folder import model_folder
@@ -89,13 +89,23 @@ class TorchScorer:
         return cast("list[float]", scores_R.tolist())
 
 
+def check_score_head(model: str) -> None:
+    """Raise BadInput for a model that was saved without a head of one number; its weights are not read."""
+    if not _is_headed(read_config(model_folder(model))):
+        raise BadInput(f"model {model!r} has no score head: it was trained to generate text; give a model that a Prefer stage trained")
+
+
+def _is_headed(config: PretrainedConfig) -> bool:
+    return any(str(name).endswith(HEAD_CLASS) for name in config.architectures or ())
+
+
 def load_score_model(model: str, device: torch.device, dtype: torch.dtype, *, fresh: bool) -> PreTrainedModel:
     """Return the model with a head of one number. `fresh`: a model without one gets a head that gives 0 to all; otherwise BadInput."""
     folder = model_folder(model)
     config = read_config(folder)
-    headed = any(str(name).endswith(HEAD_CLASS) for name in config.architectures or ())
+    headed = _is_headed(config)
     if not headed and not fresh:
-        raise BadInput(f"model {model!r} has no score head: it was trained to generate text; give a model that a Prefer stage trained")
+        check_score_head(model)
     if headed and config.num_labels != 1:
         raise BadInput(f"model {model!r} tells {config.num_labels} labels apart: a preference is one number")
     if type(config) not in MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING:

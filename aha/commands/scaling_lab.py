@@ -11,6 +11,7 @@ from pathlib import Path
 from aha.backends.checkpoint.config import context_of
 from aha.backends.checkpoint.folder import identity_of
 from aha.backends.hf import load_config
+from aha.backends.scoring import check_score_head
 from aha.commands.arguments import local_backend
 from aha.commands.evaluation import (
     BenchmarkRun,
@@ -95,6 +96,8 @@ def scale(options: ScaleOptions, terminal: Terminal, write: WriteScaling) -> int
     settings, lab_settings, compute = new_tree["evaluate"], new_tree["scale"], new_tree["compute"]
     assert isinstance(settings, EvalSettings) and isinstance(lab_settings, Scale) and isinstance(compute, Compute)
     machine, run = local_backend(compute), load_run(benchmark, settings, options.data)
+    for model in options.scorers:
+        check_score_head(model)
     with Interrupts() as interrupts, Graders(sandbox=settings.sandbox) as graders:
         evaluation = plan_evaluation(run, options.model, machine, graders, terminal)
         journal = TrialJournal(options.folder, _identity(options, run, lab_settings))

@@ -212,7 +212,7 @@ def _at(where: str, record: Mapping[str, Any], name: str | None) -> Any:
 
 
 def _no_field(path: Path, record: Mapping[str, Any], role: str, means: str) -> BadInput:
-    return BadInput(f"{path}: no field says {means} (there are {', '.join(map(str, record))}); name it with --{role} FIELD")
+    return BadInput(f"{path}: no field says {means} (its fields are {', '.join(map(str, record)) or 'none'}); name it with --{role} FIELD")
 
 
 def _is_choice(record: Mapping[str, Any]) -> bool:

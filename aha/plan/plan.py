@@ -85,7 +85,7 @@ def lighter(need: Need, machine: Machine) -> Iterator[tuple[str, dict[str, int |
         yield f"--compute.cache_tokens {rows}", {"cache_tokens": rows}
     if need.learns and not need.checkpointing:
         yield "--compute.checkpointing true", {"checkpointing": True}
-    if need.dtype == "float32" and need.samples and 2 * machine.flops["bfloat16"] >= machine.flops["float32"]:
+    if need.dtype == "float32" and 2 * machine.flops["bfloat16"] >= machine.flops["float32"]:
         yield "--compute.dtype bfloat16", {"dtype": "bfloat16"}
     if need.learns and not need.rank:
         yield f"--lora.rank {RANK}", {"rank": RANK}

@@ -45,3 +45,9 @@ def test_log_probabilities_that_are_none_make_the_reply_one_to_be_asked_for_agai
 )
 def test_what_a_refusal_says_of_tokens(words: str, room: int | None) -> None:
     assert token_allowance(words, 32_768) == room
+
+
+def test_a_refusal_in_a_field_of_its_own_is_the_reply() -> None:
+    body = json.loads(said("m").body)
+    body["choices"][0]["message"] = {"role": "assistant", "content": None, "refusal": "I cannot"}
+    assert read(json.dumps(body).encode())[0].text == "I cannot"

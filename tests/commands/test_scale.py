@@ -164,3 +164,8 @@ def test_what_cannot_be_is_said_in_one_line(aha, model, words, said):
     found = aha("scale", *(model if word == "MODEL" else word for word in words))
     assert (found.code, len(found.err.splitlines())) == (2, 1), found.err
     assert said in found.err
+
+
+def test_a_scorer_without_a_score_head_is_refused_before_anything_is_sampled(aha, model):
+    found = aha("scale", "countdown", "--model", model, *FEW, "--scorer", model, "--out", "s")
+    assert (found.code, found.err.count("\n"), "has no score head" in found.err, Path("s").exists()) == (2, 1, True, False)

@@ -85,8 +85,8 @@ def test_packed_files_are_read_as_they_are(tmp_path):
 @pytest.mark.parametrize(
     ("records", "says"),
     [
-        ([{"right": True}], "no field says which problem a sample belongs to (there are right); name it with --problem FIELD"),
-        ([{"id": 1, "verdict": True}], "no field says whether a sample is right (there are id, verdict); name it with --right FIELD"),
+        ([{"right": True}], "no field says which problem a sample belongs to (its fields are right); name it with --problem FIELD"),
+        ([{"id": 1, "verdict": True}], "no field says whether a sample is right (its fields are id, verdict); name it with --right FIELD"),
         ([{"id": 1, "right": 0.5}], "record 1: the verdict is '0.5'"),
         ([{"id": 1, "right": True}, {"id": 2}], "record 2: no field right; there are id"),
         ([{"id": 1, "right": [True], "pred": ["a", "b"]}], "record 1: pred holds 2 for 1 verdicts"),

@@ -212,6 +212,12 @@ def test_bfloat16_is_advised_only_where_the_machine_is_about_as_fast_with_it(hal
     assert ("--compute.dtype bfloat16" in flags) is offered and "--compute.checkpointing true" in flags
 
 
+def test_a_stage_that_only_learns_is_advised_bfloat16_too() -> None:
+    need = Need(samples=False, rank=16, micro_tokens=4_096, longest=4_096)
+    flags = [flag for flag, _ in lighter(need, machine("24gb"))]
+    assert "--compute.dtype bfloat16" in flags
+
+
 def test_the_turns_lead_to_what_fits() -> None:
     assert isinstance(RL, Rl)
     small = replace(RL, questions=8, minibatches=8, samples=8, lora=Lora(), sampling=replace(RL.sampling, max_tokens=512))

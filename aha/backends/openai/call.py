@@ -89,7 +89,7 @@ def read(data: bytes) -> tuple[ChatReply, TokenUsage]:
             raise EndpointFailure(f"an error in place of a reply: {clip(str(error))}", billed=True)
         case _:
             raise EndpointFailure(f"a body that is no reply of a chat: {clip(str(body))}", billed=True)
-    if text is None and thought is None:
+    if text is None and thought is None and (text := _text(message, "refusal")) is None:  # some models refuse in a field of its own
         raise EndpointFailure("a reply without content", billed=True)
     if thought is None:
         text, thought = apart(text or "")

@@ -217,7 +217,13 @@ class OpenAiChat:
         if failures:
             raise EndpointDown(
                 f"{self}: {len(failures):,} of {len(requests):,} replies did not come; the last: {failures[-1].reason}{self._cache_note}"
+                f"{self._limit_note(failures[-1].reason)}"
             )
+
+    def _limit_note(self, reason: str) -> str:
+        """Return the setting for a server that takes the limit of tokens under its other name."""
+        other = "max_completion_tokens" if self.asking.limit == "max_tokens" else "max_tokens"
+        return f"; --asking.limit {other} says it so" if other in reason and self.asking.limit in reason else ""
 
     def _next(self, results: Results, remainder: int) -> RequestResult:
         try:
