@@ -185,9 +185,8 @@ class TorchEngine:
         self.version = version
 
     def share(self, weights: Weights) -> None:
-        """Compute with these tensors themselves from now on, if they are a module's and their types and places are those of the engine's
-        own: a copy would be as large as the model. Code that changes the weights has to load them here, too, so that their version is
-        known."""
+        """Compute with these tensors themselves from now on, if they are a module's of the same types and places: a copy would be as large
+        as the model. Code that changes the weights has to load them here, too, so that their version is known."""
         if type(weights) is not ModuleWeights:  # a subclass, such as that of merged adapters, computes its weights when they are read
             return
         parameters = dict(weights.module.named_parameters())

@@ -194,6 +194,10 @@ def complete(recipe: Recipe) -> None:
             raise BadInput("--model '': the name is empty, as a variable that is not set; give the folder of a model, or a hub name")
         if getattr(getattr(stage, "optim", None), "lr", 1.0) == 0:
             raise BadInput(f"--{name}.optim.lr 0: no weight would ever change; a rate is above 0, as 3e-6")
+        if isinstance(stage, Rl) and stage.partial and recipe.compute.engine != "torch":
+            raise BadInput(
+                f"--{name}.partial true: engine {recipe.compute.engine} takes no weights while it samples; leave out one of them"
+            )
 
 
 def main_rl(recipe: Recipe) -> Rl | None:

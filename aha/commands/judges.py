@@ -45,12 +45,11 @@ def judge_of(reward: str | None, grader: str | None, chain: str | None, graders:
         return f"grader {grader}", lambda corpus: grading
     if chain is not None and chain not in CHAINS:
         raise BadInput(f"--chain {chain}: there are {', '.join(CHAINS)}{nearest(chain, list(CHAINS))}")
+    return f"chain {chain}" if chain else "grade", lambda corpus: _chain_or_grade(chain or corpus.chain, graders)
 
-    def choose(corpus: Corpus) -> Judge:
-        name = chain or corpus.chain
-        return _chain_judge(name) if name else partial(_grade_case, graders=graders)
 
-    return f"chain {chain}" if chain else "grade", choose
+def _chain_or_grade(chain: str, graders: Graders) -> Judge:
+    return _chain_judge(chain) if chain else partial(_grade_case, graders=graders)
 
 
 def runnable(corpus: Corpus) -> Corpus:

@@ -34,8 +34,7 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     if arguments.recipe is None:
         refuse_rest(rest)
         return _table(terminal)
-    chosen = chosen_recipe(arguments, rest, runs=False)
-    hardware = machine(arguments.hardware)
+    chosen, hardware = chosen_recipe(arguments, rest, runs=False), machine(arguments.hardware)
     plans = plans_of(chosen.recipe, hardware)  # rejects what cannot be planned before anything is measured
     if arguments.hardware in ("auto", "cpu", "local", "laptop") and not arguments.no_measure:
         hardware = with_measures(hardware, plans)

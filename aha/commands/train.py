@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import json
+import os
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from aha.backends.hardware import HELP as HARDWARE
-from aha.backends.hardware import read_hardware
+from aha.backends.hardware import Hardware, read_hardware
 from aha.codec import encode
 from aha.commands import graph
 from aha.commands.arguments import (
@@ -28,11 +29,14 @@ from aha.commands.choose import ResolvedRecipe, RunOptions, choose, complete
 from aha.commands.fitting import fit_recipe
 from aha.commands.terminal import FROM_ONE, SECONDS, Command, Terminal, new_folder, refuse_rest
 from aha.errors import BadInput
+from aha.objectives import Cispo, Grpo, Gspo
 from aha.protocols import Backend
 from aha.recipes import Recipe
 from aha.recipes.assembly import derived_lines
 from aha.redact import mask_setting
 from aha.settings import flatten
+from aha.stages.rl import Rl
+from aha.stages.sft import Sft
 
 
 def show(chosen: ResolvedRecipe, terminal: Terminal) -> int:
@@ -121,6 +125,7 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
         if arguments.until or arguments.first or arguments.dry_run:
             raise BadInput(f"--until, --from and --dry-run are for recipes of stages, such as r1; {arguments.recipe} is one run")
         check_out(choice.recipe.name, arguments.out)
+    check_ranks(hardware, choice.recipe)
     if not arguments.dry_run:
         check_machine(hardware, choice.recipe.compute)
     if arguments.dry_run or hardware.kind == "local":
@@ -129,6 +134,20 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     out = arguments.out or Path("runs") / choice.recipe.name
     with machine(hardware, choice.recipe.compute, settings, arguments.stall_s, out, terminal.note) as backend:
         return 0 if backend is None else _run(choice, arguments, terminal, backend)
+
+
+def check_ranks(hardware: Hardware, recipe: Recipe) -> None:
+    """Raise BadInput for a stage that learns in one process only, if the hardware divides its learner over several."""
+    alone = hardware.kind == "local" or (hardware.kind == "node" and os.environ.get("WORLD_SIZE") == "1")
+    for name, stage in recipe.stages:
+        if isinstance(stage, Rl | Sft) and stage.lora.rank and not alone:
+            raise BadInput(f"--{name}.lora.rank {stage.lora.rank}: adapters learn on one device; leave --hardware out, or the adapter")
+        loss = getattr(stage, "loss", None)
+        if isinstance(stage, Rl) and not isinstance(loss, Grpo | Gspo | Cispo) and hardware.kind == "node" and not alone:
+            loss_name = getattr(loss, "__name__", type(loss).__name__)
+            raise BadInput(
+                f"{name}.loss {loss_name}: a loss of your own is not sent to other ranks: leave --hardware out, or take one of ours"
+            )
 
 
 def _run(choice: ResolvedRecipe, arguments: Namespace, terminal: Terminal, backend: Backend | None) -> int:

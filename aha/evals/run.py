@@ -245,13 +245,7 @@ def grade_replies(evaluation: Evaluation, replies: Mapping[Key, Reply], heartbea
 
 
 def choose_template(
-    benchmark: Benchmark,
-    engine: Engine,
-    tokenizer: Tokenizer,
-    sampling: Sampling,
-    graders: Graders,
-    seed: int,
-    heartbeat: Heartbeat,
+    benchmark: Benchmark, engine: Engine, tokenizer: Tokenizer, sampling: Sampling, graders: Graders, seed: int, heartbeat: Heartbeat
 ) -> Template:
     """Return the benchmark's template whose form the model keeps most often, on a few problems."""
     if len(benchmark.templates) == 1:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
-from contextlib import suppress
+from contextlib import nullcontext, suppress
+from dataclasses import replace
 
 import pytest
 
 from aha.backends.hardware import Hardware, check_address, read_hardware
 from aha.commands.arguments import check_machine
+from aha.commands.train import check_ranks
 from aha.errors import BadInput
 from aha.protocols import Compute
+from aha.recipes import zero
+from aha.stages.rl import Rl
+from aha.types import Lora
+from tests.commands.conftest import Aha
 
 
 def test_a_machine_is_named_with_its_settings() -> None:
@@ -134,3 +141,42 @@ def test_a_ray_that_does_not_start_is_one_line(monkeypatch: pytest.MonkeyPatch) 
         ray_cluster._init("", 2)
     assert str(refusal.value).startswith("--hardware cluster: Ray does not start on this machine, which may be too busy: The current node")
     assert "\n" not in str(refusal.value)
+
+
+def own_loss(batch: object) -> object:
+    return batch
+
+
+LEARNS_ALONE = {
+    "an adapter on a cluster": (
+        "cluster",
+        "",
+        {"lora": Lora(rank=4)},
+        "--zero.lora.rank 4: adapters learn on one device; leave",
+    ),
+    "an adapter on two ranks": ("node", "2", {"lora": Lora(rank=4)}, "--zero.lora.rank 4: adapters learn on one device"),
+    "a loss of one's own on two ranks": (
+        "node",
+        "2",
+        {"loss": own_loss},
+        "zero.loss own_loss: a loss of your own is not sent",
+    ),
+    "an adapter on one rank": ("node", "1", {"lora": Lora(rank=4)}, ""),
+    "a loss of one's own here": ("local", "", {"loss": own_loss}, ""),
+    "a loss of ours on two ranks": ("node", "2", {}, ""),
+}
+
+
+@pytest.mark.parametrize("name", LEARNS_ALONE)
+def test_what_learns_in_one_process_is_refused_before_anything_is_sampled(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    kind, size, changes, line = LEARNS_ALONE[name]
+    monkeypatch.setenv("WORLD_SIZE", size)
+    base = zero()
+    recipe = replace(base, stages=tuple((name, replace(stage, **changes)) for name, stage in base.stages if isinstance(stage, Rl)))
+    with pytest.raises(BadInput, match=re.escape(line)) if line else nullcontext():
+        check_ranks(Hardware(kind), recipe)
+
+
+def test_an_engine_that_takes_no_weights_while_it_samples_is_refused_for_partial_replies(aha: Aha) -> None:
+    said = aha("run", "zero", "--partial", "true", "--lag", "1", "--engine", "vllm")
+    assert said.code == 2 and "partial true: engine vllm takes no weights while it samples" in said.err
