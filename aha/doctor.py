@@ -12,6 +12,7 @@ from aha.answers import gradable
 from aha.errors import BadInput
 from aha.objectives import AGREES, dead
 from aha.protocols import Backend, Continue, Heartbeat, Observer, Stop, Tokenizer
+from aha.rewards import Accuracy
 from aha.sampling.rollouts import opens_thought
 from aha.stages.ask import GroupSampler, summarise
 from aha.stages.rl import Rl
@@ -80,7 +81,8 @@ class Doctor:
     1 in 20, where earlier rollouts had fewer than half as many, is a grader that fails, or a model that has found what it cannot judge.
     `ungraded_gold`: 1 gold answer in 100 that cannot be read is a data set with a wrong field. `patience`: one bad rollout may be chance,
     three in a row are not. `evidence`: a model that is right once in 100 shows it in 256 replies with probability 0.92.
-    `skipped`: three rollouts in a row with an update that was not finite do not mend themselves."""
+    `skipped`: three rollouts in a row with an update that was not finite do not mend themselves. `form`: False where a reward reads the
+    last claim of a reply in any form."""
 
     truncated: float = 0.97
     often_truncated: float = 0.5
@@ -91,12 +93,14 @@ class Doctor:
     patience: int = 3
     evidence: int = 256
     skipped: int = 3
+    form: bool = True
 
     def examine(self, groups: Sequence[Group]) -> list[Signal]:
         """Return the problems of these groups, the worst first. A root cause hides those that follow from it."""
         if not any(group.replies for group in groups):
             return [Signal("silent", "hopeless", "There are no replies to examine.")]
-        signals = [*self.gold([group.problem for group in groups]), *self._truncation(groups), *self._abstentions(groups), *_format(groups)]
+        signals = [*self.gold([group.problem for group in groups]), *self._truncation(groups), *self._abstentions(groups)]
+        signals += _format(groups) if self.form else []
         if not any(signal.severity == "hopeless" for signal in signals):
             signals += _dead(groups)
         return sorted(signals, key=lambda signal: signal.severity != "hopeless")
@@ -133,6 +137,12 @@ class Doctor:
             limits = ", ".join(f"{_share(count, len(rows))} {LIMITS[cause]}" for cause, count in often)
             words += f" Replies run into the grader's limits, which a model can learn, since they leave their groups unpunished: {limits}."
         return [Signal("abstained", severity, words, excerpt(unsaid[0][:2], "not judged"))]
+
+
+def doctor_of(stage: object) -> Doctor:
+    """Return the doctor for a stage's rewards."""
+    parts = stage.rewards.parts if isinstance(stage, Rl) else ()
+    return Doctor(form=not any(isinstance(part.reward, Accuracy) and part.reward.reads == "last" for part in parts))
 
 
 def _format(groups: Sequence[Group]) -> list[Signal]:
@@ -251,13 +261,13 @@ def preflight(stage: Rl, backend: Backend, heartbeat: Heartbeat, prompts: int = 
         rewards, sampling = stage.rewards_at(live, 0), stage.schedule.sampling(stage.sampling, 0)
         sampler = GroupSampler(engine, tokenizer, stage.template, rewards, sampling, stage.samples, heartbeat, stage.too_long == "cut")
         groups = sampler.groups(problems, (stage.seed, BEFORE))
-    return Examination(tuple(groups), tuple(HOUSE_DOCTOR.examine(groups)), which_template(stage, tokenizer, groups))
+    return Examination(tuple(groups), tuple(doctor_of(stage).examine(groups)), which_template(stage, tokenizer, groups))
 
 
 def which_template(stage: Rl, tokenizer: Tokenizer, groups: Sequence[Group]) -> str:
     """Return advice on the template that fits the model, by its chat template and its replies; empty if the stage's own fits."""
     in_form = [reply.well_formed for group in groups for reply in group.replies]
-    if not in_form or sum(in_form) >= ENOUGH_IN_FORM * len(in_form):
+    if not doctor_of(stage).form or not in_form or sum(in_form) >= ENOUGH_IN_FORM * len(in_form):
         return ""
     try:
         opens = opens_thought(tokenizer, tokenizer.chat(Conversation((Message("user", "?"),))))

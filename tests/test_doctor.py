@@ -11,20 +11,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aha.backends.engine_chat import ScriptedBackend
-from aha.doctor import Doctor, Examination, RunMonitor, Signal, clip, form_error, preflight
+from aha.doctor import Doctor, Examination, RunMonitor, Signal, clip, doctor_of, form_error, preflight
 from aha.protocols import Continue, Stop
-from aha.rewards import paper
+from aha.recipes import RECIPES
+from aha.rewards import Accuracy, Rewards, paper
 from aha.stages.ask import summarise
 from aha.stages.rl import Rl
 from aha.tasks.countdown import CountdownProblems
 from aha.template import Short
 from aha.types import Abstained, Completion, FinishReason, Group, Number, Part, Problem, Reference, Score
+from tests.graders import GRADERS
 
 RIGHT = "<think>72</think> <answer>72</answer>"
 WRONG = "<think>no idea</think> <answer>71</answer>"
 BARE = "It is 72."
 CUT: tuple[str, FinishReason] = ("<think>and then and then", "length")
 SOLD = Number("72")
+PAPER = Rewards(tuple(replace(part, reward=Accuracy().live(GRADERS)) if part.name == "accuracy" else part for part in paper().parts))
 
 
 def group(replies: Sequence[str | tuple[str, FinishReason]], reference: Reference = SOLD, name: str = "sold") -> Group:
@@ -33,7 +36,7 @@ def group(replies: Sequence[str | tuple[str, FinishReason]], reference: Referenc
     said: list[tuple[str, FinishReason]] = [reply if isinstance(reply, tuple) else (reply, "stop") for reply in replies]
     read = tuple(Short().read(text, len(text.split()), finished) for text, finished in said)
     completions = tuple(Completion((1,) * reply.tokens, (0.0,) * reply.tokens, reply.finished, 0) for reply in read)
-    return Group(problem, (1,), completions, read, paper()(problem, read))
+    return Group(problem, (1,), completions, read, PAPER(problem, read))
 
 
 def found(groups: Sequence[Group]) -> list[tuple[str, str]]:
@@ -163,6 +166,13 @@ def test_a_clipped_text_fits_a_line_and_keeps_both_ends(text: str) -> None:
     clipped = clip(text)
     assert len(clipped) <= 303
     assert clipped[:150] == text[:150] and clipped[-150:] == text[-150:]
+
+
+def test_a_form_that_no_reward_reads_is_no_reason_to_worry() -> None:
+    sampled = [group([WRONG] * 8)]
+    assert [signal.kind for signal in Doctor(form=False).examine(sampled)] == ["dead_wrong"]
+    stage = RECIPES["r1-zero"]().change([("rewards.accuracy.reads", "last")]).stages[0][1]
+    assert (doctor_of(stage).form, doctor_of(RECIPES["r1-zero"]().stages[0][1]).form) == (False, True)
 
 
 # --- during a run -----------------------------------------------------------------------------------------------------

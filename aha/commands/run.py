@@ -21,7 +21,7 @@ from aha.commands.fitting import fix_kernels, record_plan
 from aha.commands.interrupts import Interrupts
 from aha.commands.terminal import Terminal
 from aha.commands.track import need, track_beside
-from aha.doctor import RunMonitor, Signal, preflight
+from aha.doctor import RunMonitor, Signal, doctor_of, preflight
 from aha.errors import BadInput, DiskTrouble, FailedBar
 from aha.grading import Graders
 from aha.grading.sandbox import Tier
@@ -242,7 +242,7 @@ def _work(recipe: Recipe, backend: Backend, rundir: RunDir, options: RunOptions,
             for line in audit_lines(stage, backend):
                 terminal.note(line)
         progress = stack.enter_context(terminal.progress(f"{recipe.name} in {rundir.root}", length_of(recipe.stages, backend)))
-        run_monitor = RunMonitor(lambda signal: progress.say(f"doctor: {signal_text(signal)}"))
+        run_monitor = RunMonitor(lambda signal: progress.say(f"doctor: {signal_text(signal)}"), doctor_of(rl))
         observer: Observer = Observers(interrupts, watchdog, progress, run_monitor)
         stack.enter_context(track_beside(rundir.root, options.log))
         with record_plan(recipe, rundir.root):

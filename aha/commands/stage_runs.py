@@ -14,7 +14,7 @@ from aha.commands.interrupts import Interrupts
 from aha.commands.run import FREE, Observers, audit_lines, check_inputs, length_of, manifest, signal_text
 from aha.commands.terminal import Terminal
 from aha.commands.track import need, track_beside
-from aha.doctor import RunMonitor, preflight
+from aha.doctor import RunMonitor, doctor_of, preflight
 from aha.pipeline import Step
 from aha.protocols import Heartbeat, Observer, Stage
 from aha.recipes.assembly import derived_lines
@@ -67,7 +67,8 @@ class StageWorker:
                 self.terminal.note(line)
         length = length_of([(step.name, step.stage)], self.backend)
         progress = stack.enter_context(self.terminal.progress(f"{step.name} in {rundir.root}", length))
-        return Observers(interrupts, watchdog, progress, RunMonitor(lambda signal: progress.say(f"doctor: {signal_text(signal)}")))
+        monitor = RunMonitor(lambda signal: progress.say(f"doctor: {signal_text(signal)}"), doctor_of(step.stage))
+        return Observers(interrupts, watchdog, progress, monitor)
 
     def _first_lines(self, step: Step, heartbeat: Heartbeat) -> Iterator[str]:
         """Yield the lines that are printed before a stage begins: derived settings, the doctor's advice, and the audit of the data."""
