@@ -96,7 +96,7 @@ def chosen(answer: str, options: Sequence[str] = (), count: int = 10, *, several
     With `several`, the question has several right letters: return all that the answer names, in alphabetical order."""
     reader = _reader(tuple(options), count, several)
     answer = lexicon.SIGNED_BOX.sub(r"\\boxed{-\1}", answer)
-    text = reader.opaque(_OF_A_LETTER.sub(UNREAD, readable(own_part(ending(answer)))))
+    text = reader.opaque(_OF_A_LETTER.sub(UNREAD, readable(own_part(ending(lexicon.RULED_OUT.sub(" ", answer))))))
     if UNDECIDED_WORDS.search(text) or lexicon.EQUATIONS.search(text):
         return SEVERAL
     if (alone := judged_alone(text, reader.letters, several=several)) is not None:

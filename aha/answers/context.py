@@ -43,6 +43,7 @@ _CLASSES = {
         "answered submits submitted responded reported put puts enter enters mark marks swears conjecture feel feels hope hopes"
     ),
     "g": (  # turns away from
+        "ignored ignoring neglect neglected omit omitted overlooked excluded skipped disregarded "
         "refuse refuses forget forgets forgot ignore avoid exclude eliminate eliminates eliminated reject rejects rejected discard dismiss "
         "rule ruled refute disregard skip"
     ),
@@ -79,7 +80,7 @@ _BEFORE = (
     r"[dP][eo]*$|B(?:v&)?e*$",  # half of it
     r"^[t,]*h[ewaAp]{1,4}[bc]e?$|n[^bM=,;:ktv]*$|n[bc]?,?$|ne?[wy]p[^,;kt]*$|nv(?:w?v)*n?$|nbp$",  # not it
     r"h[^bM=,;:kt]*$|he?b[eo]*$|(?:^|[,;:])(?:t,?)?h[wfp]{1,2}[bM][eo]*$",  # might be it, perhaps he has it
-    r"(?<![&e])i(?!.*fb)[^,;:kt]*$|q[^bM,;:ktf]*$|(?:i.*|^)W.*H[^=t]*$|Hbc[^bM=]*$",  # if it is
+    r"(?<![&e])i(?!.*fb)[^,;:kt]*$|q[^bM,;:ktf]*$|(?:i.*|^)W.*H[^=t]*$|i[^.;]*[gn][^.;]*H[^=t]*$|Hbc[^bM=]*$",  # if it is
     r"(?<!f)(?<!fH)(?<!fHt)(?<!ft)(?<!^)s(?:p?[ewyf]{0,3}[aAp][^,;:kt]*|[eo]*)$|bw?so",  # some say that it is
     r"[gD][^,;:kt&]*$|(?:^|[,;:.])t?,?G[wve]{0,2}(?:[or]e?)?$",  # I doubt that it is
     r"(?<!o)[jz]w{0,2}[aA][^,;kt]*$|j[:e]*$|jb[^,;kt]*$|bjo[^,;kt]*$",  # the wrong answer is
@@ -95,8 +96,7 @@ _AFTER = (
     r"^[^.?!r]*,t[^.r?!]*v",  # it, so that
 )
 _LATER = (
-    r"[.?!][kt]?,?[rn]?x|[,.;]vb[ew]{0,2}y",  # wait
-    r"Op?h|kp?h[w&]*c|[bpa]ne?w?[yaA]|x[,.]?[px]|pK",  # or maybe it is not
+    r"[.?!][kt]?,?[rn]?x|[,.;]vb[ew]{0,2}y|Op?h|kp?h[w&]*c|[bpa]ne?w?[yaA]|x[,.]?[px]|pK",  # wait; or maybe it is not
     r"[.?!]k(?!o|v[v,&]*b(?:n|w?j))[^.?!]*[vj]",  # but that
     r"[.?!,][kt]?[,e]{0,2}(?:[pa]|f(?!&))[^.?!v,]{0,4}(?:n[ce]{0,2}w?y|j(?!o)|n?D|ns(?=[p.]))",  # this is wrong
 )
@@ -134,7 +134,7 @@ _CHECKS = lazy_pattern(
 _THOUSANDS = lazy_pattern(r"(?<=\d),(?:\\!)?(?=\d{3})")
 _COUNTERFACTUAL = lazy_pattern(
     r"(?i)\b(?:should|could|might) have (?:been\b[^.,;]*|(?:got(?:ten)?|obtained|found|answered|written)(?:\W|\b(?:an?|the)\b)*)\Z"
-    r"|\b(?:without|but for|absent)\b[^.;]*\bwould\b[^,;:.]*\Z"
+    r"|\b(?:without|but for|absent|ignoring|neglecting|excluding|omitting|barring|leaving (?:out|aside))\b[^.;]*\bwould\b[^,;:.]*\Z"
     r"|\bwould(?:n['’]t)? have (?:\w+ly )?(?:\w+ed|\w+pt|\w+lt|been|\w+[aeo]wn|got|made|had|cost|paid"
     r"|sold|bought|spent|lost|won)\b[^.,;]*\Z"
     r"|(?i:\bso much for\W*\Z)"

@@ -266,6 +266,14 @@ WORD_AFTER = lazy_pattern(
     r"\s+(?!(?:or|and|is|nor|are|because|since|as|but|then|was|being|instead|rather|not|over|only|too|also"
     r"|satisfies|meets|fulfils|matches|qualifies|passes|obeys|agrees|makes|complies|corresponds|remains|works|fits|holds|survives|can)\b)[a-z]"
 )
+RULED_OUT = lazy_pattern(  # A, B and D are eliminated.
+    r"(?:\A|(?<=[.;!\n]))[ \t]*(?:(?:[Ss]o|[Tt]hus|[Hh]ence|[Ff]irst),?\s)?(?:(?:[Oo]ptions?|[Cc]hoices?|[Aa]nswers?)\s)?\(?[A-J]\)?"
+    r"(?:,\s(?:and\s)?\(?[A-J]\)?|\s(?:and|&|or)\s\(?[A-J]\)?)+"
+    r"(?:\s(?:are|were|have been|can (?:all |both )?be|must be)\s(?:(?:all|both|thus|therefore|clearly|also)\s)*"
+    r"(?:eliminated|ruled out|excluded|wrong|incorrect|false|out|discarded|rejected|impossible|invalid|crossed out|dismissed"
+    r"|implausible|not)\b"
+    r"|\s(?:all |both )?(?:fail|do not|don['’]t|cannot|can['’]t)\b|:\s(?:no|wrong|false|incorrect)\b)[^.;,!\n]*(?:[.;!\n]|\Z)"
+)
 OTHER_THAN_RIGHT = lazy_pattern(  # the least plausible option is
     r"(?i)\b(?:least|worst|weakest|poorest|un(?:likely|true|acceptable)|improbable|implausible"
     r"|(?:my|our) (?:second|third|next)|alternative|(?:second|third|next)[- ]best|one possible)\s(?:[a-z]+\s)?"

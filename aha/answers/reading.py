@@ -98,6 +98,7 @@ def read(text: str) -> Reading:
     text = text.strip()[1:-1] if _QUOTED_PATTERN.fullmatch(text) else text
     text = _BASE_IN_WORDS.sub(_in_figures, text) if "_" in text else text
     text = _IN_BASE.sub(r"\1_{\2}", text) if "base" in text else text
+    text = _SIGN_IN_TEXT.sub(r"\1", text) if "{" in text else text
     text = _CONDITIONAL.sub(r"\1,", text) if "|" in text or "\\mid" in text else text
     text = _IN_BRACKETS.sub(r", \1", text) if "\\in" in text else text
     text = _IS_INTEGER.sub(lambda hit: f", {hit[1] or hit[2]} \\in \\mathbb{{Z}}", text) if "nteger" in text else text
@@ -131,6 +132,7 @@ _IN_BASE = lazy_pattern(  # 1011 in base 2, 1011_{\text{base }2}
     r"(?<![\w.,])([0-9]{1,60})(?:\s|\\ )*(?:_\s*\{?\s*)?"
     r"(?:\\text\s*\{\s*)?\(?(?:in )?base[\s-]*\}?\s*(?:\\text\s*\{)?([0-9]{1,2})\)?\s*\}{0,2}(?=[\s.$*)]*\Z)"
 )
+_SIGN_IN_TEXT = lazy_pattern(r"\\(?:text(?:rm)?|mbox|mathrm)\s*\{\s*([-–—+*/:=<>!~^]+)\s*\}")  # 16\\text{-}18
 _CONDITIONAL = lazy_pattern(r"(?<=[PEr]\()([^()|]{1,30})(?:\||\\(?:mid|vert)(?![a-z]))(?=[^()|]{1,30}\)\s*=)")  # P(A|B)
 _IN_BRACKETS = lazy_pattern(  # k\\pi (k \\in \\mathbb{Z})
     r"(?:\s|\\[,;:! ]|\\q?quad|~|,)*\((?:\\text\s*\{\s*(?:for|where)\s*\})?"

@@ -53,7 +53,8 @@ _BOUNDED_PATTERN = lazy_pattern(
     r"|(?:more|less|fewer|greater|larger|smaller) than|below|over|under|up to|between)|大于|小于|至少|至多|超过)\s*(?:\$|\\[(\[])?\s*\Z"
 )
 _LAST_SIDE = lazy_pattern(
-    r".*(?:=|≈|\\(?:approx|in|equiv|[rR]ightarrow|implies|to)(?![A-Za-z])|\$|\\[(\[]|&|\\\\|\n|:\s|,\s|;|\\end\{\w+\}|[A-Za-z]{3}\s)", re.S
+    r".*(?:=|≈|\\(?:approx|in|equiv|[rR]ightarrow|implies|to)(?![A-Za-z])|\$|\\[(\[]|&|\\\\|\n|(?<!\\)(?:[:,]\s|;)|\\end\{\w+\}|(?<![A-Za-z\\])[A-Za-z]{3,}\s)",
+    re.S,
 )
 ATTACHMENTS = lazy_pattern(r"_(?:\{[^{}\n]{1,20}\}|[0-9]{1,2})|\^\s*\{?\s*\\circ\s*\}?(?:\s*[CF]\b)?|°[CF]?|[ \t]?\\?%")
 _ENDS = lazy_pattern(
@@ -193,12 +194,12 @@ def _looked_at(head: str) -> str | None:
         return "" if _QUOTED_PATTERN.search(bare) else None
     if (command := _COMMAND.search(bare)) and command[1] != "n":
         return None if command[1] in _BOUNDS else "" if command[1] in _ACCEPTS else _side(head)
-    if word := _WORD.search(bare):
+    if (word := _WORD.search(bare)) and len(word[1]) == 1 and word[1] not in "aA" and _in_formula(head):
+        return _side(head)  # $n \\boxed{7}$
+    if word:
         low = word[1].lower()
         return "-" if low in ("minus", "negative") else None if low in _OPERATIONS else ""
-    if bare[-1] in "-–−" and (_BULLET.search(head) or _DASH.search(head)):
-        return ""
-    if bare.endswith(("++", "\\n")):
+    if bare.endswith(("++", "\\n")) or (bare[-1] in "-–−" and (_BULLET.search(head) or _DASH.search(head))):
         return ""
     if _NUMBER_ONLY.search(bare) and bare != head:
         return None
@@ -209,6 +210,8 @@ def _looked_at(head: str) -> str | None:
 
 def _in_formula(head: str) -> bool:
     """Return True if the text before a box is a formula that continues into the box."""
+    if head.rfind("\\[") > head.rfind("\\]") or head.rfind("\\(") > head.rfind("\\)"):
+        return not _FORMULA_END.search(head)
     return not _FORMULA_END.search(head) and head.count("$") % 2 == 1 and not head.rstrip().endswith("$")
 
 

@@ -130,3 +130,57 @@ def test_a_form_is_paid_and_its_neighbour_is_not(reference: Reference, right: st
 def test_an_interval_and_the_inequality_that_says_it_are_one_vote(forms: tuple[str, ...]) -> None:
     assert len({vote(claim(form)) for form in forms}) == 1
     assert vote(claim("x \\ge 3")) != vote(claim("(3, \\infty)"))
+
+
+OPERATORS = (
+    r"2 \cdot",
+    r"2 \times",
+    r"\frac{1}{2} \times",
+    r"\alpha +",
+    "n",
+    r"\log",
+    r"\sin",
+    r"5 \div",
+    r"\pi",
+    "3 +",
+    r"x = 2 \cdot",
+    r"\sqrt",
+)
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+@pytest.mark.parametrize("display", ["$@$", "So $@$.", "\\[ @ \\]", "\\( @ \\)"])
+def test_an_operator_before_a_box_belongs_to_its_formula_whatever_blank_stands_between(operator: str, display: str) -> None:
+    for reference in (Number("16"), Latex("16")):
+        for blank in ("", " ", r"\, ", r"\ "):
+            assert not pays(reference, display.replace("@", f"{operator}{blank}\\boxed{{16}}")), blank
+        for lead in (r"x = ", r"2 \cdot 8 = ", r"\Rightarrow "):
+            assert pays(reference, display.replace("@", f"{lead}\\boxed{{16}}")), lead
+
+
+@pytest.mark.parametrize("sign", ["-", " - ", "–", "/", "+", "*", "^"])
+@pytest.mark.parametrize("command", ["text", "mbox", "mathrm", "textrm"])
+def test_a_sign_in_a_text_command_is_no_unit(command: str, sign: str) -> None:
+    for reference in (Number("16"), Latex("16")):
+        assert not pays(reference, f"\\boxed{{16\\{command}{{{sign}}}18}}")
+
+
+RULED_OUT = ("are eliminated", "are ruled out", "are wrong", "are all incorrect", "can be excluded", "do not fit", "are not right", "fail")
+
+
+@pytest.mark.parametrize("denial", RULED_OUT)
+def test_options_that_are_ruled_out_together_are_not_chosen(denial: str) -> None:
+    for subject, out in (("A and B", "AB"), ("A, B and D", "ABD"), ("Options (A), (B), and (D)", "ABD")):
+        for letter in "ABCD":
+            assert not pays(Choice(letter, COLOURS), f"{subject} {denial}.")
+            assert pays(Choice(letter, COLOURS), f"{subject} {denial}. So the answer is C.") is (letter == "C")
+        assert not pays(Choice(out, COLOURS), f"{subject} {denial}.") and "C" not in out
+    assert pays(Choice("AB", COLOURS), "A and B are right.")
+
+
+@pytest.mark.parametrize("condition", ["If we ignored the bonus", "If we do not count the twins", "If I skipped one"])
+def test_what_would_be_if_something_were_left_out_is_not_claimed(condition: str) -> None:
+    for reference in (Number("16"), Latex("16")):
+        for claim_ in ("16", "\\boxed{16}"):
+            assert not pays(reference, f"{condition}, the answer would be {claim_}.")
+    assert pays(Number("16"), "If each costs 4 dollars, the total would be \\boxed{16}.")

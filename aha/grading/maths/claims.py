@@ -103,6 +103,8 @@ def is_label(node: Node) -> bool:
             return True  # the probability of an event
         case Call("*", (Call("^", (Sym("f" | "g" | "h"), Call("neg", (Num(value),)))), _)) if value == 1:
             return True  # a value of the inverse function
+        case Call("*", (Call("/", (Sym("d"), Call("*", (Sym("d"), Sym())))), *_)):
+            return True  # the derivative of a formula
         case Call("max" | "min", (Call(name), *_)) if name.startswith("apply:"):
             return True
         case Call("^", (Sym(name), Call("neg", (Num(value),)))) if name.isupper() and value == 1:
