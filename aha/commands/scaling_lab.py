@@ -95,6 +95,7 @@ def scale(options: ScaleOptions, terminal: Terminal, write: WriteScaling) -> int
     new_tree = override(tree, options.settings, main="evaluate")
     settings, lab_settings, compute = new_tree["evaluate"], new_tree["scale"], new_tree["compute"]
     assert isinstance(settings, EvalSettings) and isinstance(lab_settings, Scale) and isinstance(compute, Compute)
+    _check_budgets(lab_settings, settings.sampling)
     machine, run = local_backend(compute), load_run(benchmark, settings, options.data)
     for model in options.scorers:
         check_score_head(model)
@@ -116,6 +117,12 @@ def scale(options: ScaleOptions, terminal: Terminal, write: WriteScaling) -> int
     result = scaling(samples, scorers, cut, longer, settings.seed)
     facts, example = _facts(options.model, evaluation.sampling), _example(evaluation, journal, cut)
     return write(result, benchmark.name, facts, example, options.folder, terminal)
+
+
+def _check_budgets(lab_settings: Scale, sampling: Sampling) -> None:
+    """Raise BadInput for a budget that no sampled thought can use up: its point would repeat the one of all thoughts."""
+    if (budget := max(lab_settings.budgets, default=0)) > sampling.max_tokens:
+        raise BadInput(f"--scale.budgets {budget}: a reply has {sampling.max_tokens:,} tokens at most; raise --sampling.max_tokens")
 
 
 def _identity(options: ScaleOptions, run: BenchmarkRun, lab_settings: Scale) -> dict[str, object]:
@@ -206,6 +213,7 @@ def _scale_server(options: ScaleOptions, terminal: Terminal, write: WriteScaling
     if lab_pairs and not lab_settings.forced:
         raise BadInput(f"--{lab_pairs[0][0]}: say with --scale.forced how many of a problem's samples have their thoughts forced")
     eval_options = EvalOptions((benchmark,), options.model, options.data, options.folder, None, eval_pairs)
+    _check_budgets(lab_settings, evaluation_settings(benchmark, eval_options)["evaluate"].sampling)
     evaluate(eval_options, QuietTerminal())
     folder = options.folder / benchmark.name
     cut, longer = _force_server(eval_options, lab_settings, folder, terminal) if lab_settings.forced else ((), ())

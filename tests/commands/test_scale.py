@@ -154,6 +154,11 @@ def test_a_model_with_a_score_head_chooses(aha, model):
         (("none.jsonl",), "there is no such file"),
         (("open.jsonl",), "nobody could judge these samples"),
         (("countdown", "--model", "MODEL", "--scale.budgets", "-1"), "it takes a whole number of 0 or more"),
+        (("countdown", "--model", "MODEL", "--scale.budgets", "0,9999", "--sampling.max_tokens", "8"), "a reply has 8 tokens at most"),
+        (
+            ("gsm8k", "--model", "http://127.0.0.1:9/v1#m", "--scale.forced", "1", "--scale.budgets", "40000"),
+            "a reply has 32,768 tokens at",
+        ),
     ],
 )
 def test_what_cannot_be_is_said_in_one_line(aha, model, words, said):
