@@ -1,10 +1,11 @@
 """One whole step of ours, from asking to updated weights, beside one of TRL's GRPOTrainer: the same model, prompts, samples and lengths.
 
     pip install trl && python bench/rl_step.py [--threads 2] [--turns 2] [--steps 4] [--questions 16] [--samples 8] [--tokens 128]
-        [--model FOLDER] [--kl 0.001]
+        [--model FOLDER] [--kl 0.001] [--dtype float32]
 
 In turns, each in a process of its own: TRL, ours, TRL, ours. A step samples questions x samples replies and makes one update on them, with
-clipping and the divergence from a reference, in float32 and without recomputed activations. Counted are tokens sampled and tokens trained.
+clipping and the divergence from a reference, without recomputed activations, in float32 or with products in bfloat16 (`--dtype`, TRL's
+`bf16`; the weights that learn are float32). Counted are tokens sampled and tokens trained.
 Ours also writes each rollout's groups to disk. Medians, by the clock and by the processor's time, with the range of the turns' ratios and
 the peak memory of each process; the first step of a turn warms up.
 """
@@ -31,7 +32,7 @@ import torch
 
 from aha.backends.local_backend import LocalBackend, write_fresh
 from aha.objectives import Grpo
-from aha.protocols import Adam, Compute, Continue, Observer, Sampling
+from aha.protocols import Adam, Compute, Continue, DType, Observer, Sampling
 from aha.rewards import RewardPart, Rewards
 from aha.rundir import Manifest, RunDir
 from aha.stages.rl import Rl
@@ -55,6 +56,7 @@ class Work:
     tokens: int
     turn: int
     kl: float = 0.001
+    dtype: DType = "float32"
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,7 @@ def ours(work: Work) -> list[Spent]:
     listening = Listening()
     with tempfile.TemporaryDirectory() as folder:
         rundir = RunDir.open(Path(folder) / "run", Manifest("bench", {}, {}, {}, None, (), ""))
-        rl.run(LocalBackend(Compute(device="cpu", dtype="float32")), rundir, listening)
+        rl.run(LocalBackend(Compute(device="cpu", dtype=work.dtype)), rundir, listening)
         rundir.close()
     return listening.spent
 
@@ -165,7 +167,7 @@ def theirs(work: Work) -> list[Spent]:
         how = GRPOConfig(
             output_dir=folder,
             use_cpu=True,
-            bf16=False,
+            bf16=work.dtype == "bfloat16",
             gradient_checkpointing=False,
             learning_rate=RATE,
             lr_scheduler_type="constant",
@@ -221,6 +223,7 @@ def main() -> int:
     parser.add_argument("--turns", type=int, default=2)
     parser.add_argument("--model", help="a folder in Hugging Face format; default: 0.8M random weights")
     parser.add_argument("--kl", type=float, default=0.001, help="the weight of the divergence; at 0 neither side has a reference")
+    parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32", help="the type of the products on both sides")
     parser.add_argument("--side", choices=["trl", "ours"], help=argparse.SUPPRESS)
     parser.add_argument("--turn", type=int, default=0, help=argparse.SUPPRESS)
     for name, count in (("steps", 4), ("questions", 16), ("samples", 8), ("tokens", 128)):
@@ -232,7 +235,8 @@ def main() -> int:
     logging.disable(logging.WARNING)
     torch.set_num_threads(chosen.threads)
     if chosen.side:
-        one_turn(chosen.side, Work(chosen.model, chosen.steps, chosen.questions, chosen.samples, chosen.tokens, chosen.turn, chosen.kl))
+        sizes = chosen.steps, chosen.questions, chosen.samples, chosen.tokens
+        one_turn(chosen.side, Work(chosen.model, *sizes, chosen.turn, chosen.kl, chosen.dtype))
         return 0
     turns: dict[str, list[Turn]] = {"trl": [], "ours": []}
     with tempfile.TemporaryDirectory() as folder:

@@ -2,13 +2,13 @@
 and length.
 
     [AHA_VLLM=ENVIRONMENT] python bench/sampling.py [--threads 2] [--turns 3] [--rows 64] [--tokens 64] [--shapes tiny qwen2 smollm2]
-        [--ends limit early] [--ways generate plain modules straight compiled vllm]
+        [--ends limit early] [--ways generate plain modules straight compiled vllm] [--dtype float32]
 
 In turns: each way once, then each again. All draw from the whole distribution at temperature 1; ours also records log-probabilities. Shown
 are medians, by the clock and by the processor's time, which says more on a machine that is busy with other things, and the range of the
-turns' ratios by the processor's time. vLLM runs in a process of its own, in float32, from the environment that AHA_VLLM names (`make
-vllm`), and only with `--ends limit`; its first greedy tokens have to be the model's, or the bench ends with exit code 1. Exit code 2 where
-vLLM is named and not there.
+turns' ratios by the processor's time. Every way has weights of `--dtype`. vLLM runs in a process of its own, from the environment that
+AHA_VLLM names (`make vllm`), and only with `--ends limit`; its first greedy tokens have to be the model's (in bfloat16: up to its
+rounding), or the bench ends with exit code 1. Exit code 2 where vLLM is named and not there.
 """
 
 from __future__ import annotations
@@ -31,9 +31,10 @@ import torch
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedModel, Qwen2Config, Qwen2ForCausalLM
 
 from aha.backends.batch_decoder import Kernels
+from aha.backends.hf import torch_dtype
 from aha.backends.torch_engine import TorchEngine
 from aha.backends.vllm_worker import ENVIRONMENT, ON_A_CPU
-from aha.protocols import Ask, Compute, Sampling
+from aha.protocols import Ask, Compute, DType, Sampling
 from aha.recipes.zero import SHAPE
 
 TINY = LlamaConfig(vocab_size=1_632, **cast("dict[str, Any]", SHAPE))  # the model that ships with the package
@@ -57,14 +58,27 @@ SMOLLM2 = LlamaConfig(
     max_position_embeddings=8192,
     tie_word_embeddings=True,
 )
+QWEN05 = Qwen2Config(
+    vocab_size=151_936,
+    hidden_size=896,
+    intermediate_size=4864,
+    num_hidden_layers=24,
+    num_attention_heads=14,
+    num_key_value_heads=2,
+    max_position_embeddings=1024,
+    tie_word_embeddings=True,
+)
+LLAMAS = {"tiny": TINY, "smollm2": SMOLLM2}
 STOPS = {
     "tiny": 16,
     "qwen2": 1_500,
+    "qwen05": 1_500,
     "smollm2": 500,
 }  # ids that end a reply: each token one of about a hundred, so that rows finish at different times
 ENDS = ("limit", "early")  # all rows go on to the limit, or end early
 WAYS = ("generate", "plain", "modules", "straight", "compiled")  # Hugging Face's, and our engine's kernels
 VLLM = "vllm"
+SLACK = {"float32": 0.0, "bfloat16": 0.1}  # how far below the largest logit a greedy token may lie, as a share of their spread
 SAMPLES = 8
 
 
@@ -77,9 +91,10 @@ class Spent:
     cpu_s: float
 
 
-def made(shape: str) -> PreTrainedModel:
+def made(shape: str, dtype: DType) -> PreTrainedModel:
     torch.manual_seed(1)
-    return (Qwen2ForCausalLM(QWEN) if shape == "qwen2" else LlamaForCausalLM(TINY if shape == "tiny" else SMOLLM2)).eval()
+    model = Qwen2ForCausalLM(QWEN05 if shape == "qwen05" else QWEN) if "qwen" in shape else LlamaForCausalLM(LLAMAS[shape])
+    return model.eval().to(torch_dtype(dtype))
 
 
 def prompts(rows: int, vocabulary: int) -> list[tuple[int, ...]]:
@@ -90,7 +105,8 @@ def prompts(rows: int, vocabulary: int) -> list[tuple[int, ...]]:
 def ours(
     model: PreTrainedModel, kernels: Kernels, starts: list[tuple[int, ...]], tokens: int, stops: tuple[int, ...]
 ) -> Callable[[int], int]:
-    engine = TorchEngine(model, stops, Compute(device="cpu"), kernels=kernels)
+    dtype: DType = "bfloat16" if model.dtype == torch.bfloat16 else "float32"
+    engine = TorchEngine(model, stops, Compute(device="cpu", dtype=dtype), kernels=kernels)
 
     def sample(turn: int) -> int:
         asks = [Ask(prompt, tuple(1_000 * turn + SAMPLES * i + j for j in range(SAMPLES))) for i, prompt in enumerate(starts)]
@@ -124,7 +140,7 @@ def theirs(model: PreTrainedModel, starts: list[tuple[int, ...]], tokens: int, s
 class Vllm:
     """vLLM in its own environment and process, with the same weights. SystemExit if it is not there, or if its greedy tokens differ."""
 
-    def __init__(self, model: PreTrainedModel, starts: list[tuple[int, ...]], tokens: int, threads: int) -> None:
+    def __init__(self, model: PreTrainedModel, starts: list[tuple[int, ...]], tokens: int, threads: int, dtype: DType) -> None:
         python = Path(os.environ.get("AHA_VLLM", "nowhere")) / "bin" / "python"
         if not python.exists():
             print("vllm: AHA_VLLM names no environment with vLLM (make vllm makes one): nothing to compare with", file=sys.stderr)
@@ -140,14 +156,14 @@ class Vllm:
         )
         rows = len(starts) * SAMPLES
         context = max(map(len, starts)) + tokens
-        greedy = self._ask(
-            {"model": self._folder.name, "prompts": starts, "samples": SAMPLES, "tokens": tokens, "rows": rows, "context": context}
-        )["greedy"]
+        sizes = {"samples": SAMPLES, "tokens": tokens, "rows": rows, "context": context}
+        greedy = self._ask({"model": self._folder.name, "dtype": dtype, "prompts": starts, **sizes})["greedy"]
         with torch.inference_mode():
             ids = torch.tensor([starts[0]])
             for token in greedy:
-                best = int(model(ids).logits[0, -1].argmax())
-                if token != best:
+                logits_V = model(ids).logits[0, -1].float()
+                best = int(logits_V.argmax())
+                if token != best and logits_V.max() - logits_V[token] > SLACK[dtype] * logits_V.std():
                     raise SystemExit(
                         f"vllm: greedy tokens {greedy} are not the model's, which are {[*ids[0, len(starts[0]) :].tolist(), best]} …"
                     )
@@ -172,8 +188,8 @@ def timed(sample: Callable[[int], int], turn: int) -> Spent:
     return Spent(tokens, time.perf_counter() - wall, time.process_time() - cpu)
 
 
-def compare(shape: str, end: str, rows: int, tokens: int, turns: int, ways: list[str], threads: int) -> None:
-    model = made(shape)
+def compare(shape: str, end: str, rows: int, tokens: int, turns: int, ways: list[str], threads: int, dtype: DType) -> None:
+    model = made(shape, dtype)
     vocabulary = model.config.vocab_size
     stops = (vocabulary - 1,) if end == "limit" else tuple(range(vocabulary - STOPS[shape], vocabulary))
     starts = prompts(rows, vocabulary)
@@ -186,7 +202,7 @@ def compare(shape: str, end: str, rows: int, tokens: int, turns: int, ways: list
         sample(0)
     clocks: dict[str, Callable[[int], Spent]] = {way: partial(timed, sample) for way, sample in samplers.items()}
     if VLLM in ways:
-        clocks[VLLM] = Vllm(model, starts, tokens, threads).spend
+        clocks[VLLM] = Vllm(model, starts, tokens, threads, dtype).spend
         clocks[VLLM](0)
     spent: dict[str, list[Spent]] = {way: [] for way in ways}
     for turn in range(1, turns + 1):
@@ -211,12 +227,13 @@ def main() -> None:
     parser.add_argument("--shapes", nargs="+", default=["tiny", "qwen2"], choices=list(STOPS))
     parser.add_argument("--ends", nargs="+", default=list(ENDS), choices=list(ENDS))
     parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=[*WAYS, VLLM])
+    parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16"])
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
     for shape in chosen.shapes:
         for end in chosen.ends:
             ways = [way for way in chosen.ways if way != VLLM or end == "limit"]
-            compare(shape, end, chosen.rows, chosen.tokens, chosen.turns, ways, chosen.threads)
+            compare(shape, end, chosen.rows, chosen.tokens, chosen.turns, ways, chosen.threads, chosen.dtype)
 
 
 if __name__ == "__main__":

@@ -121,8 +121,10 @@ class Causal:
     def with_native_steps(self, *, recomputes: bool) -> Self:
         """Return the same model with compiled steps between its products, if it packs rows, has the form for them, and a probe shows that
         they give its own states and gradients. `recomputes`: see `NativeDecoder.of`."""
-        native = NativeDecoder.of(self.model, recomputes=recomputes) if self.packs and self.dtype == torch.float32 else None
-        return replace(self, native=native) if native is not None and self._agrees(native) else self
+        exact = NativeDecoder.of(self.model, recomputes=recomputes) if self.packs else None
+        if exact is None or not self._agrees(exact):
+            return self
+        return replace(self, native=NativeDecoder.of(self.model, recomputes=recomputes, dtype=self.dtype))
 
     def frozen(self) -> Self:
         """Return a copy that does not learn; its linear layers are kept in `dtype`, to which every product would round them anyway."""
@@ -132,7 +134,13 @@ class Causal:
             if isinstance(module, nn.Linear) and module.weight is not embedding_VD:
                 module.to(self.dtype)
         decoder, head = model.get_decoder(), cast(nn.Linear, model.get_output_embeddings())
-        return replace(self, model=model, decoder=decoder, head=head, native=self.native and NativeDecoder.of(model, recomputes=False))
+        return replace(
+            self,
+            model=model,
+            decoder=decoder,
+            head=head,
+            native=self.native and NativeDecoder.of(model, recomputes=False, dtype=self.dtype),
+        )
 
     def logprobs(self, batch: Batch, *, accumulate: bool = False) -> tuple[Tensor, Tensor]:
         """Return the log-probability of each trained token, and the entropy where it was drawn. `batch` is on the CPU; `accumulate`: see

@@ -84,7 +84,7 @@ class SliceSums:
 
 
 class SoftmaxSteps(Protocol):
-    """The softmax of a processor's compiled steps, in float32."""
+    """The softmax of a processor's compiled steps, on logits in float32."""
 
     def softmax(self, logits_MV: Tensor, targets_M: Tensor) -> tuple[Tensor, Tensor]:
         """Turn logits into probabilities in place; return the log-probability of each target, and the entropy."""
@@ -159,7 +159,7 @@ class _TokenLogprobs(torch.autograd.Function):
         steps: SoftmaxSteps | None,
     ) -> tuple[Tensor, Tensor]:
         columns = _columns(hidden_MD, len(weight_VD), chunk_bytes)
-        steps = None if softcap is not None or hidden_MD.dtype != torch.float32 else steps
+        steps = None if softcap is not None or _exact(hidden_MD) != torch.float32 else steps
         head = _Head(weight_VD, bias_V, temperature, softcap, columns)
         if columns == len(weight_VD):
             logp_M, entropy_M, saved_M = _whole(head.logits(hidden_MD, slice(0, columns), head.room(hidden_MD)), targets_M, steps)
@@ -251,7 +251,7 @@ def token_logprobs(
 
     Products run in hidden's dtype, all else in float32. `chunk` is the most bytes of one slice of logits; None: as `_columns` chooses.
     `accumulate` adds the head's gradient to its existing `.grad`, so that no second gradient of the head's size is ever made. `steps`:
-    compiled ones, for float32 on a processor."""
+    compiled ones, for a processor."""
     sums = (weight_VD.grad, None if bias_V is None else bias_V.grad) if accumulate else None
     logp_M, entropy_M = _TokenLogprobs.apply(hidden_MD, weight_VD, bias_V, targets_M.contiguous(), temperature, softcap, chunk, sums, steps)
     return logp_M, entropy_M

@@ -19,6 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Self
 
 import torch
 import torch.nn.functional as F
@@ -26,7 +27,7 @@ from torch import Tensor
 
 from aha.backends.cache import CachedRow, RowCache, Shapes
 from aha.backends.logprobs import SliceSums
-from aha.backends.straight_layers import AttentionSettings, DecoderRows, LinearProduct, Norm, StraightLayers
+from aha.backends.straight_layers import AttentionSettings, DecoderRows, LayerWeights, LinearProduct, Norm, StraightLayers
 from aha.errors import BadInput
 
 SOURCE = Path(__file__).parent / "steps.cpp"
@@ -34,7 +35,6 @@ SOURCE = Path(__file__).parent / "steps.cpp"
 FLAGS = ("-std=c++17", "-O3", "-march=native", "-ffast-math", "-fno-finite-math-only", "-fopenmp", "-fPIC")
 TIMEOUT_S = 60.0
 COMPILERS = ("c++", "g++", "clang++")
-PACKED_ROWS = 32  # the number of rows that weights are laid out for
 LARGEST = 256  # numbers of a head
 PAGE = 16  # tokens of a page, as in the source of the steps
 WIDER = 4  # pages by which the table of all rows grows
@@ -50,8 +50,8 @@ _POINTER, _INT, _FLOAT, _THREADS = ctypes.c_void_p, ctypes.c_int64, ctypes.c_flo
 _SIGNATURES: dict[str, Sequence[type]] = {
     "aha_add_norm": (_POINTER, _POINTER, _POINTER, _FLOAT, _INT, _INT, _POINTER, _THREADS),
     "aha_gate": (_POINTER, _INT, _INT, _POINTER, _THREADS),
-    "aha_fill_pages": (*[_POINTER] * 2, *[_INT] * 3, *[_POINTER] * 3, *[_INT] * 5, _THREADS),
-    "aha_attend": (*[_POINTER] * 5, _FLOAT, *[_POINTER] * 2, *[_INT] * 7, _FLOAT, _POINTER, _THREADS),
+    "aha_fill_pages": (*[_POINTER] * 2, *[_INT] * 3, *[_POINTER] * 3, *[_INT] * 6, _THREADS),
+    "aha_attend": (*[_POINTER] * 5, _FLOAT, *[_POINTER] * 2, *[_INT] * 8, _FLOAT, _POINTER, _THREADS),
     "aha_softmax": (*[_POINTER] * 2, *[_INT] * 2, *[_POINTER] * 2, _THREADS),
     "aha_softmax_slice": (*[_POINTER] * 2, *[_INT] * 3, *[_POINTER] * 4, _THREADS),
     "aha_softmax_slope": (*[_POINTER] * 2, *[_INT] * 3, *[_POINTER] * 2, _THREADS),
@@ -61,18 +61,27 @@ _SIGNATURES: dict[str, Sequence[type]] = {
     "aha_attend_rows_backward": (*[_POINTER] * 5, *[_INT] * 5, _FLOAT, *[_POINTER] * 4, _THREADS),
     "aha_norm_backward": (*[_POINTER] * 3, _FLOAT, *[_INT] * 2, *[_POINTER] * 2, _THREADS),
     "aha_gate_backward": (*[_POINTER] * 2, *[_INT] * 2, *[_POINTER] * 2, _THREADS),
+    "aha_lay_panels": (_POINTER, _INT, _INT, _POINTER, _THREADS),
+    "aha_multiply": (*[_POINTER] * 3, *[_INT] * 3, _POINTER, _THREADS),
+    "aha_multiply_pairs": (*[_POINTER] * 3, *[_INT] * 3, _POINTER, _THREADS),
 }
 
 
 class NativeSteps:
-    """The compiled steps, on contiguous tensors of float32 in the processor's memory, by as many threads as PyTorch uses."""
+    """The compiled steps, on contiguous tensors of float32 in the processor's memory, by as many threads as PyTorch uses. `panel`: the
+    outputs that a product computes at a time."""
 
     def __init__(self, path: Path) -> None:
         library = ctypes.CDLL(str(path))
+        self.panel, self._has_bfloat16 = int(library.aha_panel()), bool(library.aha_has_pairs())
         self._functions = {name: getattr(library, name) for name in _SIGNATURES}
         for name, signature in _SIGNATURES.items():
             self._functions[name].argtypes = signature
             self._functions[name].restype = None
+
+    def multiplies(self, dtype: torch.dtype) -> bool:
+        """Return True if there are products of this type, for bfloat16 by the processor's own units."""
+        return dtype == torch.float32 or (dtype == torch.bfloat16 and self._has_bfloat16)
 
     def add_norm(self, hidden_PD: Tensor, delta_PD: Tensor | None, weight_D: Tensor, epsilon: float) -> Tensor:
         """Add `delta_PD` to `hidden_PD` in place, and return its RMSNorm."""
@@ -123,7 +132,15 @@ class NativeSteps:
         """Compute the attention of one token of each row into `out_NHS`, as `aha_attend` in the source describes. `states_NHS`: queries,
         keys and values as the product gives them; `norms`: the weights of the norms of queries and keys, and their epsilon."""
         query_norm, key_norm, epsilon = (norms[0], norms[1], norms[2]) if norms else (None, None, 0.0)
-        sizes = *pages.table_BP.shape, layer * pages.layer_numbers, out_NHS.shape[1], pages.heads, pages.size, settings.window or 0
+        sizes = (
+            *pages.table_BP.shape,
+            layer * pages.layer_numbers,
+            out_NHS.shape[1],
+            pages.heads,
+            pages.size,
+            settings.window or 0,
+            pages.bytes,
+        )
         norm_weights = query_norm, key_norm, epsilon
         self.call("aha_attend", states_NHS, *rotation, *norm_weights, pages.table_BP, pages.size_B, *sizes, settings.scale, out_NHS)
 
@@ -216,7 +233,7 @@ class Pages:
 
     def __init__(self, steps: NativeSteps, shapes: Shapes) -> None:
         self._steps = steps
-        self.heads, self.size = shapes.keys[0]
+        (self.heads, self.size), self._dtype, self.bytes = shapes.keys[0], shapes.dtype, shapes.dtype.itemsize
         self.layer_numbers = 2 * self.heads * self.size * PAGE
         self._page_numbers = self.layer_numbers * len(shapes.keys)
         self._pages: list[Tensor] = []
@@ -240,9 +257,10 @@ class Pages:
         places_N, sizes_N = torch.tensor([row.place for row in rows]), torch.tensor([row.size for row in rows])
         table_NP = self.table_BP[before:]
         for number, layer in enumerate(cache.rows):
-            keys, values = layer.keys, layer.values
-            assert keys is not None and values is not None and keys.stride() == values.stride() and keys.stride(-1) == 1
-            sizes = *table_NP.shape, number * self.layer_numbers, self.heads, self.size
+            assert layer.keys is not None and layer.values is not None
+            keys, values = layer.keys.float(), layer.values.float()
+            assert keys.stride() == values.stride() and keys.stride(-1) == 1
+            sizes = *table_NP.shape, number * self.layer_numbers, self.heads, self.size, self.bytes
             self._steps.call("aha_fill_pages", keys, values, *keys.stride()[:3], places_N, sizes_N, table_NP, *sizes)
 
     def fork(self, copies: Mapping[int, Sequence[int]], sizes: Mapping[int, int]) -> None:
@@ -304,7 +322,7 @@ class Pages:
         if count > len(self._free):
             first = len(self._pages)
             more = max(count, SLAB, first // 4)
-            self._pages += torch.empty(more, self._page_numbers).unbind()
+            self._pages += torch.empty(more, self._page_numbers, dtype=self._dtype).unbind()
             self._uses += [0] * more
             self._free += reversed(range(first, first + more))
         pages = [self._free.pop() for _ in range(count)]
@@ -313,28 +331,50 @@ class Pages:
         return pages
 
 
-class PackedProduct:
-    """A linear layer whose weights are laid out for oneDNN's kernel for few rows. A row's numbers do not depend on the number of rows."""
+class PanelProduct:
+    """A linear layer with a copy of its weights in the order in which the compiled product of few rows reads them. It takes and gives
+    float32; the weights may be bfloat16. A row's numbers do not depend on the other rows."""
 
-    def __init__(self, product: LinearProduct, rows: int) -> None:
-        self._bias_O = product.bias_O
-        self._weight = torch.ops.mkldnn._reorder_linear_weight(product.weight_OD, rows)
+    def __init__(self, product: LinearProduct, steps: NativeSteps) -> None:
+        weight_OD = product.weight_OD
+        self._steps, self._outputs = steps, len(weight_OD)
+        self._bias_O = None if product.bias_O is None else product.bias_O.float()
+        self._function = "aha_multiply" if weight_OD.dtype == torch.float32 else "aha_multiply_pairs"
+        if weight_OD.dtype == torch.bfloat16 and weight_OD.shape[1] % 2:
+            weight_OD = F.pad(weight_OD, (0, 1))
+        units_OU = weight_OD.contiguous().view(torch.int32)
+        panel, units = steps.panel, units_OU.shape[1]
+        self._panels = units_OU.new_empty(-(-self._outputs // panel), units, panel)
+        steps.call("aha_lay_panels", units_OU, self._outputs, units, self._panels)
 
     def __call__(self, hidden_PD: Tensor) -> Tensor:
-        product: Tensor = torch.ops.mkldnn._linear_pointwise(hidden_PD, self._weight, self._bias_O, "none", [], "")
-        return product
+        out_PO = hidden_PD.new_empty(len(hidden_PD), self._outputs)
+        self._steps.call(self._function, hidden_PD, self._panels, self._bias_O, *hidden_PD.shape, self._outputs, out_PO)
+        return out_PO
 
 
 @dataclass(frozen=True)
-class _PackedLayer:
-    query_key_value: PackedProduct
-    output: PackedProduct
-    gate_up: PackedProduct
-    down: PackedProduct
+class _PanelLayer:
+    input_norm: Norm
+    query_key_value: PanelProduct
+    query_norm: Norm | None
+    key_norm: Norm | None
+    output: PanelProduct
+    mlp_norm: Norm
+    gate_up: PanelProduct
+    down: PanelProduct
+
+    @classmethod
+    def of(cls, layer: LayerWeights, steps: NativeSteps) -> Self:
+        products = layer.query_key_value, layer.output, layer.gate_up, layer.down
+        query_key_value, output, gate_up, down = (PanelProduct(product, steps) for product in products)
+        norms = layer.input_norm.exact(), layer.query_norm and layer.query_norm.exact(), layer.key_norm and layer.key_norm.exact()
+        return cls(norms[0], query_key_value, *norms[1:], output, layer.mlp_norm.exact(), gate_up, down)
 
 
 class NativeLayers:
-    """The layers of `straight` by packed products and compiled steps. It holds copies of the products' weights, made by `reload`."""
+    """The layers of `straight` by compiled products and steps. It holds copies of the products' weights, made by `reload`, in their type;
+    all else is float32."""
 
     def __init__(self, straight: StraightLayers, library: NativeSteps) -> None:
         self._straight, self.steps = straight, library
@@ -342,26 +382,15 @@ class NativeLayers:
 
     @staticmethod
     def fit(straight: StraightLayers) -> bool:
-        """Return True if the layers are of a type, in a place and of a size of heads that the compiled steps compute."""
-        weight = straight.embedding_VD
-        return (
-            weight.dtype == torch.float32
-            and weight.device.type == "cpu"
-            and straight.size <= LARGEST
-            and torch.backends.mkldnn.is_available()
-        )
+        """Return True if the layers are in a place and of a size of heads that the compiled steps compute."""
+        return straight.embedding_VD.device.type == "cpu" and straight.size <= LARGEST
 
     @torch.inference_mode()
     def reload(self) -> None:
         """Copy the weights anew."""
         straight = self._straight
-        self._layers = [
-            _PackedLayer(
-                *(PackedProduct(product, PACKED_ROWS) for product in (layer.query_key_value, layer.output, layer.gate_up, layer.down))
-            )
-            for layer in straight.layers
-        ]
-        self._head = PackedProduct(straight.output, PACKED_ROWS)
+        self._layers = [_PanelLayer.of(layer, self.steps) for layer in straight.layers]
+        self._norm, self._head = straight.norm.exact(), PanelProduct(straight.output, self.steps)
 
     def head(self, hidden_PD: Tensor) -> Tensor:
         """Return the logits [P, V], before they are scaled or capped."""
@@ -371,18 +400,18 @@ class NativeLayers:
         """Return the states before the head [P, D], for one token of each of P rows."""
         straight, steps = self._straight, self.steps
         assert isinstance(rows.store, Pages)
-        hidden_PD, delta_PD = F.embedding(token_P, straight.embedding_VD), None
+        hidden_PD, delta_PD = F.embedding(token_P, straight.embedding_VD).float(), None
         cosine_P1S, sine_P1S = straight.rotation(position_P, hidden_PD.dtype)
         rotation = cosine_P1S[:, 0].contiguous(), sine_P1S[:, 0].contiguous()
         seen_PHS = hidden_PD.new_zeros(len(token_P), straight.heads, straight.size)
-        for number, (layer, packed) in enumerate(zip(straight.layers, self._layers, strict=True)):
+        for number, layer in enumerate(self._layers):
             norm_PD = steps.add_norm(hidden_PD, delta_PD, layer.input_norm.weight_D, layer.input_norm.epsilon)
-            states_PHS = packed.query_key_value(norm_PD).view(len(token_P), -1, straight.size)
+            states_PHS = layer.query_key_value(norm_PD).view(len(token_P), -1, straight.size)
             norms = _norms(layer.query_norm, layer.key_norm)
             steps.attend(states_PHS, rotation, norms, rows.store, number, rows.attention[number], seen_PHS)
-            norm_PD = steps.add_norm(hidden_PD, packed.output(seen_PHS.flatten(1)), layer.mlp_norm.weight_D, layer.mlp_norm.epsilon)
-            delta_PD = packed.down(steps.gate(packed.gate_up(norm_PD)))
-        return steps.add_norm(hidden_PD, delta_PD, straight.norm.weight_D, straight.norm.epsilon)
+            norm_PD = steps.add_norm(hidden_PD, layer.output(seen_PHS.flatten(1)), layer.mlp_norm.weight_D, layer.mlp_norm.epsilon)
+            delta_PD = layer.down(steps.gate(layer.gate_up(norm_PD)))
+        return steps.add_norm(hidden_PD, delta_PD, self._norm.weight_D, self._norm.epsilon)
 
 
 def _norms(query_norm: Norm | None, key_norm: Norm | None) -> tuple[Tensor, Tensor, float] | None:

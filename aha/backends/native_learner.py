@@ -49,31 +49,36 @@ class _Rows:
 
 
 class NativeDecoder:
-    """The decoder of `model`, with its own weights. `hidden` gives the states before the head, with gradients."""
+    """The decoder of a model, with its own weights. `hidden` gives the states before the head, with gradients. Products are computed in
+    `dtype`, as `torch.autocast` does, and all else in float32."""
 
-    def __init__(self, body: Any, steps: NativeSteps, shape: _Shape, recomputes: bool) -> None:
+    def __init__(self, body: Any, steps: NativeSteps, shape: _Shape, recomputes: bool, dtype: torch.dtype = torch.float32) -> None:
         self._body, self.steps, self._shape, self._recomputes = body, steps, shape, recomputes
-        self._products = [_Products.of(layer) for layer in body.layers]
+        self._products = [_Products.of(layer, dtype) for layer in body.layers]
 
     @classmethod
-    def of(cls, model: PreTrainedModel, *, recomputes: bool) -> Self | None:
-        """Return the compiled decoder of a model in float32 on a processor; None for a model of another form, or without a compiler.
-        `recomputes`: a layer keeps only its input, and is computed again in the backward pass."""
+    def of(cls, model: PreTrainedModel, *, recomputes: bool, dtype: torch.dtype = torch.float32) -> Self | None:
+        """Return the compiled decoder of a model on a processor whose weights are in float32, those of products perhaps in `dtype`; None
+        for a model of another form, or without a compiler. `recomputes`: a layer keeps only its input, and is computed again in the
+        backward pass."""
         body: Any = model.get_decoder()
         if not is_plain(model) or any(type(product) is not nn.Linear for layer in body.layers for product in _products_of(layer)):
             return None
-        settings, sizes = _attention_settings(body), {layer.self_attn.head_dim for layer in body.layers}
+        settings, sizes = _attention_settings(body, dtype), {layer.self_attn.head_dim for layer in body.layers}
         norms = [body.norm, *(norm for layer in body.layers for norm in (layer.input_layernorm, layer.post_attention_layernorm))]
         epsilons, scales = {norm.variance_epsilon for norm in norms}, {scale for scale, _ in settings}
-        plain = all(weight.dtype == torch.float32 and weight.device.type == "cpu" for weight in body.parameters())
+        products = {id(weight) for layer in body.layers for product in _products_of(layer) for weight in product.parameters()}
+        types = {id(weight): weight.dtype for weight in body.parameters() if id(weight) not in products or weight.dtype != dtype}
+        plain = body.device.type == "cpu" and all(kind == torch.float32 for kind in types.values())
         norms_of_heads = any(hasattr(layer.self_attn, "q_norm") for layer in body.layers)
         one_of_each = max(map(len, (sizes, scales, epsilons))) == 1 and len(settings) == len(body.layers) and None not in scales
         if not plain or norms_of_heads or not one_of_each or not all(map(has_own_code, sizes)):
             return None
-        if (steps := steps_for("auto", *sizes)) is None:
+        steps = steps_for("auto", *sizes)
+        if steps is None or not steps.multiplies(dtype):
             return None
         windows, heads = tuple(window or 0 for _, window in settings), (model.config.num_attention_heads, model.config.num_key_value_heads)
-        return cls(body, steps, _Shape(*heads, sizes.pop(), windows, epsilons.pop(), cast(float, scales.pop())), recomputes)
+        return cls(body, steps, _Shape(*heads, sizes.pop(), windows, epsilons.pop(), cast(float, scales.pop())), recomputes, dtype)
 
     def make_gradients(self) -> None:
         """Give the weights of every product a gradient of zeros, to which the backward pass adds."""
@@ -94,10 +99,11 @@ class NativeDecoder:
 
 
 @torch.no_grad()
-def _attention_settings(body: Any) -> list[tuple[float | None, int | None]]:
+def _attention_settings(body: Any, dtype: torch.dtype) -> list[tuple[float | None, int | None]]:
     """Return the factor of scores and the window of each layer, as the model's own layers pass them on."""
     record: list[tuple[float | None, int | None]] = []
-    packed_outputs(body, torch.zeros(1, dtype=torch.long), PackLayout.of([1], torch.device("cpu")), record=record)
+    with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
+        packed_outputs(body, torch.zeros(1, dtype=torch.long), PackLayout.of([1], torch.device("cpu")), record=record)
     return record
 
 
@@ -118,18 +124,19 @@ PARTS = 16  # the tensors of a layer
 
 
 class _Product:
-    """Linear layers of one input as one product, forwards and backwards. It shares its memory with the layers' weights."""
+    """Linear layers of one input as one product in `dtype`, forwards and backwards. It shares its memory with the layers' weights. What it
+    takes may be in `dtype` already, and what it gives is float32."""
 
-    def __init__(self, *linears: nn.Linear) -> None:
-        self._linears, self._product = linears, LinearProduct.of(*linears)
+    def __init__(self, *linears: nn.Linear, dtype: torch.dtype) -> None:
+        self._linears, self._product, self._dtype = linears, LinearProduct.of(*linears), dtype
         self._widths = [linear.out_features for linear in linears]
 
     def __call__(self, x_ND: Tensor) -> Tensor:
-        return self._product(x_ND)
+        return self._product.to(self._dtype)(x_ND.to(self._dtype)).float()
 
     def back(self, grad_NO: Tensor) -> Tensor:
         """Return the gradient of the input."""
-        return grad_NO @ self._product.weight_OD
+        return (grad_NO.to(self._dtype) @ self._product.weight_OD.to(self._dtype)).float()
 
     def make_gradients(self) -> None:
         """Give the weights, if they learn, gradients of zeros that lie side by side."""
@@ -141,13 +148,18 @@ class _Product:
 
     def gradients(self, grad_NO: Tensor, x_ND: Tensor, *, accumulate: bool) -> list[Tensor | None]:
         """Return the gradients of each layer's weight and bias; None for those that are added to the weights' own in place."""
+        sum_O = None if self._product.bias_O is None else grad_NO.sum(0, dtype=torch.float32)
+        grad_NO, x_ND = grad_NO.to(self._dtype), x_ND.to(self._dtype)
         if accumulate and (weights := self._own_gradients("weight")) is not None:
-            weights.addmm_(grad_NO.T, x_ND)
-            if self._product.bias_O is not None and (biases := self._own_gradients("bias")) is not None:
-                biases.add_(grad_NO.sum(0))
+            if weights.dtype == self._dtype:
+                weights.addmm_(grad_NO.T, x_ND)
+            else:
+                weights += grad_NO.T @ x_ND
+            if sum_O is not None and (biases := self._own_gradients("bias")) is not None:
+                biases.add_(sum_O)
             return [None for _ in range(2 * len(self._linears))]
-        parts: Sequence[Tensor | None] = (grad_NO.T @ x_ND).split(self._widths)
-        sums = [None] * len(parts) if self._product.bias_O is None else grad_NO.sum(0).split(self._widths)
+        parts: Sequence[Tensor | None] = (grad_NO.T @ x_ND).float().split(self._widths)
+        sums = [None] * len(parts) if sum_O is None else sum_O.split(self._widths)
         return [gradient for pair in zip(parts, sums, strict=True) for gradient in pair]
 
     def _own_gradients(self, name: str) -> Tensor | None:
@@ -166,9 +178,10 @@ class _Products:
     down: _Product
 
     @classmethod
-    def of(cls, layer: Any) -> Self:
+    def of(cls, layer: Any, dtype: torch.dtype) -> Self:
         query, key, value, output, gate, up, down = _products_of(layer)
-        return cls(_Product(query, key, value), _Product(output), _Product(gate, up), _Product(down))
+        groups = (query, key, value), (output,), (gate, up), (down,)
+        return cls(*(_Product(*group, dtype=dtype) for group in groups))
 
 
 _Settings = tuple[NativeSteps, _Shape, Sequence[_Products], bool, _Rows, Sequence[Tensor], bool]

@@ -1,12 +1,18 @@
-// The steps of a model between its products, for float32 on a processor: of a decoder, and of a learner forwards and backwards.
+// The steps of a model between its products, for float32 on a processor: of a decoder, and of a learner forwards and backwards; and a
+// decoder's products of few rows, of which weights may be bfloat16.
 //
 // Each function shares out rows over threads, and computes a row by itself, so that a row's numbers depend neither on other rows nor on
 // the number of threads.
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <type_traits>
+#if defined(__AVX512BF16__)
+#include <immintrin.h>
+#endif
 
 namespace {
 
@@ -23,6 +29,26 @@ typedef float Lanes __attribute__((vector_size(32), aligned(4)));  // 8 numbers,
 inline Lanes load(const float* x) { return *reinterpret_cast<const Lanes*>(x); }
 inline void store(float* x, Lanes lanes) { *reinterpret_cast<Lanes*>(x) = lanes; }
 typedef int32_t Integers __attribute__((vector_size(32)));
+typedef uint16_t Halves __attribute__((vector_size(16), aligned(2)));  // 8 numbers of bfloat16
+
+inline Lanes load(const uint16_t* x) { return (Lanes)(__builtin_convertvector(*reinterpret_cast<const Halves*>(x), Integers) << 16); }
+inline float number(float x) { return x; }
+inline float number(uint16_t x) {
+    uint32_t bits = static_cast<uint32_t>(x) << 16;
+    float value;
+    std::memcpy(&value, &bits, 4);
+    return value;
+}
+
+inline uint16_t rounded(float x) {  // to bfloat16, the nearest, of two the even one
+    uint32_t bits;
+    std::memcpy(&bits, &x, 4);
+    if ((bits & 0x7fffffff) > 0x7f800000) return static_cast<uint16_t>((bits >> 16) | 64);  // NaN
+    return static_cast<uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+}
+
+inline void put(float* to, float x) { *to = x; }
+inline void put(uint16_t* to, float x) { *to = rounded(x); }
 
 inline Lanes all(float x) { return Lanes{x, x, x, x, x, x, x, x}; }
 
@@ -171,8 +197,8 @@ struct Vectors {
 constexpr int sums_apart(int count) { return count == 1 ? 4 : count == 2 ? 2 : 1; }
 
 // out[c][t]: the product of vector c of `queries` with token t of a block; the rows of `out` lie `stride` numbers apart.
-template <int SIZE, int COUNT>
-inline void block_products(const float* block, const float* queries, float* out, int64_t stride) {
+template <int SIZE, int COUNT, typename Number>
+inline void block_products(const Number* block, const float* queries, float* out, int64_t stride) {
     constexpr int kSums = sums_apart(COUNT);
     Lanes sum[kSums][COUNT][2] = {};
     for (int i = 0; i < SIZE; i += kSums)
@@ -355,8 +381,9 @@ void attend_row_backward(const Rows& rows, const float* states, int64_t row, int
     }
 }
 
-// A row of the decoder: `pages` of kBlock tokens, and where in a page the layer begins. A head of keys has its keys, number by number, and
-// then its values, token by token.
+// A row of the decoder: `pages` of kBlock tokens in float32 or bfloat16, and where in a page the layer begins. A head of keys has its keys,
+// number by number, and then its values, token by token.
+template <typename Number>
 struct PagedRow {
     const int64_t* pages;
     int64_t layer, size, first, until, begin, room;
@@ -366,15 +393,15 @@ struct PagedRow {
         : pages(row_pages), layer(layer_place), size(head_size), first(window && tokens > window ? tokens - window : 0), until(tokens),
           begin(first / kBlock * kBlock), room(whole_blocks(until - begin)) {}
 
-    float* keys(int64_t page, int64_t head) const { return reinterpret_cast<float*>(pages[page]) + layer + head * 2 * kBlock * size; }
-    float* values(int64_t page, int64_t head) const { return keys(page, head) + kBlock * size; }
+    Number* keys(int64_t page, int64_t head) const { return reinterpret_cast<Number*>(pages[page]) + layer + head * 2 * kBlock * size; }
+    Number* values(int64_t page, int64_t head) const { return keys(page, head) + kBlock * size; }
 
     // Write the keys and values of token t, as `key` and `value` have them.
     void write(int64_t t, int64_t head, const float* key, const float* value) const {
-        float *to_key = keys(t / kBlock, head) + t % kBlock, *to_value = values(t / kBlock, head) + t % kBlock * size;
+        Number *to_key = keys(t / kBlock, head) + t % kBlock, *to_value = values(t / kBlock, head) + t % kBlock * size;
         for (int64_t i = 0; i < size; ++i) {
-            to_key[i * kBlock] = key[i];
-            to_value[i] = value[i];
+            put(to_key + i * kBlock, key[i]);
+            put(to_value + i, value[i]);
         }
     }
 
@@ -389,19 +416,23 @@ struct PagedRow {
 };
 
 // The attention of COUNT queries, side by side, that share a head of keys. scores: COUNT times room numbers.
-template <int SIZE, int COUNT>
-void attend_pages(const PagedRow& row, int64_t head, const float* queries, float* scores, float* out) {
-    constexpr int kStrip = strip_lanes<SIZE>(), kSums = sums_apart(COUNT);
+template <int SIZE, int COUNT, typename Number>
+void attend_pages(const PagedRow<Number>& row, int64_t head, const float* queries, float* scores, float* out) {
+    constexpr int kStrip = strip_lanes<SIZE>(), kSums = sums_apart(COUNT), kLine = 64 / sizeof(Number);
     for (int64_t t = row.begin; t < row.until; t += kBlock) {
+        // what is needed soon: the next page's keys, or those of the next head, and this page's values
+        const Number* next = t + kBlock < row.until ? row.keys(t / kBlock + 1, head) : row.keys(row.begin / kBlock, head + 1);
+        for (int i = 0; i < kBlock * SIZE; i += kLine) __builtin_prefetch(next + i);
         block_products<SIZE, COUNT>(row.keys(t / kBlock, head), queries, scores + t - row.begin, row.room);
-        for (int i = 0; i < kBlock * SIZE; i += 16) __builtin_prefetch(row.values(t / kBlock, head) + i);  // they are needed soon
+        for (int i = 0; i < kBlock * SIZE; i += kLine) __builtin_prefetch(row.values(t / kBlock, head) + i);
     }
     float factors[COUNT];
     for (int c = 0; c < COUNT; ++c) factors[c] = 1.0f / row.weigh_all(scores + c * row.room);
     for (int part = 0; part < SIZE; part += 8 * kStrip) {
         Lanes sum[kSums][COUNT][kStrip] = {};
         for (int64_t begin = row.begin; begin < row.until; begin += kBlock) {
-            const float *values = row.values(begin / kBlock, head) + part, *weights = scores + begin - row.begin;
+            const Number* values = row.values(begin / kBlock, head) + part;
+            const float* weights = scores + begin - row.begin;
             int64_t count = row.until - begin < kBlock ? row.until - begin : kBlock, t = 0;
             auto add = [&](int u) {
                 for (int c = 0; c < COUNT; ++c) {
@@ -423,29 +454,222 @@ void attend_pages(const PagedRow& row, int64_t head, const float* queries, float
 }
 
 // The same for one query of any size.
-void attend_any(const PagedRow& row, int64_t head, const float* query, float* scores, float* out) {
+template <typename Number>
+void attend_any(const PagedRow<Number>& row, int64_t head, const float* query, float* scores, float* out) {
     int64_t size = row.size;
     for (int64_t t = row.first; t < row.until; ++t) {
-        const float* key = row.keys(t / kBlock, head) + t % kBlock;
+        const Number* key = row.keys(t / kBlock, head) + t % kBlock;
         float sum = 0.0f;
-        for (int64_t i = 0; i < size; ++i) sum += query[i] * key[i * kBlock];
+        for (int64_t i = 0; i < size; ++i) sum += query[i] * number(key[i * kBlock]);
         scores[t - row.begin] = sum;
     }
     float factor = 1.0f / row.weigh_all(scores);
     for (int64_t i = 0; i < size; ++i) out[i] = 0.0f;
     for (int64_t t = row.first; t < row.until; ++t) {
-        const float *value = row.values(t / kBlock, head) + t % kBlock * size, weight = scores[t - row.begin] * factor;
-        for (int64_t i = 0; i < size; ++i) out[i] += weight * value[i];
+        const Number* value = row.values(t / kBlock, head) + t % kBlock * size;
+        const float weight = scores[t - row.begin] * factor;
+        for (int64_t i = 0; i < size; ++i) out[i] += weight * number(value[i]);
     }
 }
 
-template <int SIZE>
-void attend_heads(const PagedRow& row, int64_t head, int64_t count, const float* queries, float* scores, float* out) {
+template <int SIZE, typename Number>
+void attend_heads(const PagedRow<Number>& row, int64_t head, int64_t count, const float* queries, float* scores, float* out) {
     switch (count) {
         case 1: return attend_pages<SIZE, 1>(row, head, queries, scores, out);
         case 2: return attend_pages<SIZE, 2>(row, head, queries, scores, out);
         case 3: return attend_pages<SIZE, 3>(row, head, queries, scores, out);
         default: return attend_pages<SIZE, 4>(row, head, queries, scores, out);
+    }
+}
+
+// --- products of few rows -----------------------------------------------------------------------------------------------
+//
+// Weights lie in panels of kPanel outputs, input by input (in bfloat16: two inputs by two), so that one walk over a panel reads
+// memory in order. A tile of kTall rows by one panel is summed in registers, over all inputs in order: a row's numbers depend neither
+// on the other rows nor on the number of threads.
+
+#if defined(__AVX512F__)
+constexpr int kWide = 16;   // numbers of a vector
+constexpr int kTall = 8;   // rows of a tile: its sums fit in the registers
+#else
+constexpr int kWide = 8;
+constexpr int kTall = 6;
+#endif
+constexpr int kPanel = 2 * kWide;  // outputs of a panel
+
+typedef float Wide __attribute__((vector_size(4 * kWide), aligned(4)));
+
+#if defined(__AVX512BF16__)
+typedef int32_t WidePairs __attribute__((vector_size(64), aligned(4)));
+inline Wide add_pairs(Wide sum, WidePairs x, WidePairs y) {
+    return (Wide)_mm512_dpbf16_ps((__m512)sum, (__m512bh)x, (__m512bh)y);
+}
+constexpr bool kPairs = true;
+#else
+constexpr bool kPairs = false;
+#endif
+
+// Sum up a tile of Rows rows by one panel: `x` is input by input the rows' numbers, `panel` the weights.
+template <int Rows>
+inline void sum_tile(const float* x, const float* panel, int64_t inputs, const char* next, Wide (&sum)[Rows][2]) {
+    for (int64_t k = 0; k < inputs; ++k, x += Rows, panel += kPanel, next += 64) {
+        __builtin_prefetch(next, 0, 2);
+        Wide low = *reinterpret_cast<const Wide*>(panel), high = *reinterpret_cast<const Wide*>(panel + kWide);
+#pragma GCC unroll 16
+        for (int r = 0; r < Rows; ++r) {
+            sum[r][0] += x[r] * low;
+            sum[r][1] += x[r] * high;
+        }
+    }
+}
+
+#if defined(__AVX512BF16__)
+template <int Rows>
+inline void sum_tile(const int32_t* x, const int32_t* panel, int64_t pairs, const char* next, Wide (&sum)[Rows][2]) {
+    for (int64_t k = 0; k < pairs; ++k, x += Rows, panel += kPanel, next += 64) {
+        __builtin_prefetch(next, 0, 2);
+        WidePairs low = *reinterpret_cast<const WidePairs*>(panel), high = *reinterpret_cast<const WidePairs*>(panel + kWide);
+#pragma GCC unroll 16
+        for (int r = 0; r < Rows; ++r) {
+            WidePairs both = (WidePairs)_mm512_set1_epi32(x[r]);
+            sum[r][0] = add_pairs(sum[r][0], both, low);
+            sum[r][1] = add_pairs(sum[r][1], both, high);
+        }
+    }
+}
+#endif
+
+template <int Rows, typename Number>
+void one_tile(const Number* x, const Number* panel, int64_t inputs, const char* next, const float* bias, int64_t width, float* out, int64_t outputs) {
+    Wide sum[Rows][2];
+    for (int r = 0; r < Rows; ++r)
+        for (int half = 0; half < 2; ++half)
+            for (int i = 0; i < kWide; ++i) sum[r][half][i] = 0.0f;
+    sum_tile<Rows>(x, panel, inputs, next, sum);
+    for (int r = 0; r < Rows; ++r, out += outputs) {
+        if (width == kPanel) {
+            Wide low = sum[r][0], high = sum[r][1];
+            if (bias) {
+                low += *reinterpret_cast<const Wide*>(bias);
+                high += *reinterpret_cast<const Wide*>(bias + kWide);
+            }
+            *reinterpret_cast<Wide*>(out) = low;
+            *reinterpret_cast<Wide*>(out + kWide) = high;
+        } else {
+            for (int64_t i = 0; i < width; ++i) out[i] = sum[r][i / kWide][i % kWide] + (bias ? bias[i] : 0.0f);
+        }
+    }
+}
+
+// Call one_tile for `rows` rows, at most Rows.
+template <int Rows, typename... Arguments>
+void some_tile(int64_t rows, Arguments... arguments) {
+    if (rows == Rows) return one_tile<Rows>(arguments...);
+    if constexpr (Rows > 1) some_tile<Rows - 1>(rows, arguments...);
+}
+
+// Where block `number` of `blocks` begins if `rows` are shared out evenly.
+inline int64_t first_row(int64_t rows, int64_t blocks, int64_t number) { return rows * number / blocks; }
+
+// Lay out the rows of one block input by input.
+inline void lay_out(const float* x, int64_t rows, int64_t inputs, float* out) {
+    for (int64_t k = 0; k < inputs; ++k)
+        for (int64_t r = 0; r < rows; ++r) *out++ = x[r * inputs + k];
+}
+
+// The same in bfloat16, two inputs by two.
+inline void lay_out(const float* x, int64_t rows, int64_t inputs, int32_t* out) {
+    for (int64_t k = 0; k < inputs; k += 2)
+        for (int64_t r = 0; r < rows; ++r) {
+            uint32_t low = rounded(x[r * inputs + k]), high = k + 1 < inputs ? rounded(x[r * inputs + k + 1]) : 0;
+            *out++ = static_cast<int32_t>(low | high << 16);
+        }
+}
+
+// out [rows, outputs] = x [rows, inputs] times the weights, plus the bias, which may be null. While a panel is multiplied, the next one is
+// fetched from memory.
+template <typename Number>
+void multiply(const float* x, const Number* weights, const float* bias, int64_t rows, int64_t inputs, int64_t outputs, float* out, int threads) {
+    constexpr int64_t kTogether = std::is_same<Number, float>::value ? 1 : 2;  // inputs of a number
+    const int64_t depth = (inputs + kTogether - 1) / kTogether;
+    const int64_t blocks = (rows + kTall - 1) / kTall, panels = (outputs + kPanel - 1) / kPanel;
+    std::unique_ptr<Number[]> room(new Number[rows * depth]);
+    const int64_t groups = panels >= 8 * threads ? 1 : std::min<int64_t>(blocks, 8);  // tasks for all threads
+#pragma omp parallel num_threads(threads)
+    {
+#pragma omp for schedule(static)
+        for (int64_t block = 0; block < blocks; ++block) {
+            int64_t first = first_row(rows, blocks, block);
+            lay_out(x + first * inputs, first_row(rows, blocks, block + 1) - first, inputs, room.get() + first * depth);
+        }
+#pragma omp for schedule(static)
+        for (int64_t task = 0; task < panels * groups; ++task) {
+            int64_t panel = task % panels, column = panel * kPanel, group = task / panels;
+            const Number* weight = weights + panel * depth * kPanel;
+            const char* next = reinterpret_cast<const char*>(panel + 1 < panels ? weight + depth * kPanel : weights);
+            for (int64_t block = first_row(blocks, groups, group); block < first_row(blocks, groups, group + 1); ++block) {
+                int64_t first = first_row(rows, blocks, block), count = first_row(rows, blocks, block + 1) - first;
+                some_tile<kTall>(count, room.get() + first * depth, weight, depth, next + 64 * depth * (block % 2), bias ? bias + column : nullptr,
+                                 std::min<int64_t>(kPanel, outputs - column), out + first * outputs + column, outputs);
+            }
+        }
+    }
+}
+
+// Copy the first tokens [n] of rows places [n] of a cache, whose rows, heads and tokens lie so many numbers apart, into the pages of n rows.
+template <typename Number>
+void fill_pages(const float* keys, const float* values, int64_t row_stride, int64_t head_stride, int64_t token_stride, const int64_t* places,
+                    const int64_t* tokens, const int64_t* pages, int64_t rows, int64_t width, int64_t layer, int64_t key_heads, int64_t size,
+                    int threads) {
+#pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
+    for (int64_t number = 0; number < rows; ++number) {
+        PagedRow<Number> row(pages + number * width, layer, size, tokens[number], 0);
+        for (int64_t head = 0; head < key_heads; ++head)
+            for (int64_t t = 0; t < tokens[number]; ++t) {
+                int64_t place = places[number] * row_stride + head * head_stride + t * token_stride;
+                row.write(t, head, keys + place, values + place);
+            }
+    }
+}
+
+// One token of each row: turn its queries and keys, write its keys and values behind those of its row, and attend to the row's tokens.
+// states [rows, heads + 2 * key_heads, size], cosine and sine [rows, size], pages [rows, width]: addresses, see PagedRow; tokens [rows]: the
+// tokens of each row with this one. window: the last tokens that it sees, 0: all. out [rows, heads, size].
+template <typename Number>
+void attend_tokens(const float* states, const float* cosine, const float* sine, const float* query_norm, const float* key_norm, float epsilon,
+                const int64_t* pages, const int64_t* tokens, int64_t rows, int64_t width, int64_t layer, int64_t heads, int64_t key_heads,
+                int64_t size, int64_t window, float scale, float* out, int threads) {
+    int64_t group = heads / key_heads;
+#pragma omp parallel for num_threads(threads) schedule(dynamic, 4)
+    for (int64_t number = 0; number < rows; ++number) {
+        float turned[kMostNumbers], normed[kMostNumbers], queries[kQueries * kMostNumbers];
+        const float* state = states + number * (heads + 2 * key_heads) * size;
+        const float *c = cosine + number * size, *s = sine + number * size;
+        PagedRow<Number> row(pages + number * width, layer, size, tokens[number], window);
+        std::unique_ptr<float[]> scores(new float[kQueries * row.room]);
+        for (int64_t head = 0; head < key_heads; ++head) {
+            const float* key = state + (heads + head) * size;
+            if (key_norm) { normalise(key, key_norm, epsilon, size, normed); key = normed; }
+            turn(key, c, s, size, turned);
+            row.write(row.until - 1, head, turned, state + (heads + key_heads + head) * size);
+            for (int64_t first = head * group; first < (head + 1) * group; first += kQueries) {
+                int64_t count = (head + 1) * group - first < kQueries ? (head + 1) * group - first : kQueries;
+                for (int64_t q = 0; q < count; ++q) {
+                    const float* query = state + (first + q) * size;
+                    if (query_norm) { normalise(query, query_norm, epsilon, size, normed); query = normed; }
+                    turn(query, c, s, size, turned);
+                    for (int64_t i = 0; i < size; ++i) queries[q * size + i] = turned[i] * scale;
+                }
+                float* y = out + (number * heads + first) * size;
+                switch (size) {
+#define CASE(number_of) \
+    case number_of: attend_heads<number_of>(row, head, count, queries, scores.get(), y); break;
+                    SIZES(CASE)
+#undef CASE
+                    default: for (int64_t q = 0; q < count; ++q) attend_any(row, head, queries + q * size, scores.get(), y + q * size);
+                }
+            }
+        }
     }
 }
 
@@ -476,59 +700,20 @@ void aha_gate(const float* gate_up, int64_t rows, int64_t size, float* out, int 
     }
 }
 
-// Copy the first tokens [n] of rows places [n] of a cache, whose rows, heads and tokens lie so many numbers apart, into the pages of n rows.
 void aha_fill_pages(const float* keys, const float* values, int64_t row_stride, int64_t head_stride, int64_t token_stride, const int64_t* places,
                     const int64_t* tokens, const int64_t* pages, int64_t rows, int64_t width, int64_t layer, int64_t key_heads, int64_t size,
-                    int threads) {
-#pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
-    for (int64_t number = 0; number < rows; ++number) {
-        PagedRow row(pages + number * width, layer, size, tokens[number], 0);
-        for (int64_t head = 0; head < key_heads; ++head)
-            for (int64_t t = 0; t < tokens[number]; ++t) {
-                int64_t place = places[number] * row_stride + head * head_stride + t * token_stride;
-                row.write(t, head, keys + place, values + place);
-            }
-    }
+                    int64_t bytes, int threads) {
+    auto fill = bytes == 2 ? fill_pages<uint16_t> : fill_pages<float>;
+    fill(keys, values, row_stride, head_stride, token_stride, places, tokens, pages, rows, width, layer, key_heads, size, threads);
 }
 
-// One token of each row: turn its queries and keys, write its keys and values behind those of its row, and attend to the row's tokens.
-// states [rows, heads + 2 * key_heads, size], cosine and sine [rows, size], pages [rows, width]: addresses, see PagedRow; tokens [rows]: the
-// tokens of each row with this one. window: the last tokens that it sees, 0: all. out [rows, heads, size].
+// bytes: of a number in the pages.
 void aha_attend(const float* states, const float* cosine, const float* sine, const float* query_norm, const float* key_norm, float epsilon,
                 const int64_t* pages, const int64_t* tokens, int64_t rows, int64_t width, int64_t layer, int64_t heads, int64_t key_heads,
-                int64_t size, int64_t window, float scale, float* out, int threads) {
-    int64_t group = heads / key_heads;
-#pragma omp parallel for num_threads(threads) schedule(dynamic, 4)
-    for (int64_t number = 0; number < rows; ++number) {
-        float turned[kMostNumbers], normed[kMostNumbers], queries[kQueries * kMostNumbers];
-        const float* state = states + number * (heads + 2 * key_heads) * size;
-        const float *c = cosine + number * size, *s = sine + number * size;
-        PagedRow row(pages + number * width, layer, size, tokens[number], window);
-        std::unique_ptr<float[]> scores(new float[kQueries * row.room]);
-        for (int64_t head = 0; head < key_heads; ++head) {
-            const float* key = state + (heads + head) * size;
-            if (key_norm) { normalise(key, key_norm, epsilon, size, normed); key = normed; }
-            turn(key, c, s, size, turned);
-            row.write(row.until - 1, head, turned, state + (heads + key_heads + head) * size);
-            for (int64_t first = head * group; first < (head + 1) * group; first += kQueries) {
-                int64_t count = (head + 1) * group - first < kQueries ? (head + 1) * group - first : kQueries;
-                for (int64_t q = 0; q < count; ++q) {
-                    const float* query = state + (first + q) * size;
-                    if (query_norm) { normalise(query, query_norm, epsilon, size, normed); query = normed; }
-                    turn(query, c, s, size, turned);
-                    for (int64_t i = 0; i < size; ++i) queries[q * size + i] = turned[i] * scale;
-                }
-                float* y = out + (number * heads + first) * size;
-                switch (size) {
-#define CASE(number_of) \
-    case number_of: attend_heads<number_of>(row, head, count, queries, scores.get(), y); break;
-                    SIZES(CASE)
-#undef CASE
-                    default: for (int64_t q = 0; q < count; ++q) attend_any(row, head, queries + q * size, scores.get(), y + q * size);
-                }
-            }
-        }
-    }
+                int64_t size, int64_t window, int64_t bytes, float scale, float* out, int threads) {
+    auto attend = bytes == 2 ? attend_tokens<uint16_t> : attend_tokens<float>;
+    attend(states, cosine, sine, query_norm, key_norm, epsilon, pages, tokens, rows, width, layer, heads, key_heads, size, window, scale, out,
+           threads);
 }
 
 // Turn the first `heads` heads of each token in place; direction -1.0 turns them back. states [rows, width], cosine and sine [rows, size].
@@ -720,4 +905,36 @@ void aha_softmax_slope(float* logits, const int64_t* targets, int64_t rows, int6
         if (place >= 0 && place < size) x[place] -= factor;
     }
 }
+
+// The outputs of a panel, and whether there are products of bfloat16.
+int aha_panel() { return kPanel; }
+int aha_has_pairs() { return kPairs; }
+
+// Lay out weights [outputs, units] of 4 bytes, which are one number or two of bfloat16, in panels [panels, units, kPanel]; 0 beyond `outputs`.
+void aha_lay_panels(const int32_t* weights, int64_t outputs, int64_t units, int32_t* out, int threads) {
+    const int64_t panels = (outputs + kPanel - 1) / kPanel;
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t panel = 0; panel < panels; ++panel)
+        for (int64_t k = 0; k < units; ++k)
+            for (int64_t j = 0; j < kPanel; ++j) {
+                int64_t output = panel * kPanel + j;
+                out[(panel * units + k) * kPanel + j] = output < outputs ? weights[output * units + k] : 0;
+            }
 }
+
+void aha_multiply(const float* x, const float* panels, const float* bias, int64_t rows, int64_t inputs, int64_t outputs, float* out,
+                  int threads) {
+    multiply(x, panels, bias, rows, inputs, outputs, out, threads);
+}
+
+// The same with weights of bfloat16, to which x is rounded; sums are float32.
+void aha_multiply_pairs(const float* x, const int32_t* panels, const float* bias, int64_t rows, int64_t inputs, int64_t outputs, float* out,
+                        int threads) {
+#if defined(__AVX512BF16__)
+    multiply(x, panels, bias, rows, inputs, outputs, out, threads);
+#else
+    (void)x, (void)panels, (void)bias, (void)rows, (void)inputs, (void)outputs, (void)out, (void)threads;
+#endif
+}
+
+}  // extern "C"

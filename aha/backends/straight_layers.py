@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from typing import Any, Protocol, Self, cast
 
@@ -247,6 +247,10 @@ class Norm:
     def of(cls, module: Any) -> Self:
         return cls(module.weight, module.variance_epsilon)
 
+    def exact(self) -> Self:
+        """Return the norm with weights in float32: the same ones if they are."""
+        return replace(self, weight_D=self.weight_D.detach().float())
+
     def __call__(self, hidden: Tensor) -> Tensor:
         return F.rms_norm(hidden, [len(self.weight_D)], self.weight_D, self.epsilon)
 
@@ -267,6 +271,10 @@ class LinearProduct:
         if len(linears) < len(modules) or len(biases) not in (0, len(linears)):
             raise TypeError("not one product: not all are plain linear layers with a bias, or without one")
         return cls(together([linear.weight for linear in linears]), together(biases) if biases else None)
+
+    def to(self, dtype: torch.dtype) -> Self:
+        """Return the product with weights of this type: the same ones if they are."""
+        return replace(self, weight_OD=self.weight_OD.to(dtype), bias_O=None if self.bias_O is None else self.bias_O.to(dtype))
 
     def __call__(self, hidden_PD: Tensor) -> Tensor:
         return F.linear(hidden_PD, self.weight_OD, self.bias_O)

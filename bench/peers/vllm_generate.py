@@ -1,6 +1,6 @@
 """vLLM's side of `bench/sampling.py`: run by the Python of its own environment, one line of JSON a turn on both sides.
 
-The first line names the model's folder, the prompts and the number of tokens; each further line is a turn's number. The answer to the
+The first line names the model's folder and type, the prompts and the number of tokens; each further line is a turn's number. The answer to the
 first is the greedy tokens of the first prompt, to the others the tokens made and the seconds by the clock and by the processor. Loading is
 outside all figures. Replies never end before the limit.
 """
@@ -19,7 +19,7 @@ def main() -> None:
     job = json.loads(sys.stdin.readline())
     llm = LLM(
         job["model"],
-        dtype="float32",
+        dtype=job["dtype"],
         skip_tokenizer_init=True,
         enable_chunked_prefill=False,
         max_model_len=job["context"],
