@@ -75,12 +75,20 @@ class LocalBackend:
         if head == "score":
             model_with_head = load_score_model(model, device, torch.float32, fresh=True)
             return TorchLearner(model_with_head, optim, self.compute, reference=reference, head=head, beside=beside, mesh=mesh)
-        # On a CPU the backward pass of the fused kernel is up to 17 times slower in bfloat16 than plain products (60 rows of 40 tokens).
+        # On a CPU the backward pass of the fused kernel is up to 17 times slower in bfloat16 than plain products (60 rows of 40 tokens),
+        # which a model needs that does not learn by compiled steps.
         plain = self.device.type == "cpu" and self.compute.dtype == "bfloat16"
         positions, lora = self.adaptation.max_positions, self.adaptation.lora
         if not lora.rank:
-            module = load_model(model, device, torch.float32, plain_attention=plain, positions=positions)
-            return TorchLearner(module, optim, self.compute, reference=reference, beside=beside, mesh=mesh)
+
+            def full_learner(plain_attention: bool) -> TorchLearner:
+                module = load_model(model, device, torch.float32, plain_attention=plain_attention, positions=positions)
+                return TorchLearner(module, optim, self.compute, reference=reference, beside=beside, mesh=mesh)
+
+            if plain and self.compute.kernels in ("auto", "compiled") and mesh.size == 1:
+                learner = full_learner(False)
+                return learner if learner.has_native_steps else full_learner(True)
+            return full_learner(plain)
         from aha.backends.lora import LoraLearner
 
         module = load_model(model, device, torch_dtype(self.compute.dtype), plain_attention=plain, positions=positions)

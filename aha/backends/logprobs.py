@@ -138,9 +138,10 @@ def _columns(hidden_MD: Tensor, vocabulary: int, chunk_bytes: int | None) -> int
     """Return the number of columns in a slice, of at most `chunk_bytes`; None: as many as suit the device."""
     column_bytes = 4 * max(1, len(hidden_MD))
     if chunk_bytes is None:
-        if column_bytes * vocabulary <= WHOLE_BYTES:
-            return vocabulary
         chunk_bytes = CHUNK_BYTES.get(hidden_MD.device.type, GPU_CHUNK_BYTES)
+        # On a CPU a product of bfloat16 needs copies of logits and weights in both types, so that one slice would take several times as much.
+        if column_bytes * vocabulary <= (WHOLE_BYTES if hidden_MD.dtype == torch.float32 else chunk_bytes):
+            return vocabulary
     return max(1, min(vocabulary, chunk_bytes // column_bytes))
 
 

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
-import os
 import platform
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence, Set
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -28,6 +26,7 @@ from torch import Tensor
 from aha.backends.cache import CachedRow, RowCache, Shapes
 from aha.backends.logprobs import SliceSums
 from aha.backends.straight_layers import AttentionSettings, DecoderRows, LayerWeights, LinearProduct, Norm, StraightLayers
+from aha.durable.files import cache_folder, processor_abilities
 from aha.errors import BadInput
 
 SOURCE = Path(__file__).parent / "steps.cpp"
@@ -180,8 +179,8 @@ def _build(compiler: str, size: int) -> Path:
     """Return the path of the library, which is compiled unless it is in the cache."""
     version = subprocess.run([compiler, "--version"], capture_output=True, timeout=TIMEOUT_S, check=True).stdout
     flags = (*FLAGS, f"-DSIZES(CASE)=CASE({size})") if has_own_code(size) else FLAGS
-    identity = repr((SOURCE.read_bytes(), flags, version, platform.machine(), _processor()))
-    path = _cache_folder() / f"steps-{hashlib.sha256(identity.encode()).hexdigest()[:24]}.so"
+    identity = repr((SOURCE.read_bytes(), flags, version, platform.machine(), processor_abilities()))
+    path = cache_folder() / f"steps-{hashlib.sha256(identity.encode()).hexdigest()[:24]}.so"
     if path.exists():
         return path
     with tempfile.TemporaryDirectory(prefix=".build-", dir=path.parent) as folder:
@@ -194,34 +193,6 @@ def _build(compiler: str, size: int) -> Path:
             subprocess.run(command, capture_output=True, timeout=TIMEOUT_S, check=True)
         library.replace(path)
     return path
-
-
-def _cache_folder() -> Path:
-    """Return the user's cache directory for Aha; one of this user's for temporary files if that cannot be written."""
-    temporary = Path(tempfile.gettempdir(), f"aha-{os.getuid()}")
-    with suppress(RuntimeError):  # a user without a home directory, as in some containers
-        own = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "aha"
-        if _is_ours(own):
-            return own
-    if _is_ours(temporary):
-        return temporary
-    raise OSError("no directory to compile in")
-
-
-def _is_ours(folder: Path) -> bool:
-    """Make the folder, and return True if this user owns it and may write to it: others may write to the place of temporary files."""
-    with suppress(OSError):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return folder.stat().st_uid == os.getuid() and os.access(folder, os.W_OK)
-    return False
-
-
-def _processor() -> str:
-    """Return the model and the abilities of the processor, by which a compiler chooses instructions."""
-    with suppress(OSError):
-        lines = Path("/proc/cpuinfo").read_text(errors="replace").split("\n\n")[0].splitlines()
-        return "\n".join(line for line in lines if line.startswith(("model", "cpu family", "flags", "Features", "CPU ")))
-    return platform.processor()
 
 
 class Pages:
@@ -333,9 +304,9 @@ class Pages:
 
 class PanelProduct:
     """A linear layer with a copy of its weights in the order in which the compiled product of few rows reads them. It takes and gives
-    float32; the weights may be bfloat16. A row's numbers do not depend on the other rows."""
+    float32; the weights may be bfloat16. A row's numbers do not depend on the other rows. `memory`: where the copy lies; None: in its own."""
 
-    def __init__(self, product: LinearProduct, steps: NativeSteps) -> None:
+    def __init__(self, product: LinearProduct, steps: NativeSteps, memory: Tensor | None = None) -> None:
         weight_OD = product.weight_OD
         self._steps, self._outputs = steps, len(weight_OD)
         self._bias_O = None if product.bias_O is None else product.bias_O.float()
@@ -343,9 +314,15 @@ class PanelProduct:
         if weight_OD.dtype == torch.bfloat16 and weight_OD.shape[1] % 2:
             weight_OD = F.pad(weight_OD, (0, 1))
         units_OU = weight_OD.contiguous().view(torch.int32)
-        panel, units = steps.panel, units_OU.shape[1]
-        self._panels = units_OU.new_empty(-(-self._outputs // panel), units, panel)
-        steps.call("aha_lay_panels", units_OU, self._outputs, units, self._panels)
+        self._panels = units_OU.new_empty(self.units(product, steps)) if memory is None else memory
+        steps.call("aha_lay_panels", units_OU, self._outputs, units_OU.shape[1], self._panels)
+
+    @staticmethod
+    def units(product: LinearProduct, steps: NativeSteps) -> int:
+        """Return the size of the copy, in units of 4 bytes."""
+        outputs, inputs = product.weight_OD.shape
+        together = 4 // product.weight_OD.dtype.itemsize
+        return -(-outputs // steps.panel) * steps.panel * -(-inputs // together)
 
     def __call__(self, hidden_PD: Tensor) -> Tensor:
         out_PO = hidden_PD.new_empty(len(hidden_PD), self._outputs)
@@ -365,9 +342,8 @@ class _PanelLayer:
     down: PanelProduct
 
     @classmethod
-    def of(cls, layer: LayerWeights, steps: NativeSteps) -> Self:
-        products = layer.query_key_value, layer.output, layer.gate_up, layer.down
-        query_key_value, output, gate_up, down = (PanelProduct(product, steps) for product in products)
+    def of(cls, layer: LayerWeights, products: Sequence[PanelProduct]) -> Self:
+        query_key_value, output, gate_up, down = products
         norms = layer.input_norm.exact(), layer.query_norm and layer.query_norm.exact(), layer.key_norm and layer.key_norm.exact()
         return cls(norms[0], query_key_value, *norms[1:], output, layer.mlp_norm.exact(), gate_up, down)
 
@@ -378,6 +354,7 @@ class NativeLayers:
 
     def __init__(self, straight: StraightLayers, library: NativeSteps) -> None:
         self._straight, self.steps = straight, library
+        self._memory: Tensor | None = None
         self.reload()
 
     @staticmethod
@@ -387,10 +364,16 @@ class NativeLayers:
 
     @torch.inference_mode()
     def reload(self) -> None:
-        """Copy the weights anew."""
-        straight = self._straight
-        self._layers = [_PanelLayer.of(layer, self.steps) for layer in straight.layers]
-        self._norm, self._head = straight.norm.exact(), PanelProduct(straight.output, self.steps)
+        """Copy the weights anew, all into one piece of memory, which the system has back as soon as it is free."""
+        products = [product for layer in self._straight.layers for product in layer.products] + [self._straight.output]
+        sizes = [PanelProduct.units(product, self.steps) for product in products]
+        if self._memory is None:
+            self._memory = torch.empty(sum(sizes), dtype=torch.int32)
+        *panels, self._head = (
+            PanelProduct(product, self.steps, part) for product, part in zip(products, self._memory.split(sizes), strict=True)
+        )
+        self._layers = [_PanelLayer.of(layer, panels[4 * number :][:4]) for number, layer in enumerate(self._straight.layers)]
+        self._norm = self._straight.norm.exact()
 
     def head(self, hidden_PD: Tensor) -> Tensor:
         """Return the logits [P, V], before they are scaled or capped."""

@@ -22,6 +22,7 @@ from aha.protocols import Head, Loss, Metrics, Outputs, Weights
 
 Model = Literal["policy", "reference"]
 LEAST_SAVING = 1 / 3  # the least share of a step's tokens to save by shared prompts; below it, layout and masks cost as much
+LEAST_GROWTH = 1 / 6  # the least share of tokens that larger passes have to save
 LEAST_NATIVE_SAVING = 0.02  # the same for native steps, which need neither
 GLOBAL = ("loss", "grad_norm", "lr", "skipped")  # the same on every rank; all other metrics are sums over a rank's own tokens
 
@@ -41,7 +42,7 @@ class BatchShare:
 class Division:
     """The settings that divide a step: `micro_tokens` per pass, `packs` if the model takes packed rows, `width`, its hidden size (to weigh
     the cost of attention), `shares_prompts` if the model can read one prompt for several replies, which it does where
-    that saves `least_saving` of the tokens; where passes of `most_tokens` save as much again, they may be as large."""
+    that saves `least_saving` of the tokens; where passes of `most_tokens`, which take more memory, save a sixth, they may be as large."""
 
     ranks: int
     micro_tokens: int
@@ -64,7 +65,7 @@ class Division:
         if not (self.shares_prompts and isinstance(batch, PolicyBatch) and batch.M):
             return batch, self.micro_tokens
         least, micro_tokens, read = 1 - self.least_saving, self.micro_tokens, sum(batch.families(self.micro_tokens)[1])
-        if self.most_tokens > micro_tokens and (fewer := sum(batch.families(self.most_tokens)[1])) <= least * read:
+        if self.most_tokens > micro_tokens and (fewer := sum(batch.families(self.most_tokens)[1])) <= (1 - LEAST_GROWTH) * read:
             micro_tokens, read = self.most_tokens, fewer
         worth = read <= least * int(batch.length_R.sum()) and batch.has_common_prompts()
         return replace(batch, shared_prompts=worth), micro_tokens if worth else self.micro_tokens

@@ -100,8 +100,7 @@ class Entry:
 
 
 class Decoder(Protocol):
-    """A decoder with the keys and values of a batch's rows, in the order of the batch. `draws`: the compiled draw, if it computes with
-    compiled steps."""
+    """A decoder with the keys and values of a batch's rows, in the order of the batch. `draws`: the compiled draw, if it has one."""
 
     @property
     def draws(self) -> DrawSteps | None: ...
@@ -196,8 +195,7 @@ class PlainDecoder:
 
 @dataclass(frozen=True)
 class AttentionSettings:
-    """The attention settings of one layer: the factor and the cap of scores, and the number of last tokens that a token sees; None: no
-    limit."""
+    """The attention of one layer: the factor and the cap of scores, and the number of last tokens that a token sees (None: no limit)."""
 
     scale: float
     softcap: float | None = None
@@ -264,8 +262,7 @@ class LinearProduct:
 
     @classmethod
     def of(cls, *modules: nn.Module) -> Self:
-        """Return the layers as one. TypeError if one is not a plain linear layer (a quantized one, an adapter), or if only some have a
-        bias."""
+        """Return the layers as one. TypeError if one is no plain linear layer (quantized, an adapter), or only some have a bias."""
         linears = [module for module in modules if type(module) is nn.Linear]
         biases = [bias for linear in linears if (bias := cast("Tensor | None", linear.bias)) is not None]
         if len(linears) < len(modules) or len(biases) not in (0, len(linears)):
@@ -282,8 +279,8 @@ class LinearProduct:
 
 @torch.no_grad()
 def together(weights: Sequence[Tensor]) -> Tensor:
-    """Return one tensor of all rows, of which each weight becomes a part: nothing is stored twice, and loading into a weight changes both.
-    Weights that are already together stay in place, since others may refer to them."""
+    """Return one tensor of all rows, of which each weight becomes a part, so that nothing is stored twice. Weights that are already
+    together stay in place, since others may refer to them."""
     first, rows = weights[0], sum(len(weight) for weight in weights)
     whole = first.detach()
     if len(weights) > 1:
@@ -309,6 +306,10 @@ class LayerWeights:
     mlp_norm: Norm
     gate_up: LinearProduct
     down: LinearProduct
+
+    @property
+    def products(self) -> list[LinearProduct]:
+        return [self.query_key_value, self.output, self.gate_up, self.down]
 
     @classmethod
     def of(cls, layer: Any) -> Self:
@@ -343,9 +344,8 @@ class StraightLayers:
 
     @classmethod
     def of(cls, model: PreTrainedModel) -> Self | None:
-        """Return the model's own weights, with those of one product moved together; None for a configuration of another form,
-        AttributeError or TypeError for parts of another form. Call it outside of inference mode, since the weights are loaded into
-        later."""
+        """Return the model's own weights, with those of one product moved together; None for a configuration of another form, AttributeError
+        or TypeError for parts of another form. Call it outside of inference mode, since weights are loaded later."""
         if not is_plain(model):
             return None
         config: Any = model.config

@@ -76,6 +76,11 @@ class TorchLearner(DividedLearner):
         if mesh.size == 1:
             _gather_sparsely(model)
 
+    @property
+    def has_native_steps(self) -> bool:
+        """Whether the model learns by compiled steps."""
+        return isinstance(self.policy, Causal) and self.policy.native is not None
+
     def _place(self, model: PreTrainedModel) -> None:
         """Move the model to the learner's device, in the type in which it learns. Weights that are parts of a mapped file are copied: the
         whole file would stay in memory beside those that change."""
@@ -91,7 +96,7 @@ class TorchLearner(DividedLearner):
         width = int(self.policy.model.config.get_text_config().hidden_size)
         policy = self.policy
         shares = isinstance(policy, Causal) and policy.shares_prompts
-        least = LEAST_NATIVE_SAVING if isinstance(policy, Causal) and policy.native is not None else LEAST_SAVING
+        least = LEAST_NATIVE_SAVING if self.has_native_steps else LEAST_SAVING
         division = Division(self.mesh.size, micro_tokens_of(self.compute, width), policy.packs, width, shares_prompts=shares)
         return replace(division, least_saving=least, most_tokens=micro_tokens_of(self.compute))
 

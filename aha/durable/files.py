@@ -6,9 +6,11 @@ import errno
 import hashlib
 import json
 import os
+import platform
 import re
 import shutil
 import stat
+import tempfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -219,3 +221,31 @@ def missing_part(names: Sequence[str]) -> str | None:
         if missing := next((number for number in range(first, first + int(count)) if number not in parts), None):
             return f"{before}-{missing:0{len(count)}}-of-{count}{after}"
     return None
+
+
+def cache_folder() -> Path:
+    """Return the user's cache directory for Aha; one of this user's for temporary files if that cannot be written."""
+    temporary = Path(tempfile.gettempdir(), f"aha-{os.getuid()}")
+    with suppress(RuntimeError):  # a user without a home directory, as in some containers
+        own = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "aha"
+        if _is_ours(own):
+            return own
+    if _is_ours(temporary):
+        return temporary
+    raise OSError("no directory for files that can be made again")
+
+
+def _is_ours(folder: Path) -> bool:
+    """Make the folder, and return True if this user owns it and may write to it: others may write to the place of temporary files."""
+    with suppress(OSError):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return folder.stat().st_uid == os.getuid() and os.access(folder, os.W_OK)
+    return False
+
+
+def processor_abilities() -> str:
+    """Return the model and the abilities of the processor, by which a compiler chooses instructions."""
+    with suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text(errors="replace").split("\n\n")[0].splitlines()
+        return "\n".join(line for line in lines if line.startswith(("model", "cpu family", "flags", "Features", "CPU ")))
+    return platform.processor()

@@ -68,6 +68,24 @@ def test_gradients_and_logprobs_are_those_of_the_models_own_code(form: str) -> N
             torch.testing.assert_close(own[name], grad, rtol=1e-4, atol=2e-5 * max(1.0, grad.abs().max().item()), msg=name)
 
 
+@pytest.mark.parametrize("form", ["tied", "biases"])
+def test_products_in_bfloat16_are_as_near_to_float32_as_those_of_autocast(form: str) -> None:
+    steps = steps_for("auto", 8)
+    if steps is None or not steps.multiplies(torch.bfloat16):
+        pytest.skip("this processor has no units for bfloat16")
+    config, rows = FORMS[form](), batch(SIZES)
+    config.max_position_embeddings = 200
+    low, exact, autocast = (learner(config, **more) for more in ({"dtype": "bfloat16"}, {}, {"dtype": "bfloat16", "kernels": "straight"}))
+    assert has_native_steps(low) and not has_native_steps(autocast)
+    gradients = [gradient(of, rows, shares_prompts=True)[1] for of in (low, exact, autocast)]
+    for of in ("policy", "reference"):
+        assert (low.logprobs(rows, of) - exact.logprobs(rows, of)).abs().mean() < 0.02
+    for name, grad in gradients[1].items():
+        apart, allowed = ((other[name] - grad).norm() for other in gradients[::2])
+        assert apart <= 2 * allowed + 1e-3 * grad.norm(), name
+    assert all(weight.dtype == torch.float32 for weight in low.parameters.values())
+
+
 def test_threads_change_no_bit_of_a_row_of_attention() -> None:
     before, states = torch.get_num_threads(), []
     try:

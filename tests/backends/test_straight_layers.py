@@ -18,8 +18,8 @@ from aha.backends.batch_decoder import BatchDecoder, Kernels, fastest_decoder, s
 from aha.backends.cache import CachedRow, RowCache, Shapes
 from aha.backends.hf import ModuleWeights
 from aha.backends.lora import _MergedWeights
-from aha.backends.native import NativeLayers, Pages, _library, steps_for
-from aha.backends.straight_layers import AttentionSettings, StraightLayers
+from aha.backends.native import NativeLayers, Pages, PanelProduct, _library, steps_for
+from aha.backends.straight_layers import AttentionSettings, LinearProduct, StraightLayers
 from aha.backends.torch_engine import TorchEngine
 from aha.backends.torch_learner import TorchLearner
 from aha.errors import BadInput
@@ -193,9 +193,44 @@ def filled(pages: Pages, layers: int, heads: int, size: int, sizes: list[int]) -
     return states
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize(("inputs", "outputs"), [(1, 1), (7, 33), (64, 96), (129, 200)])
+@pytest.mark.parametrize("has_bias", [False, True], ids=["", "bias"])
+def test_products_of_few_rows_are_those_of_pytorch_and_no_row_depends_on_another(
+    inputs: int, outputs: int, has_bias: bool, dtype: torch.dtype
+) -> None:
+    steps, draw = steps_for("compiled", 8), torch.Generator().manual_seed(inputs)
+    assert steps is not None
+    if not steps.multiplies(dtype):
+        pytest.skip("this processor has no units for bfloat16")
+    x_PI, weight_OI = torch.randn(31, inputs, generator=draw), torch.randn(outputs, inputs, generator=draw).to(dtype)
+    bias_O = torch.randn(outputs, generator=draw).to(dtype) if has_bias else None
+    product = PanelProduct(LinearProduct(weight_OI, bias_O), steps)
+    whole_PO = product(x_PI)
+    expected_PO = F.linear(x_PI.to(dtype).double(), weight_OI.double(), None if bias_O is None else bias_O.double())
+    torch.testing.assert_close(whole_PO.double(), expected_PO, rtol=1e-5, atol=1e-5)  # sums are float32 in either type
+    before = torch.get_num_threads()
+    try:
+        for rows, threads in ((1, 1), (4, 2), (13, 3), (30, 2)):
+            torch.set_num_threads(threads)
+            assert torch.equal(product(x_PI[:rows].clone()), whole_PO[:rows])
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_a_product_hands_on_numbers_that_are_none() -> None:
+    steps = steps_for("compiled", 8)
+    assert steps is not None
+    for dtype in filter(steps.multiplies, (torch.float32, torch.bfloat16)):
+        product = PanelProduct(LinearProduct(torch.ones(3, 2, dtype=dtype), None), steps)
+        out = product(torch.tensor([[1.0, 2.0], [float("nan"), 1.0], [float("inf"), 1.0]]))
+        assert out[0].tolist() == [3.0] * 3 and bool(out[1].isnan().all()) and bool(out[2].isposinf().all())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 @pytest.mark.parametrize("size", [6, 8, 24, 64])
 @pytest.mark.parametrize("groups", [1, 3, 7])
-def test_heads_of_every_size_and_rows_of_every_length_are_attended(size: int, groups: int) -> None:
+def test_heads_of_every_size_and_rows_of_every_length_are_attended(size: int, groups: int, dtype: torch.dtype) -> None:
     sizes, heads = [0, 6, 15, 16, 63, 64, 149], 2
     steps = steps_for("compiled", size)
     assert steps is not None
@@ -203,7 +238,7 @@ def test_heads_of_every_size_and_rows_of_every_length_are_attended(size: int, gr
     query, key, value = states.split((heads * groups, heads, heads), 1)
     still = torch.ones(len(sizes), size), torch.zeros(len(sizes), size)  # no rotation
     for layer, window in ((0, None), (1, 3), (1, 40)):
-        pages = Pages(steps, Shapes(((heads, size),) * 2, ((heads, size),) * 2, torch.float32, torch.device("cpu")))
+        pages = Pages(steps, Shapes(((heads, size),) * 2, ((heads, size),) * 2, dtype, torch.device("cpu")))
         known = filled(pages, 2, heads, size, sizes)[layer]
         pages.make_room(dict(enumerate(sizes)))
         pages.begin_step(torch.tensor(sizes))
@@ -212,9 +247,27 @@ def test_heads_of_every_size_and_rows_of_every_length_are_attended(size: int, gr
         for row, count in enumerate(sizes):
             first = max(0, count + 1 - (window or count + 1))
             seen = (torch.cat([side[row, :, :count], new[row][:, None]], 1) for side, new in zip(known, (key, value), strict=True))
-            keys, values = (side[:, first:].repeat_interleave(groups, 0) for side in seen)
+            keys, values = (side[:, first:].to(dtype).float().repeat_interleave(groups, 0) for side in seen)
             expected = F.scaled_dot_product_attention(query[row][:, None], keys, values)[:, 0]
             assert torch.allclose(out[row], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", [("llama", True), ("qwen2", False)], ids=named)
+def test_products_in_bfloat16_give_replies_whose_logprobs_are_near_those_of_float32(kind: tuple[str, bool]) -> None:
+    steps = steps_for("compiled", 8)
+    if steps is None or not steps.multiplies(torch.bfloat16):
+        pytest.skip("this processor has no units for bfloat16")
+    model = built(*kind)
+    engine = TorchEngine(copy.deepcopy(model).to(torch.bfloat16), STOP, COMPUTE, kernels="compiled")
+    assert compiled(engine.module)
+    apart = []
+    for number, group in sampled(engine, sampling=Sampling(max_tokens=24)).items():
+        for reply in group:
+            tokens = torch.tensor([[*ASKS[number].prompt, *reply.tokens]])
+            with torch.no_grad():
+                logp_TV = torch.log_softmax(model(input_ids=tokens).logits[0, len(ASKS[number].prompt) - 1 : -1], -1)
+            apart.append((logp_TV.gather(1, torch.tensor(reply.tokens)[:, None])[:, 0] - torch.tensor(reply.logprobs)).abs())
+    assert float(torch.cat(apart).mean()) < 0.02
 
 
 @given(st.lists(st.tuples(st.sampled_from(["fork", "drop", "step"]), st.integers(0, 7)), max_size=60))

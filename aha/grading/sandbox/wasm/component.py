@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
+from aha.durable.files import processor_abilities
 from aha.errors import BadInput, DiskTrouble
 
 NEEDS = {"wasmtime": "50", "componentize-py": "0.25"}  # the parts of their interfaces that are used change between these
@@ -71,17 +72,8 @@ def component_path() -> Path:
 
 
 def _key() -> str:
-    parts = [GUEST.read_text("utf-8"), WORLD, platform.machine(), sys.platform, _processor(), _version("wasmtime") or ""]
+    parts = [GUEST.read_text("utf-8"), WORLD, platform.machine(), sys.platform, processor_abilities(), _version("wasmtime") or ""]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
-
-
-def _processor() -> str:
-    """Return the instruction sets of the processor, because machine code made for more of them does not load."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line for line in lines if line.startswith(("flags", "Features"))), "")
 
 
 def _version(name: str) -> str | None:
