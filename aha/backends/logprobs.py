@@ -139,7 +139,7 @@ def _columns(hidden_MD: Tensor, vocabulary: int, chunk_bytes: int | None) -> int
     column_bytes = 4 * max(1, len(hidden_MD))
     if chunk_bytes is None:
         chunk_bytes = CHUNK_BYTES.get(hidden_MD.device.type, GPU_CHUNK_BYTES)
-        # On a CPU a product of bfloat16 needs copies of logits and weights in both types, so that one slice would take several times as much.
+        # On a CPU a product of bfloat16 needs copies of logits and weights in both types: one slice would take several times as much.
         if column_bytes * vocabulary <= (WHOLE_BYTES if hidden_MD.dtype == torch.float32 else chunk_bytes):
             return vocabulary
     return max(1, min(vocabulary, chunk_bytes // column_bytes))

@@ -304,9 +304,9 @@ class Pages:
 
 class PanelProduct:
     """A linear layer with a copy of its weights in the order in which the compiled product of few rows reads them. It takes and gives
-    float32; the weights may be bfloat16. A row's numbers do not depend on the other rows. `memory`: where the copy lies; None: in its own."""
+    float32; the weights may be bfloat16. A row's numbers do not depend on the other rows. `memory`: where the copy lies."""
 
-    def __init__(self, product: LinearProduct, steps: NativeSteps, memory: Tensor | None = None) -> None:
+    def __init__(self, product: LinearProduct, steps: NativeSteps, memory: Tensor) -> None:
         weight_OD = product.weight_OD
         self._steps, self._outputs = steps, len(weight_OD)
         self._bias_O = None if product.bias_O is None else product.bias_O.float()
@@ -314,14 +314,13 @@ class PanelProduct:
         if weight_OD.dtype == torch.bfloat16 and weight_OD.shape[1] % 2:
             weight_OD = F.pad(weight_OD, (0, 1))
         units_OU = weight_OD.contiguous().view(torch.int32)
-        self._panels = units_OU.new_empty(self.units(product, steps)) if memory is None else memory
-        steps.call("aha_lay_panels", units_OU, self._outputs, units_OU.shape[1], self._panels)
+        self._panels = memory
+        steps.call("aha_lay_panels", units_OU, self._outputs, units_OU.shape[1], memory)
 
     @staticmethod
     def units(product: LinearProduct, steps: NativeSteps) -> int:
         """Return the size of the copy, in units of 4 bytes."""
-        outputs, inputs = product.weight_OD.shape
-        together = 4 // product.weight_OD.dtype.itemsize
+        (outputs, inputs), together = product.weight_OD.shape, 4 // product.weight_OD.dtype.itemsize
         return -(-outputs // steps.panel) * steps.panel * -(-inputs // together)
 
     def __call__(self, hidden_PD: Tensor) -> Tensor:

@@ -315,16 +315,10 @@ class LayerWeights:
     def of(cls, layer: Any) -> Self:
         attention, mlp = layer.self_attn, layer.mlp
         query_norm, key_norm = (Norm.of(getattr(attention, name)) if hasattr(attention, name) else None for name in ("q_norm", "k_norm"))
-        return cls(
-            Norm.of(layer.input_layernorm),
-            LinearProduct.of(attention.q_proj, attention.k_proj, attention.v_proj),
-            query_norm,
-            key_norm,
-            LinearProduct.of(attention.o_proj),
-            Norm.of(layer.post_attention_layernorm),
-            LinearProduct.of(mlp.gate_proj, mlp.up_proj),
-            LinearProduct.of(mlp.down_proj),
-        )
+        groups = (attention.q_proj, attention.k_proj, attention.v_proj), (attention.o_proj,), (mlp.gate_proj, mlp.up_proj), (mlp.down_proj,)
+        states, output, gate_up, down = (LinearProduct.of(*group) for group in groups)
+        norms = Norm.of(layer.input_layernorm), Norm.of(layer.post_attention_layernorm)
+        return cls(norms[0], states, query_norm, key_norm, output, norms[1], gate_up, down)
 
 
 @dataclass(frozen=True)
@@ -344,7 +338,7 @@ class StraightLayers:
 
     @classmethod
     def of(cls, model: PreTrainedModel) -> Self | None:
-        """Return the model's own weights, with those of one product moved together; None for a configuration of another form, AttributeError
+        """Return the model's own weights, with those of one product moved together; None for another form of configuration, AttributeError
         or TypeError for parts of another form. Call it outside of inference mode, since weights are loaded later."""
         if not is_plain(model):
             return None

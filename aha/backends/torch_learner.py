@@ -78,7 +78,7 @@ class TorchLearner(DividedLearner):
 
     @property
     def has_native_steps(self) -> bool:
-        """Whether the model learns by compiled steps."""
+        """True if the model learns by compiled steps."""
         return isinstance(self.policy, Causal) and self.policy.native is not None
 
     def _place(self, model: PreTrainedModel) -> None:

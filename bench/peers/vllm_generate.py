@@ -1,8 +1,8 @@
 """vLLM's side of `bench/sampling.py`: run by the Python of its own environment, one line of JSON a turn on both sides.
 
-The first line names the model's folder and type, the prompts and the number of tokens; each further line is a turn's number. The answer to the
-first is the greedy tokens of the first prompt, to the others the tokens made and the seconds by the clock and by the processor. Loading is
-outside all figures. Replies never end before the limit.
+The first line names the model's folder and type, the prompts and the number of tokens; each further line is a turn's number. The answer
+to the first is the greedy tokens of the first prompt, to the others the tokens made and the seconds by the clock and by the processor.
+Loading is outside all figures. Replies never end before the limit.
 """
 
 from __future__ import annotations

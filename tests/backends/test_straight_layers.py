@@ -18,7 +18,7 @@ from aha.backends.batch_decoder import BatchDecoder, Kernels, fastest_decoder, s
 from aha.backends.cache import CachedRow, RowCache, Shapes
 from aha.backends.hf import ModuleWeights
 from aha.backends.lora import _MergedWeights
-from aha.backends.native import NativeLayers, Pages, PanelProduct, _library, steps_for
+from aha.backends.native import NativeLayers, NativeSteps, Pages, PanelProduct, _library, steps_for
 from aha.backends.straight_layers import AttentionSettings, LinearProduct, StraightLayers
 from aha.backends.torch_engine import TorchEngine
 from aha.backends.torch_learner import TorchLearner
@@ -193,6 +193,10 @@ def filled(pages: Pages, layers: int, heads: int, size: int, sizes: list[int]) -
     return states
 
 
+def panel_product(product: LinearProduct, steps: NativeSteps) -> PanelProduct:
+    return PanelProduct(product, steps, torch.empty(PanelProduct.units(product, steps), dtype=torch.int32))
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 @pytest.mark.parametrize(("inputs", "outputs"), [(1, 1), (7, 33), (64, 96), (129, 200)])
 @pytest.mark.parametrize("has_bias", [False, True], ids=["", "bias"])
@@ -205,7 +209,7 @@ def test_products_of_few_rows_are_those_of_pytorch_and_no_row_depends_on_another
         pytest.skip("this processor has no units for bfloat16")
     x_PI, weight_OI = torch.randn(31, inputs, generator=draw), torch.randn(outputs, inputs, generator=draw).to(dtype)
     bias_O = torch.randn(outputs, generator=draw).to(dtype) if has_bias else None
-    product = PanelProduct(LinearProduct(weight_OI, bias_O), steps)
+    product = panel_product(LinearProduct(weight_OI, bias_O), steps)
     whole_PO = product(x_PI)
     expected_PO = F.linear(x_PI.to(dtype).double(), weight_OI.double(), None if bias_O is None else bias_O.double())
     torch.testing.assert_close(whole_PO.double(), expected_PO, rtol=1e-5, atol=1e-5)  # sums are float32 in either type
@@ -222,7 +226,7 @@ def test_a_product_hands_on_numbers_that_are_none() -> None:
     steps = steps_for("compiled", 8)
     assert steps is not None
     for dtype in filter(steps.multiplies, (torch.float32, torch.bfloat16)):
-        product = PanelProduct(LinearProduct(torch.ones(3, 2, dtype=dtype), None), steps)
+        product = panel_product(LinearProduct(torch.ones(3, 2, dtype=dtype), None), steps)
         out = product(torch.tensor([[1.0, 2.0], [float("nan"), 1.0], [float("inf"), 1.0]]))
         assert out[0].tolist() == [3.0] * 3 and bool(out[1].isnan().all()) and bool(out[2].isposinf().all())
 
