@@ -199,7 +199,7 @@ def _looked_at(head: str) -> str | None:
     if word:
         low = word[1].lower()
         return "-" if low in ("minus", "negative") else None if low in _OPERATIONS else ""
-    if bare.endswith(("++", "\\n")) or (bare[-1] in "-–−" and (_BULLET.search(head) or _DASH.search(head))):
+    if bare.endswith(("++", "\\n")) or (bare[-1] in "-–−" and (_BULLET.search(head) or (_DASH.search(head) and not _in_formula(head)))):
         return ""
     if _NUMBER_ONLY.search(bare) and bare != head:
         return None

@@ -37,6 +37,13 @@ The answer is not §, it is ¶.
 The answer is ¶ instead of §.
 The answer is ¶ rather than §.
 § is too small, so the answer is ¶.
+It could be §.
+It can be §.
+It could well be §.
+Supposedly it is §.
+The second-best answer is §.
+If we ignored one of them, the answer would be §.
+Leaving out one of them, it would be §.
 It would be § if we forgot the carry; the answer is ¶.
 If the answer were §, we would have a contradiction. The answer is ¶.
 The answer was thought to be §, but it is ¶.
@@ -149,6 +156,9 @@ The answers are ¶, §.
 #### §, ¶
 § (wrong)
 § (this is incorrect)
+$\alpha - \boxed{§}$
+\[ \beta + \; \boxed{§} \]
+So $\lambda - \, \boxed{§}$.
 """,
     needs={"one"},
 ) + templates(
