@@ -25,7 +25,9 @@ LONGEST = 600
 _SENTENCE = lazy_pattern(
     r"(?<![ap]\.m)(?<!\b[A-Za-z])[.。!?](?=\s+[A-Z\u00c0-\u00de\u0100-\u0180\u0400-\u042f\u0590-\u0eff\u4e00-\u9fff*\\$(]|\s*$)|[。।]|\n+"
 )
-_HOWEVER = lazy_pattern(r"(?i)\s*[*_]{0,2}(?:however|but|yet|aber|mais|pero|mas|però|но|maar|ale)\b")
+_HOWEVER = lazy_pattern(
+    r"(?i)\s*[*_]{0,2}(?:(?:sorry|oops|no|wait),?\s(?:i\smeant?|it\sis)|i\smeant|correction|however|but|yet|aber|mais|pero|mas|però|но|maar|ale)\b"
+)
 _CLOSING = lazy_pattern(r"(?i)(?:i hope|hope (?:this|it)|let me know|note that|this is (?:the|our)|thank)")
 _NEW_CLAUSE = lazy_pattern(
     r"(?i)(?:[,;]?\s*\b(?:so|thus|therefore|hence|then|which (?:is|gives|means|makes|equals|comes to)|that is|i\.e\."
@@ -44,7 +46,7 @@ _ASKS = lazy_pattern(
 )
 _PRICES = lazy_pattern(r"(?<!\\)\$(?=[0-9])")
 _DENIED_START = lazy_pattern(r"(?i)\W*(?:[a-z]+ly )?(?:not|never|nicht|pas|non|nunca|não|niet|inte|nie|не|(?:any|every)thing but)\b")
-_SPACES, _TIMES = lazy_pattern(r"[ \t]+"), lazy_pattern(r"(?<=[0-9]) x (?=[0-9])")
+_SPACES, _TIMES = map(lazy_pattern, (r"[ \t]+", r"(?<=[0-9]) x (?=[0-9])"))
 _FIGURES = lazy_pattern(r"[0-9$\\½¼¾⅓⅔√π∞₀-₉]")
 _LIST_PHRASE = lazy_pattern(r"(?i)\b(?:one|some|any|either|all|each) of (?:the following|these)\b")
 _IF_IF = lazy_pattern(r"(?i)\bif\b[^.\n]*\bif\b")

@@ -298,7 +298,7 @@ def without_style(text: str) -> str:
 
 
 _WORD_STARTS = lazy_pattern(r"(?<![\w$\\{'’-])(?=[^\W_]|[$\\])")
-_UNSTATED_PATTERN = lazy_pattern(r"(?i)\b(?:not|never|no|if|whether|or|wrong|incorrect|false|doubt|disagree)\b|n['’]t\b")
+_UNSTATED_PATTERN = lazy_pattern(r"(?i)\b(?:not|cannot|hardly|never|no|if|whether|or|wrong|incorrect|false|doubt|disagree)\b|n['’]t\b")
 _ARTICLE = lazy_pattern(r"(?i)\b(?:an?|the)\s+\Z")
 _IS_SO = lazy_pattern(r"i[^biuy]*\Z|[biuy][^biuy]*q[^biuy]*\Z|=[^biuy]*\Z")  # is, must be, takes place on
 _REPRESENTS = lazy_pattern(r"(?i)\b(?:represents?|denotes?|becomes?|remains?|equals)\s+\Z")

@@ -102,6 +102,15 @@ def test_the_whole_number_of_a_family_may_have_another_name(family: str) -> None
     assert pays(reference, family.replace("@", "")) and not pays(reference, family.replace("@", "2"))
 
 
+def test_a_correction_in_words_takes_a_claim_back() -> None:
+    for correction in ("Sorry, I meant {}.", "I meant {}.", "Oops, it is {}.", "Correction: {}."):
+        for words in ("all real numbers", "二十九分之一", "nothing"):
+            assert not pays(Latex("29"), f"It is 29. {correction.format(words)}"), correction
+            assert not pays(Number("29"), f"It is 29. {correction.format(words)}"), correction
+            assert not pays(Latex(r"\emptyset"), f"It is \\varnothing. {correction.format('all real numbers')}"), correction
+    assert pays(Number("29"), "It is 29. I mean it.") and not pays(Text(("an oak",)), "It cannot be \\mathrm{an oak}.")
+
+
 PAIRS: list[tuple[Reference, str, str]] = [
     (Latex(r"\text{does not exist}"), r"\boxed{\text{The limit does not exist}}", r"\boxed{\text{The limit exists}}"),
     (Latex(r"\text{DNE}"), "The limit does not exist.", "The limit does exist."),
@@ -137,6 +146,8 @@ OPERATORS = (
     r"2 \times",
     r"\frac{1}{2} \times",
     r"\alpha +",
+    r"\alpha -",
+    "x -",
     "n",
     r"\log",
     r"\sin",
