@@ -278,6 +278,8 @@ def _read_preference(row: DataRow, kind: type[Preference]) -> Preference | None:
 def _pair(row: DataRow) -> Pair:
     form = 'a pair is {"prompt": ..., "chosen": ..., "rejected": ...}'
     chosen, rejected = (_text(row.fields, (name,), form) for name in ("chosen", "rejected"))
+    if chosen.strip() == rejected.strip():
+        raise BadInput("`chosen` and `rejected` are the same text, which prefers nothing: leave the row out")
     return Pair(_problem(row, form), chosen, rejected)
 
 

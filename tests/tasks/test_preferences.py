@@ -73,3 +73,9 @@ def test_a_label_is_true_or_false(tmp_path: Path) -> None:
 
 def test_the_question_is_shown_before_what_was_said() -> None:
     assert [(message.role, message.content) for message in as_conversation(HELLO, "no").messages] == [("user", "你好"), ("assistant", "no")]
+
+
+def test_a_pair_of_one_text_twice_is_named(tmp_path: Path) -> None:
+    rows = [json.dumps({"prompt": "q", "chosen": "a", "rejected": rejected}) for rejected in ("b", "a ")]
+    with pytest.raises(BadInput, match=r"line 2: `chosen` and `rejected` are the same text"):
+        read_pairs(written(tmp_path / "pairs.jsonl", *rows))
