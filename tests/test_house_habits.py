@@ -256,7 +256,7 @@ def opened_at_import(house: House) -> list[str]:
         if isinstance(node, ast.ClassDef) and any(isinstance(part, ast.FunctionDef) and _closes(part) for part in node.body)
     }
     return [
-        source.at(node.lineno, f"{called(node)} is opened at import")
+        source.at(statement.lineno, f"{called(node)} is opened at import")
         for source in house.values()
         for statement in source.tree.body
         if isinstance(statement, ast.Assign | ast.AnnAssign | ast.Expr)

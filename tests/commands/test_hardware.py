@@ -7,6 +7,7 @@ import socket
 import threading
 from contextlib import nullcontext, suppress
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -147,7 +148,7 @@ def own_loss(batch: object) -> object:
     return batch
 
 
-LEARNS_ALONE = {
+LEARNS_ALONE: dict[str, tuple[str, str, dict[str, Any], str]] = {
     "an adapter on a cluster": (
         "cluster",
         "",
