@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from aha.backends.engine_chat import Bytes, ScriptedEngine
+from aha.backends.engine_chat import Bytes, ScriptedBackend, ScriptedEngine
 from aha.protocols import Sampling
 from aha.rewards import paper
 from aha.sampling.rollouts import prompt_tokens, read_reply, seed_for
@@ -22,8 +22,9 @@ BARE = " so ( 8 * 6 ) + 10"
 def groups_of(*texts: str) -> list[Group]:
     said = iter(texts)
     engine = ScriptedEngine(lambda prompt, seed: next(said))
-    asker = GroupSampler(engine, Bytes(), Short(), paper(), Sampling(max_tokens=200), len(texts), lambda what: None)
-    return asker.groups([ASKED], (0, 0, 0))
+    with paper().open(ScriptedBackend(lambda model, prompt, seed: "")) as rewards:
+        asker = GroupSampler(engine, Bytes(), Short(), rewards, Sampling(max_tokens=200), len(texts), lambda what: None)
+        return asker.groups([ASKED], (0, 0, 0))
 
 
 def test_a_seed_is_a_function_of_its_place_and_of_the_order_of_its_parts() -> None:
