@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -50,7 +51,7 @@ Kernels = Literal["auto", "compiled", "straight", "modules", "plain"]
 class BatchDecoder:
     """A decoder of all rows in one pass through the layers. `layers`: the model's layers without calls of modules, and each layer's
     attention; None: its modules are called, and they record their settings in `attention`. `store`: where keys and values are kept; None:
-    in buckets. `draws`: see `Decoder`.
+    in buckets. `draws`: see `Decoder`; `body`: reads prompts, the model's own if None.
 
     Rows that agree to the token so far are one state, which is computed once; it is copied when they draw different tokens. On a GPU each
     row has a state of its own, since a comparison of tokens would wait for it at every step."""
@@ -62,10 +63,11 @@ class BatchDecoder:
         layers: tuple[Layers, dict[int, AttentionSettings]] | None = None,
         store: RowStore | None = None,
         draws: DrawSteps | None = None,
+        body: Any = None,
     ) -> None:
         self.model: Any = model
         self.draws = draws
-        self._body = body_of(model)
+        self._body: Any = body or body_of(model)
         self._scale, self._softcap = logit_scaling(model)
         self._count = model.config.get_text_config().num_hidden_layers
         self._last_position = (context_of(model.config) or sys.maxsize) - 1
@@ -285,7 +287,7 @@ def fastest_decoder(model: PreTrainedModel, shapes: Shapes, kernels: Kernels) ->
     if kernels != "modules" and (straight := _straight_layers(model)) is not None:
         steps = steps_for(kernels, straight.size) if kernels in ("auto", "compiled") and NativeLayers.fit(straight) else None
         if steps is not None and steps.multiplies(shapes.dtype):
-            native_decoder = partial(_native_decoder, model, shapes, straight, steps, modules.attention)
+            native_decoder = NativeDecoders(model, shapes, straight, steps, modules.attention)
             if _same(model, native_decoder(), plain_logits, APART[shapes.dtype]):
                 return native_decoder
         straight_decoder = partial(BatchDecoder, model, shapes, (straight, modules.attention))
@@ -294,11 +296,38 @@ def fastest_decoder(model: PreTrainedModel, shapes: Shapes, kernels: Kernels) ->
     return partial(BatchDecoder, model, shapes)
 
 
-def _native_decoder(
-    model: PreTrainedModel, shapes: Shapes, straight: StraightLayers, steps: NativeSteps, attention: dict[int, AttentionSettings]
-) -> BatchDecoder:
-    """Return a decoder with a copy of the model's present weights."""
-    return BatchDecoder(model, shapes, (NativeLayers(straight, steps), attention), Pages(steps, shapes), steps)
+@dataclass(frozen=True)
+class NativeDecoders:
+    """The constructor of decoders that copy a model's present weights in the type of `shapes`. Weights of another type are rounded by each
+    copy, and for each product of a prompt."""
+
+    model: PreTrainedModel
+    shapes: Shapes
+    straight: StraightLayers
+    steps: NativeSteps
+    attention: dict[int, AttentionSettings]
+
+    def __call__(self) -> BatchDecoder:
+        layers = NativeLayers(self.straight, self.steps, self.shapes.dtype), self.attention
+        body = None if self.model.dtype == self.shapes.dtype else _RoundingBody(body_of(self.model), self.shapes.dtype)
+        return BatchDecoder(self.model, self.shapes, layers, Pages(self.steps, self.shapes), self.steps, body)
+
+    def with_weights_of(self, model: PreTrainedModel) -> NativeDecoders | None:
+        """Return the constructor for another model of the same form and of weights in float32; None if it has other parts."""
+        straight = _straight_layers(model)
+        return None if straight is None else replace(self, model=model, straight=straight)
+
+
+class _RoundingBody:
+    """A model up to its head whose products are rounded to `dtype`, one weight at a time, so that no copy of the model is made."""
+
+    def __init__(self, body: Any, dtype: torch.dtype) -> None:
+        self._body, self._dtype = body, dtype
+        self.parameters = body.parameters
+
+    def __call__(self, **inputs: Any) -> Any:
+        with torch.autocast(next(self._body.parameters()).device.type, self._dtype, cache_enabled=False):
+            return self._body(**inputs)
 
 
 def _straight_layers(model: PreTrainedModel) -> StraightLayers | None:

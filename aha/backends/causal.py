@@ -17,6 +17,7 @@ from functools import partial
 from typing import Any, NamedTuple, Self, cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.checkpoint import checkpoint
@@ -25,7 +26,7 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 
 from aha.backends.checkpoint.config import context_of
 from aha.backends.logprobs import token_logprobs
-from aha.backends.native_learner import NativeDecoder
+from aha.backends.native_learner import NativeDecoder, full_rows
 from aha.backends.packing import PackLayout, packed_hidden, packed_outputs, prepare
 from aha.backends.shares import check_lengths
 from aha.batch import Batch, PolicyBatch
@@ -171,13 +172,15 @@ class Causal:
         return self.logprobs(batch)[0]
 
     def _logprobs(self, batch: Batch, seen: _Seen, accumulate: bool) -> tuple[Tensor, Tensor]:
-        hidden_MD = seen.hidden_MD.to(self.dtype)
         targets_M = (batch.tokens_N[batch.trained_N] if seen.targets is None else seen.targets).to(self.device, torch.long)
+        hidden_MD, count = full_rows(seen.hidden_MD, self.dtype), len(targets_M)
+        targets_M = F.pad(targets_M, (0, len(hidden_MD) - count))
         softcap = None if self.softcap is None else self.softcap / self.scale  # cap(scale * z) = scale * (cap / scale)(z)
         temperature = batch.temperature / self.scale
         head, steps = self.head, None if self.native is None else self.native.steps
-        outputs = token_logprobs(hidden_MD, head.weight, head.bias, targets_M, temperature, softcap, accumulate=accumulate, steps=steps)
-        return outputs if seen.place_M is None else (outputs[0][seen.place_M], outputs[1][seen.place_M])
+        numbers = token_logprobs(hidden_MD, head.weight, head.bias, targets_M, temperature, softcap, accumulate=accumulate, steps=steps)
+        logp_M, entropy_M = numbers[0][:count], numbers[1][:count]
+        return (logp_M, entropy_M) if seen.place_M is None else (logp_M[seen.place_M], entropy_M[seen.place_M])
 
     def _read(self, batch: Batch, accumulate: bool = False) -> _Seen:
         check_lengths(batch, context_of(self.model.config))

@@ -318,9 +318,9 @@ class PanelProduct:
         steps.call("aha_lay_panels", units_OU, self._outputs, units_OU.shape[1], memory)
 
     @staticmethod
-    def units(product: LinearProduct, steps: NativeSteps) -> int:
-        """Return the size of the copy, in units of 4 bytes."""
-        (outputs, inputs), together = product.weight_OD.shape, 4 // product.weight_OD.dtype.itemsize
+    def units(product: LinearProduct, steps: NativeSteps, dtype: torch.dtype) -> int:
+        """Return the size of the copy in `dtype`, in units of 4 bytes."""
+        (outputs, inputs), together = product.weight_OD.shape, 4 // dtype.itemsize
         return -(-outputs // steps.panel) * steps.panel * -(-inputs // together)
 
     def __call__(self, hidden_PD: Tensor) -> Tensor:
@@ -348,11 +348,11 @@ class _PanelLayer:
 
 
 class NativeLayers:
-    """The layers of `straight` by compiled products and steps. It holds copies of the products' weights, made by `reload`, in their type;
-    all else is float32."""
+    """The layers of `straight` by compiled products and steps. It holds copies of the products' weights, made by `reload`, in `dtype`; all
+    else is float32."""
 
-    def __init__(self, straight: StraightLayers, library: NativeSteps) -> None:
-        self._straight, self.steps = straight, library
+    def __init__(self, straight: StraightLayers, library: NativeSteps, dtype: torch.dtype) -> None:
+        self._straight, self.steps, self._dtype = straight, library, dtype
         self._memory: Tensor | None = None
         self.reload()
 
@@ -365,11 +365,12 @@ class NativeLayers:
     def reload(self) -> None:
         """Copy the weights anew, all into one piece of memory, which the system has back as soon as it is free."""
         products = [product for layer in self._straight.layers for product in layer.products] + [self._straight.output]
-        sizes = [PanelProduct.units(product, self.steps) for product in products]
+        sizes = [PanelProduct.units(product, self.steps, self._dtype) for product in products]
         if self._memory is None:
             self._memory = torch.empty(sum(sizes), dtype=torch.int32)
         *panels, self._head = (
-            PanelProduct(product, self.steps, part) for product, part in zip(products, self._memory.split(sizes), strict=True)
+            PanelProduct(product.to(self._dtype), self.steps, part)
+            for product, part in zip(products, self._memory.split(sizes), strict=True)
         )
         self._layers = [_PanelLayer.of(layer, panels[4 * number :][:4]) for number, layer in enumerate(self._straight.layers)]
         self._norm = self._straight.norm.exact()

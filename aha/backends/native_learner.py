@@ -19,6 +19,7 @@ from aha.backends.packing import PackLayout, packed_outputs
 from aha.backends.straight_layers import LinearProduct, is_plain, rotation, together
 
 CHUNK = 64  # rows whose part of a norm's gradient is summed first
+MULTIPLE = 64  # rows in bfloat16 are filled up to a multiple: PyTorch makes a kernel for each number of rows, and keeps it
 
 
 @dataclass(frozen=True)
@@ -132,11 +133,11 @@ class _Product:
         self._widths = [linear.out_features for linear in linears]
 
     def __call__(self, x_ND: Tensor) -> Tensor:
-        return self._product.to(self._dtype)(x_ND.to(self._dtype)).float()
+        return self._product.to(self._dtype)(full_rows(x_ND, self._dtype))[: len(x_ND)].float()
 
     def back(self, grad_NO: Tensor) -> Tensor:
         """Return the gradient of the input."""
-        return (grad_NO.to(self._dtype) @ self._product.weight_OD.to(self._dtype)).float()
+        return (full_rows(grad_NO, self._dtype) @ self._product.weight_OD.to(self._dtype))[: len(grad_NO)].float()
 
     def make_gradients(self) -> None:
         """Give the weights, if they learn, gradients of zeros that lie side by side."""
@@ -149,7 +150,7 @@ class _Product:
     def gradients(self, grad_NO: Tensor, x_ND: Tensor, *, accumulate: bool) -> list[Tensor | None]:
         """Return the gradients of each layer's weight and bias; None for those that are added to the weights' own in place."""
         sum_O = None if self._product.bias_O is None else grad_NO.sum(0, dtype=torch.float32)
-        grad_NO, x_ND = grad_NO.to(self._dtype), x_ND.to(self._dtype)
+        grad_NO, x_ND = full_rows(grad_NO, self._dtype), full_rows(x_ND, self._dtype)
         if accumulate and (weights := self._own_gradients("weight")) is not None:
             if weights.dtype == self._dtype:
                 weights.addmm_(grad_NO.T, x_ND)
@@ -166,6 +167,16 @@ class _Product:
         """Return the gradients of all layers as one tensor; None if a weight has none."""
         gradients = [gradient for linear in self._linears if (gradient := getattr(linear, name).grad) is not None]
         return together(gradients) if len(gradients) == len(self._linears) else None
+
+
+def full_rows(x_ND: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return the rows in `dtype`; on a processor in bfloat16 with rows of zeros, see MULTIPLE."""
+    missing = -len(x_ND) % MULTIPLE
+    if dtype != torch.bfloat16 or x_ND.device.type != "cpu" or not missing:
+        return x_ND.to(dtype)
+    out_ND = x_ND.new_zeros(len(x_ND) + missing, *x_ND.shape[1:], dtype=dtype)
+    out_ND[: len(x_ND)] = x_ND
+    return out_ND
 
 
 @dataclass(frozen=True)

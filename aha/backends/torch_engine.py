@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from aha.backends.batch_decoder import Kernels, fastest_decoder, shapes_of
+from aha.backends.batch_decoder import Kernels, NativeDecoders, fastest_decoder, shapes_of
 from aha.backends.checkpoint.config import context_of
 from aha.backends.hf import ModuleWeights, load_model, load_tokenizer, pick_device, torch_dtype
 from aha.backends.straight_layers import Decoder, Entry, PrefixPass, Tokens
@@ -185,12 +185,17 @@ class TorchEngine:
         self.version = version
 
     def share(self, weights: Weights) -> None:
-        """Compute with these tensors themselves from now on, if they are a module's of the same types and places: a copy would be as large
-        as the model. Code that changes the weights has to load them here, too, so that their version is known."""
+        """Compute with these tensors themselves from now on, if they are a module's of the same types and places, or if the decoder copies
+        and rounds them anyway: a copy would be as large as the model. Code that changes the weights has to load them here, too, so that
+        their version is known."""
         if type(weights) is not ModuleWeights:  # a subclass, such as that of merged adapters, computes its weights when they are read
             return
-        parameters = dict(weights.module.named_parameters())
-        if _forms(parameters) != _forms(self._targets):
+        parameters, decoder = dict(weights.module.named_parameters()), self._decoder
+        model: Any = weights.module
+        rounds = isinstance(decoder, NativeDecoders) and self._shapes.dtype != torch.float32
+        if _forms(parameters) != _forms(self._targets, torch.float32 if rounds else None):
+            return
+        if isinstance(decoder, NativeDecoders) and decoder.with_weights_of(model) is None:
             return
         replacements = {id(own): parameters[name] for name, own in self._targets.items()}
         for module in self.module.modules():
@@ -198,7 +203,8 @@ class TorchEngine:
                 if own is not None:
                     module._parameters[leaf] = replacements[id(own)]
         self._targets, self._shares = dict(self.module.named_parameters()), True
-        self._decoder = fastest_decoder(self.module, self._shapes, self._kernels)
+        rounding = decoder.with_weights_of(self.module) if isinstance(decoder, NativeDecoders) else None
+        self._decoder = rounding or fastest_decoder(self.module, self._shapes, self._kernels)
 
     def offer(self, weights: Weights, version: int) -> None:
         """Let replies in progress continue with other weights from their next token on; any thread may call. Computed states of their
@@ -263,9 +269,9 @@ def open_engine(model: str, compute: Compute, positions: int | None = None) -> T
     return TorchEngine(module, load_tokenizer(model).stop, compute, kernels=compute.kernels)
 
 
-def _forms(parameters: Mapping[str, Tensor]) -> dict[str, object]:
-    """Return the shape, type and place of each weight."""
-    return {name: (weight.shape, weight.dtype, weight.device) for name, weight in parameters.items()}
+def _forms(parameters: Mapping[str, Tensor], dtype: torch.dtype | None = None) -> dict[str, object]:
+    """Return the shape, type (`dtype`, if it is given) and place of each weight."""
+    return {name: (weight.shape, dtype or weight.dtype, weight.device) for name, weight in parameters.items()}
 
 
 def _free_memory() -> int:

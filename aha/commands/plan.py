@@ -93,10 +93,23 @@ def stage_lines(plan: StagePlan) -> list[str]:
         replies = " (replies half as long as they may be)" if need.samples else " (rows as long as they may be)"
         texts.append(f"  a {plan.unit} takes about {duration(plan.seconds.total)}: {times}{run}{replies}")
     texts.append("  it fits" if plan.fits else f"  it does not fit; change {plan.advice()}")
-    if machine.measured and need.dtype == "bfloat16" and machine.flops["bfloat16"] < machine.flops["float32"]:
-        factor = machine.flops["float32"] / machine.flops["bfloat16"]
-        texts.append(f"  bfloat16 is {factor:.1f} times slower than float32 here: it saves memory only (--compute.dtype float32)")
-    return texts
+    return [*texts, *_type_lines(plan)]
+
+
+FASTER = 1.2  # times as many operations a second, from which on another type is named
+
+
+def _type_lines(plan: StagePlan) -> list[str]:
+    """Return a line that names the type in which this machine multiplies faster than in the plan's, if there is one."""
+    machine, dtype = plan.machine, plan.need.dtype
+    if not machine.measured:
+        return []
+    factor = machine.flops["bfloat16"] / machine.flops["float32"]
+    if dtype == "bfloat16" and factor < 1:
+        return [f"  bfloat16 is {1 / factor:.1f} times slower than float32 here: it saves memory only (--compute.dtype float32)"]
+    if dtype == "float32" and factor >= FASTER:
+        return [f"  products in bfloat16 are {factor:.1f} times as fast here, and rounded (--compute.dtype bfloat16)"]
+    return []
 
 
 def record(plan: StagePlan) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from aha.durable import read_document
+from aha.durable.files import processor_abilities
 from aha.errors import BadInput
 from aha.protocols import Compute, Stage
 from aha.stages.annotate import Annotate
@@ -220,6 +221,7 @@ WIDTH = {"float32": 4, "bfloat16": 2}
 PROMPT = 256  # tokens, if the prompts were not measured
 LOGITS = 64 * MIB  # a slice of logits, as `backends.logprobs` and the engine cut them; three of them exist at a time
 BUCKET = 1.6  # buffers of a cache over its content: widths grow by steps of 4/3 to 3/2, and room for rows by half
+BFLOAT16_UNITS = "avx512_bf16"  # the ability of a processor for which there are compiled products in bfloat16
 PAGE = 16  # tokens of a page of the compiled decoder's cache; the last page of a row is half empty on average
 PROGRAM = {
     "cpu": 430 * MIB,
@@ -286,7 +288,8 @@ class Memory:
 def need_of(stage: Stage, compute: Compute, device: str, width: int, prompt: int = PROMPT) -> Need | None:
     """Return the need of the stage on a device ("cpu" or "cuda"), for hidden states of `width` numbers; None for a kind of stage that
     is not planned."""
-    plain = device == "cpu" and compute.dtype == "float32" and compute.engine == "torch"
+    native = compute.dtype == "float32" or BFLOAT16_UNITS in processor_abilities().split()
+    plain = device == "cpu" and native and compute.engine == "torch"
     base = Need(
         dtype=compute.dtype,
         micro_tokens=compute.micro_tokens or micro_tokens_on(device, width),
@@ -332,7 +335,7 @@ def memory(shape: ModelShape, need: Need, device: str = "cpu", shards: int = 1) 
         constant["reference"] = (shape.adapter(need.rank) * 4 if need.rank else _base_bytes(shape, wide)) // shards
     if need.samples:
         constant["engine"] = 0 if need.shares and shards == 1 else wide * shape.parameters // shards
-        if device == "cpu" and wide == 4:
+        if device == "cpu" and (wide == 4 or need.paged):
             sampling["packed weights"] = wide * shape.linear
         sampling["cache"] = need.cache_room * shape.token_states * wide // shards
         sampling["logits of the engine"] = min(LOGITS, 4 * max(1, need.rows) * shape.vocabulary) * 3

@@ -14,6 +14,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig, MistralConfig, Pretr
 from aha.backends.causal import Causal
 from aha.backends.hf import load_model
 from aha.backends.native import steps_for
+from aha.backends.native_learner import full_rows
 from aha.backends.torch_learner import TorchLearner
 from aha.protocols import Adam, Compute
 from tests.backends.models import GROUPED
@@ -153,3 +154,11 @@ def test_weights_of_a_mapped_file_are_copied_so_that_the_file_leaves_the_memory(
     assert not all(weight.untyped_storage().resizable() for weight in mapped.parameters()), "nothing is mapped: the copy is not needed"
     made = TorchLearner(mapped, Adam(), Compute(device="cpu"), reference=False)
     assert all(weight.untyped_storage().resizable() for weight in made.policy.model.parameters())
+
+
+@pytest.mark.parametrize("rows", [1, 63, 64, 65])
+def test_rows_in_bfloat16_are_filled_up_so_that_there_are_few_kernels(rows: int) -> None:
+    x_ND = torch.randn(rows, 3, generator=torch.Generator().manual_seed(rows))
+    out_ND = full_rows(x_ND, torch.bfloat16)
+    assert len(out_ND) == (64 if rows < 65 else 128) and not out_ND[rows:].any()
+    assert torch.equal(out_ND[:rows], x_ND.bfloat16()) and full_rows(x_ND, torch.float32) is x_ND

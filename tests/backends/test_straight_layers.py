@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -166,10 +166,36 @@ def test_an_engine_with_a_learners_own_weights_samples_what_one_with_a_copy_samp
         sharing.load(ModuleWeights(built(*kind)), 3)
 
 
-def test_an_engine_of_another_type_keeps_its_copy() -> None:
+def test_an_engine_that_rounds_a_learners_own_weights_needs_no_copy_of_them() -> None:
+    steps = steps_for("compiled", 8)
+    if steps is None or not steps.multiplies(torch.bfloat16):
+        pytest.skip("this processor has no units for bfloat16")
+    learner = TorchLearner(built("llama", True), Adam(lr=0.01), Compute(device="cpu", dtype="bfloat16"), reference=False)
+    model: Any = built("llama", True)
+    engine = TorchEngine(model.bfloat16(), STOP, COMPUTE)
+    engine.share(learner.weights())
+    places = {weight.data_ptr() for weight in learner.policy.model.parameters()}
+    assert {weight.data_ptr() for weight in engine.module.parameters()} == places
+    before = sampled(engine)
+    learner.update(learner.text_batch([[5, 6, 7, 8, 9]]), CrossEntropy())
+    engine.load(learner.weights(), 1)
+    after, policy = sampled(engine, sampling=Sampling(max_tokens=24)), cast(Any, learner.policy.model)
+    assert before != sampled(engine)
+    apart = []
+    for number, group in after.items():
+        for reply in group:
+            tokens = torch.tensor([[*ASKS[number].prompt, *reply.tokens]])
+            with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+                logits_TV = policy(input_ids=tokens).logits[0, len(ASKS[number].prompt) - 1 : -1].float()
+            logp_T = torch.log_softmax(logits_TV, -1).gather(1, torch.tensor(reply.tokens)[:, None])[:, 0]
+            apart.append((logp_T - torch.tensor(reply.logprobs)).abs())
+    assert float(torch.cat(apart).mean()) < 0.02
+
+
+def test_an_engine_of_another_type_without_compiled_steps_keeps_its_copy() -> None:
     learner = TorchLearner(built("llama", True), Adam(), Compute(device="cpu"), reference=False)
     model: Any = built("llama", True)
-    engine = TorchEngine(model.to(torch.bfloat16), STOP, COMPUTE)
+    engine = TorchEngine(model.to(torch.bfloat16), STOP, COMPUTE, kernels="straight")
     engine.share(learner.weights())
     engine.load(ModuleWeights(built("llama", True, seed=8)), 1)
     assert engine.version == 1 and torch.equal(learner.policy.head.weight, built("llama", True).get_output_embeddings().weight)
@@ -194,7 +220,7 @@ def filled(pages: Pages, layers: int, heads: int, size: int, sizes: list[int]) -
 
 
 def panel_product(product: LinearProduct, steps: NativeSteps) -> PanelProduct:
-    return PanelProduct(product, steps, torch.empty(PanelProduct.units(product, steps), dtype=torch.int32))
+    return PanelProduct(product, steps, torch.empty(PanelProduct.units(product, steps, product.weight_OD.dtype), dtype=torch.int32))
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)

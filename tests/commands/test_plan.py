@@ -19,8 +19,11 @@ from aha.cli import main
 from aha.codec import encode
 from aha.commands.choose import ResolvedRecipe
 from aha.commands.fitting import fix_kernels, is_out_of_memory
+from aha.commands.plan import stage_lines
 from aha.durable import seal
-from aha.plan import machine
+from aha.plan import machine, plan_stage, read_shape
+from aha.plan.machines import GIB, Machine
+from aha.protocols import Compute, DType
 from aha.recipes.zero import zero
 from aha.rundir import Manifest
 from aha.rundir.manifest import Setting, describe
@@ -250,3 +253,14 @@ def test_tensorboard_reads_what_the_run_wrote(aha: Aha, done: Path) -> None:
     metrics = [json.loads(line) for line in (done / "metrics.jsonl").read_text().splitlines()]
     assert [event.step for event in read.Scalars("grad_norm")] == [line["rollout"] for line in metrics]
     assert [event.value for event in read.Scalars("grad_norm")] == pytest.approx([line["grad_norm"] for line in metrics])
+
+
+@pytest.mark.parametrize(
+    ("dtype", "rate", "line"), [("float32", 2e11, "2.0 times as fast"), ("float32", 1e11, ""), ("bfloat16", 5e10, "2.0 times slower")]
+)
+def test_the_plan_names_the_type_in_which_the_machine_multiplies_faster(dtype: DType, rate: float, line: str) -> None:
+    machine = Machine("two cores", "cpu", 16 * GIB, {"float32": 1e11, "bfloat16": rate}, 2e10, 4e-6, measured=True)
+    plan = plan_stage("rl", dict(zero().stages)["zero"], Compute(dtype=dtype), read_shape("0.5b"), machine)
+    assert plan is not None
+    named = [text for text in stage_lines(plan) if "times" in text]
+    assert line in " ".join(named) and bool(named) == bool(line)
