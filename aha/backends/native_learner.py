@@ -82,10 +82,12 @@ class NativeDecoder:
         return cls(body, steps, _Shape(*heads, sizes.pop(), windows, epsilons.pop(), cast(float, scales.pop())), recomputes, dtype)
 
     def make_gradients(self) -> None:
-        """Give the weights of every product a gradient of zeros, to which the backward pass adds."""
-        for products in self._products:
-            for product in (products.query_key_value, products.output, products.gate_up, products.down):
-                product.make_gradients()
+        """Give the weights of every product a gradient of zeros, to which the backward pass adds. All lie in one piece of memory, which the
+        system has back as soon as they are dropped: the engine's copy of the weights can take its place."""
+        products = [product for layer in self._products for product in (layer.query_key_value, layer.output, layer.gate_up, layer.down)]
+        sizes = [product.size for product in products]
+        for product, memory in zip(products, torch.zeros(sum(sizes)).split(sizes), strict=True):
+            product.make_gradients(memory)
 
     def hidden(self, tokens_N: Tensor, layout: PackLayout, *, accumulate: bool = False) -> Tensor:
         """Return [N, D] before the head for the rows of a packed sequence. `accumulate`: the backward pass adds the gradients of products
@@ -139,13 +141,20 @@ class _Product:
         """Return the gradient of the input."""
         return (full_rows(grad_NO, self._dtype) @ self._product.weight_OD.to(self._dtype))[: len(grad_NO)].float()
 
-    def make_gradients(self) -> None:
-        """Give the weights, if they learn, gradients of zeros that lie side by side."""
+    @property
+    def size(self) -> int:
+        """The number of weights and biases."""
+        return sum(whole.numel() for whole in (self._product.weight_OD, self._product.bias_O) if whole is not None)
+
+    def make_gradients(self, memory: Tensor) -> None:
+        """Give the weights, if they learn, gradients that lie side by side in `memory`, [size] zeros."""
         for name, whole in (("weight", self._product.weight_OD), ("bias", self._product.bias_O)):
-            parts = [] if whole is None else torch.zeros_like(whole).split(self._widths)
-            for linear, part in zip(self._linears, parts, strict=False):
+            if whole is None:
+                continue
+            part, memory = memory[: whole.numel()].view_as(whole), memory[whole.numel() :]
+            for linear, gradient in zip(self._linears, part.split(self._widths), strict=True):
                 if (weight := getattr(linear, name)).requires_grad:
-                    weight.grad = part
+                    weight.grad = gradient
 
     def gradients(self, grad_NO: Tensor, x_ND: Tensor, *, accumulate: bool) -> list[Tensor | None]:
         """Return the gradients of each layer's weight and bias; None for those that are added to the weights' own in place."""
