@@ -307,8 +307,7 @@ class PanelProduct:
     float32; the weights may be bfloat16. A row's numbers do not depend on the other rows. `memory`: where the copy lies."""
 
     def __init__(self, product: LinearProduct, steps: NativeSteps, memory: Tensor) -> None:
-        weight_OD = product.weight_OD
-        self._steps, self._outputs = steps, len(weight_OD)
+        weight_OD, self._steps, self._outputs = product.weight_OD, steps, len(product.weight_OD)
         self._bias_O = None if product.bias_O is None else product.bias_O.float()
         self._function = "aha_multiply" if weight_OD.dtype == torch.float32 else "aha_multiply_pairs"
         if weight_OD.dtype == torch.bfloat16 and weight_OD.shape[1] % 2:
