@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -29,7 +29,9 @@ def template_version() -> str:
 
 def code_of(text: str) -> str:
     """Return the syntax tree of a module as text, without docstrings and positions: equal for equal code."""
-    return _node(_without_docstrings(ast.parse(text)))
+    parts: list[str] = []
+    _write(ast.parse(text), parts.append)
+    return "".join(parts)
 
 
 def _version(*rooms: str) -> str:
@@ -50,23 +52,30 @@ def _files(room: str) -> Iterator[Path]:
             yield path
 
 
-def _without_docstrings(tree: ast.AST) -> ast.AST:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(node) is not None:
-            del node.body[0]
-    return tree
+WITH_DOCSTRING = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-def _node(value: object) -> str:
-    """Return a node with its fields as text, without absent and empty ones, which differ between versions of Python."""
+def _write(value: object, out: Callable[[str], None]) -> None:
+    """Write a node with its fields, without docstrings, and without absent and empty fields, which differ between versions of Python."""
     if isinstance(value, ast.AST):
-        fields = ((name, getattr(value, name, None)) for name in value._fields)
-        inner = ",".join(f"{name}={_node(field)}" for name, field in fields if field not in (None, []) or _is_constant(value, name))
-        return f"{type(value).__name__}({inner})"
-    if isinstance(value, list):
-        return f"[{','.join(map(_node, value))}]"
-    return repr(value)
-
-
-def _is_constant(node: ast.AST, name: str) -> bool:
-    return isinstance(node, ast.Constant) and name == "value"
+        kind = type(value)
+        out(f"{kind.__name__}(")
+        separator = ""
+        for name in kind._fields:
+            field = getattr(value, name, None)
+            if name == "body" and kind in WITH_DOCSTRING and ast.get_docstring(value, clean=False) is not None:  # type: ignore[arg-type]
+                field = field[1:]
+            if field or field not in (None, []) or (kind is ast.Constant and name == "value"):
+                out(f"{separator}{name}=")
+                _write(field, out)
+                separator = ","
+        out(")")
+    elif isinstance(value, list):
+        out("[")
+        for number, item in enumerate(value):
+            if number:
+                out(",")
+            _write(item, out)
+        out("]")
+    else:
+        out(repr(value))

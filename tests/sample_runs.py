@@ -99,7 +99,7 @@ def problem(question: str, reference: Reference, language: str = "en", domain: s
 
 
 EASY = Readable(language=None, paragraph=None, code=True, repeated=None)
-STAGE = Sample("model", Listed(sums(8)), questions=8, sampling=ROOM, readable=EASY, rewritten=EASY, near=None, chunk=3, patience=AT_ONCE)
+STAGE = Sample("model", Listed(sums(8)), questions=8, sampling=ROOM, readable=EASY, rewritten=EASY, near=None, chunk=3, retry=AT_ONCE)
 
 
 def run(

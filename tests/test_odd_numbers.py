@@ -23,7 +23,7 @@ ODD = ("0", "-1", "nan", "inf", "-inf", "1e99", "9" * 30, "", " ", "1.5", "0x10"
 NOTHING = ("nan", "inf", "-inf", "1e99", "9" * 30, "", " ", "0x10", "true")  # means nothing as a number of anything
 EVALUATION = {
     "evaluate": EvalSettings.usual(BENCHMARKS["gsm8k"]),
-    "asking": ChatOptions(),
+    "client": ChatOptions(),
     "judging": Judging(),
     "scale": Scale(),
     "compute": Compute(),

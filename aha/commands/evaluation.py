@@ -105,7 +105,7 @@ def load_run(benchmark: Benchmark, settings: EvalSettings, data: str | None) -> 
 def evaluate(options: EvalOptions, terminal: Terminal) -> int:
     """Ask one benchmark after another, each in its own folder below the run's; write all results to `result.json` beside them."""
     trees = [evaluation_settings(benchmark, options) for benchmark in options.benchmarks]
-    compute, chat_options, judge_options = trees[0]["compute"], trees[0]["asking"], trees[0]["judging"]
+    compute, chat_options, judge_options = trees[0]["compute"], trees[0]["client"], trees[0]["judging"]
     assert isinstance(compute, Compute) and isinstance(chat_options, ChatOptions) and isinstance(judge_options, Judging)
     runs = [load_run(benchmark, tree["evaluate"], options.data) for benchmark, tree in zip(options.benchmarks, trees, strict=True)]
     _check_chat_options(chat_options)
@@ -146,7 +146,7 @@ def evaluate(options: EvalOptions, terminal: Terminal) -> int:
 
 def evaluation_settings(benchmark: Benchmark, options: EvalOptions) -> dict[str, Any]:
     """Return the settings of one benchmark by their names, with the changes of the command line."""
-    tree = {"evaluate": EvalSettings.usual(benchmark), "compute": Compute(), "asking": ChatOptions(), "judging": Judging()}
+    tree = {"evaluate": EvalSettings.usual(benchmark), "compute": Compute(), "client": ChatOptions(), "judging": Judging()}
     return override(tree, options.settings, main="evaluate")
 
 
@@ -184,7 +184,7 @@ class Evaluator:
     """The parts that every benchmark of a command needs, opened once."""
 
     options: EvalOptions
-    asking: ChatOptions
+    client: ChatOptions
     machine: Backend
     judge: JudgeSession
     interrupts: Interrupts
@@ -193,9 +193,9 @@ class Evaluator:
     def run(self, run: BenchmarkRun, model: str, folder: Path | None) -> tuple[list[GradedSample], dict[str, Any]]:
         """Ask a model for the samples that the folder lacks, and return all samples and the result."""
         with Graders(sandbox=run.settings.sandbox) as graders:
-            evaluation = plan_evaluation(run, model, self.machine, graders, self.terminal, self.asking, folder)
+            evaluation = plan_evaluation(run, model, self.machine, graders, self.terminal, self.client, folder)
             settings = _journal_settings(run, evaluation, model, self.options.data, folder)
-            settings |= _server_settings(self.asking, folder) if is_endpoint(model) else {}
+            settings |= _server_settings(self.client, folder) if is_endpoint(model) else {}
             journal = SampleJournal(folder, settings)
             journal.keep_examples(run.examples)
             self._note_protocol(run.benchmark, settings, journal)
@@ -211,7 +211,7 @@ class Evaluator:
         if not evaluation.missing(journal):
             evaluation.grade_old(journal, heartbeat)
             return
-        chat_options = replace(self.asking, cache=cache) if cache is not None and self.asking.cache is None else self.asking
+        chat_options = replace(self.client, cache=cache) if cache is not None and self.client.cache is None else self.client
         seed = run.settings.seed if chat_options.seed is not None else None
         with closing(self.machine.chat(model, replace(chat_options, seed=seed, samples=1, dated=day))) as chat:
             evaluation.ask_chat(chat, journal, heartbeat)
@@ -348,8 +348,8 @@ def _check_chat_options(chat_options: ChatOptions) -> None:
     usual = ChatOptions()
     if chat_options.samples != usual.samples or chat_options.seed not in (usual.seed, None):
         raise BadInput(
-            f"asking.samples {chat_options.samples}, asking.seed {chat_options.seed}: --k says how many samples there are, --seed how they "
-            "are drawn; --asking.seed none tells the server no seed"
+            f"client.samples {chat_options.samples}, client.seed {chat_options.seed}: --k says how many samples there are, --seed how they "
+            "are drawn; --client.seed none tells the server no seed"
         )
 
 

@@ -65,7 +65,7 @@ class Judging:
     asks: int = 2
     unread: float = 0.1
     missing: float = 0.0
-    asking: ChatOptions = ChatOptions(attempt_s=120.0, deadline_s=600.0, cache="~/.cache/aha/judge")
+    client: ChatOptions = ChatOptions(attempt_s=120.0, deadline_s=600.0, cache="~/.cache/aha/judge")
 
     def __post_init__(self) -> None:
         if not 1 <= self.asks <= 8 or not 0 <= self.unread <= 1 or not 0 <= self.missing < 1:
@@ -100,7 +100,7 @@ class JudgeSession:
     def chat(self, top: int) -> Chat:
         """Return the chat, opened once for all who ask for as many log-probabilities."""
         if top not in self._chats:
-            chat_options = replace(self.settings.asking, samples=1, top=top, dated=time.strftime("%Y-%m-%d"))
+            chat_options = replace(self.settings.client, samples=1, top=top, dated=time.strftime("%Y-%m-%d"))
             self._chats[top] = self.machine.chat(str(self.name), chat_options)
             self.connections.callback(self._chats[top].close)
         return self._chats[top]
@@ -172,7 +172,7 @@ class JudgeSession:
         """Note the cost, before any model is asked anything. `places`: the models, and the folders of their results; `most` and `prices`:
         of one of their replies. BadInput if the judge's budget is too small. `alone`: only the cost is wanted, so it is printed for a
         program too."""
-        total, budget = JudgeCost(), self.settings.asking.budget
+        total, budget = JudgeCost(), self.settings.client.budget
         for model, out in places.items():
             for name, case in self.cases.items():
                 assert out is not None
@@ -191,12 +191,12 @@ class JudgeSession:
         self._check_budget(total, "judging will take")
 
     def _check_budget(self, cost: JudgeCost, source: str) -> None:
-        budget = self.settings.asking.budget
+        budget = self.settings.client.budget
         after = self._usage() + TokenUsage(cost.calls, cost.prompt, cost.completion)
         if cost.calls and (limit := after.beyond(budget)):
             raise BadInput(
                 f"{source} {cost.to_text(budget)}: the budget of {limit} does not allow it ({self._usage().calls:,} calls are spent); "
-                "allow more with --judging.asking.budget.…, or judge fewer with --problems N"
+                "allow more with --judging.client.budget.…, or judge fewer with --problems N"
             )
 
     def _usage(self) -> TokenUsage:
@@ -218,7 +218,7 @@ class JudgeSession:
         unjudgeable_samples = unjudgeable(case, samples)
         self.terminal.note(
             f"{name}: {len(questions):,} games, of which {cost.calls:,} are left to judge; {unjudgeable_samples:,} replies were cut or "
-            f"empty and count as lost without a judge; {cost.to_text(self.settings.asking.budget)}"
+            f"empty and count as lost without a judge; {cost.to_text(self.settings.client.budget)}"
         )
         self._check_budget(cost, f"{name}: judging needs")
         case.write(folder)
@@ -234,7 +234,7 @@ class JudgeSession:
         after = self._usage()
         cost = JudgeCost(after.calls - before.calls, after.prompt - before.prompt, after.completion - before.completion, 0)
         if cost.calls:
-            dollars = cost.dollars(self.settings.asking.budget)[0]
+            dollars = cost.dollars(self.settings.client.budget)[0]
             price = f", {dollars:,.2f} dollars" if dollars else ""
             self.terminal.note(
                 f"{name}: {self.model}: {cost.calls:,} calls, {cost.prompt:,} tokens asked, {cost.completion:,} answered{price}"

@@ -229,7 +229,7 @@ def _force_server(options: EvalOptions, lab_settings: Scale, folder: Path, termi
 
     (benchmark,) = options.benchmarks
     tree = evaluation_settings(benchmark, options)
-    run, chat_options, machine = load_run(benchmark, tree["evaluate"], options.data), tree["asking"], local_backend(tree["compute"])
+    run, chat_options, machine = load_run(benchmark, tree["evaluate"], options.data), tree["client"], local_backend(tree["compute"])
     with Interrupts() as interrupts, Graders(sandbox=run.settings.sandbox) as graders:
         evaluation = plan_evaluation(run, options.model, machine, graders, QuietTerminal(), chat_options, folder)
         free = {(sample.problem, sample.sample): sample for sample in read_samples(folder / SAMPLES)}

@@ -21,7 +21,7 @@ from aha.protocols import Stage
 from aha.redact import mask_setting
 from aha.rundir import Record
 from aha.rundir.manifest import Plain
-from aha.rundir.old_names import as_before
+from aha.rundir.old_names import as_before, old_path
 from aha.settings import flatten, leaves, nearest, override
 from aha.tasks.reading import sources_of
 from aha.versions import grader_version, template_version
@@ -221,7 +221,7 @@ class Fingerprint:
     def key(self) -> str:
         """A hash that is equal if everything the result follows from is equal. The content of an input counts, not its location."""
         setting_names = {setting_of(path) for path in self.inputs}
-        settings = {path: value for path, value in self.settings.items() if path not in setting_names}
+        settings = {old_path(path): value for path, value in self.settings.items() if path not in setting_names}
         inputs = {path: source.digest for path, source in self.inputs.items()}
         record = [self.kind, sorted(settings.items()), sorted(inputs.items()), sorted(self.versions.items())]
         return hashlib.sha256(json.dumps(record, ensure_ascii=False).encode("utf-8", "backslashreplace")).hexdigest()[:LENGTH]

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import Path
 from typing import Literal, cast
@@ -17,6 +17,7 @@ from aha.errors import BadInput, DiskTrouble, FailedBar, RankRestart
 from aha.pipeline.fingerprint import SUMS, Digests, Fingerprint, check_order, fingerprint_of, references
 from aha.protocols import Backend, Observer, Stage
 from aha.rundir import Record, RunDir
+from aha.rundir.old_names import new_path
 from aha.settings import nearest
 
 State = Literal["done", "kept", "begun", "new", "changed", "waits"]
@@ -160,7 +161,9 @@ def read_lineage(folder: Path) -> tuple[str, Fingerprint]:
     record = unseal(read_file(path, DOCUMENT), indent=2)
     if record is None:
         raise DiskTrouble(f"{path}: damaged: its checksum differs; remove {folder} and run the same command again: the stage is redone")
-    return str(record["stage"]), decode({name: value for name, value in record.items() if name != "stage"}, Fingerprint)
+    fingerprint: Fingerprint = decode({name: value for name, value in record.items() if name != "stage"}, Fingerprint)
+    settings = {new_path(setting): value for setting, value in fingerprint.settings.items()}
+    return str(record["stage"]), replace(fingerprint, settings=settings)
 
 
 def is_finished(folder: Path) -> bool:

@@ -135,14 +135,14 @@ class Judge:
     """A reward of 1 for an answer that the model finds correct, else 0; the model sees the answer only, never the thought.
 
     `model` is a server (`http://host:port/v1#name`), a folder or a hub name. With `rules` "first" it is asked only if the rules cannot
-    decide; "never" skips the rules if the reference can be put in words. Several samples (`asking.samples`) vote. A reply that is no
+    decide; "never" skips the rules if the reference can be put in words. Several samples (`client.samples`) vote. A reply that is no
     verdict is asked for again, `asks` times in all. An answer longer than `longest` characters is not shown. If more than the share `infra`
     of the answers get no reply, there is a pause of `pause_s` seconds, another try, and then the run stops."""
 
     model: str = ""
     rules: Literal["first", "never"] = "first"
     sampling: Sampling = Sampling(temperature=0.0, max_tokens=1_024)
-    asking: ChatOptions = ChatOptions(attempt_s=120.0, deadline_s=600.0, cache="~/.cache/aha/judge")
+    client: ChatOptions = ChatOptions(attempt_s=120.0, deadline_s=600.0, cache="~/.cache/aha/judge")
     asks: int = 2
     longest: int = 8_000
     infra: float = 0.05
@@ -165,7 +165,7 @@ class Judge:
         """Yield the live reward."""
         self.check()
         with ExitStack() as stack:
-            chats = [stack.enter_context(closing(backend.chat(self.model, request))) for request in turns(self.model, self.asking)]
+            chats = [stack.enter_context(closing(backend.chat(self.model, request))) for request in turns(self.model, self.client)]
             yield LiveJudge(self, stack.enter_context(Graders()), chats[0], chats[-1])
 
 

@@ -20,20 +20,38 @@ NEW_NAMES = {
     "World": "Measure",
 }
 NEW_SETTINGS = {"World": {"samples": "k"}}  # of a stage of this kind
+NEW_PARTS = {"asking": "client"}  # of any setting's path
+NEW_ENDS = {"patience.missing": "retry.missing", "patience.pause_s": "retry.pause_s"}  # `patience` alone is a probe's
 ADDED_SETTINGS: dict[str, dict[str, Any]] = {"World": {"benchmark": "tiny-world", "sandbox": "auto"}}  # of a stage of this kind
 
 
 def with_new_names(manifest: Manifest) -> Manifest:
     """Return the manifest with the present names of classes and settings, and with the settings added since."""
-    settings = {path: _rename(setting) for path, setting in manifest.settings.items()}
+    settings = {new_path(path): _rename(setting) for path, setting in manifest.settings.items()}
+    seeds = {new_path(path): seed for path, seed in manifest.seeds.items()}
     for name, kind in _stage_kinds(manifest).items():
         for before, now in NEW_SETTINGS.get(kind, {}).items():
             settings = {f"{name}.{now}" if path == f"{name}.{before}" else path: setting for path, setting in settings.items()}
         settings |= {f"{name}.{path}": Setting(value) for path, value in ADDED_SETTINGS.get(kind, {}).items()}
     if manifest.frame is None:
-        return replace(manifest, settings=settings)
+        return replace(manifest, settings=settings, seeds=seeds)
     stages = {name: NEW_NAMES.get(kind, kind) for name, kind in manifest.frame.stages.items()}
-    return replace(manifest, settings=settings, frame=replace(manifest.frame, stages=stages))
+    return replace(manifest, settings=settings, seeds=seeds, frame=replace(manifest.frame, stages=stages))
+
+
+def new_path(path: str) -> str:
+    """Return the present path of a setting."""
+    return _replace_parts(path, NEW_PARTS, NEW_ENDS)
+
+
+def old_path(path: str) -> str:
+    """Return the path that a setting had in 0.1, from which the keys of stages are computed, so that they stay the same."""
+    return _replace_parts(path, {now: before for before, now in NEW_PARTS.items()}, {now: before for before, now in NEW_ENDS.items()})
+
+
+def _replace_parts(path: str, parts: Mapping[str, str], ends: Mapping[str, str]) -> str:
+    path = ".".join(parts.get(part, part) for part in path.split("."))
+    return next((path.removesuffix(end) + new for end, new in ends.items() if f".{path}".endswith(f".{end}")), path)
 
 
 def as_before(settings: Mapping[str, Value]) -> dict[str, Value]:

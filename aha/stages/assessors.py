@@ -36,32 +36,32 @@ class RetryPolicy:
 
 @dataclass
 class RetryingChat:
-    """A chat that retries by the policy `patience`. `name` is its name in errors."""
+    """A chat whose missing replies are asked for once more, by the policy `retry`. `name` is its name in errors."""
 
     name: str
     chat: Chat
     sampling: Sampling
-    patience: RetryPolicy
+    retry: RetryPolicy
     heartbeat: Callable[[str], None]
     health: FailureWindow = field(init=False)
     why: str = ""  # the last reason for which a reply is missing
 
     def __post_init__(self) -> None:
-        self.health = FailureWindow(self.patience.missing)
+        self.health = FailureWindow(self.retry.missing)
 
     def replies(self, conversations: Sequence[Conversation], on_reply: OnReply | None = None) -> dict[int, list[ChatReply]]:
         """Return the replies by the conversation's index; a few may be missing. `on_reply` is called with each as it comes."""
         replies: dict[int, list[ChatReply]] = {}
         why = self._ask(conversations, replies, on_reply)
         if self._fails(len(replies), len(conversations)):
-            self.heartbeat(f"waiting {self.patience.pause_s:g} s for {self.name}")
-            time.sleep(self.patience.pause_s)
+            self.heartbeat(f"waiting {self.retry.pause_s:g} s for {self.name}")
+            time.sleep(self.retry.pause_s)
             why = self._ask(conversations, replies, on_reply)
             if self._fails(len(replies), len(conversations)):
                 raise EndpointDown(
                     mask(
                         f"{self.name}: {len(conversations) - len(replies)} of {len(conversations)} conversations got no reply, also after "
-                        f"a pause of {self.patience.pause_s:g} s; {why}. Rows up to here are saved; the same command goes on when it is "
+                        f"a pause of {self.retry.pause_s:g} s; {why}. Rows up to here are saved; the same command goes on when it is "
                         "back"
                     )
                 )
@@ -169,8 +169,8 @@ class Assessor:
 
     model: str
     sampling: Sampling = Sampling(temperature=0.6, top_p=0.95, max_tokens=2_048)
-    asking: ChatOptions = ChatOptions(cache="~/.cache/aha/assessor")
-    patience: RetryPolicy = RetryPolicy()
+    client: ChatOptions = ChatOptions(cache="~/.cache/aha/assessor")
+    retry: RetryPolicy = RetryPolicy()
     asks: int = 2
 
     def __post_init__(self) -> None:
@@ -221,10 +221,10 @@ class _ModelAssessor:
     def _chat(self, turn: int) -> RetryingChat:
         if turn not in self._chats:
             settings = self.settings
-            seed = None if settings.asking.seed is None else settings.asking.seed + turn
-            asking_so = replace(settings.asking, samples=1, seed=seed, dated=f"{settings.asking.dated} turn {turn}".strip())
-            chat = self._stack.enter_context(closing(self._backend.chat(settings.model, asking_so)))
-            self._chats[turn] = RetryingChat(f"assessor {settings.model}", chat, settings.sampling, settings.patience, self._heartbeat)
+            seed = None if settings.client.seed is None else settings.client.seed + turn
+            options = replace(settings.client, samples=1, seed=seed, dated=f"{settings.client.dated} turn {turn}".strip())
+            chat = self._stack.enter_context(closing(self._backend.chat(settings.model, options)))
+            self._chats[turn] = RetryingChat(f"assessor {settings.model}", chat, settings.sampling, settings.retry, self._heartbeat)
         return self._chats[turn]
 
 

@@ -113,11 +113,11 @@ class ChatSource:
     model: str
     template: Template
     sampling: Sampling
-    asking: ChatOptions
-    patience: RetryPolicy
+    client: ChatOptions
+    retry: RetryPolicy
     heartbeat: Callable[[str], None]
     _chats: dict[tuple[int, int], Chat] = field(default_factory=dict)
-    _patient_chats: dict[tuple[int, int], RetryingChat] = field(default_factory=dict)
+    _retrying_chats: dict[tuple[int, int], RetryingChat] = field(default_factory=dict)
     _replies: int = 0
     _thoughts: int = 0
 
@@ -139,7 +139,7 @@ class ChatSource:
     @property
     def why(self) -> str:
         """See the protocol."""
-        return next((chat.why for chat in self._patient_chats.values() if chat.why), "")
+        return next((chat.why for chat in self._retrying_chats.values() if chat.why), "")
 
     def close(self) -> None:
         """Close all connections."""
@@ -148,11 +148,11 @@ class ChatSource:
 
     def _patient(self, first: int, count: int) -> RetryingChat:
         key = (first, count)
-        if key not in self._patient_chats:
-            seed = None if self.asking.seed is None else self.asking.seed + first
-            self._chats[key] = self.backend.chat(self.model, replace(self.asking, samples=count, seed=seed))
-            self._patient_chats[key] = RetryingChat(f"model {self.model}", self._chats[key], self.sampling, self.patience, self.heartbeat)
-        return self._patient_chats[key]
+        if key not in self._retrying_chats:
+            seed = None if self.client.seed is None else self.client.seed + first
+            self._chats[key] = self.backend.chat(self.model, replace(self.client, samples=count, seed=seed))
+            self._retrying_chats[key] = RetryingChat(f"model {self.model}", self._chats[key], self.sampling, self.retry, self.heartbeat)
+        return self._retrying_chats[key]
 
     def _conversation(self, request: SampleRequest) -> Conversation:
         if request.plain:
@@ -177,7 +177,7 @@ class ChatSource:
         thought = "" if request.plain else (reply.thought or "").strip()
         answer = unwrap(reply.text)
         whole = reply.finished == "stop" and answer and (thought or request.plain)
-        seed = None if self.asking.seed is None else self.asking.seed + number
+        seed = None if self.client.seed is None else self.client.seed + number
         text = reply.text if reply.thought is None else f"{reply.thought}\n\n{reply.text}"
         if not whole:
             return SampledReply(seed, Reply(text, None, None, reply.tokens, reply.finished))

@@ -75,8 +75,8 @@ class Rewriter:
 
     model: str = NO_REWRITER
     sampling: Sampling = Sampling(temperature=0.6, top_p=0.95, max_tokens=16_384)
-    asking: ChatOptions = ChatOptions(cache="~/.cache/aha/rewriter")
-    patience: RetryPolicy = RetryPolicy()
+    client: ChatOptions = ChatOptions(cache="~/.cache/aha/rewriter")
+    retry: RetryPolicy = RetryPolicy()
     asks: int = 2
 
     def __post_init__(self) -> None:
@@ -88,9 +88,9 @@ class Rewriter:
         """Yield the rewriter with its chats open."""
         name = f"rewriter {self.model}"
         with ExitStack() as stack:
-            ways = turns(self.model, replace(self.asking, samples=1))
+            ways = turns(self.model, replace(self.client, samples=1))
             chats = [stack.enter_context(closing(backend.chat(self.model, options))) for options in ways]
-            first, *again = [RetryingChat(name, chat, self.sampling, self.patience, heartbeat) for chat in chats]
+            first, *again = [RetryingChat(name, chat, self.sampling, self.retry, heartbeat) for chat in chats]
             yield _ModelRewriter([first, *([*again, first][:1] * (self.asks - 1))])
 
 

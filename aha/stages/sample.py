@@ -70,8 +70,8 @@ class Sample:
     near: float | None = 0.8
     also: tuple[Iterable[Example], ...] = ()
     mix: Mix = Mix()
-    asking: ChatOptions = ChatOptions(cache="~/.cache/aha/teacher")
-    patience: RetryPolicy = RetryPolicy()
+    client: ChatOptions = ChatOptions(cache="~/.cache/aha/teacher")
+    retry: RetryPolicy = RetryPolicy()
     unjudged: float = 0.2
     chunk: int = 64
     shards: Form = "jsonl"
@@ -187,7 +187,7 @@ class Sample:
         return RejectionSampler(
             name=self.name,
             limits=SampleLimits(
-                *(self.samples, self.at_once, self.cap, self.plain, self.readable, self.rewritten, self.near, self.unjudged, self.patience)
+                *(self.samples, self.at_once, self.cap, self.plain, self.readable, self.rewritten, self.near, self.unjudged, self.retry)
             ),
             source=source,
             truth=truth,
@@ -213,7 +213,7 @@ class Sample:
         observer.heartbeat(f"loading {self.model}")
         template = self._template()
         if is_endpoint(self.model):
-            return ChatSource(backend, self.model, template, self.sampling, self.asking, self.patience, observer.heartbeat)
+            return ChatSource(backend, self.model, template, self.sampling, self.client, self.retry, observer.heartbeat)
         tokenizer, engine = backend.tokenizer(self.model), backend.engine(self.model)
         return EngineSource(engine, tokenizer, template, self.sampling, self.seed, observer.heartbeat)
 

@@ -116,7 +116,7 @@ HOSTILE: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
     ("cannot name a folder", lambda m: m.update(recipe="../../outside")),
     ("it takes a whole number", lambda m: m["settings"].update({"zero.questions": {"value": "__import__('os')"}})),
     ("none is there|is needed, and there is more", lambda m: m["settings"].update({"zero.seed.deeper": {"value": 1}})),
-    ("a manifest cannot choose which key", lambda m: m["settings"].update({"zero.asking.key_variable": {"value": "AWS_SECRET"}})),
+    ("a manifest cannot choose which key", lambda m: m["settings"].update({"zero.client.key_variable": {"value": "AWS_SECRET"}})),
 ]
 
 

@@ -47,7 +47,7 @@ def test_a_server_is_evaluated_and_its_result_is_in_every_form(aha, tmp_path):
 
 def test_an_endpoint_that_answers_nothing_ends_with_75(aha, tmp_path):
     with Server(lambda request, turn: Answer(silent=True)) as server:
-        words = ("--model", f"{server.url}#m", "--data", rows(tmp_path / "g.jsonl"), "--asking.retries", 0, "--out", "o", "--cache", "c")
+        words = ("--model", f"{server.url}#m", "--data", rows(tmp_path / "g.jsonl"), "--client.retries", 0, "--out", "o", "--cache", "c")
         found = aha("eval", "gsm8k", *words)
     assert found.code == 75
     assert found.err.splitlines()[-1].startswith("aha: http")
@@ -74,10 +74,10 @@ def test_what_failed_is_asked_again_by_the_same_command_and_nothing_else(aha, tm
             "--cache",
             "c",
         )
-        first = aha(*words, "--asking.retries", 0)
+        first = aha(*words, "--client.retries", 0)
         kept = len(Path("o/gsm8k/samples.jsonl").read_text().splitlines())
         down[0] = False
-        second = aha(*words, "--asking.retries", 0)
+        second = aha(*words, "--client.retries", 0)
     assert (first.code, kept, second.code, len(server.requests)) == (75, 2, 0, 4)
     lines = [json.loads(line) for line in Path("o/gsm8k/samples.jsonl").read_text().splitlines()]
     assert sorted(line["problem"] for line in lines) == ["g/1", "g/2", "g/3"]
@@ -139,7 +139,7 @@ def test_64_requests_are_in_flight_and_faults_lose_and_double_nothing(aha, tmp_p
 
     with Server(troubled) as server:
         words = ("--model", f"{server.url}#m", "--data", rows(tmp_path / "g.jsonl", 40), "--k", 4, "--out", "o", "--cache", "c")
-        found = aha("eval", "gsm8k", *words, "--asking.pause_s", 0.01, "--json")
+        found = aha("eval", "gsm8k", *words, "--client.pause_s", 0.01, "--json")
     assert found.code == 0, found.err
     assert server.most == 64
     assert len(server.requests) > 160 + 20  # of 60 and more that came late, four in five met a fault

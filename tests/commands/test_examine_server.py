@@ -74,7 +74,7 @@ def test_an_address_that_takes_connections_and_says_nothing_is_told_after_the_ti
     with socket.create_server(("127.0.0.1", 0)) as mute:
         address = f"http://127.0.0.1:{mute.getsockname()[1]}/v1"
         began = time.monotonic()
-        found = aha(*words(address, rows(tmp_path / "g.jsonl"), "--asking.attempt_s", 1))
+        found = aha(*words(address, rows(tmp_path / "g.jsonl"), "--client.attempt_s", 1))
     assert found.code == 75 and time.monotonic() - began < 10
     assert "nor anything else" in found.err.splitlines()[-1]
 
@@ -99,11 +99,11 @@ def test_settings_of_a_server_that_change_its_answers_make_another_run_and_other
     data = rows(tmp_path / "g.jsonl")
     with Server(lambda request, turn: said("\\boxed{1}")) as server:
         assert aha(*words(server.url, data)).code == 0
-        assert aha(*words(server.url, data, "--asking.in_flight", 2, "--asking.attempt_s", 5)).code == 0
-        for change in (("--asking.seed", "none"), ("--asking.limit", "max_completion_tokens"), ("--asking.dated", "2024-06-01")):
+        assert aha(*words(server.url, data, "--client.in_flight", 2, "--client.attempt_s", 5)).code == 0
+        for change in (("--client.seed", "none"), ("--client.limit", "max_completion_tokens"), ("--client.dated", "2024-06-01")):
             found = aha(*words(server.url, data, *change))
             assert found.code == 2 and "begun with other settings" in found.err, change
-        found = aha(*words(server.url, data, "--asking.seed", 7))
+        found = aha(*words(server.url, data, "--client.seed", 7))
     assert found.code == 2 and "--seed how they are drawn" in found.err
     assert len(server.requests) == 3
 

@@ -56,7 +56,7 @@ def facts(tmp_path: Path) -> Path:
 
 def words(server: Server, name: str, data: Path, *more: object) -> tuple[object, ...]:
     ask = ("eval", name, "--model", f"{server.url}#m", "--judge", f"{server.url}#judge", "--data", data, "--out", "o")
-    return (*ask, "--cache", "c", "--judging.asking.cache", "j", "--judging.asking.pause_s", 0.01, "--json", *more)
+    return (*ask, "--cache", "c", "--judging.client.cache", "j", "--judging.client.pause_s", 0.01, "--json", *more)
 
 
 def judged_by(server: Server) -> list:
@@ -84,7 +84,7 @@ def test_facts_are_correct_incorrect_or_not_attempted(aha, facts):
 
 
 def test_what_was_judged_is_not_judged_again_and_the_cost_is_said_first(aha, facts):
-    prices = ("--judging.asking.budget.prompt_price", 10, "--judging.asking.budget.completion_price", 30)
+    prices = ("--judging.client.budget.prompt_price", 10, "--judging.client.budget.completion_price", 30)
     with Server(world(judges_facts), models=("m", "judge")) as server:
         first = aha(*words(server, "simpleqa", facts, "--k", 1, *prices))
         again = aha(*words(server, "simpleqa", facts, "--k", 1, *prices))
@@ -115,10 +115,10 @@ def test_an_estimate_asks_nobody(aha, facts):
 
 def test_a_budget_that_does_not_do_is_found_out_before_the_model_is_asked(aha, facts):
     with Server(world(judges_facts), models=("m", "judge")) as server:
-        found = aha(*words(server, "simpleqa", facts, "--k", 1, "--judging.asking.budget.calls", 3))
+        found = aha(*words(server, "simpleqa", facts, "--k", 1, "--judging.client.budget.calls", 3))
         assert (found.code, server.requests) == (2, [])
         assert "the budget of 3 calls does not allow it" in found.err.splitlines()[-1]
-        enough = aha(*words(server, "simpleqa", facts, "--k", 1, "--judging.asking.budget.calls", 4))
+        enough = aha(*words(server, "simpleqa", facts, "--k", 1, "--judging.client.budget.calls", 4))
     assert enough.code == 0, enough.err
 
 
@@ -160,7 +160,7 @@ def test_a_judge_that_is_down_ends_with_75_and_the_same_command_asks_for_the_res
         return Answer(status=503) if down[0] and "Wh" in request.asked and '"Where?"' not in request.asked else judges_facts(request)
 
     with Server(world(half), models=("m", "judge")) as server:
-        first = aha(*words(server, "simpleqa", facts, "--k", 1, "--judging.asking.retries", 0))
+        first = aha(*words(server, "simpleqa", facts, "--k", 1, "--judging.client.retries", 0))
         assert first.code == 75 and "3 of 4 replies did not come" in first.err.splitlines()[-1]
         assert len(Path("o/simpleqa/transcripts.jsonl").read_text().splitlines()) == 1
         down[0] = False
@@ -204,7 +204,7 @@ def test_a_killed_judging_goes_on_where_it_was(aha, warm, tmp_path):
         return Answer(said(judges_facts(request)).body, wait_s=0.2)
 
     with Server(world(slow, replies), models=("m", "judge")) as server:
-        line = words(server, "simpleqa", path, "--k", 1, "--judging.asking.in_flight", 2, "--judging.asking.cache", "none")
+        line = words(server, "simpleqa", path, "--k", 1, "--judging.client.in_flight", 2, "--judging.client.cache", "none")
         journal = tmp_path / "o/simpleqa/transcripts.jsonl"
         command = warm.start(*line, folder=tmp_path)
         assert until(lambda: journal.exists() and journal.read_bytes().count(b"\n") >= 6)
@@ -244,7 +244,7 @@ def test_kills_and_faults_at_once_lose_no_verdict_and_double_none(aha, warm, tmp
         return journal.exists() and journal.read_bytes().count(b"\n") >= lines
 
     with Server(world(troubled, replies), models=("m", "judge")) as server:
-        line = words(server, "simpleqa", path, "--k", 1, "--judging.asking.in_flight", 8, "--judging.asking.cache", "none")
+        line = words(server, "simpleqa", path, "--k", 1, "--judging.client.in_flight", 8, "--judging.client.cache", "none")
         for _ in range(8):
             command = warm.start(*line, folder=tmp_path)
             wanted = (journal.read_bytes().count(b"\n") if journal.exists() else 0) + draw.randint(5, 40)
@@ -275,7 +275,7 @@ def test_a_judge_that_is_not_there_is_said_before_the_model_is_asked_and_its_rep
     with Server(world(judges_facts), models=("m",)) as server:
         unlisted = aha(*words(server, "simpleqa", facts, "--estimate"))
         assert "does not list judge among its 1 models" in unlisted.err
-        quick = ("--k", 1, "--judging.asking.retries", 0, "--out", "o", "--cache", "c", "--judging.asking.cache", "none")
+        quick = ("--k", 1, "--judging.client.retries", 0, "--out", "o", "--cache", "c", "--judging.client.cache", "none")
         gone = aha("eval", "simpleqa", "--model", f"{server.url}#m", "--judge", "http://127.0.0.1:9/v1#judge", "--data", facts, *quick)
     assert gone.code == 75
     assert gone.err.index("may not be there when it is needed") < gone.err.index("judging will take")

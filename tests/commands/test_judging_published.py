@@ -15,7 +15,7 @@ pytestmark = pytest.mark.long
 
 
 def flags(server: Server) -> tuple[object, ...]:
-    judge = ("--judge", f"{server.url}#gpt-4-1106-preview", "--judging.asking.cache", "none", "--cache", "none")
+    judge = ("--judge", f"{server.url}#gpt-4-1106-preview", "--judging.client.cache", "none", "--cache", "none")
     return ("--model", f"{server.url}#m", *judge, "--out", "o", "--json")
 
 

@@ -12,7 +12,7 @@ from tests.judges import honest
 from tests.sample_runs import asked_number
 from tests.servers import Answer, Request, Server, said
 
-QUICK = ("--asking.retries", "0", "--patience.pause_s", "0", "--asking.cache", "none")
+QUICK = ("--client.retries", "0", "--retry.pause_s", "0", "--client.cache", "none")
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_a_judge_is_chosen_with_words(tmp_path, capsys):
         return said("author 4", reasoning_content="I recall.")
 
     with Server(script) as server:
-        judge = ["--truth", "judge", "--truth.model", f"{server.url}#m", "--truth.asking.cache", "none"]
+        judge = ["--truth", "judge", "--truth.model", f"{server.url}#m", "--truth.client.cache", "none"]
         words = ["run", "sample", "--model", server.url, "--problems", str(tmp_path / "who.jsonl"), "--problems.kind", "judged"]
         assert main([*words, *judge, "--out", str(tmp_path / "run"), *QUICK]) == 0
     assert json.loads((tmp_path / "run/rows/00000.jsonl").read_text())["messages"][1]["content"] == "author 4"
@@ -70,7 +70,7 @@ def test_a_rewriter_is_named(tmp_path, problems, capsys):
 
     with Server(script) as server:
         words = ["run", "cold-start", "--model", server.url, "--template", "instruct", "--problems", problems]
-        rewriter = ["--rewriter.model", f"{server.url}#m", "--rewriter.asking.cache", "none"]
+        rewriter = ["--rewriter.model", f"{server.url}#m", "--rewriter.client.cache", "none"]
         assert main([*words, *rewriter, "--out", str(tmp_path / "run"), *QUICK]) == 0
     row = json.loads((tmp_path / "run/rows/00000.jsonl").read_text().splitlines()[0])
     assert row["messages"][1] == {

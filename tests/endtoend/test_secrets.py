@@ -73,7 +73,7 @@ class Breaks:
         return [float(sum(map(ord, reply.text)) % 2) for reply in replies]
 
 OPTIONS = ChatOptions(key_variable={variable!r}, cache={cache!r}, pause_s=0.01)
-JUDGE = Judge({server!r}, rules="never", pause_s=0.0, infra=0.99, asking=OPTIONS)
+JUDGE = Judge({server!r}, rules="never", pause_s=0.0, infra=0.99, client=OPTIONS)
 RL = replace(
     RL, problems=Shown(), template=Loose(), sampling=Sampling(max_tokens=20), save_every=1,
     rewards=Rewards((RewardPart("breaks", Breaks()), RewardPart("judge", JUDGE))),

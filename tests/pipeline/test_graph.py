@@ -185,4 +185,4 @@ def test_where_a_file_from_outside_lies_does_not_count_but_what_is_in_it_does(tm
 def test_what_servers_said_before_is_no_input(tmp_path: Path) -> None:
     (tmp_path / "said.jsonl").write_text("{}\n")
     assert outside("data", str(tmp_path)) == tmp_path
-    assert outside("rewriter.asking.cache", str(tmp_path)) is None
+    assert outside("rewriter.client.cache", str(tmp_path)) is None

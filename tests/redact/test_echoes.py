@@ -81,7 +81,7 @@ def test_a_key_that_a_server_says_back_stands_nowhere(tmp_path, monkeypatch, cap
     for place, (name, answer) in enumerate(echoes(" ".join(SPELLINGS.values()))):
         with Server(always(answer)) as server:
             words = ["eval", "gsm8k", "--model", f"{server.url}#m", "--data", "g.jsonl", "--k", "1", "--cache", "c", "--out", f"o{place}"]
-            main([*words, "--asking.retries", "0"])
+            main([*words, "--client.retries", "0"])
         assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
         printed = capsys.readouterr()
         for where, text in [("stdout", printed.out), ("stderr", printed.err), *texts_below(tmp_path)]:

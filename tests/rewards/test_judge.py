@@ -160,7 +160,7 @@ def test_equal_answers_are_judged_once():
 def test_several_samples_vote():
     says = iter([verdict(True), "?", verdict(False), verdict(True)])
     backend = ScriptedBackend(lambda model, prompt, seed: next(says))
-    with Judge("j", asking=override(Judge("j").asking, [("samples", 4)])).open(backend) as judge:
+    with Judge("j", client=override(Judge("j").client, [("samples", 4)])).open(backend) as judge:
         assert judge(judged("right"), [reply("right")]) == [1.0]
 
 
@@ -209,9 +209,9 @@ def test_it_is_opened_with_the_other_rewards_and_is_settings_until_then():
     rewards = Rewards((RewardPart("judge", Judge("http://localhost:1/v1#m", longest=77), 1.0, "summary"),))
     settings = flatten(rewards)
     assert (settings["judge.reward.model"], settings["judge.reward.longest"]) == ("http://localhost:1/v1#m", 77)
-    assert settings["judge.reward.asking.budget.calls"] is None
-    changed = override(rewards, [("judge.reward.asking.budget.calls", "9")])
-    assert flatten(changed)["judge.reward.asking.budget.calls"] == 9
+    assert settings["judge.reward.client.budget.calls"] is None
+    changed = override(rewards, [("judge.reward.client.budget.calls", "9")])
+    assert flatten(changed)["judge.reward.client.budget.calls"] == 9
     backend = ScriptedBackend(lambda model, prompt, seed: honest(prompt.removeprefix("user: ").removesuffix("\nassistant:")))
     with rewards.open(backend) as live_ones:
         assert [score.total for score in live_ones(judged("right"), [reply("right"), reply("x")])] == [1.0, 0.0]

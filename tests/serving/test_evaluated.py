@@ -106,7 +106,7 @@ def test_a_benchmark_over_http_with_64_in_flight_and_faults_between_loses_nothin
     serve: Serve, small: Path, tmp_path: Path
 ) -> None:
     port = free_port()
-    asking = ("--asking.pause_s", "0.05", "--asking.in_flight", "64", "--asking.attempt_s")
+    asking = ("--client.pause_s", "0.05", "--client.in_flight", "64", "--client.attempt_s")
     with listening(serve(small, port), port, tmp_path / "server.log") as address:
         straight, replies, told = evaluated(address, tmp_path / "straight", *asking, "120")
         with faulty(address, slow_s=21.0) as (way, passed):

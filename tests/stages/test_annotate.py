@@ -225,7 +225,7 @@ def assessing(script: Script, **settings: object) -> Iterator[tuple[LiveAssessor
         return script(model, prompt, seed)
 
     backend: Backend = ScriptedBackend(told)
-    with Assessor("judge", patience=RetryPolicy(pause_s=0), **settings).live(backend, lambda _: None) as live:  # type: ignore[arg-type]
+    with Assessor("judge", retry=RetryPolicy(pause_s=0), **settings).live(backend, lambda _: None) as live:  # type: ignore[arg-type]
         yield live, shown
 
 

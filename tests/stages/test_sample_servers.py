@@ -26,7 +26,7 @@ WRITERS = Listed(tuple(problem(f"Who wrote book {n}?", Judged(f"author {n}"), do
 
 
 def judged(server: Server, **changes: object) -> Judge:
-    return replace(Judge(f"{server.url}#m", asking=SOON, pause_s=0.0), **changes)  # type: ignore[arg-type]
+    return replace(Judge(f"{server.url}#m", client=SOON, pause_s=0.0), **changes)  # type: ignore[arg-type]
 
 
 def writes(prompt: str, seed: int) -> str:
@@ -65,7 +65,7 @@ def test_a_judge_that_fails_is_waited_for_then_stops_the_run_which_goes_on_later
             return honestly(request, number) if int(re.findall(r"book (\d+)", request.asked)[0]) < 12 else FAULTS[fault]
 
         server.script = fails
-        stage = replace(BOOKS, truth=judged(server, asking=replace(SOON, cache=str(tmp_path / "cache"))))
+        stage = replace(BOOKS, truth=judged(server, client=replace(SOON, cache=str(tmp_path / "cache"))))
         with pytest.raises(EndpointDown, match="None of them was counted as wrong.*the same command goes on"):
             run(tmp_path / "run", stage, writes)
         saved = rows(tmp_path / "run", "kept")
@@ -94,7 +94,7 @@ def thinking(request: Request, number: int) -> Answer:
 
 
 def taught(server: Server, **changes: object):
-    stage = changed(model=f"{server.url}#m", template=Instruct(domains=None), sampling=ROOM, asking=SOON)
+    stage = changed(model=f"{server.url}#m", template=Instruct(domains=None), sampling=ROOM, client=SOON)
     return replace(stage, **changes)  # type: ignore[arg-type]
 
 
@@ -125,7 +125,7 @@ def test_later_rounds_are_asked_with_later_seeds(tmp_path):
 @pytest.mark.parametrize("problems", [1, 8])
 def test_a_teacher_that_shows_no_reasoning_is_refused_at_once(tmp_path, problems):
     with Server(lambda request, number: said(str(asked_number(request.asked) + 1))) as server:
-        stage = taught(server, problems=Listed(sums(problems)), questions=problems, chunk=8, asking=replace(SOON, in_flight=1))
+        stage = taught(server, problems=Listed(sums(problems)), questions=problems, chunk=8, client=replace(SOON, in_flight=1))
         with pytest.raises(BadInput, match="replies shows what it thought; a teacher has to return `reasoning_content`"):
             run(tmp_path / "run", stage)
         assert len(server.requests) <= 10
@@ -181,7 +181,7 @@ def test_one_conversation_that_a_server_cannot_answer_does_not_stop_the_run(tmp_
         return Answer(status=400) if "What is 3 " in request.asked else thinking(request, number)
 
     with Server(script) as server:
-        stage = taught(server, problems=Listed(sums(40)), questions=40, chunk=40, patience=RetryPolicy(missing=0.1, pause_s=0.0))
+        stage = taught(server, problems=Listed(sums(40)), questions=40, chunk=40, retry=RetryPolicy(missing=0.1, pause_s=0.0))
         found = run(tmp_path / "run", stage)
     assert found["rows"] == 39
     assert found["funnel"]["dropped"]["sums"]["no reply"] == 4  # two rounds of two samples
@@ -192,7 +192,7 @@ def test_a_server_that_refuses_all_of_a_few_conversations_is_told_with_its_reaso
         Server(lambda request, number: Answer(status=403)) as server,
         pytest.raises(EndpointDown, match="2 of 2 conversations got no reply.*403"),
     ):
-        run(tmp_path / "run", taught(server, problems=Listed(sums(2)), questions=2, patience=RetryPolicy(pause_s=0.0)))
+        run(tmp_path / "run", taught(server, problems=Listed(sums(2)), questions=2, retry=RetryPolicy(pause_s=0.0)))
 
 
 def test_a_server_that_refuses_the_only_conversation_is_told_with_its_reason_too(tmp_path):
@@ -200,12 +200,12 @@ def test_a_server_that_refuses_the_only_conversation_is_told_with_its_reason_too
         Server(lambda request, number: Answer(status=403)) as server,
         pytest.raises(FailedBar, match=r"not one row was kept: \d+ no reply \(.*403"),
     ):
-        run(tmp_path / "run", taught(server, problems=Listed(sums(1)), questions=1, patience=RetryPolicy(pause_s=0.0)))
+        run(tmp_path / "run", taught(server, problems=Listed(sums(1)), questions=1, retry=RetryPolicy(pause_s=0.0)))
 
 
 def test_a_server_is_not_asked_in_the_form_of_a_base_model(tmp_path):
     with Server(thinking) as server, pytest.raises(BadInput, match="template Short: a server is asked in conversations"):
-        run(tmp_path / "run", changed(model=f"{server.url}#m", asking=SOON))
+        run(tmp_path / "run", changed(model=f"{server.url}#m", client=SOON))
 
 
 # --- a rewriter -------------------------------------------------------------------------------------------------------
@@ -215,7 +215,7 @@ RAW = tagged("3 * 4 = 12 - 1 = 11 yes", "( 3 * 4 ) - 1")
 
 
 def rewritten(server: Server, **changes: object):
-    rewriter = Rewriter(f"{server.url}#m", asking=SOON, patience=RetryPolicy(pause_s=0.0))
+    rewriter = Rewriter(f"{server.url}#m", client=SOON, retry=RetryPolicy(pause_s=0.0))
     return changed(problems=GIVEN, questions=1, samples=2, rewriter=rewriter, **changes)
 
 

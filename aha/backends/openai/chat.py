@@ -114,7 +114,7 @@ class OpenAiChat:
     If one call of `reply` has the same conversation several times, each gets samples of its own."""
 
     def __init__(self, endpoint: Endpoint, options: ChatOptions = ASK_ONCE) -> None:
-        self.endpoint, self.asking = endpoint, options
+        self.endpoint, self.options = endpoint, options
         self._key = endpoint.key(options)
         folder = Path(options.cache).expanduser() if options.cache else None
         self.cache, self.ledger = Cache(folder), Ledger(options.budget, folder)
@@ -156,7 +156,7 @@ class OpenAiChat:
     def models(self) -> list[str]:
         """Return the names of the server's models."""
         try:
-            data = self._loop.submit(self._models()).result(timeout=self.asking.deadline_s + SLACK_S)
+            data = self._loop.submit(self._models()).result(timeout=self.options.deadline_s + SLACK_S)
             return [str(model["id"]) for model in parse_json(data)["data"]]
         except EndpointFailure as failure:
             raise EndpointDown(f"{self.endpoint.url}: it does not say which models it has: {failure.reason}; {FORM}") from None
@@ -167,26 +167,26 @@ class OpenAiChat:
         seen: Counter[Conversation] = Counter()
         requests = []
         for index, conversation in enumerate(conversations):
-            first = seen[conversation] * self.asking.samples
+            first = seen[conversation] * self.options.samples
             seen[conversation] += 1
-            requests += [self._request(index, conversation, sampling, first + number) for number in range(self.asking.samples)]
+            requests += [self._request(index, conversation, sampling, first + number) for number in range(self.options.samples)]
         return requests
 
     def _request(self, index: int, conversation: Conversation, sampling: Sampling, number: int) -> ReplyRequest:
         messages = [{"role": message.role, "content": _letters(message.content)} for message in conversation.messages]
         body = {"model": self.endpoint.model, "messages": messages, "temperature": sampling.temperature, "top_p": sampling.top_p}
-        body[self.asking.limit] = sampling.max_tokens
-        if self.asking.top:
-            body |= {"logprobs": True, "top_logprobs": self.asking.top}
-        if self.asking.seed is not None:
-            body["seed"] = self.asking.seed + number
+        body[self.options.limit] = sampling.max_tokens
+        if self.options.top:
+            body |= {"logprobs": True, "top_logprobs": self.options.top}
+        if self.options.seed is not None:
+            body["seed"] = self.options.seed + number
         begun = {"continue_final_message": True, "add_generation_prompt": False} if messages[-1]["role"] == "assistant" else {}
         options = {"chat_template_kwargs": dict(conversation.options)} if conversation.options else {}
         if begun or options:  # in the form that vLLM, SGLang and `aha serve` know
             body["extra_body"] = begun | options
-        identity = {"url": self.endpoint.url, "dated": self.asking.dated, "sample": number, "seeded": self.asking.seed, **body}
+        identity = {"url": self.endpoint.url, "dated": self.options.dated, "sample": number, "seeded": self.options.seed, **body}
         longest = sum(len(message["content"].encode()) + OVERHEAD for message in messages)  # no token is shorter than a byte
-        return ReplyRequest(index, number % self.asking.samples, identity, body, TokenUsage(1, longest, sampling.max_tokens))
+        return ReplyRequest(index, number % self.options.samples, identity, body, TokenUsage(1, longest, sampling.max_tokens))
 
     def _gather(self, requests: Sequence[ReplyRequest], results: Results) -> Iterator[tuple[int, list[ChatReply]]]:
         """Yield each conversation once all its samples have arrived."""
@@ -210,8 +210,8 @@ class OpenAiChat:
                     in_a_row = 0
                     samples = replies.setdefault(result.request.index, {})
                     samples[result.request.number] = reply
-                    if len(samples) == self.asking.samples:
-                        yield result.request.index, [samples[number] for number in range(self.asking.samples)]
+                    if len(samples) == self.options.samples:
+                        yield result.request.index, [samples[number] for number in range(self.options.samples)]
         if ended_by:
             raise ended_by
         if failures:
@@ -222,8 +222,8 @@ class OpenAiChat:
 
     def _limit_note(self, reason: str) -> str:
         """Return the setting for a server that takes the limit of tokens under its other name."""
-        other = "max_completion_tokens" if self.asking.limit == "max_tokens" else "max_tokens"
-        return f"; --asking.limit {other} says it so" if other in reason and self.asking.limit in reason else ""
+        other = "max_completion_tokens" if self.options.limit == "max_tokens" else "max_tokens"
+        return f"; --client.limit {other} says it so" if other in reason and self.options.limit in reason else ""
 
     def _next(self, results: Results, remainder: int) -> RequestResult:
         try:
@@ -237,7 +237,7 @@ class OpenAiChat:
 
     def _await_result(self, results: Results, remainder: int) -> RequestResult | Future[None]:
         """Return the next result. EndpointDown if none comes in time, or the server no longer responds at all."""
-        began, longest = time.monotonic(), self.asking.deadline_s * 1.1 + SLACK_S
+        began, longest = time.monotonic(), self.options.deadline_s * 1.1 + SLACK_S
         while (silent := time.monotonic() - began) < longest:
             try:
                 return results.get(timeout=min(longest - silent, self._pulse.wait_s or longest))
@@ -266,7 +266,7 @@ class OpenAiChat:
                 if isinstance(outcome, EndpointFailure) and outcome.hopeless:
                     return
 
-        await asyncio.gather(*(work() for _ in range(min(len(requests), self.asking.in_flight))))
+        await asyncio.gather(*(work() for _ in range(min(len(requests), self.options.in_flight))))
 
     async def _outcome(self, request: ReplyRequest, of: int) -> ChatReply | EndpointFailure | AhaError:
         try:
@@ -279,9 +279,9 @@ class OpenAiChat:
         clock = asyncio.get_running_loop().time
         async with self._slots:
             began = clock()
-            deadline = began + self.asking.deadline_s
+            deadline = began + self.options.deadline_s
             attempts, failure = 0, EndpointFailure("the server asked for a longer pause than there is time")
-            while attempts <= self.asking.retries:
+            while attempts <= self.options.retries:
                 wait = self._pause(request, attempts, self._not_before - clock())
                 if clock() + wait >= deadline:
                     break
@@ -302,7 +302,7 @@ class OpenAiChat:
         await self._book(request.most, of)
         cost = request.most
         try:
-            async with asyncio.timeout_at(min(deadline, asyncio.get_running_loop().time() + self.asking.attempt_s)):
+            async with asyncio.timeout_at(min(deadline, asyncio.get_running_loop().time() + self.options.attempt_s)):
                 reply, cost = await self._call(request.body)
         except TimeoutError:
             raise EndpointFailure(LATE, billed=True) from None
@@ -323,7 +323,7 @@ class OpenAiChat:
                 if failure.most is None:
                     raise
                 self.lowest_limit = min(failure.most, self.lowest_limit or failure.most)
-                body = {**body, self.asking.limit: failure.most}
+                body = {**body, self.options.limit: failure.most}
         return await self._open().call(body)
 
     async def _book(self, most: TokenUsage, of: int) -> None:
@@ -337,17 +337,17 @@ class OpenAiChat:
         """Return the pause before an attempt: it doubles each time, is at least as long as the server requested, and varies between calls,
         so that they do not all retry at once."""
         share = Random(f"{request.key} {attempts}").uniform(0.5, 1.5)
-        pause = min(LONGEST_PAUSE_S, self.asking.pause_s * 2.0 ** (attempts - 1)) * share if attempts else 0.0
-        return max(pause, closed_s + self.asking.pause_s * share) if closed_s > 0 else pause
+        pause = min(LONGEST_PAUSE_S, self.options.pause_s * 2.0 ** (attempts - 1)) * share if attempts else 0.0
+        return max(pause, closed_s + self.options.pause_s * share) if closed_s > 0 else pause
 
     def _open(self) -> EndpointServer:
         if self._server is None:
-            self._server = EndpointServer(self.endpoint, self._key, self.asking)
+            self._server = EndpointServer(self.endpoint, self._key, self.options)
             self._loop.at_end = self._server.close
         return self._server
 
     async def _models(self) -> bytes:
-        async with asyncio.timeout(min(self.asking.attempt_s, self.asking.deadline_s)):
+        async with asyncio.timeout(min(self.options.attempt_s, self.options.deadline_s)):
             return await self._open().models()
 
 
