@@ -3,7 +3,7 @@ PYTHON ?= python3
 WORKERS ?= 3# one more than the processors of a small machine: a test that waits for a process leaves one idle
 
 BIN := .venv/bin
-SMALL := .venv/.small# what the demo needs
+SMALL := .venv/.small# what the demo needs; of its packages, Python compiles the modules that are used when they are first used
 READY := .venv/.ready# what the tests need
 VLLM := .vllm/.ready# an environment of its own
 PEERS := .bench/.ready# an environment with the peers that benches run beside
@@ -28,11 +28,12 @@ help:
 $(SMALL): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "$(PYTHON) is " + sys.version.split()[0] + ": Aha needs 3.11 or newer; say which with PYTHON=")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[report]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -e ".[report]"
 	@touch $@
 
 $(READY): $(SMALL)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[report,test]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -e ".[report,test]"
+	-$(BIN)/python -m compileall -qq -j 0 .venv/lib# many processes start at once, each of which would compile what it uses
 	@touch $@
 
 install: $(READY)

@@ -27,7 +27,7 @@ def draw_no_charts(replace: Callable[[str, str, object], None]) -> None:
     """Let `replace` (module, name, value) leave a report's charts empty: they take a second, and the tests of reports draw them."""
     from markupsafe import Markup
 
-    for module in ("aha.reports.page", "aha.reports.graph", "aha.reports.scaling", "aha.reports.compare"):
+    for module in ("aha.reports.page", "aha.reports.graph", "aha.reports.scaling_page", "aha.reports.compare"):
         replace(module, "svg", lambda chart, width, height: Markup("<svg></svg>"))
     replace("aha.reports.page", "picture", lambda charts: b"")
 

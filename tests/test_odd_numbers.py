@@ -9,7 +9,7 @@ from typing import Any, get_args, get_origin
 import pytest
 
 from aha.cli import build_parser, main
-from aha.commands.evaluation import EvalSettings
+from aha.commands.benchmark_runs import EvalSettings
 from aha.commands.judge_session import Judging
 from aha.commands.terminal import NumberFlag
 from aha.errors import BadInput, bounds_of, is_within

@@ -8,7 +8,7 @@ from argparse import ArgumentParser, Namespace
 from collections import Counter
 from collections.abc import Sequence
 
-from aha.commands.judges import judge_of, runnable
+from aha.commands.corpus_judges import judge_of, runnable
 from aha.commands.terminal import COUNT, FROM_ONE, Command, Terminal, refuse_rest
 from aha.errors import BadInput
 from aha.grading import Graders

@@ -20,7 +20,7 @@ from aha.evals.loading import check_source
 from aha.protocols import is_endpoint
 
 if TYPE_CHECKING:
-    from aha.evals.judged.judging import JudgeOptions
+    from aha.evals.judged.transcripts import JudgeOptions
 
 JUDGE_FLAGS = {"judge": "--judge", "baseline_answers": "--baseline-answers", "estimate": "--estimate"}
 OTHER_NAMES = {"samples": "k", "limit": "problems"}  # names in version 0.1 and lm-eval
@@ -81,7 +81,7 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
             continue
         for model in models:
             check_model(model)
-    from aha.commands.evaluation import EvalOptions, evaluate
+    from aha.commands.benchmark_runs import EvalOptions, evaluate
 
     contests = rater(arguments, "as many --changes FILE… as --standings FILE…") if arguments.standings or arguments.changes else None
     settings = tuple((OTHER_NAMES.get(path.replace("-", "_"), path), value) for path, value in read_settings(rest))
@@ -110,7 +110,7 @@ def _judge_options(arguments: Namespace, benchmarks: Sequence[Benchmark]) -> Jud
         raise BadInput(f"--baseline {arguments.baseline}: with --judge, the baseline is who wrote the file of --baseline-answers")
     if arguments.judge is not None and not is_endpoint(arguments.judge):
         check_model(arguments.judge)
-    from aha.evals.judged.judging import JudgeOptions
+    from aha.evals.judged.transcripts import JudgeOptions
 
     return JudgeOptions(arguments.judge, tuple(arguments.baseline_answers or ()), arguments.estimate)
 

@@ -13,7 +13,7 @@ from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
-from aha.commands.judges import settings_of
+from aha.commands.corpus_judges import settings_of
 from aha.commands.terminal import COUNT, Command, Terminal, refuse_rest
 from aha.errors import BadInput
 from aha.evals.comparison import paired_json

@@ -18,7 +18,8 @@ from aha.errors import BadInput, EndpointDown
 from aha.evals.benchmark import Benchmark, BenchmarkExample
 from aha.evals.judged.facts import FactVerdicts
 from aha.evals.judged.judged_benchmark import JudgedSample, JudgeSettings, Samples
-from aha.evals.judged.judging import (
+from aha.evals.judged.pairwise import Orders
+from aha.evals.judged.transcripts import (
     JudgeCase,
     JudgeCost,
     JudgePlan,
@@ -31,7 +32,6 @@ from aha.evals.judged.judging import (
     plan_judging,
     unjudgeable,
 )
-from aha.evals.judged.pairwise import Orders
 from aha.evals.result import Result
 from aha.evals.run import fit_tokens
 from aha.evals.samples import SampleJournal, read_settings, ungraded_sample

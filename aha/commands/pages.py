@@ -15,7 +15,7 @@ from aha.durable import Disk, replace_file
 from aha.errors import BadInput
 from aha.reports import write_report
 from aha.reports.compare import compare_html, compare_markdown
-from aha.reports.results import read_run
+from aha.reports.paper_tables import read_run
 from aha.reports.review import BEFORE, take, write_review
 
 

@@ -62,7 +62,7 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
 
 
 def _regrade_folder(folder: Path, arguments: Namespace, graders: Graders, terminal: Terminal) -> None:
-    from aha.evals.judged.judging import Transcripts, read_case
+    from aha.evals.judged.transcripts import Transcripts, read_case
 
     settings = read_settings(folder)
     chosen, k, data = benchmark(str(settings["benchmark"])), arguments.k or int(settings["k"]), arguments.data or settings.get("data")

@@ -16,13 +16,13 @@ from aha.evals.benchmarks import benchmark
 from aha.evals.reading import read_sample_set
 from aha.evals.scaling import scaling
 from aha.protocols import is_endpoint
-from aha.reports.scaling import scaling_html
+from aha.reports.scaling_page import scaling_html
 from aha.rundir.record import SAMPLES, samples_file
 
 if TYPE_CHECKING:
     from aha.evals.samples import SampleSet
     from aha.evals.scaling import Scaling
-    from aha.reports.scaling import CutExample
+    from aha.reports.scaling_page import CutExample
 
 PAGE, NUMBERS = "scale.html", "scale.json"
 UNITS = {"n": "samples", "budget": "tokens", "times": "times"}

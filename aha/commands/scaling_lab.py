@@ -13,7 +13,7 @@ from aha.backends.checkpoint.folder import identity_of
 from aha.backends.hf import load_config
 from aha.backends.scoring import check_score_head
 from aha.commands.arguments import local_backend
-from aha.commands.evaluation import (
+from aha.commands.benchmark_runs import (
     BenchmarkRun,
     EvalOptions,
     EvalSettings,
@@ -33,7 +33,7 @@ from aha.evals.samples import Key, SampleJournal, SampleSet, read_samples, read_
 from aha.evals.scaling import Arm, Scaling, scaling
 from aha.grading import Graders
 from aha.protocols import Backend, Compute, Sampling, is_endpoint
-from aha.reports.scaling import CutExample, cut_example
+from aha.reports.scaling_page import CutExample, cut_example
 from aha.rundir.record import SAMPLES
 from aha.settings import flatten, override
 from aha.stages.scaling_lab import FREE, Scale, ScalingLab, ScalingTrial, TrialJournal

@@ -8,7 +8,7 @@ from aha.paper import SOURCE, tables
 from aha.reports.charts import Chart, Series
 from aha.reports.drawing import Bar, Bars, bar_svg, svg
 from aha.reports.page import render
-from aha.reports.results import (
+from aha.reports.paper_tables import (
     MARK,
     Grid,
     Line,

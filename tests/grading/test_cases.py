@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from aha.commands.judges import settings_of
+from aha.commands.corpus_judges import settings_of
 from aha.tasks.corpora import pair_of
 from aha.tasks.reading import DataRow
 from aha.types import Abstained

@@ -9,7 +9,7 @@ from aha.cli import main
 from aha.errors import BadInput
 from aha.paper import Column
 from aha.reports.compare import compare_html, compare_markdown, figure_1
-from aha.reports.results import ResultFile, ResultValue, paper_grids, read_run
+from aha.reports.paper_tables import ResultFile, ResultValue, paper_grids, read_run
 
 AIME = {"benchmark": "aime24", "pass@1": 0.25, "ci95": [0.1, 0.4], "cons@k": 0.4, "k": 64, "problems": 30, "truncated": 0.1}
 MATHS = {"benchmark": "MATH-500", "pass@1": 0.5, "ci95": [0.45, 0.55], "k": 16, "problems": 500}

@@ -19,10 +19,10 @@ from aha.reports.charts import Chart, Series
 from aha.reports.compare import compare_html, compare_markdown
 from aha.reports.drawing import svg
 from aha.reports.graph import AnswerCell, ClaimRow, MeasuredValue, Model, QuestionRow, StageCard, Whole, graph_html
-from aha.reports.results import CurvePoint, ResultFile, Run, read_run
-from aha.reports.results import ResultValue as ScoreValue
+from aha.reports.paper_tables import CurvePoint, ResultFile, Run, read_run
+from aha.reports.paper_tables import ResultValue as ScoreValue
 from aha.reports.review import write_review
-from aha.reports.scaling import FORCED_ANSWER, cut_example, scaling_html
+from aha.reports.scaling_page import FORCED_ANSWER, cut_example, scaling_html
 from aha.rundir import Frame, Manifest, RunDir, Setting
 from aha.tasks.examples import write_example
 from aha.types import Conversation, Example, Message

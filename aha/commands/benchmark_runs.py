@@ -25,7 +25,7 @@ from aha.durable import Disk, disk_errors, read_document, read_journal, replace_
 from aha.errors import BadInput
 from aha.evals.benchmark import PAPER_SAMPLING, Benchmark, BenchmarkExample
 from aha.evals.comparison import Rival, by_problem, compare, read_rival, saved_samples
-from aha.evals.judged.judging import JudgeOptions
+from aha.evals.judged.transcripts import JudgeOptions
 from aha.evals.loading import select_examples
 from aha.evals.result import lm_eval_form, result_of
 from aha.evals.run import Evaluation, choose_template, fit_tokens, template_settings

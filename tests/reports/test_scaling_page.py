@@ -7,7 +7,7 @@ import pytest
 
 from aha.evals.samples import GradedSample, ProblemSamples, SampleSet
 from aha.evals.scaling import Arm, scaling
-from aha.reports.scaling import costs, cut_example, read_numbers, scaling_html
+from aha.reports.scaling_page import costs, cut_example, read_numbers, scaling_html
 
 
 def part(name: str, rights: str, tokens: int | None = 10) -> ProblemSamples:

@@ -8,8 +8,8 @@ from aha.evals.benchmark import BenchmarkExample
 from aha.evals.benchmarks import benchmark
 from aha.evals.judged.facts import FactVerdicts
 from aha.evals.judged.judged_benchmark import FACTS, GAME, JudgePrompt, JudgeSettings, is_judgeable, judge_questions, replies_and_next
-from aha.evals.judged.judging import JudgeCase, JudgeCost, JudgePlan, JudgeRecord, cost_of, estimate_cost, judging_cost, tokens_in
 from aha.evals.judged.pairwise import ArenaMatches
+from aha.evals.judged.transcripts import JudgeCase, JudgeCost, JudgePlan, JudgeRecord, cost_of, estimate_cost, judging_cost, tokens_in
 from aha.evals.samples import GradedSample
 from aha.protocols import Budget, Sampling
 from aha.types import ChatReply, Conversation, Judged, Message, Open
