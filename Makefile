@@ -33,7 +33,7 @@ $(SMALL): pyproject.toml constraints.txt
 
 $(READY): $(SMALL)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -e ".[report,test]"
-	-$(BIN)/python -m compileall -qq -j 0 .venv/lib# many processes start at once, each of which would compile what it uses
+	$(BIN)/python -m compileall -qq -j 0 .venv/lib || true  # many processes start at once; templates of packages do not compile
 	@touch $@
 
 install: $(READY)

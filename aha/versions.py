@@ -63,8 +63,8 @@ def _write(value: object, out: Callable[[str], None]) -> None:
         separator = ""
         for name in kind._fields:
             field = getattr(value, name, None)
-            if name == "body" and kind in WITH_DOCSTRING and ast.get_docstring(value, clean=False) is not None:  # type: ignore[arg-type]
-                field = field[1:]
+            if name == "body" and isinstance(value, WITH_DOCSTRING) and ast.get_docstring(value, clean=False) is not None:
+                field = value.body[1:]
             if field or field not in (None, []) or (kind is ast.Constant and name == "value"):
                 out(f"{separator}{name}=")
                 _write(field, out)

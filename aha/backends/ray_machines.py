@@ -243,6 +243,7 @@ class Machines:
             ready, remainder = ray.wait(remainder, num_returns=1, timeout=POLL_S)
             if ready:
                 fetch(ready[0], self.limit_s)
+                deadline = time.monotonic() + self.limit_s
             elif time.monotonic() > deadline:
                 self.raise_stall(activity)
         return [ray.get(reference, timeout=self.limit_s) for reference in references]

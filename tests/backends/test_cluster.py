@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -17,8 +18,8 @@ pytest.importorskip("ray", reason="needs the extra cluster: pip install 'aha[clu
 import ray
 
 from aha.backends.ray_cluster import Cluster, connect, gpus_per_process
-from aha.backends.ray_machines import LOSSES
-from aha.errors import BadInput
+from aha.backends.ray_machines import LOSSES, EngineProcess
+from aha.errors import BadInput, Stall
 from aha.pipeline import run as run_stages
 from aha.protocols import Compute
 from aha.rewards import RewardPart, Rewards
@@ -143,6 +144,30 @@ def test_weights_go_by_the_object_store_and_stay_as_they_were(cluster: Cluster, 
 
     learner.update(batch, CrossEntropy())
     assert kept.digest() == before != learner.weights().digest()
+
+
+class Sleeper(EngineProcess):
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+def test_a_wait_without_a_sign_ends_with_the_stacks_of_all_processes(cluster: Cluster, tmp_path: Path) -> None:
+    assert cluster.machines is not None
+    machines = replace(cluster.machines, limit_s=60.0, folder=tmp_path)
+    sleeper = machines.start(Sleeper, "engine 0", 0)
+    try:
+        began = time.monotonic()
+        machines.wait([sleeper.pid.remote()], "starting")
+        machines.limit_s = 3.0
+        machines.wait([sleeper.sleep.remote(2.0) for _ in range(3)], "sleeping, two at a time")
+        with pytest.raises(Stall, match="no sign for 3 s while sleeping; where each process of the cluster stands is in"):
+            machines.wait([sleeper.sleep.remote(60.0)], "sleeping")
+    finally:
+        machines.stop("engine 0")
+    assert time.monotonic() - began < 60.0
+    (file,) = tmp_path.glob("stall-cluster-*.txt")
+    text = file.read_text()
+    assert text.startswith("waiting for: sleeping\n") and "engine 0: Sleeper, process" in text and "in sleep\n" in text
 
 
 def test_a_cluster_that_does_not_answer_is_one_line(tmp_path: Path) -> None:
