@@ -237,13 +237,15 @@ class _Reader:
         return next((letter for letter in map(self.letter_of, parts) if letter is not NONE), NONE)
 
     def _readable(self, formula: re.Match[str]) -> str:
-        """Return the text of a formula that is only letters or a letter and its own option's text; any other formula becomes UNREAD."""
+        """Return the text of a formula that is only letters or a letter and an option's text; any other formula becomes UNREAD."""
         inner = formula.group().strip("$").removeprefix("\\[").removeprefix("\\(").removesuffix("\\]").removesuffix("\\)").strip()
         if _ONE_LETTER.fullmatch(formula.group()) or (self.several and self._set(inner) is not NONE):
             return formula.group()
         if self.letter_of(inner) is not NONE or re.fullmatch(r"(?i:option|choice) [(]?[A-Z][)]?[.]?", inner):
             return f" {inner} "
-        return f" {inner} " if not _ORDER.search(inner) and self._letter_with_text(inner) else UNREAD
+        plain = bare(inner)
+        marker = None if _ORDER.search(inner) else _MARKER.match(plain)
+        return f" {plain} " if marker and self.letter_of(_MARKS.sub("", plain[marker.end() :], count=1)) is not NONE else UNREAD
 
     def _letter_with_text(self, text: str) -> str | None:
         """Return the letter of a text that is a letter and its own option's text, "C) blue", else None."""

@@ -20,7 +20,7 @@ from aha.answers.closings import (
 )
 from aha.answers.context import LONGEST, denied_after, may_take_back, stance, states_plainly, suspect, taken_back
 from aha.answers.grammar import leads, upholds
-from aha.answers.joining import alternatives, join_values, join_values_at_end, with_delimiters, without_remark
+from aha.answers.joining import alternatives, join_values, join_values_at_end, with_delimiters, without_noun, without_remark
 from aha.answers.numbers import rational
 from aha.answers.rephrasing import in_one_form, in_plain_signs
 from aha.answers.replies import (
@@ -34,6 +34,7 @@ from aha.answers.replies import (
     is_mention,
     lists_numbers,
     names_box,
+    says_again,
     with_figures,
     with_values_below,
 )
@@ -168,7 +169,7 @@ def claim(text: str, how: How = "auto") -> Claim:
             return Claim(first["value"], marked=True)
         said_last = None if denied else without_check(text)
         said_last = _CONCLUDED_PATTERN.sub(r"$\1$", _ARROW.sub("", (said_last or "").strip()))
-        return Claim(without_style(said_last), marked=False)
+        return Claim(without_noun(without_style(said_last)), marked=False)
     claim, ends = hit
     return _correction(claim, _looked_at(text[ends:])) if ends < len(text) else claim
 
@@ -285,6 +286,8 @@ def _correction(claim: Claim, rest: str) -> Claim:
     rest = CLOSER.sub("", rest) if "mistake" in rest else rest
     rest = without_formal_check(rest) if claim.boxes else _EMPHASIS.sub("", rest)
     if (len(rest) < 4 and "?" not in rest) or not (may_take_back(rest) or "nswer" in rest or "esult" in rest or len(rest) < _SHORT_REST):
+        return claim
+    if claim.boxes and says_again(claim.text, rest):
         return claim
     if corrections := list(_CORRECTION.finditer(rest)):
         said_last = corrections[-1]

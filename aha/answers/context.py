@@ -80,6 +80,7 @@ _BEFORE = (
     r"[dP][eo]*$|B(?:v&)?e*$",  # half of it
     r"^[t,]*h[ewaAp]{1,4}[bc]e?$|n[^bM=,;:ktv]*$|n[bc]?,?$|ne?[wy]p[^,;kt]*$|nv(?:w?v)*n?$|nbp$",  # not it
     r"h[^bM=,;:kt]*$|he?b[eo]*$|(?:^|[,;:])(?:t,?)?h[wfp]{1,2}[bM][eo]*$",  # might be it, perhaps he has it
+    r"(?:^|[.;:])t?,?[pfae]{0,3}h,?[pfaAebcw]*[v,&]*=$",  # supposedly it is (x, y) =
     r"(?<![&e])i(?!.*fb)[^,;:kt]*$|q[^bM,;:ktf]*$|(?:i.*|^)W.*H[^=t]*$|i[^.;]*[gn][^.;]*H[^=t]*$|Hbc[^bM=]*$",  # if it is
     r"(?<!f)(?<!fH)(?<!fHt)(?<!ft)(?<!^)s(?:p?[ewyf]{0,3}[aAp][^,;:kt]*|[eo]*)$|bw?so",  # some say that it is
     r"[gD][^,;:kt&]*$|(?:^|[,;:.])t?,?G[wve]{0,2}(?:[or]e?)?$",  # I doubt that it is
@@ -143,7 +144,8 @@ _ATTEMPT = "estimate|guess|count|calculation|computation|attempt|approximation|t
 _HEDGED_PATTERN = lazy_pattern(  # a first or wrong attempt, before its result
     r"(?i)\b(?:naive|hasty|careless|sloppy|tempting|apparent|superficial|misguided|fallacious|mistaken|simplistic|knee-jerk|ostensible)\b[^,;:.]*\Z"
     rf"|\b(?:first|initial|quick|rough|crude|early|preliminary|tentative|provisional|ballpark|lucky)\s(?:\w+\s)?(?:{_ATTEMPT})\b[^,;:.]*\Z"
-    r"|\b(?:at|on) (?:a |the )?first (?:glance|sight|look|reading|thought|try)\b[^;:.]*\Z|\b(?:it|this|that|there) (?:can|could) be\W*\Z"
+    r"|\b(?:at|on) (?:a |the )?first (?:glance|sight|look|reading|thought|try)\b[^;:.]*\Z|\b(?:it|this|that|there) (?:can|could) be\b"
+    r"(?:(?: (?:the|an?))?\W*| (?![a-z]+(?:ed|en|wn|nd) )[^,;.]{1,40}=\W*)\Z"
     r"|\ban? (?:[a-z]+ ){0,2}(?:bound|estimate|approximation)\b[^,;:.]*\Z|\b(?:second|third|next)[- ](?:best|most)\b[^,;:.]*\Z"
     r"|(?<!of )(?<!of the )\b(?:wrong|incorrect|erroneous|false|bogus|flawed)\s(?:\w+\s)?"
     r"(?:answer|total|sum|value|result|count|number|solution|figure|price|cost|amount|approach|method|way|step|argument|assumption)s?\s"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
+from aha.answers import lexicon
 from aha.answers.formulas import Call, Num, Sym
 from aha.answers.languages import ONLY_ENGLISH
 from aha.answers.numbers import rational
@@ -31,6 +32,11 @@ _ROOM = 200  # characters at the end of a sentence that hold its values
 _ITEMS = lazy_pattern(_ITEM)
 _DELIMITERS = lazy_pattern(r"\A(?:\$|\\\()|(?:\$|\\\))\Z")
 _NAME = lazy_pattern(r"\s*([A-Za-z])(?:_\{?[0-9]\}?|[₁-₉])?\s*=")
+_QUANTITIES = frozenset(lexicon.QUANTITIES.split())
+_OF_A_QUANTITY = lazy_pattern(
+    r"(?:(?:So|Thus|Hence|Therefore),? )?(?:[Tt]he |[Ii]ts )?(?P<nouns>[A-Za-z]{3,}(?: [a-z]{3,})?) "
+    r"(?=\$?[A-Za-z](?:_\{?\w{1,3}\}?|\([a-z]\))?\s?=)"
+)
 _TICKS = lazy_pattern(r"(?<!`)`([^`\n]{1,60})`(?!`)")
 _UNIT_TWICE = lazy_pattern(  # √2 cm ≈ 1.41 cm
     r"(?P<exact>[0-9)}√π$])\s?(?P<unit>[a-z]{1,10}(?:²|³|\^[23])?)\s?(?P<sign>≈|=|\\approx)\s?(?P<near>[0-9.]+)\s?(?P=unit)(?![a-z])"
@@ -137,6 +143,12 @@ def _amount(text: str) -> tuple[object, Fraction] | None:
             case _:
                 return None
     return (kinds.pop(), total) if len(kinds) == 1 else None
+
+
+def without_noun(text: str) -> str:
+    """Return a text of one line without the noun before its name: slope m = 3."""
+    hit = _OF_A_QUANTITY.match(text) if "=" in text and "\n" not in text else None
+    return text[hit.end() :] if hit and _QUANTITIES.issuperset(hit["nouns"].lower().split()) else text
 
 
 def once(text: str) -> str:

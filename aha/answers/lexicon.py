@@ -129,11 +129,15 @@ ANSWERS = (  # nouns for an answer
     "answer answers result results value values count total number solution solutions conclusion outcome"
 )
 
-SUBJECTS = (  # nouns for a calculation and its subject
-    "capacity population runtime salary budget "
+QUANTITIES = (  # nouns for what a name stands for
     "sum product difference quotient remainder ratio fraction proportion percentage percent probability chance expectation average mean "
     "median mode range maximum minimum max min area perimeter volume length width height depth distance radius diameter circumference "
     "angle side slope intercept base hypotenuse diagonal surface speed rate time age weight mass price profit amount sequence series "
+    "function polynomial equation vector matrix determinant point midpoint vertex limit derivative integral coefficient discriminant"
+)
+SUBJECTS = (  # nouns for a calculation and its subject
+    "capacity population runtime salary budget "
+    f"{QUANTITIES} "
     "term degree root zero factor divisor multiple digit integer prime pair triple set subset interval domain function equation "
     "expression formula identity inequality matrix determinant vector point line graph limit derivative integral constant variable "
     "quantity quantities possibility possibilities way case choice option arrangement combination permutation calculation computation "
@@ -314,6 +318,7 @@ LIMITS = lazy_pattern(  # C is correct only if it is cold; C is right about gold
     r"|(?:but|yet) (?!(?:option )?[(]?(?-i:[A-Z])\b)(?:\w+ ){0,3}?(?:wrong|incorrect|irrelevant|false|not|incomplete|fails?|misses"
     r"|beside))\b"
 )
+NEAREST = lazy_pattern(r"(?i)\b(is|are|was|comes|lies) (?:the )?(?:closest|nearest) (?:in value )?to\b")  # is closest to (C)
 SIGNED_BOX = lazy_pattern(r"[-−]\s*\\boxed\{([0-9][^{}]{0,30})\}")
 REASON = lazy_pattern(r"(?i)\s*,\s(?:because|since|for)\s")
 NO_COPULA = lazy_pattern(r"(?i)(?:cevap|yanıt|jawaban(?:nya)?|ответ|вариант|đáp án)\s*\Z")

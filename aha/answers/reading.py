@@ -28,6 +28,7 @@ _BOLD_ENDS = lazy_pattern(r"\A\s*\*{2,3}(?=\S)|(?<=\S)\*{2,3}[.。]?\s*\Z")
 _QUOTED_PATTERN = lazy_pattern(r"\s*(?:'[^'’]{1,60}'|‘[^'’]{1,60}’)\s*")
 _CHOSEN = lazy_pattern(r"([CP])\(([0-9]{1,6}), ?([0-9]{1,6})\)|([0-9]{1,6}) ?C ?([0-9]{1,6})")
 _MIXED_PATTERN = lazy_pattern(r"([0-9]{1,9}) and ([0-9]{1,9})\s?/\s?([0-9]{1,9})")  # 3 and 1/4
+_GROUPED_IN_BRACKETS = lazy_pattern(r"[\[(](-?[0-9]{1,3}(?:,[0-9]{3})+)[\])]")  # [1,287]
 _THOUSANDS = lazy_pattern(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) ?([kKM])")
 _SPACED_UNIT = lazy_pattern(r"[0-9] ?[A-Za-z]+ [0-9]")
 _CONDITION = lazy_pattern(r"\b(?:where|for all|for any|for every|for each)\b")
@@ -209,6 +210,8 @@ def other_readings(tree: Reading, decimal_comma: str) -> list[Node]:
         hit.append(f"\\binom{{{n}}}{{{k}}}" if chosen[1] != "P" else f"A_{{{n}}}^{{{k}}}")
     if (mixed_number := _MIXED_PATTERN.fullmatch(cleaned)) and int(mixed_number[2]) < int(mixed_number[3]):
         hit.append(f"({mixed_number[1]}+{mixed_number[2]}/{mixed_number[3]})")
+    if grouped := _GROUPED_IN_BRACKETS.fullmatch(cleaned):
+        hit.append(grouped[1])
     if thousands := _THOUSANDS.fullmatch(cleaned):
         hit.append(f"{thousands[1]} {'million' if thousands[2] == 'M' else 'thousand'}")
     nodes, readings = list[Node](), [(text, False) for text in hit]

@@ -223,6 +223,14 @@ def hashed(text: str) -> str | None:
     return lines[-1]["value"] if lines else None
 
 
+_AGAIN, _EDGES = lazy_pattern(r"\A[\s$.\\)\]]*(?:####|(?:[Ff]inal )?[Aa]nswer:)"), " \n\t*$."
+
+
+def says_again(value: str, rest: str) -> bool:
+    """Return True if nothing but the same value, perhaps after hashes or "Answer:", follows a value."""
+    return _AGAIN.sub("", rest).strip(_EDGES) == value.strip(_EDGES)
+
+
 _MORE_NUMBERS = lazy_pattern(r"(?:[ \t]*\n\s*-?[0-9][0-9.,]*)+\s*\Z")
 
 

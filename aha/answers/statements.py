@@ -15,7 +15,7 @@ from aha.answers.closings import is_denied
 from aha.answers.context import denied_after, row, takes_away
 from aha.answers.grammar import upholds
 from aha.answers.replies import Box, announcements, boxes, first_line, is_mention, with_figures
-from aha.answers.surroundings import DENIALS, around, without_style
+from aha.answers.surroundings import stands_alone, without_style
 from aha.answers.symbols import INVISIBLE, bare, ending
 from aha.lazy import lazy_pattern
 
@@ -28,7 +28,7 @@ OPEN, CLOSE = r"[(\[<{\"'“”‘’«「*_ ]*", r"[)\]>}\"'“”‘’»」*_
 _LETTER_NEXT = rf"(?=(?:[Oo]ptions? |[Cc]hoices? )?{OPEN}[A-Z]{{1,8}}(?![A-Za-z]))"
 _CHOOSES = lazy_pattern(
     r"(?i)\b(?:choose|chose|pick|select|go with|going with|opt for|i(?:'d|'ll|’ll| would| will) (?:say|go for)|left with|leav(?:es"
-    r"|ing)(?: only)?)\b"
+    r"|ing)(?! (?:out|aside)\b)(?: only)?)\b"
     r"|(?<!wrong )(?<!incorrect )\b(?:options?|choices?|letter)\b(?:[^.\n:=]{0,40}?\b(?:is|(?:would|should|must|will|has to) be)\b\s*:?"
     r"|(?:\shere|\snow)?\s*[:=])"
     r"|\b(?:only|best|correct|right|true) (?:statement|claim|conclusion|one|sentence|candidate|possibility"
@@ -147,7 +147,7 @@ def readable(text: str) -> str:
         text = lexicon.TURKISH_IS.sub("", lexicon.CLAUSE_END.sub("\n", _HAN_HEADING.sub(_heading, text.translate(_SQUARES))))
         text = text if _KANA.search(text) else text.translate(_SIMPLE_HAN)
         text = _OTHER_LETTER.sub(lambda hit: hit.group().translate(_OTHER_SCRIPTS), text) if lexicon.OTHER_WORD.search(text) else text
-    text = _CHANGES.sub("Answer: ", text)
+    text = _CHANGES.sub("Answer: ", lexicon.NEAREST.sub(r"\1", text) if "est to" in text else text)
     text = _CONTRAST.sub(lambda hit: next((f"{verb} " for verb in hit.groups() if verb), ""), text)
     return _CUT_SHORT.sub(r"\1 ", lexicon.SPACES.sub(" ", ending(text)).replace("~", " ~ ").replace("***", "**"))
 
@@ -181,13 +181,16 @@ def statements(text: str) -> list[Statement]:
     return found_match
 
 
+_BESIDE_A_BOX = lazy_pattern(r"box(?:ed)?\s?\{[^\n]{1,40}\}[\s$]*[-+*/|~][\s$]*\Z")  # C/D: both are named
+
+
 def stands(text: str, box: Box, figures: str) -> bool:
     """Return True if nothing around a box takes away what it holds. `figures`: the text before it, with figures in place of its boxes."""
     rest, next_match, _ = text[box[2] : box[2] + _NEAR].partition("\\boxed")
     beside = next_match and _BETWEEN_BOXES.fullmatch(rest)
     speech = figures[: box[1]] + text[box[1] :]
     return (
-        around(text, box) is not DENIALS
+        (stands_alone(text, box) or _BESIDE_A_BOX.search(text, 0, box[1]) is not None)  # a letter in a sum is no option
         and not is_denied(speech, box[1], None if beside else box[2], boxed=True)
         and bool(beside or not denied_after(rest))
     )

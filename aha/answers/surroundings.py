@@ -13,6 +13,7 @@ from aha.answers.context import taken_back
 from aha.answers.grammar import kinds, leads
 from aha.answers.lexicon import SCALE
 from aha.answers.replies import Box, boxes, closes
+from aha.answers.symbols import bare
 from aha.answers.units import measures
 from aha.lazy import lazy_pattern
 
@@ -129,6 +130,11 @@ def around(text: str, box: Box, *, last: bool = True) -> HeldText:
     if sign or (after and not ATTACHMENTS.fullmatch(after) and after[0] not in " ,\\"):
         content = f"{{{content}}}"
     return HeldText(f"{sign}{content}{after}".strip(), ends)
+
+
+def stands_alone(text: str, box: Box) -> bool:
+    """Return True if nothing before a box joins it to a formula, denies it, bounds it or only estimates it."""
+    return before(text[max(0, box[1] - _ROOM) : box[1]], _open(box[0]).strip()) == ""
 
 
 _ESTIMATED_PATTERN = lazy_pattern(
@@ -291,7 +297,7 @@ def without_style(text: str) -> str:
         return text
     text = _EDGES.sub("", _STYLED_PATTERN.sub("", text))
     text = _ONE_CELL.sub(r"\2", text) if "array" in text or "{matrix" in text else text
-    while (whole := text.strip()).startswith("{") and closes(whole, 0) == len(whole) - 1 and not _INFIX.search(whole):
+    while (whole := text.strip()).startswith("{") and closes(whole, 0) == len(whole) - 1 and not _INFIX.search(_IN_TEXT.sub("", whole)):
         text = whole[1:-1].strip("$ ")
     text = _NAMED_FORM.sub("", text)
     return _LABELLED_PATTERN.sub(r"\1", _LABEL.sub("", text)) if "nswer" in text.lower() else text
@@ -307,7 +313,7 @@ _LONGEST_PREDICATE = 12  # words
 
 def states_words(text: str, is_it: Callable[[str], bool]) -> bool:
     """Return True if the last line ends by stating that something is what `is_it` accepts, as in "it will be a Monday"."""
-    line = text.strip().rpartition("\n")[2].rstrip(".! ")
+    line = bare(text.strip().rpartition("\n")[2]).rstrip(".! ")
     for start in reversed([hit.start() for hit in _WORD_STARTS.finditer(line)][-_LONGEST_PREDICATE:]):
         if is_it(line[start:]):
             head = _ARTICLE.sub("", line[:start])

@@ -195,3 +195,52 @@ def test_what_would_be_if_something_were_left_out_is_not_claimed(condition: str)
         for claim_ in ("16", "\\boxed{16}"):
             assert not pays(reference, f"{condition}, the answer would be {claim_}.")
     assert pays(Number("16"), "If each costs 4 dollars, the total would be \\boxed{16}.")
+
+
+CLAIMS: list[tuple[Reference, str]] = [
+    (Number("7"), "7"),
+    (Latex("x^2+1"), "x^2+1"),
+    (Latex("(13,7)"), "(x, y) = (13, 7)"),
+    (Latex("18:11"), "AB:BC = 18:11"),
+    (Latex("\\{1,2\\}"), "\\{1, 2\\}"),
+    (Latex("\\infty"), "\\infty"),
+    (Text(("the moon",)), "the moon"),
+    (Choice("A", ("12", "15")), "(A)"),
+    (Choice("B", ()), "B"),
+]
+
+
+@pytest.mark.parametrize(("reference", "claim"), CLAIMS, ids=str)
+@pytest.mark.parametrize("head", ["\\alpha -", "\\beta + \\;", "\\lambda - \\,", "3 \\times", "x /"])
+def test_a_box_that_an_operator_joins_to_a_formula_is_no_claim_of_any_kind(reference: Reference, claim: str, head: str) -> None:
+    content = f"\\text{{{claim}}}" if isinstance(reference, Text) else claim
+    assert not isinstance(grade(reference, f"So ${head} \\boxed{{{content}}}$."), Right)
+    assert isinstance(grade(reference, f"So we get $\\boxed{{{content}}}$."), Right)
+
+
+@pytest.mark.parametrize(("reference", "claim"), CLAIMS, ids=str)
+@pytest.mark.parametrize(
+    "words",
+    ["Supposedly it is", "Reportedly, it is", "It can be", "It could well be", "Leaving out one of them, it would be", "Presumably"],
+)
+def test_a_hedge_takes_a_claim_of_any_kind_away(reference: Reference, claim: str, words: str) -> None:
+    formula = isinstance(reference, Latex) and not claim.startswith(("(", "A"))
+    assert not isinstance(grade(reference, f"{words} {f'${claim}$' if formula else claim}."), Right)
+
+
+@pytest.mark.parametrize("value", ["May 3", "no solution", "never"])
+def test_a_value_said_again_after_hashes_is_not_taken_back(value: str) -> None:
+    assert isinstance(grade(Text((value,)), f"\\boxed{{\\text{{{value}}}}}\n#### \\text{{{value}}}"), Right)
+    assert not isinstance(grade(Text((value,)), f"\\boxed{{\\text{{{value}}}}}\n#### \\text{{Monday}}"), Right)
+
+
+@pytest.mark.parametrize("reply", ["slope m = -3/4", "The slope m = -3/4.", "So the slope m = -3/4"])
+def test_a_noun_before_a_name_is_dropped(reply: str) -> None:
+    assert isinstance(grade(Latex("-\\frac{3}{4}"), reply), Right)
+    assert not isinstance(grade(Latex("-\\frac{3}{4}"), reply.replace("slope", "wrong slope")), Right)
+
+
+@pytest.mark.parametrize("reply", ["The value is closest to (C).", "It is nearest to (C) 15."])
+def test_the_option_that_a_value_is_closest_to_is_chosen(reply: str) -> None:
+    assert isinstance(grade(Choice("C", ("12", "13", "15")), reply), Right)
+    assert not isinstance(grade(Choice("C", ("12", "13", "15")), reply.replace(" is ", " is not ")), Right)

@@ -24,10 +24,17 @@ def equal(gold: Node, claim: Node, settings: Settings) -> bool | None:
     names = sorted(symbols(gold) | symbols(claim))
     if len(names) > MOST_SYMBOLS:
         return None
+    if names and (_is_infinite(gold) or _is_infinite(claim)):
+        return False  # a name plus infinity has the value of infinity, but does not say so
     verdict = _equal(gold, claim, names, settings, None)
     if not verdict and any(_bare_logarithm(part) for tree in (gold, claim) for part in nodes(tree)):
         return _equal(gold, claim, names, settings, 10) or verdict
     return verdict
+
+
+def _is_infinite(node: Node) -> bool:
+    """Return True for infinity, and for a sum, a product or a quotient with it."""
+    return node == Sym("oo") or (isinstance(node, Call) and node.name in ("+", "neg", "*", "/", "()") and any(map(_is_infinite, node.args)))
 
 
 def _bare_logarithm(node: Node) -> bool:

@@ -47,6 +47,7 @@ _LOOSE_MARK = lazy_pattern(  # 12*: no mark-up, which comes in pairs
     r"\A\s*(?:[@#?&](?=\s*[-0-9])|\^(?=\s*[-0-9]+\s*\Z))|[0-9)}]\s*[@#^&]\s*\Z|\A[^*]*[0-9A-Za-z)}]\s*\*\s*\Z|\A\s*\*\s*[-0-9][^*]*\Z"
 )
 _LOOSE_END = lazy_pattern(r"[0-9)}]\s?[@#^&]\s*\Z|\A[^*]*[0-9)}]\*\s*\Z|\A\*[-0-9][^*]*\Z")
+_FIRST_WORD = lazy_pattern(r"\W*([A-Za-z]{5,})\b")
 LONGEST_HEDGE, MOST_LINES = 60, 12
 _HEADING = lazy_pattern(
     r"(?i)[#*\s]*(?:(?:so|thus|hence|therefore),? )?(?:the )?(?:final )?(?:solutions?|roots|values|zeros)(?: are)?[:：][*\s]*"
@@ -104,6 +105,8 @@ def unsure(claim: Claim) -> bool:
     if _NEGATED_PATTERN.match(claim.text) or (not claim.marked and _SAID_OF_IT_PATTERN.match(claim.text)):
         return True
     if (claim.boxes and _LOOSE_MARK.search(claim.text)) or (not claim.marked and _LOOSE_END.search(claim.text)):
+        return True
+    if not claim.marked and (first := _FIRST_WORD.match(claim.text)) and row(first[1]) == "h":
         return True
     text = claim.text.strip(" \n$*_`)]}")
     asks = text.endswith("?") and (claim.boxes > 0 or not claim.marked)
