@@ -79,8 +79,7 @@ _MARKS = {"≠": "n", "不": "n", "不是": "n", "—": ",", "–": ",", "(": ",
 _BEFORE = (
     r"[dP][eo]*$|B(?:v&)?e*$",  # half of it
     r"^[t,]*h[ewaAp]{1,4}[bc]e?$|n[^bM=,;:ktv]*$|n[bc]?,?$|ne?[wy]p[^,;kt]*$|nv(?:w?v)*n?$|nbp$",  # not it
-    r"h[^bM=,;:kt]*$|he?b[eo]*$|(?:^|[,;:])(?:t,?)?h[wfp]{1,2}[bM][eo]*$",  # might be it, perhaps he has it
-    r"(?:^|[.;:])t?,?[pfae]{0,3}h,?[pfaAebcw]*[v,&]*=$",  # supposedly it is (x, y) =
+    r"h[^bM=,;:kt]*$|he?b[eo]*$|(?:^|[,;:])(?:t,?)?h[wfp]{1,2}[bM][eo]*$|(?:^|[.;:])t?,?[pfae]{0,3}h,?[pfaAebcw]*[v,&]*=$",  # may be
     r"(?<![&e])i(?!.*fb)[^,;:kt]*$|q[^bM,;:ktf]*$|(?:i.*|^)W.*H[^=t]*$|i[^.;]*[gn][^.;]*H[^=t]*$|Hbc[^bM=]*$",  # if it is
     r"(?<!f)(?<!fH)(?<!fHt)(?<!ft)(?<!^)s(?:p?[ewyf]{0,3}[aAp][^,;:kt]*|[eo]*)$|bw?so",  # some say that it is
     r"[gD][^,;:kt&]*$|(?:^|[,;:.])t?,?G[wve]{0,2}(?:[or]e?)?$",  # I doubt that it is
@@ -88,8 +87,7 @@ _BEFORE = (
     r"[dlorPB]e?(?<!of)[aA][b&][^,;kt]*$|a[^,;:kt=]*(?<![ca])[or]e?$|(?<!be)aw?oc$|aM|[aA][wv]?[QPdl][^,;kt]*b$",  # the bound is
 )
 _AFTER = (
-    r"^,?[QP]|^dv|^,e?w{0,2}j",  # it squared
-    r"^lo[ve]|^kl|^[wc]?,?O|^,?ev|^:p|^r[^.?!]*,&v",  # it or more
+    r"^,?[QP]|^dv|^,e?w{0,2}j|^lo[ve]|^kl|^[wc]?,?O|^,?ev|^:p|^r[^.?!]*,&v",  # it squared, it or more
     r"^b(?![eyaptwrf])|^b[^.,;:]*[nhsji]|^V?[nhH]|^we|^,n(?!e?[wA]{0,2},?v|e\b|e[.,])",  # it is not
     r"^,?O[^.]*v|^w{1,3}(?:b|(?=n))[^.,]*(?:ny|j)|^w?c?g",  # it or that
     r"^[^.]*u|^[^.?!]*k(?![no]|v[v,&]*b(?:n|w?j))",  # it unless; it, but that
