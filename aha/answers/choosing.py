@@ -35,6 +35,7 @@ from aha.answers.statements import (
     statements,
     takes_back,
 )
+from aha.answers.surroundings import without_style
 from aha.answers.symbols import bare, ending
 from aha.lazy import lazy_pattern
 from aha.types import Wrong
@@ -144,7 +145,7 @@ class _Reader:
 
     def boxed(self, text: str) -> str | Wrong:
         """Return the letter that a box holds: alone, before its option's text or as `(option B)`, but never within a formula."""
-        plain = bare(text.replace("\\{", "{").replace("\\}", "}")).strip(" ~\n")
+        plain = bare(without_style(text).replace("\\{", "{").replace("\\}", "}")).strip(" ~\n")
         plain = plain[1:-1] if plain[:1] == "{" and plain[-1:] == "}" else plain
         if (option_letter := self.letter_of(plain)) is not NONE and not _LETTER_ALONE.fullmatch(plain):
             return option_letter

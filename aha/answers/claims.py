@@ -107,12 +107,6 @@ _CLEARLY = lazy_pattern(
     r"(?i)\A\W*(?:(?:so|thus|hence|therefore),? )?(?:it (?:is|becomes) (?:now |then )?(?:clear|evident|obvious|easy to see|plain)"
     r"|it follows|we (?:now )?(?:see|conclude|find|know|deduce)|this (?:shows|means|implies)) that\s*\Z"
 )
-_OF_A_PART = lazy_pattern(
-    r"(?i)\b(?:divisors?|multiples?|factors?|powers?|functions?|members?|elements?|subsets?|half|third|quarter|parts?|digits?|residues?|neighbou?rs?"
-    r"|approximations?|estimates?|bounds?|multiplicity|order) (?:of|for|to)\W*\Z"
-    r"|\b(?:divided|divisible|multiplied|shift(?:ed)?|increased|decreased|reduced|replaced|index|exponent) (?:[a-z]+ )?by\W*\Z"
-    r"|\bfor (?:some|infinitely many|certain|almost (?:all|every)|at (?:least|most) [a-z]+)\W*\Z"
-)
 _LAST_SENTENCE, _IN_A_CASE = lazy_pattern(r"[^.!?\n]+\Z"), lazy_pattern(r"[0-9$)},]\s(?:when(?:ever)?|where|if|since|because)\W*\Z")
 _LONGEST_LINE, _ENDING = 200, 60  # characters; the last of a last line that is only a number
 _ENDS_IN_BOX = lazy_pattern(
@@ -269,7 +263,7 @@ def _stated_whole(text: str, last: re.Match[str]) -> bool:
     """Return True if a sentence that ends with a formula states it by a known verb or sign, in English or another language."""
     start = last.start()
     head = text[max(0, start - LONGEST_HEAD) : start]
-    if is_denied(text, start, len(text)) or is_supposed(head) or before(head[-_ROOM:]) != "" or _OF_A_PART.search(head):
+    if is_denied(text, start, len(text)) or is_supposed(head) or before(head[-_ROOM:]) != "" or lexicon.OF_A_PART.search(head):
         return False
     if _IN_A_CASE.search(head):
         return False

@@ -143,7 +143,7 @@ _HEDGED_PATTERN = lazy_pattern(  # a first or wrong attempt, before its result
     r"(?i)\b(?:naive|hasty|careless|sloppy|tempting|apparent|superficial|misguided|fallacious|mistaken|simplistic|knee-jerk|ostensible)\b[^,;:.]*\Z"
     rf"|\b(?:first|initial|quick|rough|crude|early|preliminary|tentative|provisional|ballpark|lucky)\s(?:\w+\s)?(?:{_ATTEMPT})\b[^,;:.]*\Z"
     r"|\b(?:at|on) (?:a |the )?first (?:glance|sight|look|reading|thought|try)\b[^;:.]*\Z|\b(?:it|this|that|there) (?:can|could) be\b"
-    r"(?:(?: (?:the|an?))?\W*| (?![a-z]+(?:ed|en|wn|nd) )[^,;.]{1,40}=\W*)\Z"
+    r"(?:\W*(?:the|an?)?\W*| (?![a-z]+(?:ed|en|wn|nd) )[^,;.]{1,40}=\W*)\Z"
     r"|\ban? (?:[a-z]+ ){0,2}(?:bound|estimate|approximation)\b[^,;:.]*\Z|\b(?:second|third|next)[- ](?:best|most)\b[^,;:.]*\Z"
     r"|(?<!of )(?<!of the )\b(?:wrong|incorrect|erroneous|false|bogus|flawed)\s(?:\w+\s)?"
     r"(?:answer|total|sum|value|result|count|number|solution|figure|price|cost|amount|approach|method|way|step|argument|assumption)s?\s"

@@ -319,6 +319,12 @@ LIMITS = lazy_pattern(  # C is correct only if it is cold; C is right about gold
     r"|beside))\b"
 )
 NEAREST = lazy_pattern(r"(?i)\b(is|are|was|comes|lies) (?:the )?(?:closest|nearest) (?:in value )?to\b")  # is closest to (C)
+OF_A_PART = lazy_pattern(  # the claim is a part of something, or something of the answer
+    r"(?i)\b(?:divisors?|multiples?|factors?|powers?|functions?|members?|elements?|subsets?|half|third|quarter|parts?|digits?|residues?|neighbou?rs?"
+    r"|approximations?|estimates?|bounds?|multiplicity|order) (?:of|for|to)\W*\Z"
+    r"|\b(?:divided|divisible|multiplied|shift(?:ed)?|increased|decreased|reduced|replaced|index|exponent) (?:[a-z]+ )?by\W*\Z"
+    r"|\bfor (?:some|infinitely many|certain|almost (?:all|every)|at (?:least|most) [a-z]+)\W*\Z"
+)
 SIGNED_BOX = lazy_pattern(r"[-−]\s*\\boxed\{([0-9][^{}]{0,30})\}")
 REASON = lazy_pattern(r"(?i)\s*,\s(?:because|since|for)\s")
 NO_COPULA = lazy_pattern(r"(?i)(?:cevap|yanıt|jawaban(?:nya)?|ответ|вариант|đáp án)\s*\Z")

@@ -13,7 +13,7 @@ from aha.answers import languages
 from aha.answers.context import is_attempt, row, suspect, takes_away
 from aha.answers.formulas import SPAN
 from aha.answers.grammar import is_remark_understood, kinds, misleads
-from aha.answers.lexicon import SAYS_MORE
+from aha.answers.lexicon import OF_A_PART, SAYS_MORE
 from aha.answers.numerals import count_of, english
 from aha.answers.units import known_unit
 from aha.lazy import lazy_pattern
@@ -308,9 +308,9 @@ _OPERATES = lazy_pattern(
 
 def leads_to_sum(head: str) -> bool:
     """Return True if the words before a true calculation leave its result as it is; the verb may be any but one that goes on computing."""
-    return not (
-        takes_away(row(head)) or is_attempt(head) or _AT_FIRST.search(head) or _OPERATES.search(head) or misleads(kinds(head.rstrip(" ,")))
-    )
+    if any(pattern.search(head) for pattern in (OF_A_PART, _AT_FIRST, _OPERATES)):
+        return False
+    return not (takes_away(row(head)) or is_attempt(head) or misleads(kinds(head.rstrip(" ,"))))
 
 
 _TRUE_IN_BRACKETS = lazy_pattern(  # 27 (35 - 8)

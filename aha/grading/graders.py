@@ -14,6 +14,7 @@ from typing import Literal
 from aha.answers import gradable
 from aha.answers.choosing import chosen
 from aha.answers.claims import HASHES, claim, last_line, own_part
+from aha.answers.replies import names_box
 from aha.answers.surroundings import opens_with, states_words, without_style
 from aha.answers.symbols import bare, ending, fold
 from aha.grading.code import grade_code, try_answer
@@ -61,7 +62,7 @@ def grade_text(reference: Text, answer: str) -> Grade:
     if not texts:
         return Wrong("no answer of a readable length")
     line = own_part(answer).rpartition(HASHES)[2].strip() if claim_.boxes and HASHES in answer else ""
-    if line and "\n" not in line and not _is_one_of(line, reference):
+    if line and "\n" not in line and not names_box(line) and not _is_one_of(line, reference):
         return Wrong("a box and hashes with another answer")
     if any(_is_one_of(text, reference) for text in texts) or ((opening := opens_with(final)) and _is_one_of(opening, reference)):
         return Right()
