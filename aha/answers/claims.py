@@ -119,7 +119,7 @@ _EMPHASIS = lazy_pattern(r"(?i)(?<=[.!])\s*no,? (?:really|seriously)[.!]*\s*\Z")
 _NOT_IT_PATTERN = lazy_pattern(r"(?i)\b(?:answer|result) (?:(?:is|was) not|(?:is|was)n['’]t|cannot|can['’]t) ")
 _ANSWER_FIRST = lazy_pattern(r"\W*?(?P<value>[$€£]?-?[0-9][0-9.,]*)\s+[—–]\s+(?P<why>[A-Z][^\n0-9]{10,300})\Z")
 _ARROW = lazy_pattern(
-    r"\A(?:(?:So|Thus|Hence|Therefore)[,:]?\s+)?(?:[=-]>|[→⇒∴]|\$?\\(?:therefore|implies|Rightarrow|rightarrow|Longrightarrow)(?![A-Za-z]))\s*"
+    r"\A(?:(?:So|Thus|Hence|Therefore)[,:]?\s+)?(?:[=-]>|[→⇒⟹⟶➜∴]|\$?\\(?:therefore|implies|Rightarrow|rightarrow|Longrightarrow)(?![A-Za-z]))\s*"
     r"|\A(?i:in (?:total|all|sum|conclusion|short|summary)|altogether|overall|sum|output|ans|total)[,:=]?\s+"
     r"(?=[-$€£\\(]{0,3}[0-9][^\n]{0,30}\Z)"
 )

@@ -376,7 +376,7 @@ def without_texts(statement: str, letters: str, options: Sequence[str]) -> str:
 
 
 _NOT_IT = r"(?<=[A-J)\]]),? (?:(?:and |but )?not|instead of|rather than) (?:the |(?:option |choice ))?"
-_RIVAL_LETTER = lazy_pattern(_NOT_IT.replace("A-J", r"\w") + r"(?:\([A-J]\)|[A-J](?=[.):]\s|\W*\Z)[.:)]?)[ .\w]{0,40}\Z")
+_RIVAL_LETTER = lazy_pattern(_NOT_IT.replace("A-J", r"\w") + r"(?:\([A-J]\)|[A-J]{1,5}(?=[.):]\s|\W*\Z)[.:)]?)[ .\w]{0,40}\Z")
 
 
 def without_rival(statement: str, options: Sequence[str]) -> str:

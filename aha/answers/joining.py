@@ -84,7 +84,7 @@ def with_delimiters(text: str) -> str:
     if hit is None or not _HAS_WORD.search(head) or _ENDS_OPEN.search(head):
         return text
     formula = hit["formula"]
-    if re.fullmatch(r"\s*\{[^{}]*\}\s*", re.split("[=∈]", formula)[-1]):
+    if re.fullmatch(r"\s*\{[^{}]*,[^{}]*\}\s*", re.split("[=∈]", formula)[-1]):
         formula = formula.replace("{", "\\{").replace("}", "\\}")
     return f"{text[: last.start() + hit.start()]}${formula}${hit['after']}"
 

@@ -277,6 +277,8 @@ RULED_OUT = lazy_pattern(  # A, B and D are eliminated.
     r"(?:eliminated|ruled out|excluded|wrong|incorrect|false|out|discarded|rejected|impossible|invalid|crossed out|dismissed"
     r"|implausible|not)\b"
     r"|\s(?:all |both )?(?:fail|do not|don['’]t|cannot|can['’]t)\b|:\s(?:no|wrong|false|incorrect)\b)[^.;,!\n]*(?:[.;!\n]|\Z)"
+    r"|\b(?i:after|by|having)\s(?i:eliminat|rul|exclud|discard|reject|cross)(?:ing|ed)(?:\sout)?\s(?i:(?:options?|choices?|answers?)\s)?"
+    r"\(?[A-J]\)?(?:,\s(?:and\s)?\(?[A-J]\)?|\s(?:and|&|or)\s\(?[A-J]\)?)*,\s"
 )
 OTHER_THAN_RIGHT = lazy_pattern(  # the least plausible option is
     r"(?i)\b(?:least|worst|weakest|poorest|un(?:likely|true|acceptable)|improbable|implausible"

@@ -148,7 +148,7 @@ _CHOSEN_OF = lazy_pattern(  # C(n, 2) and C_n^2
     r"\A[\s$]*C(?:\(([mnkr](?:[+-][0-9])?), ?([0-9mnkr])\)|_\{?([mnkr](?:[+-][0-9])?)\}?\^\{?([0-9mkr])\}?)[\s$.]*\Z"
 )
 _PART_OF = lazy_pattern(r"\A\W*([0-9]{1,9}) (?:in|out of) ([0-9]{1,9})\W*\Z")  # 1 in 6
-_BASE_IN_WORDS = lazy_pattern(r"(?<=[0-9])_\s*\{?\s*\\(?:text|mathrm|mbox|rm)\w*\s*\{\s*([a-z]{3,9})\s*\}\s*\}?")
+_BASE_IN_WORDS = lazy_pattern(r"(?<=[0-9])_\s*\{?\s*(?:\\(?:text|mathrm|mbox|rm)\w*\s*\{\s*)?([a-z]{3,9})\s*\}{0,2}(?=[\s.$]*\Z)")
 
 
 def _chosen(match: re.Match[str]) -> str:

@@ -61,7 +61,7 @@ _HEDGE = lazy_pattern(
 )
 _OTHER_SETS = lazy_pattern(
     r"(?i)[,;]\s*(?:\\text\w*\s*\{\s*)?(?:the )?(?:empty set|all reals?\b|no solution|nothing|infinity)"
-    r"|(?:\A|\b)(?:all reals?(?: numbers)?|the empty set|no solution|nothing)\s*[,;]"
+    r"|(?:\A|\b)(?:all reals?(?: numbers)?|the empty set|no solution|nothing)\}?\s*[,;]"
 )
 _OF_24 = lazy_pattern(r"([01][0-9]|2[0-3]) ?: ?([0-5][0-9])")
 _LIMIT_CALLS = ("int", "iint", "oint", "sum", "prod", "lim")
