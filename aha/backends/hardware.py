@@ -143,7 +143,7 @@ def check_address(address: str) -> None:
 
 
 def _status(connection: socket.socket, deadline: float) -> int:
-    """Return the first byte of the headers of the answer; 0 if the answer is none of HTTP/2."""
+    """Return the first byte of the headers of the answer; 0 if the answer is not HTTP/2."""
     answer = b""
     while len(answer) < MOST:
         while len(answer) >= 9 and len(answer) >= 9 + (size := int.from_bytes(answer[:3], "big")):

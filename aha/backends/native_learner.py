@@ -82,8 +82,8 @@ class NativeDecoder:
         return cls(body, steps, _Shape(*heads, sizes.pop(), windows, epsilons.pop(), cast(float, scales.pop())), recomputes, dtype)
 
     def make_gradients(self) -> None:
-        """Give the weights of every product a gradient of zeros, to which the backward pass adds. All lie in one piece of memory, which the
-        system has back as soon as they are dropped: the engine's copy of the weights can take its place."""
+        """Give the weights of every product a gradient of zeros, to which the backward pass adds. All lie in one piece of memory, which
+        returns to the system as soon as they are dropped, so that the engine's copy of the weights can take its place."""
         products = [product for layer in self._products for product in (layer.query_key_value, layer.output, layer.gate_up, layer.down)]
         sizes = [product.size for product in products]
         for product, memory in zip(products, torch.zeros(sum(sizes)).split(sizes), strict=True):

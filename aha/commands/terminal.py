@@ -162,7 +162,7 @@ class NumberFlag:
     above: bool = False
 
     def __call__(self, text: str) -> int | float:
-        """Return the number. An error in one line for a text that is none, and for a number that is out of bounds."""
+        """Return the number. An error in one line for a text that is not a number, and for a number out of bounds."""
         is_whole = isinstance(self.bounds, range)
         with suppress(ValueError):
             value = int(text) if is_whole else float(text)

@@ -85,7 +85,7 @@ class Level:
 @dataclass(frozen=True)
 class Scaling:
     """The scaling of a model on a benchmark. `samples` by n; `budget` by the tokens of a thought; `longer` by the times that the model was
-    told to go on, from 0."""
+    told to continue, from 0."""
 
     problems: int
     k: int

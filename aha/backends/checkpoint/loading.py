@@ -178,7 +178,7 @@ class Loading:
 
     @contextmanager
     def _naming_field(self) -> Iterator[None]:
-        """Name the field of the configuration that holds a word which transformers looked up in vain, or that is null."""
+        """Name the field of the configuration that holds a word unknown to transformers, or that is null."""
         try:
             yield
         except (LookupError, TypeError) as error:

@@ -246,7 +246,7 @@ def _relation_difference(relation: Call) -> Node:
 
 
 def proportion(gold: Node, claim: Node, names: list[str]) -> Value | None:
-    """Return the constant that `claim` is of `gold` times everywhere, or None if there is none but zero."""
+    """Return the constant factor between `claim` and `gold`, the same everywhere; None if only zero is one."""
     ratios = []
     try:
         for first, second in pairs(gold, claim, names):
