@@ -76,8 +76,8 @@ LIMITS = {
 class Doctor:
     """The thresholds of the doctor, and the reason for each default.
 
-    `truncated`: at 97 % cut, a rollout of 512 replies has 15 that could earn anything. `often_truncated`: half of the replies
-    earn nothing. `abstained`: a healthy grader abstains on fewer than 1 reply in 100; `blind`: at half, the reward is mostly noise; `rising`:
+    `truncated`: at 97 % cut, a rollout of 512 replies has 15 that could earn anything. `often_truncated`: half of the replies earn
+    nothing. `abstained`: a healthy grader abstains on fewer than 1 reply in 100; `blind`: at half, the reward is mostly noise; `rising`:
     1 in 20, where earlier rollouts had fewer than half as many, is a grader that fails, or a model that has found what it cannot judge.
     `ungraded_gold`: 1 gold answer in 100 that cannot be read is a data set with a wrong field. `patience`: one bad rollout may be chance,
     three in a row are not. `evidence`: a model that is right once in 100 shows it in 256 replies with probability 0.92.
