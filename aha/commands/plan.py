@@ -123,7 +123,7 @@ def record(plan: StagePlan) -> dict[str, Any]:
         "peak": plan.memory.peak,
         "usable": plan.machine.usable,
         "fits": plan.fits,
-        "turn": [turn.flag for turn in plan.turns()] if not plan.fits else [],
+        "turn": plan.flags() if not plan.fits else [],
         "group_bytes": plan.group_bytes,
         "unit": plan.unit,
         "seconds": None if plan.seconds is None else plan.seconds.total,

@@ -23,9 +23,11 @@ SMALLEST = 256  # tokens of a micro-batch; with fewer a device idles
 
 @dataclass(frozen=True)
 class Turn:
-    """A setting that lowers the peak: the flag to type, and the peak in bytes with it."""
+    """A setting that lowers the peak: the flag to type, its changes to the need, and the need and the peak in bytes with it."""
 
     flag: str
+    changes: Mapping[str, Any]
+    need: Need
     peak: int
 
 
@@ -51,26 +53,40 @@ class StagePlan:
 
     def turns(self) -> list[Turn]:
         """Return the settings to change if the stage does not fit, each on top of those before, until it does; only those that help."""
-        need, peak, turns = self.need, self.memory.peak, list[Turn]()
-        for flag, changes in lighter(need, self.machine):
-            changed_need = replace(need, **changes)  # type: ignore[arg-type]
-            lighter_peak = memory_on(self.shape, changed_need, self.machine).peak
-            if lighter_peak < 0.98 * peak:
-                need, peak = changed_need, lighter_peak
-                turns.append(Turn(flag, lighter_peak))
-            if peak <= self.machine.usable:
-                break
-        return turns
+        return list(turns_down(self.shape, self.need, self.machine, 0.98))
+
+    def flags(self) -> list[str]:
+        """Return the flags of these turns; of a setting that is turned twice, the last value."""
+        return list({turn.flag.split()[0]: turn.flag for turn in self.turns()}.values())
 
     def advice(self) -> str:
         """Return the turns in one line; if no setting is enough, with the memory that is missing."""
         turns = self.turns()
-        flags = " ".join({turn.flag.split()[0]: turn.flag for turn in turns}.values())  # the last value of a setting that was turned twice
         if not turns:
             return f"no setting makes it fit: it needs a device with {gib(self.memory.peak / 0.9)}"
         after = turns[-1].peak
         rest = "" if after <= self.machine.usable else f", which is still more than {gib(self.machine.usable)}: use more or larger devices"
-        return f"{flags} ({gib(self.memory.peak)} -> {gib(after)}{rest})"
+        return f"{' '.join(self.flags())} ({gib(self.memory.peak)} -> {gib(after)}{rest})"
+
+
+def turns_down(
+    shape: ModelShape, need: Need, machine: Machine, share: float = 1.0, allowed: Callable[[str], bool] = lambda flag: True
+) -> Iterator[Turn]:
+    """Yield settings to change, each on top of those before, until the peak fits: always the cheapest one that lowers the peak below
+    `share` of what it was, since what did not help while learning took the most may help once sampling does."""
+    peak = memory_on(shape, need, machine).peak
+    while peak > machine.usable:
+        turns = (
+            Turn(flag, changes, changed, memory_on(shape, changed, machine).peak)
+            for flag, changes in lighter(need, machine)
+            if allowed(flag)
+            for changed in [replace(need, **changes)]  # type: ignore[arg-type]  # fields of Need by name
+        )
+        turn = next((turn for turn in turns if turn.peak < share * peak), None)
+        if turn is None:
+            return
+        yield turn
+        need, peak = turn.need, turn.peak
 
 
 def lighter(need: Need, machine: Machine) -> Iterator[tuple[str, dict[str, int | bool | str]]]:
@@ -243,16 +259,15 @@ def _fit(plan: StagePlan, fixed_paths: Collection[str]) -> dict[str, Any]:
     values: dict[str, Any] = {"micro_tokens": plan.need.micro_tokens, "checkpointing": plan.need.checkpointing}
     if plan.need.samples:
         values |= {"rows": min(ROWS, plan.need.rows), "cache_tokens": plan.need.cache_tokens, "reply": plan.need.reply}
-    need, peak = replace(plan.need, rows=min(ROWS, plan.need.rows)), plan.memory.peak
-    for flag, lighter_need in lighter(need, plan.machine):
-        if peak <= plan.machine.usable:
-            break
+    need = replace(plan.need, rows=min(ROWS, plan.need.rows))
+
+    def is_free(flag: str) -> bool:
         path = flag.split()[0].removeprefix("--")
-        if path in fixed_paths or f"{plan.name}.{path}" in fixed_paths or path in ("compute.dtype", "lora.rank", "loss.kl"):
-            continue
-        lower = memory_on(plan.shape, replace(need, **lighter_need), plan.machine).peak  # type: ignore[arg-type]  # fields of Need by name
-        if lower < peak:
-            need, peak, values = replace(need, **lighter_need), lower, {**values, **lighter_need}  # type: ignore[arg-type]  # the same
+        return not {path, f"{plan.name}.{path}"} & {*fixed_paths, "compute.dtype", "lora.rank", "loss.kl"}
+
+    for turn in turns_down(plan.shape, need, plan.machine, allowed=is_free):
+        need, values = turn.need, {**values, **turn.changes}
+    peak = memory_on(plan.shape, need, plan.machine).peak
     if peak > plan.machine.usable:
         least = replace(plan, need=need, memory=memory_on(plan.shape, need, plan.machine))
         raise BadInput(

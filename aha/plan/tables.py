@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from aha.paper import R1_ZERO_RUN
 from aha.plan.machines import Machine, Work, gpus, seconds
 from aha.plan.memory import SHAPES, ModelShape, Need
-from aha.plan.plan import StagePlan, lighter, memory_on
+from aha.plan.plan import StagePlan, memory_on
 
 SIZES, COUNTS = ("1.5b", "7b", "32b", "70b"), (1, 8, 64)
 REPLIES, PROMPT, LONGEST = 8_192, 256, 32_768
@@ -61,14 +61,9 @@ def size_row(shape: ModelShape, machine: Machine) -> SizeRow:
     """Return the row of R1-Zero's rollout, with the cache limited to the room that a device has."""
     plan = _plan(shape, _with_cache(shape, ROLLOUT, machine), machine)
     turns = [] if plan.fits else plan.turns()
-    need = plan.need
-    if turns and turns[-1].peak <= machine.usable:
-        turn_flags = {turn.flag for turn in turns}
-        for flag, lighter_need in lighter(need, machine):
-            if flag in turn_flags:
-                need = replace(need, **lighter_need)  # type: ignore[arg-type]  # fields of Need by name
-    fits = memory_on(shape, need, machine).peak <= machine.usable
-    flags = " ".join({turn.flag.split()[0]: turn.flag for turn in turns}.values())
+    fits = plan.fits or bool(turns and turns[-1].peak <= machine.usable)
+    need = turns[-1].need if turns and fits else plan.need
+    flags = " ".join(plan.flags()) if turns else ""
     turn = flags if fits else f"{flags} is not enough".strip()
     time = seconds(shape, need, machine, Work(REPLIES, PROMPT, need.reply)).total
     return SizeRow(shape.name, machine.devices, plan.memory.peak, fits, time, turn if turns else "")

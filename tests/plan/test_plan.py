@@ -12,7 +12,7 @@ from aha.errors import BadInput
 from aha.plan import Machine, StagePlan, fit, machine, plan_stage, read_shape
 from aha.plan.machines import GIB, Work, engine_group, gpus, seconds
 from aha.plan.memory import SHAPES, ModelShape, Need, activations, memory
-from aha.plan.plan import divisor, lighter
+from aha.plan.plan import divisor, lighter, memory_on
 from aha.plan.tables import cluster_rows, paper_row, sizes_table
 from aha.protocols import Compute
 from aha.recipes import RECIPES
@@ -226,6 +226,29 @@ def test_the_turns_lead_to_what_fits() -> None:
     assert not plan.fits and turns[-1].peak <= plan.machine.usable
     assert [turn.peak for turn in turns] == sorted((turn.peak for turn in turns), reverse=True)
     assert turns[0].flag.startswith("--compute.micro_tokens")
+
+
+@pytest.mark.parametrize(("size", "device"), [("1.5b", "80gb"), ("7b", "8x80gb"), ("0.5b", "24gb"), ("32b", "8x80gb"), ("1.5b", "cpu")])
+def test_every_turn_is_the_cheapest_that_helps_at_its_place(size: str, device: str) -> None:
+    assert isinstance(RL, Rl)
+    plan = planned(RL, Compute(), SHAPES[size], machine(device) if device != "cpu" else CPU)
+    need, peak = plan.need, plan.memory.peak
+    for turn in plan.turns():
+        helpful = [flag for flag, changes in lighter(need, plan.machine) if lowered(plan, replace(need, **changes)) < 0.98 * peak]  # type: ignore[arg-type]
+        assert turn.flag == helpful[0] and turn.peak == lowered(plan, turn.need)
+        need, peak = turn.need, turn.peak
+
+
+def lowered(plan: StagePlan, need: Need) -> int:
+    return memory_on(plan.shape, need, plan.machine).peak
+
+
+@pytest.mark.parametrize(("size", "device"), [("1.5b", "80gb"), ("7b", "8x80gb")])
+def test_the_papers_rollout_keeps_its_length_and_all_its_weights_where_a_smaller_cache_is_enough(size: str, device: str) -> None:
+    plan = planned(RL, Compute(), SHAPES[size], machine(device))
+    settings = {flag.split()[0] for flag in plan.flags()}
+    assert plan.turns()[-1].peak <= plan.machine.usable
+    assert "--compute.cache_tokens" in settings and not settings & {"--sampling.max_tokens", "--lora.rank", "--loss.kl"}
 
 
 SENSELESS = ["cluster(nodes=0, gpus=8)", "cluster(8)", "cluster(nodes=999999999, gpus=8)", "cluster(nodes=1, gpus=9999)"]
