@@ -245,6 +245,7 @@ def lowered(plan: StagePlan, need: Need) -> int:
 
 @pytest.mark.parametrize(("size", "device"), [("1.5b", "80gb"), ("7b", "8x80gb")])
 def test_the_papers_rollout_keeps_its_length_and_all_its_weights_where_a_smaller_cache_is_enough(size: str, device: str) -> None:
+    assert isinstance(RL, Rl)
     plan = planned(RL, Compute(), SHAPES[size], machine(device))
     settings = {flag.split()[0] for flag in plan.flags()}
     assert plan.turns()[-1].peak <= plan.machine.usable
