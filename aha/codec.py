@@ -76,7 +76,7 @@ def codec(hint: Any) -> Codec:
 
 
 def _wrong(data: object, expectation: str) -> BadInput:
-    return BadInput(f"{str(data)[:60]!r} where {expectation} should stand")
+    return BadInput(f"{str(data)[:60]!r} where {expectation} should be")
 
 
 def _scalar(kind: type) -> Codec:

@@ -60,7 +60,7 @@ def test_any_float_comes_back_to_the_bit(number: float) -> None:
 
 @pytest.mark.parametrize("count", [-5, 1 << 53, True, 2.0, "3", None])
 def test_a_count_is_a_whole_number_from_0_on(count: object) -> None:
-    with pytest.raises(BadInput, match=r"^tokens: .* where a whole number from 0 on should stand$"):
+    with pytest.raises(BadInput, match=r"^tokens: .* where a whole number from 0 on should be$"):
         decode({"text": "", "thought": None, "answer": None, "tokens": count, "finished": "stop"}, Reply)
 
 
@@ -131,7 +131,7 @@ PROBLEM = {"id": "a", "domain": "m", "question": "q", "language": "en", "referen
     ],
 )
 def test_what_is_not_as_its_type_says_is_named(data: object, said: str) -> None:
-    with pytest.raises(BadInput, match="should stand") as error:
+    with pytest.raises(BadInput, match="should be") as error:
         decode(data, Problem)
     assert said in str(error.value) and "\n" not in str(error.value)
 

@@ -139,7 +139,7 @@ def check_address(address: str) -> None:
         reason = getattr(error, "strerror", None) or error
         raise BadInput(f"--hardware cluster: no Ray cluster answers at {address} ({reason}); {HOW}") from None
     if status != OK:
-        raise BadInput(f"--hardware cluster: what answers at {address} is no Ray cluster; {HOW}")
+        raise BadInput(f"--hardware cluster: what answers at {address} is not a Ray cluster; {HOW}")
 
 
 def _status(connection: socket.socket, deadline: float) -> int:
@@ -179,7 +179,7 @@ def vllm_python() -> Path:
     if not python.exists():
         raise BadInput(f"{VLLM} is {plain(str(prefix))}: there is no bin/python in it; {INSTALL}")
     if not os.access(python, os.X_OK) or python.is_dir():
-        raise BadInput(f"{VLLM} is {plain(str(prefix))}: its bin/python is no program that may be run; {INSTALL}")
+        raise BadInput(f"{VLLM} is {plain(str(prefix))}: its bin/python is not an executable program; {INSTALL}")
     versions = [path.stem.split("-")[1] for path in sorted(prefix.glob("lib/python3*/site-packages/vllm*-*.dist-info")) if _is_vllm(path)]
     if not versions:
         raise BadInput(f"{VLLM} is {plain(str(prefix))}: no vLLM is installed there; {INSTALL}")

@@ -62,7 +62,7 @@ class LocalBackend:
         try:
             from aha.backends.openai.chat import open_chat
         except ModuleNotFoundError as error:
-            raise BadInput(f"{model}: to ask a server needs the package {error.name}: pip install 'aha[api]'") from None
+            raise BadInput(f"{model}: asking a server needs the package {error.name}: pip install 'aha[api]'") from None
         return open_chat(model, options)
 
     def learner(self, model: str, optim: Adam, *, reference: bool, head: Head = "lm") -> Learner:

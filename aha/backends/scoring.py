@@ -40,7 +40,7 @@ class ScoreModel:
         """Return the model's parts. BadInput if its head does not give one number per token."""
         head = getattr(model, "score", None)
         if not isinstance(head, nn.Linear) or head.out_features != 1:
-            raise BadInput(f"model type {model.config.model_type} cannot score: its head is no linear layer with one output")
+            raise BadInput(f"model type {model.config.model_type} cannot score: its head is not a linear layer with one output")
         return cls(model, model.base_model, head, dtype)
 
     @property

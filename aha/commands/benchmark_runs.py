@@ -291,7 +291,7 @@ def _look_at_server(evaluation: Evaluation, model: str, chat_options: ChatOption
     try:
         from aha.backends.openai.look import look
     except ModuleNotFoundError as error:
-        raise BadInput(f"{model}: to ask a server needs the package {error.name}: pip install 'aha[api]'") from None
+        raise BadInput(f"{model}: asking a server needs the package {error.name}: pip install 'aha[api]'") from None
     seen = look(model, chat_options, [evaluation.conversation((example.id, 0)) for example in evaluation.examples])
     return seen.longest, seen.context
 

@@ -231,7 +231,7 @@ def _find_recipe(target: str, args: CliArgs) -> ResolvedRecipe:
     path = Path(target).expanduser()
     path = path / "manifest.json" if path.is_dir() else path
     if path.suffix != ".json" and args.file is not None:
-        raise BadInput(f"--recipe: it goes with a run's manifest.json, and {target} is none")
+        raise BadInput(f"--recipe: it goes with a run's manifest.json, and {target} is not one")
     if path.suffix in (".yaml", ".yml", ".toml", ".ini", ".cfg"):
         raise BadInput(f"{target}: settings are read from no such file: a recipe is a Python file, and a setting is written --path value")
     if path.suffix not in (".py", ".json"):

@@ -76,7 +76,7 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
 def _problems(source: str, split: str) -> list[CodeProblem]:
     read = [coded_of(row) if isinstance(row, DataRow) else row for row in rows_of(source, split, None)]
     if refusals := [problem for problem in read if not isinstance(problem, CodeProblem)]:
-        raise BadInput(f"{len(refusals)} of {len(read)} rows are no problems; the first: {refusals[0]}")
+        raise BadInput(f"{len(refusals)} of {len(read)} rows are not problems; the first: {refusals[0]}")
     if not read:
         raise BadInput(f"{source} is empty: one JSON object a line is needed")
     return [problem for problem in read if isinstance(problem, CodeProblem)]

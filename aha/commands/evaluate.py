@@ -29,7 +29,7 @@ OTHER_NAMES |= {name: f"sampling.{name}" for name in ("max_tokens", "temperature
 
 def flags(parser: ArgumentParser) -> None:
     """Add the flags for the benchmarks, the model and the folder of results."""
-    parser.add_argument("benchmark", metavar="BENCHMARK", nargs="+")
+    parser.add_argument("benchmark", metavar="BENCHMARK", nargs="+", help="the benchmarks to ask; an unknown name lists them all")
     parser.add_argument(
         "--model", metavar="MODEL", help="the model to evaluate: a folder, a hub name, or a server as http://host:port/v1#name"
     )

@@ -79,7 +79,7 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
 def read_run(record: Record, number: int | None) -> tuple[Manifest, Checkpoint]:
     """Return the manifest of a run and one of its checkpoints. BadInput if the folder is not a run or has no such checkpoint."""
     if not (record.root / "manifest.json").is_file():
-        raise BadInput(f"{record.root}: no manifest.json in it, so it is no run directory; name the folder that `aha run` wrote")
+        raise BadInput(f"{record.root}: no manifest.json in it, so it is not a run directory; name the folder that `aha run` wrote")
     checkpoints = record.checkpoints()
     if not checkpoints:
         raise BadInput(

@@ -263,7 +263,7 @@ def _changes(fingerprint: Fingerprint) -> tuple[list[tuple[float, str]], list[st
                 case [*of, int() | float() as step, int() | float() as value]:
                     pass
                 case _:
-                    raise BadInput(f"schedule.{name}: {str(change)[:60]!r} where a step and a value should stand")
+                    raise BadInput(f"schedule.{name}: {str(change)[:60]!r} where a step and a value should be")
             marks.append((float(step), f"{' '.join(map(str, of)) or label} {value:,}"))
             notes.append(f"From step {step:,} on: {' '.join([label, *map(str, of)])} {value:,}.")
     late, steps = settings.get("late.steps"), settings.get("steps")

@@ -21,7 +21,7 @@ from aha.reports.review import BEFORE, take, write_review
 
 def report_flags(parser: ArgumentParser) -> None:
     """Add the argument for the run or graph."""
-    parser.add_argument("run", type=Path, metavar="RUN_DIR")
+    parser.add_argument("run", type=Path, metavar="RUN_DIR", help="the directory of a run or of a graph of stages")
 
 
 def run_report(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:

@@ -54,7 +54,7 @@ CHECK = Command("verify every file of a run or result against its checksum", "in
 
 def groups_flags(parser: ArgumentParser) -> None:
     """Add the flags for the run, the rollout and the group."""
-    parser.add_argument("run", type=Path, metavar="RUN_DIR")
+    parser.add_argument("run", type=Path, metavar="RUN_DIR", help="the directory of a run that learns from rollouts")
     parser.add_argument("--rollout", type=COUNT, metavar="N", help="the rollout's number, counted from 0 (default: the last one)")
     parser.add_argument("--group", type=COUNT, metavar="N", help="print only this group, counted from 0")
 

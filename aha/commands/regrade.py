@@ -71,7 +71,9 @@ def _regrade_folder(folder: Path, arguments: Namespace, graders: Graders, termin
     evaluation = Evaluation(chosen, examples, k, read_template(settings), chosen.sampling, graders, seed)
     replies = journal.replies | {key: evaluation.reply_of(sample) for key, sample in journal.samples.items()}
     if strangers := sorted({problem for problem, _ in replies} - {example.id for example in examples}):
-        raise BadInput(f"{folder}: {strangers[0]} is none of the benchmark's problems now; name the rows as they were with --data PATH")
+        raise BadInput(
+            f"{folder}: {strangers[0]} is no longer one of the benchmark's problems; name the rows as they were with --data PATH"
+        )
     case = read_case(folder, chosen, examples, data, k) if chosen.needs_judge else None
     if case is not None:
         all_samples = {key: ungraded_sample(key, reply) for key, reply in replies.items()} | journal.samples

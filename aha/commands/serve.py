@@ -157,7 +157,7 @@ def _end(ends: queue.SimpleQueue[signal.Signals], alive: Callable[[], bool]) -> 
             return ends.get(timeout=LOOK_S)
         except queue.Empty:
             if not alive():
-                raise Interruption("the engine ended by itself; what it said stands above", 1) from None
+                raise Interruption("the engine ended by itself; its last output is above", 1) from None
 
 
 @contextmanager

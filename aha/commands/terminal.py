@@ -136,7 +136,7 @@ def new_folder(text: str) -> Path:
     while not os.path.lexists(place) and place != place.parent:
         place = place.parent
     if not place.is_dir():
-        raise BadInput(f"{text}: {place} is no folder; name a folder that can be made, or one that is there")
+        raise BadInput(f"{text}: {place} is not a folder; name a folder that can be made, or one that is there")
     for folder in (path.absolute(), *path.absolute().parents):
         if folder.name in RUN_FOLDERS and (folder.parent / "manifest.json").is_file():
             raise BadInput(f"{text}: {folder} holds what a run wrote, and nothing else may be in it; name a folder elsewhere")

@@ -98,7 +98,7 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     record = Record(arguments.run)
     _wait_for(arguments.run / "manifest.json", arguments.follow)
     if not (arguments.run / "manifest.json").is_file():
-        raise BadInput(f"{arguments.run}: no manifest.json in it, so it is no run directory; name the folder that `aha run` wrote")
+        raise BadInput(f"{arguments.run}: no manifest.json in it, so it is not a run directory; name the folder that `aha run` wrote")
     tracker: Tracker = WRITERS[arguments.to](record)
     try:
         count = _follow(record, tracker, arguments.follow)

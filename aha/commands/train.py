@@ -176,8 +176,8 @@ def run_show(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> i
 
 def diff_flags(parser: ArgumentParser) -> None:
     """Add the arguments for the two recipes, recipe files or manifests."""
-    parser.add_argument("one", metavar="A")
-    parser.add_argument("other", metavar="B")
+    parser.add_argument("one", metavar="A", help="a recipe, a recipe file (.py), or a run's manifest.json")
+    parser.add_argument("other", metavar="B", help="another one")
     recipe_file_flags(parser)
 
 
@@ -208,7 +208,7 @@ def run_doctor(arguments: Namespace, rest: Sequence[str], terminal: Terminal) ->
 def pretrain_flags(parser: ArgumentParser) -> None:
     """Add the flags of `aha pretrain`."""
     parser.add_argument("model", metavar="tiny")
-    parser.add_argument("--out", type=new_folder, metavar="DIR")
+    parser.add_argument("--out", type=new_folder, metavar="DIR", help="the run's directory")
 
 
 def run_pretrain(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:

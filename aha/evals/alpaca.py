@@ -215,7 +215,7 @@ def _number(path: Path, value: object) -> float:
     try:
         return float(str(value))
     except ValueError:
-        raise BadInput(f"{path}: {str(value)[:40]!r} where a number should stand") from None
+        raise BadInput(f"{path}: {str(value)[:40]!r} where a number should be") from None
 
 
 GAMED_WEIGHT = 0.2 / 2  # per row, for two gamed models

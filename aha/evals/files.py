@@ -89,7 +89,7 @@ def as_records(path: Path, data: Any) -> list[dict[str, Any]]:
     rows = data if isinstance(data, list) else [data]
     for number, row in enumerate(rows, start=1):
         if not isinstance(row, dict):
-            raise BadInput(f"{path}, record {number}: {str(row)[:60]!r} where an object with named fields should stand")
+            raise BadInput(f"{path}, record {number}: {str(row)[:60]!r} where an object with named fields should be")
     if not rows:
         raise BadInput(f"{path}: no record in it")
     return rows

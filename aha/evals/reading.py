@@ -159,9 +159,7 @@ def _refuse_twice(path: Path, records: Sequence[tuple[int, dict[str, Any]]]) -> 
             return
         earlier = seen.setdefault((str(problem), str(place)), number)
         if earlier != number:
-            raise BadInput(
-                f"{path}, record {number}: sample {place} of {str(problem)[:40]!r} stands in record {earlier} too; leave one out"
-            )
+            raise BadInput(f"{path}, record {number}: sample {place} of {str(problem)[:40]!r} is in record {earlier} too; leave one out")
 
 
 def _evalplus(data: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -200,5 +200,5 @@ def _fields(path: Path, number: int, line: bytes) -> Mapping[str, Any]:
     except NotJson as error:
         raise BadInput(f"{path}, line {number}: {error}") from None
     if not isinstance(fields, dict):
-        raise BadInput(f"{path}, line {number}: {str(fields)[:40]!r} where a row should stand")
+        raise BadInput(f"{path}, line {number}: {str(fields)[:40]!r} where a row should be")
     return fields

@@ -199,7 +199,7 @@ HEADLINE: tuple[tuple[str, str, Unit, str], ...] = (
 def write_report(root: Path) -> Path:
     """Write `report.html`, and `curve.png` for a README, into the run directory; the run may be unfinished or still at work."""
     if not (root / "manifest.json").exists():
-        raise BadInput(f"{root}: no manifest.json in it, so it is no run directory; name the folder that `aha run` wrote")
+        raise BadInput(f"{root}: no manifest.json in it, so it is not a run directory; name the folder that `aha run` wrote")
     record = Record(root)
     if (count := len({name for row in record.metrics() for name in row})) > MOST_NAMES:
         raise BadInput(f"{root / 'metrics.jsonl'}: {count:,} metrics of different names; a page shows {MOST_NAMES:,} at most")

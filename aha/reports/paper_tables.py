@@ -133,7 +133,7 @@ def _results(path: Path) -> Iterator[Mapping[str, Any]]:
         value = [value for _, value in read_records(path)]
     for fields in value if isinstance(value, list) else [value]:
         if not isinstance(fields, dict):
-            raise BadInput(f"{path}: {str(fields)[:40]!r} where a result should stand")
+            raise BadInput(f"{path}: {str(fields)[:40]!r} where a result should be")
         yield new_result(fields)
 
 

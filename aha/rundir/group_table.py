@@ -331,7 +331,7 @@ def _numbers(text: str, letter: str) -> array[Any]:
     """Return the array that the reading process sent as text."""
     name, _, body = text.partition(":")
     if name != NAMES[letter]:
-        raise BadInput(f"numbers of the kind {name[:9]!r} where {NAMES[letter]} should stand")
+        raise BadInput(f"numbers of the kind {name[:9]!r} where {NAMES[letter]} should be")
     return array(letter, base64.b64decode(body))
 
 

@@ -51,7 +51,7 @@ def _differs(git_folder: Path, common: Path, top: str, commit: str) -> bool:
         (bare / "HEAD").write_text(f"{commit}\n", encoding="utf-8")
         if len(commit) == SHA256:
             (bare / "config").write_text("[core]\nrepositoryformatversion = 1\n[extensions]\nobjectformat = sha256\n", encoding="utf-8")
-        shutil.copyfile(git_folder / "index", bare / "index")
+        shutil.copy2(git_folder / "index", bare / "index")  # with its time, by which git knows which files to read
         arguments = ("diff-index", "--quiet", "--ignore-submodules=dirty", "HEAD", "--")
         with suppress(subprocess.CalledProcessError):  # some file has changed; the next command reports it
             _git("--git-dir", beside, "--work-tree", top, "update-index", "-q", "--refresh")

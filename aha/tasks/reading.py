@@ -80,7 +80,7 @@ def sources_of(text: str) -> list[SourceFile]:
     sources = [_source_with_weight(part.strip(), text) for part in text.split(",")]
     places = [source.place for source in sources]
     if twice := [place for place in places if places.count(place) > 1]:
-        raise BadInput(f"{text}: {twice[0]} stands in it twice; give it a weight instead, {twice[0]}=2")
+        raise BadInput(f"{text}: {twice[0]} is in it twice; give it a weight instead, {twice[0]}=2")
     return sources
 
 
@@ -95,7 +95,7 @@ def _source_with_weight(part: str, text: str) -> SourceFile:
     except ValueError:
         number = -1.0
     if not 0 < number <= MOST_WEIGHT:
-        raise BadInput(f"{part}: {weight[:40]!r} is no weight: a number above 0, at most {MOST_WEIGHT:,}, has to follow =")
+        raise BadInput(f"{part}: {weight[:40]!r} is not a weight: a number above 0, at most {MOST_WEIGHT:,}, has to follow =")
     return SourceFile(place, number)
 
 
@@ -243,7 +243,7 @@ def _from_cells(path: Path) -> Iterator[DataRow | RefusedRow]:
             else:
                 yield _row({name: cell or None for name, cell in zip(names, cells, strict=True)}, place, f"{path.name}:{number}")
     except csv.Error as error:
-        raise BadInput(f"{path}, record {number + 1}: it is no table of text ({error})") from None
+        raise BadInput(f"{path}, record {number + 1}: it is not a text table ({error})") from None
 
 
 def _text_lines(path: Path) -> Iterator[str]:
@@ -253,7 +253,7 @@ def _text_lines(path: Path) -> Iterator[str]:
         try:
             yield (line.removeprefix(_BOM) if number == 1 else line).decode()
         except UnicodeDecodeError as error:
-            raise BadInput(f"{path}, line {number}: it is no UTF-8 (byte {error.start + 1}): save it as UTF-8") from None
+            raise BadInput(f"{path}, line {number}: it is not UTF-8 (byte {error.start + 1}): save it as UTF-8") from None
 
 
 def _line(line: bytes, place: str, name: str) -> DataRow | RefusedRow:
@@ -358,7 +358,7 @@ def _check_card(folder: Path) -> None:
     try:
         record = yaml.safe_load(rest.partition("\n---")[0]) if mark else None
     except (yaml.YAMLError, *OF_LIBRARIES) as error:
-        raise BadInput(f"{card}: what it says of its data is no YAML ({' '.join(str(error).split())[:200]})") from None
+        raise BadInput(f"{card}: the description of its data is not YAML ({' '.join(str(error).split())[:200]})") from None
     for place in _paths_in(record if isinstance(record, dict) else {}):
         if "://" in place or "::" in place or Path(place).is_absolute() or ".." in Path(place).parts:
             raise BadInput(f"{card}: it names data outside of its folder, {place[:200]!r}; name that file itself where it is meant")

@@ -180,7 +180,7 @@ def test_a_server_that_is_no_cluster_is_one_line(tmp_path: Path, capfd: pytest.C
     with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
         threading.Thread(target=server.handle_request, daemon=True).start()
         address = f"127.0.0.1:{server.server_port}"
-        refused = pytest.raises(BadInput, match=f"what answers at {address} is no Ray cluster")
+        refused = pytest.raises(BadInput, match=f"what answers at {address} is not a Ray cluster")
         with refused, connect(COMPUTE, (1, 1, 0), address, 60.0, tmp_path, SAID):
             pass
     assert "gcs" not in capfd.readouterr().err.lower()

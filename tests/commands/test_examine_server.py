@@ -66,7 +66,7 @@ def test_an_address_where_nobody_listens_is_told_at_once(aha, tmp_path):
     began = time.monotonic()
     found = aha(*words(gone, rows(tmp_path / "g.jsonl")))
     assert found.code == 75 and time.monotonic() - began < 10
-    assert "nobody answers there" in found.err.splitlines()[-1]
+    assert "nothing answers there" in found.err.splitlines()[-1]
     assert not Path("o").exists()
 
 

@@ -94,11 +94,11 @@ def test_no_ray_and_too_little_memory_are_one_line(monkeypatch: pytest.MonkeyPat
 
 ANSWERS = {
     "gRPC": (bytes((0, 0, 0, 4, 0, 0, 0, 0, 0)) + bytes((0, 0, 1, 1, 4, 0, 0, 0, 1, 0x88)), ""),
-    "a page that is not found": (bytes((0, 0, 0, 4, 0, 0, 0, 0, 0)) + bytes((0, 0, 1, 1, 4, 0, 0, 0, 1, 0x8D)), "is no Ray cluster"),
-    "HTTP/1": (b"HTTP/1.1 400 Bad Request\r\n\r\n", "is no Ray cluster"),
-    "SSH": (b"SSH-2.0-OpenSSH_9.6\r\n", "is no Ray cluster"),
-    "nothing": (b"", "is no Ray cluster"),
-    "a frame that never ends": (b"\xff\xff\xff" + bytes(70_000), "is no Ray cluster"),
+    "a page that is not found": (bytes((0, 0, 0, 4, 0, 0, 0, 0, 0)) + bytes((0, 0, 1, 1, 4, 0, 0, 0, 1, 0x8D)), "is not a Ray cluster"),
+    "HTTP/1": (b"HTTP/1.1 400 Bad Request\r\n\r\n", "is not a Ray cluster"),
+    "SSH": (b"SSH-2.0-OpenSSH_9.6\r\n", "is not a Ray cluster"),
+    "nothing": (b"", "is not a Ray cluster"),
+    "a frame that never ends": (b"\xff\xff\xff" + bytes(70_000), "is not a Ray cluster"),
 }
 
 

@@ -134,7 +134,7 @@ def test_a_file_that_was_appended_to_itself_is_refused(tmp_path, capsys, command
     rows = [{"id": f"p{i}", "sample": sample, "is_correct": sample} for i in range(3) for sample in range(2)]
     (tmp_path / "twice.jsonl").write_text("\n".join(map(json.dumps, rows + rows)))
     code, _, err = said(capsys, command, str(tmp_path / "twice.jsonl"))
-    assert (code, "record 7: sample 0 of 'p0' stands in record 1 too; leave one out" in err) == (2, True)
+    assert (code, "record 7: sample 0 of 'p0' is in record 1 too; leave one out" in err) == (2, True)
 
 
 @pytest.mark.parametrize("place", [0, 3])

@@ -91,7 +91,7 @@ def test_packed_files_are_read_as_they_are(tmp_path):
         ([{"id": 1, "right": True}, {"id": 2}], "record 2: no field right; there are id"),
         ([{"id": 1, "right": [True], "pred": ["a", "b"]}], "record 1: pred holds 2 for 1 verdicts"),
         ([{"id": 1, "right": True, "reward": "high"}], "record 1: the reward is 'high'"),
-        ([[1, 2]], "where an object with named fields should stand"),
+        ([[1, 2]], "where an object with named fields should be"),
         ([], "empty, where JSON is needed"),
     ],
 )

@@ -103,7 +103,7 @@ def test_a_name_cannot_break_the_page(tmp_path):
     ("text", "says"),
     [
         ('{"benchmark": "x"}', "a result has a benchmark and its score (pass@1); this one has benchmark"),
-        ("[1]", "where a result should stand"),
+        ("[1]", "where a result should be"),
         ("no", "not JSON at character 1"),
         ("[]", "no result in it"),
     ],

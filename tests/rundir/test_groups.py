@@ -262,7 +262,7 @@ def table_with(**columns: object) -> pa.Table:
 
 ODD = {
     "no problem": ({"problem": pa.array([None, None], pa.string())}, "its first row has no problem"),
-    "tokens of 64 bits": ({"tokens": pa.array([[1], [2]])}, "tokens: '[1]' where a value of type str should stand"),
+    "tokens of 64 bits": ({"tokens": pa.array([[1], [2]])}, "tokens: '[1]' where a value of type str should be"),
     "tokens that are floats": ({"tokens": pa.array([[1.0] * 7] * 2, pa.list_(pa.float32()))}, "numbers of the kind '<f4' where <i4"),
     "fewer log-probabilities": (
         {"logprobs": pa.array([[0.0], [0.0]], pa.list_(pa.float32()))},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -57,3 +58,17 @@ def test_the_commit_is_named_and_whether_files_differ_from_it(tmp_path: Path) ->
     assert git_commit(tmp_path) == commit
     (tmp_path / "a").write_text("2")
     assert git_commit(tmp_path) == f"{commit}-dirty"
+
+
+def test_a_file_that_changed_in_the_second_of_its_commit_is_seen_later(tmp_path: Path) -> None:
+    """Git reads a file of the same size again only if it is not older than the index, of which a copy is looked at."""
+    git(tmp_path, "init", "-q")
+    file, index, before = tmp_path / "a", tmp_path / ".git/index", (1_700_000_000, 1_700_000_000)
+    file.write_text("1")
+    os.utime(file, before)
+    git(tmp_path, "add", "a")
+    git(tmp_path, "commit", "-qm", "one")
+    file.write_text("2")
+    os.utime(file, before)
+    os.utime(index, before)
+    assert str(git_commit(tmp_path)).endswith("-dirty")

@@ -309,7 +309,7 @@ REFUSED: dict[str, tuple[str, str, Read, str]] = {
         examples,
         "record 1: its cells are parted by ';'",
     ),
-    "a quote that is never closed": ("a.csv", 'prompt,completion\nq,"a\n', examples, "record 2: it is no table of text"),
+    "a quote that is never closed": ("a.csv", 'prompt,completion\nq,"a\n', examples, "record 2: it is not a text table"),
     "an object that holds the rows in a list": (
         "a.json",
         lines({"version": "1", "data": [TOLD, TOLD]}),
@@ -339,7 +339,7 @@ REFUSED: dict[str, tuple[str, str, Read, str]] = {
         examples,
         "line 1: longer than the 4,000,000 bytes of a line that are read",
     ),
-    "a table in another encoding": ("a.csv", "", examples, "line 2: it is no UTF-8 (byte 4): save it as UTF-8"),
+    "a table in another encoding": ("a.csv", "", examples, "line 2: it is not UTF-8 (byte 4): save it as UTF-8"),
     "a table whose head has blanks": ("a.csv", "prompt, completion\nq, a\n", examples, "the column ' completion' has blanks"),
     "a workbook": ("a.csv", "PK\x03\x04 and more", examples, "it is a zip archive, or a workbook of Excel"),
     "a page for a log in": ("a.jsonl", "\n<!DOCTYPE html><html>", problems, "it is a web page"),

@@ -46,7 +46,7 @@ def read_config(folder: ModelFolder) -> PretrainedConfig:
 def causal_class(config: PretrainedConfig) -> type[PreTrainedModel]:
     """Return the class of causal language models for the configuration. BadInput if there is none."""
     if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
-        raise BadInput(f"model type {config.model_type} is no causal language model: it cannot continue a text; give one that can")
+        raise BadInput(f"model type {config.model_type} is not a causal language model: it cannot continue a text; give one that can")
     return one_class(MODEL_FOR_CAUSAL_LM_MAPPING[type(config)])
 
 

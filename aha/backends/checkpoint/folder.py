@@ -65,7 +65,7 @@ class ModelFolder:
         path = self.file(name, LARGEST_JSON)
         value = read_document(path, LARGEST_JSON)
         if not isinstance(value, dict):
-            raise BadInput(f"{path}: holds no JSON object but {type(value).__name__}")
+            raise BadInput(f"{path}: holds no JSON object, but {type(value).__name__}")
         with disk_errors(path), path.open("rb") as file:
             if file.read(len(BOM_UTF8)) == BOM_UTF8:
                 raise BadInput(f"{path}: begins with a byte order mark, which transformers does not read: save it as UTF-8 without one")
@@ -110,7 +110,7 @@ def _local(model: str, path: Path) -> ModelFolder:
     last = max(below, key=_by_number, default=None)
     more = f", the last of {len(below)}" if len(below) > 1 else ""
     advice = "; give a folder that save_pretrained wrote" if last is None else f"; there is one in {last}{more}"
-    raise BadInput(f"{path} has no config.json: it is no Hugging Face model{advice}")
+    raise BadInput(f"{path} has no config.json: it is not a Hugging Face model{advice}")
 
 
 def _by_number(path: Path) -> list[tuple[int, str]]:
@@ -130,7 +130,7 @@ def fetch(model: str) -> Path:
     path = _from_hub(model, TEXTS)
     folder = ModelFolder(model, path)
     if not folder.has(CONFIG):
-        raise BadInput(f"model {model!r} has no config.json on the hub: it is no Hugging Face model, or one in another format")
+        raise BadInput(f"model {model!r} has no config.json on the hub: it is not a Hugging Face model, or one in another format")
     return _from_hub(model, shard_names(folder) if folder.has(INDEX) else (WHOLE,))
 
 
@@ -154,7 +154,7 @@ def weight_map(folder: ModelFolder) -> dict[str, str]:
         raise BadInput(f"{place}: has no weight_map from weights to files")
     for name, file in value.items():
         if not isinstance(file, str) or not file.endswith(".safetensors") or Path(file).name != file:
-            raise BadInput(f"{place}: {name} is said to be in {file!r}, which is no safetensors file of this folder")
+            raise BadInput(f"{place}: {name} is said to be in {file!r}, which is not a safetensors file of this folder")
     return value
 
 

@@ -115,7 +115,7 @@ def prepare(folder: ModelFolder, config: PretrainedConfig) -> Method | None:
             raise BadInput(f"{place}: the weights are quantized by {name}; reading them needs {package.replace('_', '-')}: pip install it")
     settings: Any = config.quantization_config
     if not isinstance(settings, dict):
-        raise BadInput(f"{place}: quantization_config holds no JSON object but {type(settings).__name__}")
+        raise BadInput(f"{place}: quantization_config holds no JSON object, but {type(settings).__name__}")
     config.quantization_config = {**settings, "dequantize": True} if method.unpacked else settings
     return method
 

@@ -122,7 +122,9 @@ def _open_file(path: Path) -> Any:
         size, begin = path.stat().st_size, file.read(8)
         length = int.from_bytes(begin, "little")
         if size < 8 or length + 8 > size:
-            raise BadInput(f"{path}: is no safetensors file, or is cut: it has {size:,} bytes, and its header alone takes {length + 8:,}")
+            raise BadInput(
+                f"{path}: is not a safetensors file, or is cut: it has {size:,} bytes, and its header alone takes {length + 8:,}"
+            )
         if length > LARGEST_HEADER:
             raise BadInput(f"{path}: its header has {length:,} bytes, and {LARGEST_HEADER:,} name 100,000 weights")
         header = file.read(length)

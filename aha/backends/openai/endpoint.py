@@ -53,7 +53,7 @@ class Endpoint:
             variable = own_variable(parts.hostname or "")
             raise BadInput(f"{mask(address)}: logs and process lists show the name or key in it; put the key into ${variable}")
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or port == 0:
-            raise BadInput(f"{mask(address)}: no server's address; {FORM}")
+            raise BadInput(f"{mask(address)}: not a server's address; {FORM}")
         path = parts.path.rstrip("/").removesuffix("/chat/completions")
         return cls(f"{parts.scheme}://{parts.netloc}{path or '/v1'}", model)
 

@@ -74,7 +74,7 @@ async def _models(server: EndpointServer, endpoint: Endpoint) -> dict[str, dict[
             if not failure.reason.startswith("no connection"):
                 return {}
             if turn == TRIES - 1:
-                raise EndpointDown(f"{endpoint.url}: {failure.reason}: nobody answers there; {FORM}") from None
+                raise EndpointDown(f"{endpoint.url}: {failure.reason}: nothing answers there; {FORM}") from None
         await asyncio.sleep(PAUSE_S)
     return {}
 

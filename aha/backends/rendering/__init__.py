@@ -57,7 +57,7 @@ class Renderer:
         """Return the variables that the template reads."""
         answer = self._ask({"template": template})
         if "names" not in answer:
-            raise BadInput(f"the chat template is no template ({_line(answer)})")
+            raise BadInput(f"the chat template is not a valid template ({_line(answer)})")
         return frozenset(answer["names"])
 
     def close(self) -> None:

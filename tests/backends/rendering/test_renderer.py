@@ -119,5 +119,5 @@ def test_the_variables_of_a_template_are_known_without_rendering_it(renderer: Re
     assert renderer.names("{% set a = b %}{{ a }}{% for m in messages %}{{ enable_thinking }}{% endfor %}") == {
         "b", "messages", "enable_thinking"
     }  # fmt: skip
-    with pytest.raises(BadInput, match="the chat template is no template"):
+    with pytest.raises(BadInput, match="the chat template is not a valid template"):
         renderer.names("{% for %}")
