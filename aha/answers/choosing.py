@@ -323,6 +323,8 @@ class _Reader:
 
     def beside(self, letter: str, rest: str) -> str | Wrong:
         """Return the letter, unless the text after it denies it, adds another, takes it back or is the text of another option."""
+        if isinstance(other := self.letter_of(rest.strip(" .:,–—)]=\"'”*")), str) and other != letter:
+            return Wrong(f"letter {letter} beside the text of option {other}")
         spelling, rest = rest, lexicon.SHARE.sub("", CONCEDES.sub(".", self._past(letter, rest)))
         if _DENIED_PATTERN.match(rest) or DENIED_AFTER.match(rest) or (takes_back(rest) and not INSTEAD.search(rest)):
             return NONE
@@ -339,11 +341,10 @@ class _Reader:
             return SEVERAL if self.letter_of(rest.strip(" .:,-–—)]")) != letter else letter
         if (addition := lexicon.ADDED_LETTER.search(rest)) and addition[1] in self.letters and addition[1] != letter:
             return SEVERAL
-        if any(also != letter and also in self.letters for also in lexicon.ALSO.findall(rest)):
+        if (set(lexicon.ALSO.findall(rest)) - {letter}) & {*self.letters}:
             return SEVERAL
         text = rest.strip(" .:,-–—)]=\"'”").lstrip() if rest == spelling else ""
-        with_sign = rest.strip(" .:,–—)]=\"'”")
-        for part in (text, _SENTENCE.split(text, maxsplit=1)[0], with_sign, text.partition(", ")[0]) if text else ():
+        for part in (text, _SENTENCE.split(text, maxsplit=1)[0], text.partition(", ")[0]) if text else ():
             if (option_letter := self.letter_of(part)) not in (NONE, letter) and isinstance(option_letter, str):
                 return Wrong(f"letter {letter} beside the text of option {option_letter}")
         return letter

@@ -36,7 +36,7 @@ UNDECIDED_WORDS = lazy_pattern(  # the end of a reply that leaves the choice ope
     r"(?i)\b(?:(?:are|were|is) not (?:told|said|given|known|stated) (?:which|whether)|(?:cannot|can['’]t"
     r"|could not) (?:tell|say|know) (?:which|whether)"
     r"|(?:depends on|unclear|not clear) which (?:case|of)|we are not told|(?:would )?need (?:more|further) (?:data|information|details))"
-    r"\b[^.\n]{0,60}[.!]?\s*\Z"
+    r"\b[^.\n]{0,60}[.!]?\s*\Z|\b(?:is|are) (?:one|some|any) of (?:the following|these)\b[^.\n]{0,80}[.!]?\s*\Z"
     r"|(?:无法|無法|不能|难以|難以)(?:确定|確定|判断|決定|决定)|不(?:确定|確定|知道)|拿不准"
     r"|(?:わから|分から|決められ|判断でき)(?:ない|ません)|모르겠|확실하지 않"
 )

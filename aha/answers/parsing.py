@@ -48,6 +48,8 @@ class _Parser(Operands):
             while self.sees(*_SEPARATORS):
                 signs.add(self.next().text)
             if self.at == len(self.tokens):
+                if not signs <= {",", ";"}:
+                    raise Unreadable("nothing behind and")
                 break
             if ";" in signs:
                 parts.append([])

@@ -47,7 +47,7 @@ _ASKS = lazy_pattern(
 _PRICES = lazy_pattern(r"(?<!\\)\$(?=[0-9])")
 _DENIED_START = lazy_pattern(r"(?i)\W*(?:[a-z]+ly )?(?:not|never|nicht|pas|non|nunca|não|niet|inte|nie|не|(?:any|every)thing but)\b")
 _SPACES, _TIMES = map(lazy_pattern, (r"[ \t]+", r"(?<=[0-9]) x (?=[0-9])"))
-_FIGURES = lazy_pattern(r"[0-9$\\½¼¾⅓⅔√π∞₀-₉]")
+_FIGURES = lazy_pattern(r"[0-9$\\½¼¾⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞√π∞₀-₉]")
 _LIST_PHRASE = lazy_pattern(r"(?i)\b(?:one|some|any|either|all|each) of (?:the following|these)\b")
 _IF_IF = lazy_pattern(r"(?i)\bif\b[^.\n]*\bif\b")
 _AND = lazy_pattern(r"(?i)\b(?:and|und|et|y|oder|ou|o|или|або|veya|lub|atau|hoặc|nebo|sau|eller)\b|[或和]|または|또는")

@@ -244,3 +244,22 @@ def test_a_noun_before_a_name_is_dropped(reply: str) -> None:
 def test_the_option_that_a_value_is_closest_to_is_chosen(reply: str) -> None:
     assert isinstance(grade(Choice("C", ("12", "13", "15")), reply), Right)
     assert not isinstance(grade(Choice("C", ("12", "13", "15")), reply.replace(" is ", " is not ")), Right)
+
+
+@pytest.mark.parametrize("letter", "ABD")
+@pytest.mark.parametrize("words", ["The answer is ({}) no change.", "({}) no change", "\\boxed{{{}. no change}}", "**{}: no change**"])
+def test_a_letter_beside_the_text_of_another_option_is_no_choice(letter: str, words: str) -> None:
+    options = ("a sudden fall", "a slow rise", "no change", "a steady state")
+    assert not isinstance(grade(Choice("C", options), words.format(letter)), Right)
+    assert isinstance(grade(Choice("C", options), words.format("C")), Right)
+
+
+@pytest.mark.parametrize("reply", ["x = 13 and y = -7 and", "The answer is x = 13 \\text{ and } y = -7 and (14, -7).", "7 or"])
+def test_nothing_behind_and_is_not_understood(reply: str) -> None:
+    assert not isinstance(grade(Latex("(13,-7)"), reply), Right) and not isinstance(grade(Latex("7"), reply), Right)
+
+
+@pytest.mark.parametrize("value", ["½", "⅛", ".125", "+7", "π/5"])
+def test_a_value_in_signs_is_read_before_it_is(value: str) -> None:
+    gold = {"½": "\\frac12", "⅛": "0.125", ".125": "0.125", "+7": "7", "π/5": "\\frac{\\pi}{5}"}[value]
+    assert isinstance(grade(Latex(gold), f"So {value} it is."), Right)
