@@ -16,10 +16,13 @@ import pytest
 pytest.importorskip("ray", reason="needs the extra cluster: pip install 'aha[cluster]'")
 
 import ray
+import torch
 
+from aha.backends.local_backend import LocalBackend
 from aha.backends.ray_cluster import Cluster, connect, gpus_per_process
 from aha.backends.ray_machines import LOSSES, EngineProcess
 from aha.errors import BadInput, Stall
+from aha.objectives import CrossEntropy
 from aha.pipeline import run as run_stages
 from aha.protocols import Compute
 from aha.rewards import RewardPart, Rewards
@@ -140,10 +143,25 @@ def test_weights_go_by_the_object_store_and_stay_as_they_were(cluster: Cluster, 
     kept = learner.weights().snapshot()
     before = kept.digest()
     batch = learner.text_batch([[3, 4, 5, 6], [7, 8, 9]])
-    from aha.objectives import CrossEntropy
-
     learner.update(batch, CrossEntropy())
     assert kept.digest() == before != learner.weights().digest()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("cluster", [ALL], indirect=True)
+def test_two_ranks_of_the_cluster_learn_what_one_process_learns(cluster: Cluster, small: Rl) -> None:
+    machine = LocalBackend(COMPUTE)
+    learners = [backend.learner(small.model, small.optim, reference=False) for backend in (machine, cluster)]
+    rows = [[3 + (row * 7 + place) % 50 for place in range(length)] for row, length in enumerate((4, 9, 2, 17, 6))]
+    for _ in range(3):
+        alone, together = (learner.update(learner.text_batch(rows), CrossEntropy()) for learner in learners)
+        assert together == pytest.approx(alone, rel=1e-4)
+        assert [together[name] for name in ("loss", "grad_norm")] == pytest.approx(
+            [alone[name] for name in ("loss", "grad_norm")], rel=1e-5
+        )
+    weights = [dict(learner.weights()) for learner in learners]
+    for name, weight in weights[0].items():
+        torch.testing.assert_close(weights[1][name].cpu(), weight.cpu(), rtol=1e-3, atol=1e-4, msg=(name + ": {}").format)
 
 
 class Sleeper(EngineProcess):
