@@ -1,7 +1,7 @@
 """What a draw costs, by processor time and by memory: `python bench/draws.py [--threads 1] [--turns 20]`.
 
-A token a row, for logits that are sharp as a trained model's and flat as an untrained one's, with and without a nucleus; and the memory
-above the logits themselves for 512 rows of 151,936."""
+A token a row, for logits that are sharp as a trained model's and flat as an untrained one's, with and without a nucleus, by PyTorch and by
+the compiled steps; and the memory above the logits themselves for 512 rows of 151,936."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from statistics import median
 
 import torch
 
+from aha.backends.native import steps_for
 from aha.protocols import Sampling
-from aha.sampling.draws import DrawSettings, draw
+from aha.sampling.draws import DrawSettings, DrawSteps, draw
 
 SHAPES = ((16, 151_936), (64, 49_152), (512, 1_632))
 LOGITS = {"trained": 3.0, "flat": 1.0}  # their spread: a nucleus of 0.95 holds a hundred tokens or so, and three quarters of all
@@ -31,11 +32,11 @@ def milliseconds(work: Callable[[], object], turns: int) -> float:
     return 1_000 * median(taken)
 
 
-def drawing(logits: torch.Tensor, sampling: Sampling) -> Callable[[], object]:
+def drawing(logits: torch.Tensor, sampling: Sampling, steps: DrawSteps | None = None) -> Callable[[], object]:
     """One token a row."""
     rows = len(logits)
     seeds, places = torch.arange(rows), torch.zeros(rows, dtype=torch.long)
-    return lambda: draw(logits, seeds, places, DrawSettings.repeat(sampling, rows))
+    return lambda: draw(logits, seeds, places, DrawSettings.repeat(sampling, rows), steps)
 
 
 def main() -> None:
@@ -49,9 +50,12 @@ def main() -> None:
             logits = spread * torch.randn(rows, vocabulary, generator=torch.Generator().manual_seed(1))
             if name == "trained":
                 logits[:, :200] += 9.0
-            times = {top_p: milliseconds(drawing(logits, Sampling(0.8, top_p)), chosen.turns) for top_p in (1.0, 0.95)}
-            ratio = times[0.95] / times[1.0]
-            print(f"{rows:4} x {vocabulary:7,} {name:8} top_p 1: {times[1.0]:7.2f} ms   top_p 0.95: {times[0.95]:7.2f} ms   x{ratio:.2f}")
+            for way, steps in (("PyTorch", None), ("compiled", steps_for("auto", 64))):
+                if way == "compiled" and steps is None:
+                    continue
+                whole, nucleus = (milliseconds(drawing(logits, Sampling(0.8, top_p), steps), chosen.turns) for top_p in (1.0, 0.95))
+                shape = f"{rows:4} x {vocabulary:7,} {name:8} {way:8}"
+                print(f"{shape} top_p 1: {whole:7.2f} ms   top_p 0.95: {nucleus:7.2f} ms   x{nucleus / whole:.2f}")
     logits = torch.randn(512, 151_936)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for top_p in (1.0, 0.95):

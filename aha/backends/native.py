@@ -28,6 +28,7 @@ from aha.backends.logprobs import SliceSums
 from aha.backends.straight_layers import AttentionSettings, DecoderRows, LayerWeights, LinearProduct, Norm, StraightLayers
 from aha.durable.files import cache_folder, processor_abilities
 from aha.errors import BadInput
+from aha.sampling.draws import DrawSettings
 
 SOURCE = Path(__file__).parent / "steps.cpp"
 # Sums may be added up in any order, so that they use all lanes of a vector; infinities and NaN stay what they are.
@@ -54,7 +55,7 @@ _SIGNATURES: dict[str, Sequence[type]] = {
     "aha_softmax": (*[_POINTER] * 2, *[_INT] * 2, *[_POINTER] * 2, _THREADS),
     "aha_softmax_slice": (*[_POINTER] * 2, *[_INT] * 3, *[_POINTER] * 4, _THREADS),
     "aha_softmax_slope": (*[_POINTER] * 2, *[_INT] * 3, *[_POINTER] * 2, _THREADS),
-    "aha_draw": (*[_POINTER] * 4, *[_INT] * 3, *[_POINTER] * 2, _THREADS),
+    "aha_draw": (*[_POINTER] * 5, *[_INT] * 3, *[_POINTER] * 2, _THREADS),
     "aha_turn": (*[_POINTER] * 3, *[_INT] * 4, _FLOAT, _THREADS),
     "aha_attend_rows": (*[_POINTER] * 4, *[_INT] * 5, _FLOAT, *[_POINTER] * 2, _THREADS),
     "aha_attend_rows_backward": (*[_POINTER] * 5, *[_INT] * 5, _FLOAT, *[_POINTER] * 4, _THREADS),
@@ -111,11 +112,11 @@ class NativeSteps:
         """See `logprobs.SoftmaxSteps`."""
         self.call("aha_softmax_slope", logits_MS, targets_M, *logits_MS.shape, first, log_total_M, factor_M)
 
-    def draw(self, logits_RV: Tensor, seed_R: Tensor, position_R: Tensor, temperature_R: Tensor) -> tuple[Tensor, Tensor]:
+    def draw(self, logits_RV: Tensor, seed_R: Tensor, position_R: Tensor, settings: DrawSettings) -> tuple[Tensor, Tensor]:
         """See `draws.DrawSteps`."""
         token_R, logp_R = torch.empty_like(seed_R), logits_RV.new_empty(len(seed_R))
-        sizes = *logits_RV.shape, logits_RV.stride(0)
-        self.call("aha_draw", logits_RV, seed_R, position_R, temperature_R, *sizes, token_R, logp_R)
+        sizes = settings.temperature_B, settings.top_p_B, *logits_RV.shape, logits_RV.stride(0)
+        self.call("aha_draw", logits_RV, seed_R, position_R, *sizes, token_R, logp_R)
         return token_R, logp_R
 
     def attend(
@@ -207,9 +208,8 @@ class Pages:
         (self.heads, self.size), self._dtype, self.bytes = shapes.keys[0], shapes.dtype, shapes.dtype.itemsize
         self.layer_numbers = 2 * self.heads * self.size * PAGE
         self._page_numbers = self.layer_numbers * len(shapes.keys)
-        self._pages: list[Tensor] = []
+        self._pages, self._free = list[Tensor](), list[int]()
         self._uses: list[int] = []  # the number of rows that hold each page
-        self._free: list[int] = []
         self._rows: dict[int, list[int]] = {}  # the pages of each row
         self.table_BP = torch.zeros(0, 1, dtype=torch.long)
         self.size_B = torch.zeros(0, dtype=torch.long)

@@ -675,6 +675,19 @@ void attend_tokens(const float* states, const float* cosine, const float* sine, 
 
 }  // namespace
 
+constexpr int64_t kTries = 12, kNextTry = int64_t{1} << 40;  // draws until one falls into the nucleus; positions between two
+
+// Set the weights outside the nucleus to 0: those for which the likelier ones add up to `limit` or more.
+void leave_nucleus(float* weights, int64_t size, double limit) {
+    std::unique_ptr<float[]> ordered(new float[size]);
+    std::copy(weights, weights + size, ordered.get());
+    std::sort(ordered.get(), ordered.get() + size, [](float first, float second) { return first > second; });
+    double before = 0.0;
+    float least = ordered[0];
+    for (int64_t i = 0; i < size && before < limit; before += ordered[i++]) least = ordered[i];
+    for (int64_t i = 0; i < size; ++i) weights[i] = weights[i] >= least ? weights[i] : 0.0f;
+}
+
 extern "C" {
 
 // hidden += delta, out = rms_norm(hidden) * weight; [rows, size]. delta may be null.
@@ -804,10 +817,10 @@ void aha_gate_backward(const float* gate_up, const float* grad, int64_t rows, in
     }
 }
 
-// The next token of each row, and its log-probability, as aha/sampling/draws.py describes; logits [rows, size], temperatures [rows]. The
-// logits may have any number of columns beyond a row's own; temperature 0 takes the likeliest token.
-void aha_draw(const float* logits, const int64_t* seeds, const int64_t* positions, const float* temperatures, int64_t rows, int64_t size,
-              int64_t stride, int64_t* tokens, float* logps, int threads) {
+// The next token of each row, and its log-probability, as aha/sampling/draws.py describes; logits [rows, size], temperatures
+// and nuclei [rows]. The logits may have any number of columns beyond a row's own; temperature 0 takes the likeliest token.
+void aha_draw(const float* logits, const int64_t* seeds, const int64_t* positions, const float* temperatures, const double* nuclei,
+              int64_t rows, int64_t size, int64_t stride, int64_t* tokens, float* logps, int threads) {
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (int64_t row = 0; row < rows; ++row) {
         const float* x = logits + row * stride;
@@ -819,27 +832,57 @@ void aha_draw(const float* logits, const int64_t* seeds, const int64_t* position
             Lanes z = (part - most) * factor;
             return z < all(-87.0f) ? all(0.0f) : exponential(z);  // a token of probability 0 is never drawn
         };
+        bool whole = nuclei[row] >= 1.0 || temperatures[row] == 0.0f;
+        std::unique_ptr<float[]> kept(whole ? nullptr : new float[size]);  // weights that the search of a nucleus looks at again
         std::unique_ptr<double[]> until(new double[(size + kDrawn - 1) / kDrawn]);  // sums of weights, block by block
-        double total = 0.0;
-        for (int64_t begin = 0; begin < size; begin += kDrawn) {
-            Lanes sum = all(0.0f);
-            by_lanes(x + begin, size - begin < kDrawn ? size - begin : kDrawn, -INFINITY, [&](int64_t, Lanes part) { sum += weights(part); });
-            until[begin / kDrawn] = total += sum_of(sum);
-        }
-        double aim = uniform(seeds[row], positions[row]) * total, before = 0.0;
-        int64_t token = -1, last = 0;
-        for (int64_t begin = 0; begin < size && token < 0; before = until[begin / kDrawn], begin += kDrawn) {
-            if (until[begin / kDrawn] <= aim && begin + kDrawn < size) continue;
-            double sum = before;
-            for (int64_t i = begin; i < size && i < begin + kDrawn && token < 0; ++i) {
-                float weight = weights(all(x[i]))[0];
-                sum += weight;
-                if (weight > 0.0f) last = i;
-                if (sum > aim) token = i;
+        auto add_up = [&](auto weights_of) {
+            double total = 0.0;
+            for (int64_t begin = 0; begin < size; begin += kDrawn) {
+                Lanes sum = all(0.0f);
+                int64_t count = size - begin < kDrawn ? size - begin : kDrawn;
+                by_lanes((whole ? x : kept.get()) + begin, count, whole ? -INFINITY : 0.0f, [&](int64_t, Lanes part) { sum += weights_of(part); });
+                until[begin / kDrawn] = total += sum_of(sum);
             }
-            if (token < 0 && last >= begin) token = last;  // the sum of the block was rounded upwards
+            return total;
+        };
+        if (!whole) by_lanes(x, size, -INFINITY, [&](int64_t i, Lanes part) { store_part(kept.get(), i, size, weights(part)); });
+        double total = whole ? add_up(weights) : add_up([](Lanes part) { return part; });
+        auto weight_of = [&](int64_t i) { return whole ? weights(all(x[i]))[0] : kept[i]; };
+        auto walk = [&](double share, double sum_of_all) {
+            double aim = share * sum_of_all, before = 0.0;
+            int64_t token = -1, last = 0;
+            for (int64_t begin = 0; begin < size && token < 0; before = until[begin / kDrawn], begin += kDrawn) {
+                if (until[begin / kDrawn] <= aim && begin + kDrawn < size) continue;
+                double sum = before;
+                for (int64_t i = begin; i < size && i < begin + kDrawn && token < 0; ++i) {
+                    float weight = weight_of(i);
+                    sum += weight;
+                    if (weight > 0.0f) last = i;
+                    if (sum > aim) token = i;
+                }
+                if (token < 0 && last >= begin) token = last;  // the sum of the block was rounded upwards
+            }
+            return token < 0 ? last : token;
+        };
+        int64_t token = walk(uniform(seeds[row], positions[row]), total);
+        for (int64_t number = 1; !whole && number <= kTries; ++number) {
+            float least = kept[token];
+            double likelier = 0.0;
+            for (int64_t begin = 0; begin < size; begin += kDrawn) {
+                Lanes sum = all(0.0f);
+                int64_t count = size - begin < kDrawn ? size - begin : kDrawn;
+                by_lanes(kept.get() + begin, count, 0.0f, [&](int64_t, Lanes part) { sum += part > all(least) ? part : all(0.0f); });
+                likelier += sum_of(sum);
+            }
+            if (likelier < nuclei[row] * total) break;
+            double rest = total;
+            if (number == kTries) {
+                leave_nucleus(kept.get(), size, nuclei[row] * total);
+                rest = add_up([](Lanes part) { return part; });
+            }
+            token = walk(uniform(seeds[row], positions[row] + number * kNextTry), rest);
+            if (number == kTries) break;
         }
-        if (token < 0) token = last;
         if (temperatures[row] == 0.0f)
             for (token = 0; token + 1 < size && x[token] != most;) ++token;  // a broken model's NaN equals nothing
         tokens[row] = token;

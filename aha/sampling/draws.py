@@ -88,8 +88,8 @@ class DrawSettings:
 class DrawSteps(Protocol):
     """The draw of a processor's compiled steps, for float32."""
 
-    def draw(self, logits_RV: Tensor, seed_R: Tensor, position_R: Tensor, temperature_R: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the tokens [R] and their log-probabilities [R] without a nucleus. The numbers of a row of logits lie side by side."""
+    def draw(self, logits_RV: Tensor, seed_R: Tensor, position_R: Tensor, settings: DrawSettings) -> tuple[Tensor, Tensor]:
+        """Return the tokens [R] and their log-probabilities [R]. The numbers of a row of logits lie side by side."""
 
 
 def draw(
@@ -100,9 +100,9 @@ def draw(
     together.
 
     Temperature 0 takes the likeliest token, with its log-probability at temperature 1. The log-probability is that of the whole
-    distribution, even with a nucleus. `steps`: compiled ones, which are used where there is no nucleus."""
-    if steps is not None and settings.whole and logits_BV.dtype == torch.float32 and logits_BV.stride(-1) == 1:
-        return steps.draw(logits_BV, seed_B, position_B, settings.temperature_B)
+    distribution, even with a nucleus. `steps`: compiled ones."""
+    if steps is not None and logits_BV.dtype == torch.float32 and logits_BV.stride(-1) == 1:
+        return steps.draw(logits_BV, seed_B, position_B, settings)
     rows, vocabulary = logits_BV.shape
     step = max(1, CHUNK // vocabulary)
     if rows <= step:
