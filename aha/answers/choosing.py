@@ -78,8 +78,7 @@ _NOT_THESE_PATTERN = lazy_pattern(r"(?i)(?<=[\w)\]])[,\s]+(?:(?:and |but )?not|i
 _LEADING_SUBJECT = lazy_pattern(
     r"(?i)\A(?:(?:it|this|that|the (?:answer|value|result)) (?:is )?|(?:(?-i:[a-z])['′]?(?:\([a-z]\))?\s?)?=\s?)"
 )
-_LETTER_ALONE = lazy_pattern(r"\(?[A-Z]\)?[.:]?")
-_MARKS = lazy_pattern(r"[\s()\]}.:,~*\"'”’–—]*")
+_LETTER_ALONE, _MARKS = map(lazy_pattern, (r"\(?[A-Z]\)?[.:]?", r"[\s()\]}.:,~*\"'”’–—]*"))
 _ORDER = lazy_pattern(r"[<>≤≥]|\\(?:[gl]e|[gl]eq|[gl]t|neq?)(?![a-z])")
 _RIGHT_TOO = lazy_pattern(r"(?i)\s*(?:also |all |both |the |only )*(?:correct|right|true|valid|answers?)\b")
 _BOX_OPTION = lazy_pattern(r"(?i)[^()]{0,80}\((?:option|choice|answer)\s+(?-i:([A-Z]))\)")
@@ -205,7 +204,8 @@ class _Reader:
             return exception or NONE
         if len({*_LISTED_PATTERN.findall(text)} & {*self.letters}) >= min(4, len(self.letters)) or self._is_several(text):
             return SEVERAL  # also if the question is repeated
-        text = without_rival(lexicon.FILLER.sub("", text, count=1), self.options)
+        is_set = self.several and re.match(r"[A-Z]{2,}\b", text)  # BE is no word here
+        text = without_rival(text if is_set else lexicon.FILLER.sub("", text, count=1), self.options)
         if self.several:
             return self._letter_set(text)
         for part in (text, _SENTENCE.split(text, maxsplit=1)[0]):
