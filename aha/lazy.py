@@ -18,7 +18,7 @@ class LazyPattern:
     def __init__(self, pattern: str, flags: int) -> None:
         self.pattern = pattern
         self._flags = flags
-        _ALL.add(self)
+        _PATTERNS.add(self)
 
     def __getattr__(self, name: str) -> Any:  # reached only for names that the instance has not taken over yet
         if name.startswith("__"):
@@ -32,7 +32,7 @@ class LazyPattern:
         self.__dict__.update({name: getattr(compiled, name) for name in dir(compiled) if not name.startswith("_")})
 
 
-_ALL: WeakSet[LazyPattern] = WeakSet()
+_PATTERNS: WeakSet[LazyPattern] = WeakSet()
 
 
 def lazy_pattern(pattern: str, flags: int = 0) -> re.Pattern[str]:
@@ -42,7 +42,7 @@ def lazy_pattern(pattern: str, flags: int = 0) -> re.Pattern[str]:
 
 def compile_patterns() -> None:
     """Compile all patterns there are now. A process that forks workers calls this first, so that no worker does it again."""
-    for lazy in list(_ALL):
+    for lazy in list(_PATTERNS):
         lazy.compile()
 
 

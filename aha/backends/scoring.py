@@ -103,18 +103,18 @@ def load_score_model(model: str, device: torch.device, dtype: torch.dtype, *, fr
     """Return the model with a head of one number. `fresh`: a model without one gets a head that gives 0 to all; otherwise BadInput."""
     folder = model_folder(model)
     config = read_config(folder)
-    headed = _is_headed(config)
-    if not headed and not fresh:
+    has_head = _is_headed(config)
+    if not has_head and not fresh:
         check_score_head(model)
-    if headed and config.num_labels != 1:
+    if has_head and config.num_labels != 1:
         raise BadInput(f"model {model!r} tells {config.num_labels} labels apart: a preference is one number")
     if type(config) not in MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING:
         raise BadInput(f"model {model!r} cannot have a score head: transformers has none for model type {config.model_type}")
     config.num_labels = 1
     kind = one_class(MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING[type(config)])
     with torch.random.fork_rng(devices=[]):
-        fresh_weights, spare = ((), ()) if headed else ((HEAD,), LANGUAGE_HEADS)
+        fresh_weights, spare = ((), ()) if has_head else ((HEAD,), LANGUAGE_HEADS)
         loaded_model: Any = Loading(folder, config, kind, dtype, attention(config, kind), fresh_weights, device, spare).load()
-    if not headed and isinstance(head := getattr(loaded_model, "score", None), nn.Linear):
+    if not has_head and isinstance(head := getattr(loaded_model, "score", None), nn.Linear):
         nn.init.zeros_(head.weight)
     return cast(PreTrainedModel, loaded_model)

@@ -70,17 +70,17 @@ class StagePlan:
 
 
 def turns_down(
-    shape: ModelShape, need: Need, machine: Machine, share: float = 1.0, allowed: Callable[[str], bool] = lambda flag: True
+    shape: ModelShape, need: Need, machine: Machine, share: float = 1.0, is_free: Callable[[str], bool] = lambda flag: True
 ) -> Iterator[Turn]:
     """Yield settings to change, each on top of those before, until the peak fits: always the cheapest one that lowers the peak below
     `share` of what it was, since what did not help while learning took the most may help once sampling does."""
     peak = memory_on(shape, need, machine).peak
     while peak > machine.usable:
         turns = (
-            Turn(flag, changes, changed, memory_on(shape, changed, machine).peak)
+            Turn(flag, changes, lighter_need, memory_on(shape, lighter_need, machine).peak)
             for flag, changes in lighter(need, machine)
-            if allowed(flag)
-            for changed in [replace(need, **changes)]  # type: ignore[arg-type]  # fields of Need by name
+            if is_free(flag)
+            for lighter_need in [replace(need, **changes)]  # type: ignore[arg-type]  # fields of Need by name
         )
         turn = next((turn for turn in turns if turn.peak < share * peak), None)
         if turn is None:
@@ -265,7 +265,7 @@ def _fit(plan: StagePlan, fixed_paths: Collection[str]) -> dict[str, Any]:
         path = flag.split()[0].removeprefix("--")
         return not {path, f"{plan.name}.{path}"} & {*fixed_paths, "compute.dtype", "lora.rank", "loss.kl"}
 
-    for turn in turns_down(plan.shape, need, plan.machine, allowed=is_free):
+    for turn in turns_down(plan.shape, need, plan.machine, is_free=is_free):
         need, values = turn.need, {**values, **turn.changes}
     peak = memory_on(plan.shape, need, plan.machine).peak
     if peak > plan.machine.usable:

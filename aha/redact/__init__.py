@@ -76,8 +76,8 @@ class Secrets:
     def _patterns(self) -> list[tuple[str, re.Pattern[str]]]:
         """Pairs of a part common to all spellings, as a quick test, and the pattern; longest first, since one value may contain another."""
         spelled = [(_longest_word(value), _spellings(value)) for value in sorted(self.values, key=lambda secret: (-len(secret), secret))]
-        coded = [(text, re.escape(text)) for value in sorted(self.values) if len(value) >= LONG for text in _encodings(value)]
-        return [(marker, re.compile(pattern)) for marker, pattern in (*spelled, *coded)]
+        encodings = [(text, re.escape(text)) for value in sorted(self.values) if len(value) >= LONG for text in _encodings(value)]
+        return [(marker, re.compile(pattern)) for marker, pattern in (*spelled, *encodings)]
 
     @cached_property
     def _markers(self) -> list[bytes]:
@@ -96,13 +96,13 @@ def _spellings(value: str) -> str:
 
 
 def _letter(letter: str) -> str:
-    coded = letter.encode("utf-8", "replace")
+    octets = letter.encode("utf-8", "replace")
     units = [int.from_bytes(pair, "big") for pair in _pairs(letter.encode("utf-16-be", "replace"))]
     forms = [
         re.escape(letter),
-        "(?i:" + "".join(f"%{byte:02x}" for byte in coded) + ")",
+        "(?i:" + "".join(f"%{byte:02x}" for byte in octets) + ")",
         "(?i:" + "".join(rf"\\+u{unit:04x}" for unit in units) + ")",
-        "(?i:" + "".join(rf"\\+x{byte:02x}" for byte in coded) + ")",
+        "(?i:" + "".join(rf"\\+x{byte:02x}" for byte in octets) + ")",
         rf"&#0*{ord(letter)};|(?i:&#x0*{ord(letter):x};)",
         rf"\\+{re.escape(letter)}",
     ]
@@ -116,11 +116,11 @@ def _pairs(data: bytes) -> Iterator[bytes]:
 
 def _encodings(value: str) -> Iterator[str]:
     """Yield a value in hexadecimal digits, and in base64, alone or after the name in `user:key`."""
-    coded = value.encode("utf-8", "replace")
-    yield from (coded.hex(), coded.hex().upper())
+    octets = value.encode("utf-8", "replace")
+    yield from (octets.hex(), octets.hex().upper())
     for start in range(3):  # base64 has three spellings, by the value's offset; the letters shared with its neighbours are cut off
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
-            yield encode(b"\0" * start + coded).decode()[(0, 2, 3)[start] :].rstrip("=")[:-1]
+            yield encode(b"\0" * start + octets).decode()[(0, 2, 3)[start] :].rstrip("=")[:-1]
 
 
 # --- finding secrets --------------------------------------------------------------------------------------------------

@@ -96,15 +96,15 @@ _farewell: list[ctypes.Array[ctypes.c_char]] = []  # what C's `exit` hands to a 
 
 
 @contextmanager
-def no_exit(what: str = "code of one's own") -> Iterator[None]:
+def no_exit(name: str = "code of one's own") -> Iterator[None]:
     """Refuse, while a person's own code runs, to end this process in silence, or to close the descriptors it had before: `EarlyExit` is
     raised in its place. Another thread that asks for it, and a library in C, end the process with one line and no exit code 0.
-    Forked processes and the package itself end as they always do. `what` is the name of the code in the line of C's `exit`."""
+    Forked processes and the package itself end as they always do. `name` is the name of the code in the line of C's `exit`."""
     _stand_in()
     key = os.getpid(), threading.get_ident()
     _open_files(key[0])
     _own_threads.add(key)
-    _arm(what)
+    _arm(name)
     try:
         yield
     finally:
@@ -136,8 +136,8 @@ def _file_of(number: int) -> tuple[int, int]:
     return stat.st_dev, stat.st_ino
 
 
-def _arm(what: str) -> None:
-    """Have C's `exit` say a line that names this code and end with SIGKILL, or do nothing more if `what` is empty.
+def _arm(name: str) -> None:
+    """Have C's `exit` say a line that names this code and end with SIGKILL, or do nothing more if `name` is empty.
     Its handlers are called after the interpreter has ended, so that the handler is C's own `system`, with a text in C's own memory."""
     if not _farewell:
         library = ctypes.CDLL(None)
@@ -146,8 +146,8 @@ def _arm(what: str) -> None:
         with suppress(AttributeError):  # a system without the function has no such line
             library.__cxa_atexit(library.system, ctypes.c_void_p(text), None)
         _farewell.append((ctypes.c_char * TEXT_BYTES).from_address(text))
-    line = f"aha: {what} called C's exit, which would end the whole run without a word: all saved before is kept" if what else ""
-    command = f"[ $PPID = {os.getpid()} ] && echo {shlex.quote(line)} >&2 && kill -9 $PPID" if what else ""
+    line = f"aha: {name} called C's exit, which would end the whole run without a word: all saved before is kept" if name else ""
+    command = f"[ $PPID = {os.getpid()} ] && echo {shlex.quote(line)} >&2 && kill -9 $PPID" if name else ""
     _farewell[0].value = command.encode("utf-8", "replace")
 
 

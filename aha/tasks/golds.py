@@ -33,7 +33,7 @@ _OPTION = lazy_pattern(r"(?i:(option|opt|op|choice|ending|sol)[_ -]?([A-Ja-j]|\d
 _LETTER = lazy_pattern(r"\(?([A-Z])\)?[.)]?")
 _LETTERS = lazy_pattern("[A-Z]{2,10}")  # AD, for a question with two right options
 _TEXTS = lazy_pattern(r'\s*\["(?:[^"\\]|\\.)*"(?:\s*,\s*"(?:[^"\\]|\\.)*")*\]\s*', re.S)
-_NOTHING = lazy_pattern(r"nan|None|null|N/?A|<NA>", re.I)  # texts that tables write for a missing value
+_MISSING_VALUE = lazy_pattern(r"nan|None|null|N/?A|<NA>", re.I)  # texts that tables write for a missing value
 _SENTENCES = lazy_pattern(r"\s(?:[a-z]{2,}|\d+)[.!?]\s+[A-Z][a-z]*,?\s+[a-z0-9$\\]")
 LONG_FLOATS, SHORTER = (16, 17), 4  # digits
 _SEPARATOR = lazy_pattern(r"\s*(?:\band\b|[,;、/&和]|\s)\s*")
@@ -79,7 +79,7 @@ def reference_of(name: str, value: object, fields: Mapping[str, object], kind: K
 def _mathematics(name: str, value: object, kind: Kind, solution: bool) -> Number | Latex:
     text, is_numeral = _numeral(name, value), not isinstance(value, str)
     gold, has_hashes = final(text, name) if solution or "####" in text else (text.strip(), False)
-    if _NOTHING.fullmatch(gold):
+    if _MISSING_VALUE.fullmatch(gold):
         raise Bad(f"a row without an answer: field {name!r} holds {gold!r}, which tables write for none; --kind text takes it as a word")
     if _SENTENCES.search(gold):
         raise Bad(

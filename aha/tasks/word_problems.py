@@ -132,8 +132,8 @@ SHARES = (
     "{0} {things} are laid in {1} equal rows. How many {things} are in each row?",
 )
 NOW = ("How many {things} does {a} have now?", "How many {things} are there now?")
-LEFT = ("How many {things} are left?", "How many {things} are still there?")
-IN_ALL = ("How many {things} is that in all?", "How many {things} are there now?")
+REMAINDER_QUESTIONS = ("How many {things} are left?", "How many {things} are still there?")
+TOTAL_QUESTIONS = ("How many {things} is that in all?", "How many {things} are there now?")
 
 
 def story(*clauses: tuple[str, ...]) -> tuple[str, ...]:
@@ -162,7 +162,7 @@ FORMS: dict[str, Form] = {
         (("-", 1),),
         True,
         {
-            "train": story(HAVE, GONE, LEFT),
+            "train": story(HAVE, GONE, REMAINDER_QUESTIONS),
             "held-out": (
                 "{a} owned {0} {things} but lost {1} on the way home. How many remain?",
                 "Out of {0} {things}, {a} sold {1} at the market. How many could {a} not sell?",
@@ -174,7 +174,7 @@ FORMS: dict[str, Form] = {
         (("*", 1),),
         True,
         {
-            "train": story(GROUPS, IN_ALL),
+            "train": story(GROUPS, TOTAL_QUESTIONS),
             "held-out": (
                 "A shelf has {1} rows, and {a} sets {0} {things} in every row. How many {things} stand there?",
                 "For {1} days {a} makes {0} {things} a day. How many are made altogether?",
@@ -198,7 +198,7 @@ FORMS: dict[str, Form] = {
         (("+", 1), ("-", 2)),
         True,
         {
-            "train": story(HAVE, MORE, GONE, LEFT),
+            "train": story(HAVE, MORE, GONE, REMAINDER_QUESTIONS),
             "held-out": (
                 "{a} picked {0} {things}, found another {1}, and sold {2} of them all. How many did {a} keep?",
                 "A stall opened with {0} {things}. A van brought {1}, and customers bought {2}. How many were there at closing time?",
@@ -210,7 +210,7 @@ FORMS: dict[str, Form] = {
         (("-", 1), ("-", 2)),
         True,
         {
-            "train": story(HAVE, GONE, GONE, LEFT),
+            "train": story(HAVE, GONE, GONE, REMAINDER_QUESTIONS),
             "held-out": (
                 "Of {0} {things}, {1} broke on Monday and {2} on Tuesday. How many remain whole?",
                 "{a} owned {0} {things}, sold {1} online and threw {2} away. How many does {a} still own?",
@@ -298,8 +298,8 @@ class WordProblem:
         form = FORMS[self.form]
         lines = [f"Numbers: {', '.join(re.findall(NUMERAL, self.question))}."]
         for left, operator, right in form.steps(self.numbers):
-            happening = HAPPENINGS[operator].format(left, right)
-            lines.append(f"{happening}: {left} {operator} {right} = {OPERATIONS[operator](left, right)}.")
+            event = HAPPENINGS[operator].format(left, right)
+            lines.append(f"{event}: {left} {operator} {right} = {OPERATIONS[operator](left, right)}.")
         return "\n".join(lines), str(form.result(self.numbers))
 
 

@@ -57,7 +57,7 @@ _DENIED_NAME = lazy_pattern(
     r"(?i:\b(?:not|never|neither|nor|cannot be|isn['’]t|wasn['’]t|rather than|instead of))\s+(?:(?:graded|marked|an?|as|be)\s+)*"
     r"(?:NOT[ _]ATTEMPTED|INCORRECT|CORRECT)(?![A-Za-z])|(?<![A-Za-z])(?:NOT[ _]ATTEMPTED|INCORRECT|CORRECT)\s?\?"
 )
-_NAMED = lazy_pattern(r"(?<![A-Za-z])(NOT[ _]ATTEMPTED|INCORRECT|CORRECT)(?![A-Za-z])")
+_VERDICT_NAME = lazy_pattern(r"(?<![A-Za-z])(NOT[ _]ATTEMPTED|INCORRECT|CORRECT)(?![A-Za-z])")
 _OF_REFERENCE = lazy_pattern(r"\bthe\sCORRECT\s(?:answer|target|value|name|year|date|one)\b")  # B: it contradicts the CORRECT answer
 _FIELD = lazy_pattern(r"""(?i)["'](?:grade|verdict|label|judge?ment|result|correctness|answer)["']\s*:\s*["']([^"'\n]{1,20})["']""")
 
@@ -114,7 +114,7 @@ def read_verdict(text: str) -> str | None:
     letter = _BEFORE.search(text) or (grades[-1] if grades else _AFTER_LABEL.search(text) or _AT_END.search(text))
     if letter is not None and letter[1] and letter[1].upper() not in LETTERS:
         return None
-    labels = {name.replace(" ", "_") for name in _NAMED.findall(_DENIED_NAME.sub(" ", text))}
+    labels = {name.replace(" ", "_") for name in _VERDICT_NAME.findall(_DENIED_NAME.sub(" ", text))}
     if letter is not None:
         letter_label = LETTERS[(letter.group(1) or letter.group(2)).upper()]
         labels = labels if not _OF_REFERENCE.search(text) else labels - {CORRECT}
