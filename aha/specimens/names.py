@@ -129,7 +129,7 @@ def assignment_form(name: str, stands: Stands, text: str, mark: str = "; ", coun
 def _assignment_mistake(name: str, change: Callable[[Assignments, Random], Assignments]) -> Mistake[Assignments]:
     def apply(value: Assignments, rng: Random) -> Assignments | None:
         rival = change(value, rng)
-        return None if rival == value or not rival else rival
+        return None if {*rival} == {*value} or not rival else rival
 
     return Mistake(name, apply)
 

@@ -23,7 +23,6 @@ from aha.grading.maths.values import At
 from aha.lazy import lazy_pattern
 from aha.types import Wrong
 
-LONGEST_FORMULA = 300
 _DEGREES = lazy_pattern(r"\\circ|°|\b[Dd]egrees?\b|[0-9]\s*度|度数")
 _LAST_SENTENCE = lazy_pattern(r"[^.!?\n]+\Z")
 _TIME = lazy_pattern(r"(?i)\b(?:(?P<at>at)|is|=)\s*[*$]*(?P<clock>[0-9]{1,2}:[0-5][0-9](?:\s?[ap]\.?\s?m\b\.?)?)[*$]*[.!\s]*\Z")
@@ -31,8 +30,7 @@ _RATIO_IS = lazy_pattern(rf"(?i)\bratio\b[^.\n0-9]{{0,60}}\b(?:is|was)\s[*$]*({'
 _FIRST = lazy_pattern(r"(?<=[0-9)\]}$%°π∞\u3400-\u9fff])[.。]\s+(?=[A-Z])")
 _REVISES = lazy_pattern(r"(?:Or|Maybe|Perhaps|Possibly|But|No|Actually|Wait|Hmm)\b")
 _AFTER_COMMA = {True: "[0-9]{2}", False: "[0-9]{1,2}|[0-9]{4,}"}  # three digits are thousands, one digit may be a list
-_DOTS = lazy_pattern(r"\\[lcv]?dots[bc]?(?![a-z])|\.\.\.")
-_BRACES = lazy_pattern(r"[{}\s]")
+_DOTS, _BRACES = map(lazy_pattern, (r"\\[lcv]?dots[bc]?(?![a-z])|\.\.\.", r"[{}\s]"))
 _LETTERS = lazy_pattern(r"\(?[A-Za-z]{1,3}\)?\.?")
 _NEGATED_PATTERN = lazy_pattern(
     r"[\s$]*(?:\\(?:lnot|neg|neq?|not)(?![A-Za-z])|[≠¬]|(?i:not|non|nicht|nie|niet|pas|não|не)\s(?=[-$\\0-9]|[a-z](?:\([a-z]\))?\s*=))"
@@ -48,7 +46,7 @@ _LOOSE_MARK = lazy_pattern(  # 12*: no mark-up, which comes in pairs
 )
 _LOOSE_END = lazy_pattern(r"[0-9)}]\s?[@#^&]\s*\Z|\A[^*]*[0-9)}]\*\s*\Z|\A\*[-0-9][^*]*\Z")
 _FIRST_WORD = lazy_pattern(r"\W*([A-Za-z]{5,})\b")
-LONGEST_HEDGE, MOST_LINES = 60, 12
+LONGEST_FORMULA, LONGEST_HEDGE, MOST_LINES = 300, 60, 12
 _HEADING = lazy_pattern(
     r"(?i)[#*\s]*(?:(?:so|thus|hence|therefore),? )?(?:the )?(?:final )?(?:solutions?|roots|values|zeros)(?: are)?[:：][*\s]*"
 )
@@ -345,8 +343,11 @@ def number_claim(claim: Claim, *, decimal: bool = False) -> NumberValue | Wrong:
     may be a decimal one if the reference is a `decimal`."""
     if by_lines(claim) is not None:
         return Wrong("several different numbers")
-    if (line := last_line(claim)) is not None and isinstance(alone := number_claim(Claim(line, marked=True), decimal=decimal), NumberValue):
-        return alone
+    if (line := last_line(claim)) is not None:
+        line = _BULLET.sub("", line, count=1) if _BULLET.match(line) else line
+        alone, node = number_claim(Claim(line, marked=True), decimal=decimal), read(line).node
+        if isinstance(alone, NumberValue) or (node is not None and not wordy(node)):
+            return alone
     if unsure(claim):
         return Wrong("a question or a guess, not a claim")
     text = claim.text
