@@ -165,7 +165,7 @@ _IS_MINE = lazy_pattern(
     r"(?i),?\s(?:and\s)?(?:that|this|it|which)(?:['’]s|\sis)\s(?:my|the|our)\s(?:final\s|correct\s)?(?:answer|result)(?=[.!]?\s*\Z)"
 )
 _IT_IS = lazy_pattern(  # so 12 apples it is
-    r"(?i)\A\W*(?:(?:so|then|thus|well|ok(?:ay)?),?\s|(?:since|because)\s[^.;,\n]{1,60},\s)?(?P<said>[-−+]?[*$€£]{0,3}[0-9½⅓¼⅛π.](?:[^A-Za-z\n]|(?<=[0-9])e(?=[-0-9]))*?(?:\s[a-z]{2,}){0,2})"
+    r"(?i)\A\W*(?:(?:so|then|thus|well|ok(?:ay)?),?\s|(?:since|because)\s[^.;,\n]{1,60},\s)?(?P<said>[-−+]?[*$€£]{0,3}[0-9½¼¾⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞π√.](?:[^A-Za-z\n]|(?<=[0-9])e(?=[-0-9]))*?(?:\s[a-z]{2,}){0,2})"
     r"\sit\sis(?:,?\sthen)?[.!]*\s*\Z"
 )
 _NOT_BUT = lazy_pattern(rf"(?i)(?:\A|(?<=[.!?\n]))\s*not {VALUE}(?:\s[a-z]+)?,? but (?=[*$€£]{{0,3}}-?[0-9])")

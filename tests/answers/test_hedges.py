@@ -259,7 +259,7 @@ def test_nothing_behind_and_is_not_understood(reply: str) -> None:
     assert not isinstance(grade(Latex("(13,-7)"), reply), Right) and not isinstance(grade(Latex("7"), reply), Right)
 
 
-@pytest.mark.parametrize("value", ["½", "⅛", ".125", "+7", "π/5"])
+@pytest.mark.parametrize("value", ["½", "¾", "⅛", ".125", "+7", "π/5"])
 def test_a_value_in_signs_is_read_before_it_is(value: str) -> None:
-    gold = {"½": "\\frac12", "⅛": "0.125", ".125": "0.125", "+7": "7", "π/5": "\\frac{\\pi}{5}"}[value]
+    gold = {"½": "\\frac12", "¾": "0.75", "⅛": "0.125", ".125": "0.125", "+7": "7", "π/5": "\\frac{\\pi}{5}"}[value]
     assert isinstance(grade(Latex(gold), f"So {value} it is."), Right)
