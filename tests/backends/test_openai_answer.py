@@ -51,3 +51,12 @@ def test_a_refusal_in_a_field_of_its_own_is_the_reply() -> None:
     body = json.loads(said("m").body)
     body["choices"][0]["message"] = {"role": "assistant", "content": None, "refusal": "I cannot"}
     assert read(json.dumps(body).encode())[0].text == "I cannot"
+
+
+def test_a_content_of_several_parts_is_their_text() -> None:
+    body = json.loads(said("m").body)
+    body["choices"][0]["message"] = {"role": "assistant", "content": [{"type": "text", "text": "4"}, {"type": "text", "text": "2"}]}
+    assert read(json.dumps(body).encode())[0].text == "42"
+    body["choices"][0]["message"]["content"].append({"type": "image_url", "image_url": {"url": "x"}})
+    with pytest.raises(EndpointFailure, match="content is no text"):
+        read(json.dumps(body).encode())

@@ -126,8 +126,11 @@ def _json(data: bytes) -> Any:
 
 
 def _text(message: dict[str, Any], name: str) -> str | None:
-    """Return a text with valid letters only: half a surrogate pair, which JSON can carry, becomes a question mark."""
+    """Return a text with valid letters only: half a surrogate pair, which JSON can carry, becomes a question mark. A list of parts is the
+    texts of its parts."""
     value = message.get(name)
+    if isinstance(value, list) and all(isinstance(part, dict) and isinstance(part.get("text"), str) for part in value):
+        value = "".join(part["text"] for part in value)
     if value is not None and not isinstance(value, str):
         raise EndpointFailure(f"a message whose {name} is no text", billed=True)
     return None if value is None else value.encode("utf-8", "replace").decode()
