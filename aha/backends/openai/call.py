@@ -63,13 +63,7 @@ class EndpointFailure(Exception):
     something. `hopeless`: no call to this server can succeed. `most`: the new tokens that the server would have allowed."""
 
     def __init__(
-        self,
-        reason: str,
-        *,
-        again: bool = True,
-        after_s: float | None = None,
-        billed: bool = False,
-        hopeless: bool = False,
+        self, reason: str, *, again: bool = True, after_s: float | None = None, billed: bool = False, hopeless: bool = False
     ) -> None:
         super().__init__(reason)
         self.reason, self.again, self.after_s, self.costs, self.hopeless = reason, again, after_s, billed, hopeless
@@ -101,8 +95,7 @@ def read(data: bytes) -> tuple[ChatReply, TokenUsage]:
 
 
 def token_allowance(refusal: str, tokens: int) -> int | None:
-    """Return the number of new tokens, below `tokens`, that a server's refusal says it allows; None if the refusal is about something
-    else."""
+    """Return the new tokens, below `tokens`, that a server's refusal says it allows; None if the refusal is about something else."""
     if not _ABOUT_TOKENS.search(refusal):
         return None
     context, prompt = _CONTEXT.search(refusal), _PROMPT.search(refusal)
@@ -126,8 +119,7 @@ def _json(data: bytes) -> Any:
 
 
 def _text(message: dict[str, Any], name: str) -> str | None:
-    """Return a text with valid letters only: half a surrogate pair, which JSON can carry, becomes a question mark. A list of parts is the
-    texts of its parts."""
+    """Return a text, or the texts of a list of parts, with valid letters only: half a surrogate pair becomes a question mark."""
     value = message.get(name)
     if isinstance(value, list) and all(isinstance(part, dict) and isinstance(part.get("text"), str) for part in value):
         value = "".join(part["text"] for part in value)
