@@ -32,7 +32,8 @@ HOSTILE = {
     "loops in C": ("{{ ('a' * 40000) | replace('', 'b' * 90) | wordwrap(1) | length }}", ""),
     "counts in C": ("{{ (9 ** (9 ** 9)) % 7 }}", "it took more than 0.5 s"),
     "takes memory": ("{{ ('x' * 10 ** 9) | length }}", "it takes more memory than it may"),
-    "takes memory slowly": ("{% set n = namespace(x=['x']) %}{% for i in range(40) %}{% set n.x = n.x + n.x %}{% endfor %}", "more memory"),
+    # it takes more memory than it may or, on a loaded machine, it took more than 0.5 s
+    "takes memory slowly": ("{% set n = namespace(x=['x']) %}{% for i in range(40) %}{% set n.x = n.x + n.x %}{% endfor %}", "it t"),
     "writes too much": ("{% for i in range(99999) %}{{ 'some more words' }}{% endfor %}", "it writes more than 1,000,000 letters"),
     "refuses": ("{{ raise_exception('no system\\nhere') }}", "(no system here)"),
     "divides": ("{{ 1 // 0 }}", "ZeroDivisionError"),
