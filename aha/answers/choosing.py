@@ -196,8 +196,8 @@ class _Reader:
 
     def statement(self, text: str, *, announced: bool) -> str | Wrong:
         """Return the letter of a statement: anywhere among words if it is announced, else only at the start or as "option C", "(C)"."""
-        whole = bare(CLOSER.sub("", text)).strip()
-        if (option_letter := self._option_alone(whole)) is not NONE:
+        text = CLOSER.sub("", text)
+        if (option_letter := self._option_alone(bare(text).strip())) is not NONE:
             return option_letter
         text = bare(_FORMULA.sub(self._readable, text)).strip(" \n*")
         if (exception := lexicon.exception(text, self.letters)) is not None:

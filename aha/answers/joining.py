@@ -58,12 +58,14 @@ def join_values(sentence: str) -> str:
     if sentence.isascii() and not ONLY_ENGLISH.isdisjoint(sentence.lower().split()):
         return sentence
     hit = _LIST.search(sentence, max(0, len(sentence) - _ROOM))
-    if hit is None or _DENIES.search(sentence[: hit.start()]) or (hit["comma"] and not _one_name(_ITEMS.findall(hit.group()))):
+    head = sentence[: hit.start()] if hit else ""
+    if hit is None or _DENIES.search(head) or _LIST_GOES_ON.search(head) or (hit["comma"] and not _one_name(_ITEMS.findall(hit.group()))):
         return sentence
     values = [_DELIMITERS.sub("", item).strip() for item in _ITEMS.findall(hit.group())]
-    return f"{sentence[: hit.start()]}${', '.join(values)}${sentence[hit.end() :]}"
+    return f"{head}${', '.join(values)}${sentence[hit.end() :]}"
 
 
+_LIST_GOES_ON = lazy_pattern(r"[0-9)}π∞$]\s*[,;，、]\s*\Z")
 _VALUE = r"[-+−]?(?:[0-9a-z√π/.^²+−-]+|∞|infinity)"
 _TERM = r"(?:(?<![0-9.])[0-9]+(?:\.[0-9]+)?(?![0-9])|[A-Za-z](?![A-Za-z])|[-+−*/^()√π²³·×{}])"
 _PLAIN_FORMULA = lazy_pattern(  # a point, an interval, an equation or an inequality in plain text

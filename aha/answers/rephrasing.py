@@ -302,7 +302,7 @@ _STEP = lazy_pattern(r"(?P<sign>[-+−–*×x·÷/]?)\s?\\?[$€£]?(?P<number>[
 _OPERATES = lazy_pattern(
     r"(?i)\b(?:add|subtract|multipl|divid|halv|doubl|tripl|squar|half|twice|about|around|roughly|approximately|answer|guess)[a-z]*(?:\s(?:by|of|to|from))?\W*\Z"
     r"|\b(?:step|line|page|stage|case|row|part|theorem|lemma|corollary|proposition|claim|equation|eq|figure|table|section|chapter"
-    r"|exercise|problem|question|item|example|remark)\W*\Z|\bso far\b|\bignor|\b(?:would|could|might|should)(?:n['’]t)? have\b"
+    r"|exercise|problem|question|item|example|remark)\W*\Z|\b(?:an?|any|some|every|each|no|one)\s(?:[a-z]+\s)?(?:number|integer|digit|value)s?\b(?!\sof\b)|\bso far\b|\bignor|\b(?:would|could|might|should)(?:n['’]t)? have\b"
 )
 
 
