@@ -72,7 +72,8 @@ JOINT = lazy_pattern(
 _OR = lazy_pattern(r"[}\s$)]\s*(?:\bor\b|或)\s*[\s$(\\]*f?box|\\text\{\s*or\s*\}")
 CLOSER = lazy_pattern(
     r"(?i)(?:(?<=[.!?。])\s+(?:i hope|hope (?:this|it)|let me know|(?:a|one|the most) common (?:mistake|error)"
-    r"|(?:many|most) (?:students|people|learners)(?: would| may| might| will)? (?:choose|pick|select|answer|say|think|forget)(?=[^.!?,;]{0,60}[.!]?\Z))|,\s*as (?:it|was|were|asked|required))\b.*\Z"
+    r"|(?:many|most) (?:students|people|learners)(?: would| may| might| will)? (?:choose|pick|select|answer"
+    r"|say|think|forget)(?=(?:[^.!?,;]|(?<=\b[A-J])\.){0,60}[.!]?\Z))|,\s*as (?:it|was|were|asked|required))\b.*\Z"
     rf"|[.,!]\s+(?:{CONFIDENT}|(?:I|we) (?:think|believe))[.!]*\Z"
 )
 NOT_THAT_WORDS = lazy_pattern(

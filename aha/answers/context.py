@@ -11,7 +11,7 @@ from typing import Literal
 
 from aha.answers.grammar import IN_FEWER_WORDS, LookupTable, kind_of, kinds, leads, leads_of_kinds, upholds
 from aha.answers.languages import ONLY_ENGLISH
-from aha.answers.lexicon import OTHER_QUANTITY
+from aha.answers.lexicon import MAY_BE_THAT, OTHER_QUANTITY
 from aha.lazy import lazy_pattern
 
 _CLASSES = {
@@ -142,8 +142,8 @@ _ATTEMPT = "estimate|guess|count|calculation|computation|attempt|approximation|t
 _HEDGED_PATTERN = lazy_pattern(  # a first or wrong attempt, before its result
     r"(?i)\b(?:naive|hasty|careless|sloppy|tempting|apparent|superficial|misguided|fallacious|mistaken|simplistic|knee-jerk|ostensible)\b[^,;:.]*\Z"
     rf"|\b(?:first|initial|quick|rough|crude|early|preliminary|tentative|provisional|ballpark|lucky)\s(?:\w+\s)?(?:{_ATTEMPT})\b[^,;:.]*\Z"
-    r"|\b(?:at|on) (?:a |the )?first (?:glance|sight|look|reading|thought|try)\b[^;:.]*\Z|\b(?:it|this|that|there) (?:can|could) be\b"
-    r"(?:\W*(?:the|an?)?\W*| (?![a-z]+(?:ed|en|wn|nd) )[^,;.]{1,40}=\W*)\Z"
+    rf"|{MAY_BE_THAT}|\b(?:at|on) (?:a |the )?first (?:glance|sight|look|reading|thought|try)\b[^;:.]*\Z"
+    r"|\b(?:it|this|that|there) (?:can|could) be\b(?:\W*(?:the|an?)?\W*| (?![a-z]+(?:ed|en|wn|nd) )[^,;.]{1,40}=\W*)\Z"
     r"|\ban? (?:[a-z]+ ){0,2}(?:bound|estimate|approximation)\b[^,;:.]*\Z|\b(?:second|third|next)[- ](?:best|most)\b[^,;:.]*\Z"
     r"|(?<!of )(?<!of the )\b(?:wrong|incorrect|erroneous|false|bogus|flawed)\s(?:\w+\s)?"
     r"(?:answer|total|sum|value|result|count|number|solution|figure|price|cost|amount|approach|method|way|step|argument|assumption)s?\s"
@@ -163,7 +163,7 @@ _NOT_DONE = lazy_pattern(  # hoped to earn, grade this as, such as
     r"|finally|must)(?: (?:then|now|also|must))?,? (?:add|subtract|multiply|divide|halve|double|triple|square|cube)(?: it)?(?: by)?"
     r"(?: (?:these|those|this|that|the|our|all))?\W*\Z|\A\W*(?:add|subtract|multiply by|divide by|halve|double|triple|square)\W*\Z"
 )
-_ATTEMPTS = frozenset(  # each match of the four patterns contains one of these words
+_ATTEMPTS = frozenset(  # each match of the five patterns contains one of these words
     """close closer closest nearer squared cubed doubled halved tripled root reciprocal opposite supplement complement logarithm half twice
     thrice times bet dream dreams dreamed fear fears boast boasts guess supposed meant one bound estimate approximation should could
     might add halve double triple square cube subtract subtracts subtracted subtracting multiply multiplies multiplied multiplying
@@ -172,14 +172,14 @@ _ATTEMPTS = frozenset(  # each match of the four patterns contains one of these 
     refused promise promises promised pretend pretends threaten threatened grade grading treat mark score rate accept reference gold
     truth example instance such e would wouldn't wouldn’t much naive hasty careless sloppy tempting apparent superficial misguided
     fallacious mistaken simplistic knee ostensible first initial quick rough crude early preliminary tentative provisional ballpark
-    inspired lucky second third next can wrong incorrect erroneous false bogus flawed think thinks thought believe believes believed
-    claim claims claimed say says said argue argues argued insist insists insisted suspect suspects suspected swear swears assume
-    assumes assumed""".split()
+    inspired lucky second third next can cannot can't can’t may possible impossible conceivable inconceivable plausible implausible
+    chances chance possibility probability risk perhaps maybe wrong incorrect erroneous false bogus flawed think thinks thought
+    believe believes believed claim claims claimed say says said argue argues argued insist insists insisted suspect suspects
+    suspected swear swears assume assumes assumed""".split()
 )
 _UNDONE_BEHIND = lazy_pattern(  # or the value is only an example
     r"(?i)\s*,?\s*(?:(?:[a-z]+ ){0,2}at (?:best|worst|a guess)|(?:say, )?for (?:instance|example)|roughly|approximately"
-    r"|more or less|at (?:the )?(?:most|least)"
-    r"|per [a-z]+,? (?:and|but)|and (?:also|its|their|another|-?[0-9]))\b"
+    r"|more or less|at (?:the )?(?:most|least)|per [a-z]+,? (?:and|but)|and (?:also|its|their|another|-?[0-9]))\b"
     r"|\s*[.;]\s+(?:(?:now|then|next|finally|we|so),? ){0,2}(?:must |still )?(?:add|subtract|multiply|divide|double|halve)\b"
     r"|\s*(?:[a-z]+\s+){0,2}(?:short|shy) of\b|\s*(?:for|with|in|under|by) (?:the|an?) (?:\w+ ){0,2}(?:wrong|incorrect|false|mistaken)\b"
 )

@@ -88,7 +88,7 @@ UPHOLDS = (  # verbs that may also follow a claim
 
 SOLVES = (  # verbs of a solver or a calculation
     "give gave given yield get got gotten obtain find found produce lead led result deduce deliver return reach arrive conclude see saw "
-    "compute calculate derive determine imply mean show shown reveal count solve answer write wrote written express assign accept "
+    "seen compute calculate derive determine imply mean show shown reveal count solve answer write wrote written express assign accept "
     "choose chose pick select set put mark call go meant"
 )
 
@@ -368,3 +368,10 @@ def exception(text: str, letters: str) -> str | None:
         return "" if DOUBT.match(text) else None
     positive = hit[3].lower() in ("right", "correct", "true", "possible")
     return str(hit[2]) if hit[2] in letters and positive == (hit[1].lower() in ("none", "nothing")) else ""
+
+
+MAY_BE_THAT = (  # doubt about the whole sentence: it may be that, chances are
+    r"\b(?:(?:it|that|this)\s(?:may|might|could|can|cannot|can['’]t|would)\s(?:well |also |not )?be\s(?:(?:true|so|the case)\s)?that"
+    r"|chances are|(?:it is|it['’]s) (?:\w+ )?(?:im)?(?:possible|conceivable|plausible) that|(?:perhaps|maybe)\b[^;.]*\bthat"
+    r"|(?:is|['’]s|be) (?:a|some|every) (?:\w+ )?(?:chance|possibility|probability|risk) (?:that|of))\b[^;.]*\Z"
+)

@@ -47,8 +47,7 @@ _ABOUT = lazy_pattern(r"(\A|[\s:*(])~\s?(?=\\?[$€£¥]?[0-9])")  # in plain te
 _STRUCK_PATTERN = lazy_pattern(r"~~(?=\S)[^~\n]{1,200}~~(?=\W*\w)")  # struck out, with something in its place
 _OFFERS = lazy_pattern(  # a question to the reader behind the answer
     r"(?i)(?<=[.!}$*)\n])[\s*_-]*(?:is there anything else|do you (?:want|need|have)|would you like|(?:can|may|could) i help"
-    r"|(?:any|do you have any) (?:other |more |further )?questions"
-    r"|need (?:any )?(?:more |further )?help|want me to|shall i)\b[^?.\n]{0,120}\?\s*\Z"
+    r"|(?:any|do you have any) (?:other |more |further )?questions|need (?:any )?(?:more |further )?help|want me to|shall i)\b[^?.\n]{0,120}\?\s*\Z"
 )
 
 
@@ -172,8 +171,7 @@ _NOT_BUT = lazy_pattern(rf"(?i)(?:\A|(?<=[.!?\n]))\s*not {VALUE}(?:\s[a-z]+)?,? 
 _IN_SHORT = lazy_pattern(
     r"(?i)\A\W*(?:to sum up|in (?:summary|short|conclusion|the end)|to conclude|all in all|summing up"
     r"|(?:according to|per|by|based on|from|following) (?:my|the|this|these|our|that) (?:above )?"
-    r"(?:calculations?|computations?|count|reasoning|analysis|work|steps)"
-    r"),\s"
+    r"(?:calculations?|computations?|count|reasoning|analysis|work|steps)),\s"
 )
 _IS_ZERO = lazy_pattern(
     r"(?i)\A\W*(?:(?:so|thus|hence|therefore),?\s)?(?:(?:none|nothing)(?:\sof\s(?:them|it|the\s[a-z]+))?|there\s(?:are|is)\sno\s[a-z]+|no\s[a-z]+)"
@@ -302,7 +300,9 @@ _STEP = lazy_pattern(r"(?P<sign>[-+−–*×x·÷/]?)\s?\\?[$€£]?(?P<number>[
 _OPERATES = lazy_pattern(
     r"(?i)\b(?:add|subtract|multipl|divid|halv|doubl|tripl|squar|half|twice|about|around|roughly|approximately|answer|guess)[a-z]*(?:\s(?:by|of|to|from))?\W*\Z"
     r"|\b(?:step|line|page|stage|case|row|part|theorem|lemma|corollary|proposition|claim|equation|eq|figure|table|section|chapter"
-    r"|exercise|problem|question|item|example|remark)\W*\Z|\b(?:an?|any|some|every|each|no|one)\s(?:[a-z]+\s)?(?:number|integer|digit|value)s?\b(?!\sof\b)|\bso far\b|\bignor|\b(?:would|could|might|should)(?:n['’]t)? have\b"
+    r"|exercise|problem|question|item|example|remark)\W*\Z"
+    r"|\b(?:an?|any|some|every|each|no|one)\s(?:[a-z]+\s)?(?:number|integer|digit|value)s?\b(?!\sof\b)|\bso far\b|\bignor"
+    r"|\b(?:would|could|might|should)(?:n['’]t)? have\b"
 )
 
 

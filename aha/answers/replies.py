@@ -16,6 +16,7 @@ _THOUGHT = lazy_pattern(
     r"(?i)<\s*(?P<ends>/?)\s*(?:think|thinking|thought|thoughts|reasoning|reflection|scratchpad)\s*>|\[(?P<ended>/?)THINK\]|◁(?P<over>/?)think▷"
     r"|<\|(?P<shut>begin|end)_of_thought\|>|(?P<response>###Response(?!\w))"
 )
+_NAMES_OF_THOUGHTS = ("think", "thought", "reasoning", "reflection", "scratchpad", "###response")  # one stands in each of those marks
 _TAG = lazy_pattern(r"<(?:[|｜/]|\s*[a-zA-Z])")
 _BRACKETED_TAG = lazy_pattern(r"\[/?(?:THINK|INST|ANSWER)\]")
 _BARE_ANALYSIS = lazy_pattern(r"\s*analysis(?=[A-Z]|\s*\n|\s+[A-Z]|:|$)")
@@ -91,6 +92,9 @@ def _speech(text: str) -> str:
         return text if final else ""
     if _BARE_ANALYSIS.match(text):
         return text.rpartition(BARE_FINAL)[2] if BARE_FINAL in text else ""
+    small = text.lower()
+    if not any(word in small for word in _NAMES_OF_THOUGHTS):
+        return text
     open_since, closed_at = False, 0
     for mark in _THOUGHT.finditer(text):
         opens = not (mark["ends"] or mark["ended"] or mark["over"] or mark["shut"] == "end" or mark["response"])

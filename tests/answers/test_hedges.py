@@ -263,3 +263,38 @@ def test_nothing_behind_and_is_not_understood(reply: str) -> None:
 def test_a_value_in_signs_is_read_before_it_is(value: str) -> None:
     gold = {"½": "\\frac12", "¾": "0.75", "⅛": "0.125", ".125": "0.125", "+7": "7", "π/5": "\\frac{\\pi}{5}"}[value]
     assert isinstance(grade(Latex(gold), f"So {value} it is."), Right)
+
+
+DOUBTS = ["It may be that", "It could well be that", "It might be the case that", "It is possible that", "It's quite conceivable that"]
+DOUBTS += ["Chances are that", "There is a good chance that", "There's a possibility that", "Maybe it is so that", "It cannot be that"]
+
+
+@pytest.mark.parametrize("doubt", DOUBTS)
+def test_doubt_about_a_whole_sentence_takes_its_claim_away(doubt: str) -> None:
+    for reference, claim_text in ((Number("7"), "7"), (Latex("7"), "$7$"), (Latex("7"), r"$\boxed{7}$"), (Choice("B", COLOURS), "B")):
+        assert not pays(reference, f"{doubt} the answer is {claim_text}."), claim_text
+        for certainty in ("It must be that", "It can be seen that", "It is easily seen that", "One sees that"):
+            assert pays(reference, f"{certainty} the answer is {claim_text}."), (certainty, claim_text)
+
+
+@pytest.mark.parametrize("noun", ["number", "whole number", "integer", "value", "digit"])
+def test_a_number_that_is_only_described_is_not_claimed(noun: str) -> None:
+    for article in ("a", "some", "any", "every"):
+        for clause in ("that ends in", "near", "with the digits", "which divides"):
+            assert not pays(Number("16"), f"{article} {noun} {clause} 7 + 9 = 16"), clause
+    assert pays(Number("16"), "So we get a total of 7 + 9 = 16.")
+
+
+@pytest.mark.parametrize("remark", ["A common mistake is to answer {}.", "Many students answer {}.", "One common error is choosing {}."])
+def test_an_option_that_others_choose_by_mistake_is_not_chosen(remark: str) -> None:
+    for rival in ("D", "D. grey", "(D) grey"):
+        for choice in ("C", "C. blue", "(C)"):
+            assert pays(Choice("C", COLOURS), f"The answer is {choice}. {remark.format(rival)}"), (choice, rival)
+            assert not pays(Choice("D", COLOURS), f"The answer is {choice}. {remark.format(rival)}"), (choice, rival)
+
+
+@pytest.mark.parametrize("values", [r"-3, \frac{5}{4}, -1, -15", r"\frac{1}{2}, 3, 4", r"\sqrt{2}, -\sqrt{2}, 1, -1"])
+def test_all_named_values_of_a_last_line_are_read(values: str) -> None:
+    named = ", ".join(f"x = {value}" for value in values.split(", "))
+    assert pays(Latex(values), f"Substituting back confirms it.\n{named}")
+    assert not pays(Latex(values.partition(", ")[2]), f"Substituting back confirms it.\n{named}")
