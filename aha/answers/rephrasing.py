@@ -46,8 +46,8 @@ _FENCE = lazy_pattern(r"(?m)^[ \t]*```[A-Za-z]*[ \t]*$")  # a fence of code, TeX
 _ABOUT = lazy_pattern(r"(\A|[\s:*(])~\s?(?=\\?[$€£¥]?[0-9])")  # in plain text; between a box's braces a tilde is a blank
 _STRUCK_PATTERN = lazy_pattern(r"~~(?=\S)[^~\n]{1,200}~~(?=\W*\w)")  # struck out, with something in its place
 _OFFERS = lazy_pattern(  # a question to the reader behind the answer
-    r"(?i)(?<=[.!}$*)\n])[\s*_-]*(?:is there anything else|do you (?:want|need|have)|would you like|(?:can|may|could) i help"
-    r"|(?:any|do you have any) (?:other |more |further )?questions|need (?:any )?(?:more |further )?help|want me to|shall i)\b[^?.\n]{0,120}\?\s*\Z"
+    r"(?i)(?<=[.!}$*)\n])[\s*_-]*(?:is there anything else|do you (?:want|need|have)|would you like|(?:can|may|could) i help|shall i"
+    r"|(?:any|do you have any) (?:other |more |further )?questions|need (?:any )?(?:more |further )?help|want me to)\b[^?.\n]{0,120}\?\s*\Z"
 )
 
 
