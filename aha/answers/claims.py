@@ -78,7 +78,7 @@ CLOSER = lazy_pattern(
 )
 NOT_THAT_WORDS = lazy_pattern(
     r"(?i)\s*(?:,\s*)?\b(?:(?:and|but) not|instead of|rather than)\s+\S(?s:.*)\Z"
-    r"|,\s*not\s+(?!(?:only|just|even|sure|certain|exactly|necessarily|quite|really|[a-z]+ing\s\S|if|when|unless|the)\b)\S(?s:.*)\Z"
+    r"|,\s*not\s+(?!(?:only|just|even|sure|certain|exactly|necessarily|quite|really|[a-z]+ing\s\S|if|when|unless|the(?!\s(?:empty|null)\sset))\b)\S(?s:.*)\Z"
 )
 _LEADS = lazy_pattern(
     r"(?i)(?:^|[.!?。\n]\s*)(?:(?:so|thus|hence|therefore|then|finally|in the end|altogether|in total)\b,?\s*)?"

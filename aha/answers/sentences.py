@@ -128,9 +128,9 @@ def claimed_formula(text: str, *, marked: bool, boxed: bool = False) -> str | No
     if "~~" in text or (marked and _DENIED_START.match(text)):
         return None
     text = mixed_in_digits(_TIMES.sub("*", _SPACES.sub(" ", text)).replace("per cent", "percent"))
-    if _IF_IF.search(text) or _LIST_PHRASE.search(text) or _TO_GRADER.search(text):
-        return None
     sentences = _sentences(text)
+    if (boxed and sentences[1:]) or _IF_IF.search(text) or _LIST_PHRASE.search(text) or _TO_GRADER.search(text):
+        return None  # all of a box is the claim
     if sentences and (" than " in (last := sentences[0 if marked else -1]) or " dozen " in last):
         sentences[0 if marked else -1] = _with_digits(last)  # seven more than; a dozen
     claim = _last_claim(sentences, marked=marked, boxed=boxed)

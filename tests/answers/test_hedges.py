@@ -298,3 +298,11 @@ def test_all_named_values_of_a_last_line_are_read(values: str) -> None:
     named = ", ".join(f"x = {value}" for value in values.split(", "))
     assert pays(Latex(values), f"Substituting back confirms it.\n{named}")
     assert not pays(Latex(values.partition(", ")[2]), f"Substituting back confirms it.\n{named}")
+
+
+@pytest.mark.parametrize("command", ["{}", r"\text{{{}}}", r"\mathrm{{{}}}"])
+def test_all_lines_of_a_box_are_the_claim(command: str) -> None:
+    for blank in ("\n", "\n\n", ".\n"):
+        claim_text = command.format(blank.join(map(str, range(89, 94))))
+        for reference in (Number("89"), Latex("89"), Number("93"), Latex("93")):
+            assert not pays(reference, rf"The answer is $\boxed{{{claim_text}}}$."), claim_text
