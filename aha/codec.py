@@ -217,3 +217,17 @@ def _union(hints: tuple[Any, ...]) -> Codec:
         raise _wrong(data, expectation)
 
     return Codec(write, read, lambda value: any(m.is_of_type(value) for m in members), lambda data: any(m.fits(data) for m in members))
+
+
+def differences(before: Mapping[str, object], after: Mapping[str, object]) -> list[str]:
+    """Return one line for each path whose value differs, `path: before -> after`."""
+    paths = [*before, *(path for path in after if path not in before)]
+    return [f"{path}: {_display(before, path)} -> {_display(after, path)}" for path in paths if not _is_equal(before, after, path)]
+
+
+def _is_equal(before: Mapping[str, object], after: Mapping[str, object], path: str) -> bool:
+    return path in before and path in after and before[path] == after[path]
+
+
+def _display(values: Mapping[str, object], path: str) -> str:
+    return repr(values[path]) if path in values else "nothing"

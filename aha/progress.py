@@ -60,9 +60,8 @@ def estimate_seconds(seconds: Sequence[float], count: int) -> float | None:
     return sum(recent) / len(recent) * count if recent and count >= 0 else None
 
 
-def line(number: int, of: int | None, metrics: Metrics, timings: Metrics, eta_s: float | None) -> str:
-    """Return a rollout, or a step of imitation, as one line."""
-    kind = "step" if "epoch" in metrics else "rollout"
+def line(number: int, of: int | None, metrics: Metrics, timings: Metrics, eta_s: float | None, kind: str = "rollout") -> str:
+    """Return a rollout, a step or a chunk (`kind`) as one line."""
     in_plan = of is not None and number < of
     count = f"{number + 1}/{of}" if in_plan else f"{number + 1}"
     place = f"{count} {kind}{'' if (of if in_plan else number + 1) == 1 else 's'}"  # a count: on disk the first rollout is 000000
@@ -106,11 +105,14 @@ class Lines(Observer):
     """A display of one plain line per rollout, for logs and pipes."""
 
     def __init__(self, out: IO[str], rollouts: int | None = None) -> None:
-        self.out, self.rollouts = out, rollouts
+        self.out, self.rollouts, self.kind = out, rollouts, "rollout"
         self._seconds: list[float] = []
 
     def heartbeat(self, activity: str) -> None:
         """Ignore the heartbeat: it is too small for a line."""
+
+    def begin(self, kind: str, number: int) -> None:
+        self.kind = kind
 
     def say(self, text: str) -> None:
         print(text, file=self.out, flush=True)
@@ -118,7 +120,7 @@ class Lines(Observer):
     def rollout(self, number: int, metrics: Metrics, timings: Metrics, groups: Sequence[types.Group]) -> Continue:
         self._seconds.append(timings.get("seconds", 0.0))
         eta_s = estimate_seconds(self._seconds, self.rollouts - number - 1) if self.rollouts else None
-        self.say(line(number, self.rollouts, metrics, timings, eta_s))
+        self.say(line(number, self.rollouts, metrics, timings, eta_s, self.kind))
         return Continue()
 
     def __enter__(self) -> Self:
@@ -190,7 +192,7 @@ class PanelLines(Lines):
         grid.add_column(justify="right")
         eta_s = estimate_seconds(self._seconds, (self.rollouts or 0) - self.done)
         words = [
-            f"{self.done}/{self.rollouts} rollouts" if self.rollouts and self.done <= self.rollouts else f"{self.done} rollouts",
+            f"{self.done}/{self.rollouts} {self.kind}s" if self.rollouts and self.done <= self.rollouts else f"{self.done} {self.kind}s",
             f"{span(self.clock() - self.began)} so far",
         ]
         if self.rollouts and eta_s is not None:

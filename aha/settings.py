@@ -11,7 +11,7 @@ import difflib
 import math
 import re
 import typing
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args, get_origin
 
@@ -27,6 +27,7 @@ Tree = TypeVar("Tree")
 NONE_WORDS = ("none", "null")
 PACKAGE = "aha"
 REWARD = ".reward."
+MISSING = "\0"  # the value of a flag after which none stands; whether there is such a setting is known later
 UNCHANGEABLE = "is code, not a value: change it in a recipe file of your own"
 
 
@@ -66,39 +67,43 @@ def plain(value: object) -> object:
             return str(value)
 
 
-def differences(before: Mapping[str, object], after: Mapping[str, object]) -> list[str]:
-    """Return one line for each path whose value differs, `path: before -> after`."""
-    paths = [*before, *(path for path in after if path not in before)]
-    return [f"{path}: {_display(before, path)} -> {_display(after, path)}" for path in paths if not _is_equal(before, after, path)]
-
-
-ELSEWHERE = {  # other trainers' name of a setting -> the name here; with dashes: a flag; with a colon: why there is none
+ELSEWHERE = {  # other trainers' name of a setting -> the names here, the first that a recipe has; with dashes: a flag; a colon: why not
     **dict.fromkeys(("learning_rate", "lr"), "optim.lr"),
-    **dict.fromkeys(("num_train_epochs", "num_epochs"), "epochs"),
-    **dict.fromkeys(("per_device_train_batch_size", "train_batch_size", "batch_size"), "batch"),
-    **dict.fromkeys(("max_seq_length", "max_seq_len", "max_length", "cutoff_len"), "max_tokens"),
+    **dict.fromkeys(("num_train_epochs", "num_epochs", "total_epochs"), "epochs|steps"),
+    **dict.fromkeys(("per_device_train_batch_size", "train_batch_size", "batch"), "batch|questions, each with --samples replies"),
+    **dict.fromkeys(("max_seq_length", "max_seq_len", "max_length", "cutoff_len"), "max_tokens|sampling.max_tokens"),
     **dict.fromkeys(("max_completion_length", "max_new_tokens", "max_tokens", "max_response_length"), "sampling.max_tokens"),
-    **dict.fromkeys(("num_generations", "n_samples", "rollout_n"), "samples"),
-    **dict.fromkeys(("beta", "kl_coef", "kl_loss_coef"), "loss.kl"),
-    "temperature": "sampling.temperature",
-    "top_p": "sampling.top_p",
-    **dict.fromkeys(("max_steps", "total_steps"), "steps"),
-    **dict.fromkeys(("save_steps", "save_freq"), "save_every"),
-    **dict.fromkeys(("warmup_steps", "num_warmup_steps"), "optim.warmup_steps"),
-    **dict.fromkeys(("max_grad_norm", "gradient_clipping"), "optim.clip"),
-    **dict.fromkeys(("lora_r", "lora_rank"), "lora.rank"),
+    "max_prompt_length": "too_long, for prompts that leave no room for a reply",
+    **dict.fromkeys(("num_generations", "n_samples", "rollout_n", "n"), "samples"),
+    **dict.fromkeys(("num_iterations", "ppo_epochs"), ": replies are learned once; --minibatches divides a rollout into steps"),
+    **dict.fromkeys(("beta", "kl_coef", "kl_loss_coef", "init_kl_coef"), "loss.kl"),
+    **dict.fromkeys(("epsilon", "epsilon_high", "clip_ratio", "cliprange", "clip_range"), "loss.clip_low and --loss.clip_high"),
+    **dict.fromkeys(("loss_type", "loss_agg_mode"), "loss.aggregation"),
+    **dict.fromkeys(("scale_rewards", "norm_adv_by_std_in_grpo"), "advantages.mode"),
+    **dict.fromkeys(("mask_truncated_completions", "overlong_filter"), "truncation"),
+    **dict.fromkeys(("reward_funcs", "reward_weights", "reward_fn"), ": --rewards.NAME.weight weighs a reward; a recipe file adds one"),
+    **dict.fromkeys(("system_prompt", "system_message", "default_system"), "template.system|template instruct and --template.system"),
+    **dict.fromkeys(("max_steps", "total_steps", "total_training_steps"), "steps|epochs, which may be a fraction"),
+    **dict.fromkeys(("save_steps", "save_freq", "save_interval"), "save_every"),
+    **dict.fromkeys(("lora_r", "lora_rank", "use_peft", "use_lora"), "lora.rank"),
+    **dict.fromkeys(("lora_target", "lora_target_modules", "target_modules"), "lora.targets"),
     **dict.fromkeys(("output_dir", "save_dir"), "--out"),
     **dict.fromkeys(("model_name_or_path", "model_path"), "--model"),
-    **dict.fromkeys(("data", "dataset", "dataset_name", "train_file", "train_files"), "--problems, what is asked with its answers"),
-    "report_to": "--log",
-    **dict.fromkeys(("bf16", "fp16", "torch_dtype", "dtype"), "compute.dtype"),
+    **dict.fromkeys(("data", "dataset", "dataset_name", "train_file", "train_files"), "data|--problems, what is asked with its answers"),
+    **dict.fromkeys(("report_to", "logger"), "--log"),
+    **dict.fromkeys(("logging_steps", "log_level"), ": each step has a line, and metrics.jsonl in the run's directory has all figures"),
+    **dict.fromkeys(("eval_strategy", "eval_steps", "test_freq"), ": `aha eval` measures checkpoints; --probe watches RL"),
+    **dict.fromkeys(("resume_from_checkpoint", "resume"), ": the same command goes on with its run"),
+    "push_to_hub": ": `aha export --upload OWNER/NAME` sends a run that has ended",
+    **dict.fromkeys(("deepspeed", "fsdp", "tensor_parallel_size", "num_gpus"), "--hardware, as in --hardware node under torchrun"),
+    **dict.fromkeys(("bf16", "fp16", "torch_dtype"), "compute.dtype"),
     **dict.fromkeys(("use_vllm", "rollout_backend"), "--engine vllm"),
     **dict.fromkeys(("gradient_checkpointing", "use_gradient_checkpointing"), "compute.checkpointing"),
+    "packing": ": rows are always packed",
+    "max_grad_norm": "optim.clip",
     **dict.fromkeys(("gradient_accumulation_steps", "micro_batch_size"), ": a step divides its batch by --compute.micro_tokens"),
-    **dict.fromkeys(("packing", "sample_packing"), ": rows are always packed"),
     **dict.fromkeys(("train_on_inputs", "assistant_only_loss", "completion_only_loss"), ": replies alone are learned, always"),
     **dict.fromkeys(("load_in_4bit", "load_in_8bit", "qlora"), ": weights of 4 or 8 bits are not trained; --lora.rank saves memory, too"),
-    "batch": "--questions, each with --samples replies",  # of a recipe that samples its replies
     **dict.fromkeys(("dataset_text_field", "text_column"), "--question-field and --answer-field"),
 }
 
@@ -107,14 +112,6 @@ def nearest(name: str, names: Iterator[str] | list[str]) -> str:
     """Return `; did you mean a or b?`, or an empty text if no name is near."""
     close = difflib.get_close_matches(name, list(names), n=3, cutoff=0.5)
     return f"; did you mean {' or '.join(close)}?" if close else ""
-
-
-def _is_equal(before: Mapping[str, object], after: Mapping[str, object], path: str) -> bool:
-    return path in before and path in after and before[path] == after[path]
-
-
-def _display(values: Mapping[str, object], path: str) -> str:
-    return repr(values[path]) if path in values else "nothing"
 
 
 def _walk(node: object, annotation: Any, path: str) -> Iterator[tuple[str, Leaf]]:
@@ -241,6 +238,8 @@ def _change(tree: Tree, changes: Iterable[tuple[str, object]], main: str) -> Tre
 
 
 def _read(path: str, leaf: Leaf, value: object) -> object:
+    if value == MISSING:
+        raise BadInput(f"--{path}: a value has to follow, as in --{path} {plain(leaf.value)}")
     return parse(path, leaf, value) if isinstance(value, str) else check_value(path, leaf.annotation, value, repr(value))
 
 
@@ -288,14 +287,20 @@ def resolve(tree: object, path: str, main: str = "") -> str:
         return matches[0]
     if matches:
         raise BadInput(f"--{path}: {len(matches)} stages have it; say which: {' or '.join(f'--{full}' for full in matches)}")
-    ours = ELSEWHERE.get(_plainly(path), "")
-    ours = ours if not ours or any(_fits(full, ours) for full in paths) else ELSEWHERE.get(ours, ours)
-    if ours.startswith(":"):
-        raise BadInput(f"--{path}: there is no such setting{ours}")
-    if ours.startswith("--") or (ours and any(_fits(full, ours) for full in paths)):
-        raise BadInput(f"--{path}: there is no such setting; here it is --{ours.removeprefix('--')}")
+    _refer(path, paths)
     short = [full.partition(".")[2] or full for full in paths]
     raise BadInput(f"--{path}: there is no such setting{nearest(f'--{path}', [f'--{name}' for name in dict.fromkeys([*short, *paths])])}")
+
+
+def _refer(path: str, paths: Sequence[str]) -> None:
+    """Raise BadInput with the name here of another trainer's setting, or the reason why there is none; sections before it may differ."""
+    last = _plainly(path).rpartition(".")[2]
+    same = [full.partition(".")[2] for full in paths if full.rpartition(".")[2] == last]
+    for ours in filter(None, [*ELSEWHERE.get(last, "").split("|"), *(same if len(same) == 1 else ())]):
+        if ours.startswith(":"):
+            raise BadInput(f"--{path}: there is no such setting{ours}")
+        if ours.startswith("--") or any(_fits(full, re.split("[ ,]", ours)[0]) for full in paths):
+            raise BadInput(f"--{path}: there is no such setting; here it is --{ours.removeprefix('--')}")
 
 
 def _fits(full: str, path: str) -> bool:

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aha.codec import differences
 from aha.errors import BadInput
 from aha.protocols import Adam
-from aha.settings import check_types, differences, flatten, override, resolve
+from aha.settings import check_types, flatten, override, resolve
 from aha.stages.sft import Sft
 from aha.template import Instruct, R1Zero
 

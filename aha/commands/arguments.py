@@ -19,7 +19,7 @@ from aha.plan.machines import GIB, available
 from aha.protocols import Backend, Compute, is_endpoint
 from aha.recipes import Recipe
 from aha.rundir import read_manifest
-from aha.settings import flatten
+from aha.settings import MISSING, flatten
 from aha.stages.sample import Sample
 from aha.tasks.golds import KINDS
 from aha.tasks.mixture import MixedProblems
@@ -125,9 +125,7 @@ def read_settings(rest: Sequence[str]) -> list[tuple[str, str]]:
         if not word.startswith("--") or not path:
             raise BadInput(f"{word}: a setting is written --path value, as in --loss.kl 0.01")
         if not equals_sign:
-            if not words:
-                raise BadInput(f"--{path}: a value has to follow, as in --{path} 1")
-            value = words.pop(0)
+            value = words.pop(0) if words and not words[0].startswith("--") else MISSING
         settings.append((path, value))
     return settings
 

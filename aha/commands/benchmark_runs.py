@@ -270,7 +270,7 @@ def plan_evaluation(
     if limit is not None:
         room = min(limit, chosen.sampling.max_tokens)
     elif is_server:
-        room = fit_tokens(chosen.sampling, *_look_at_server(evaluation, model, chat_options))
+        room = fit_tokens(chosen.sampling, *_look_at_server(evaluation, model, chat_options, terminal))
     else:
         sizes = {problem: len(prompt) for problem, prompt in evaluation.prompts(machine.tokenizer(model)).items()}
         longest = max(sizes, key=lambda problem: sizes[problem])
@@ -286,13 +286,15 @@ def _knows_thoughts(model: str) -> bool:
     return not is_endpoint(model) and END_THINK in str(load_tokenizer(model).inner.chat_template)
 
 
-def _look_at_server(evaluation: Evaluation, model: str, chat_options: ChatOptions) -> tuple[int, int | None]:
+def _look_at_server(evaluation: Evaluation, model: str, chat_options: ChatOptions, terminal: Terminal) -> tuple[int, int | None]:
     """Return the tokens of the longest prompt and of the context, as far as a server tells them."""
     try:
         from aha.backends.openai.look import look
     except ModuleNotFoundError as error:
         raise BadInput(f"{model}: asking a server needs the package {error.name}: pip install 'aha[api]'") from None
     seen = look(model, chat_options, [evaluation.conversation((example.id, 0)) for example in evaluation.examples])
+    if seen.note:
+        terminal.note(seen.note)
     return seen.longest, seen.context
 
 

@@ -229,7 +229,7 @@ def _work(recipe: Recipe, backend: Backend, rundir: RunDir, options: RunOptions,
     rl = main_rl(recipe)
     new = not rundir.metrics()
     if new:
-        for line in derived_lines(recipe):
+        for line in (*derived_lines(recipe), *_server_notes(recipe)):
             terminal.note(line)
     with ExitStack() as stack:
         interrupts = stack.enter_context(Interrupts(rundir))
@@ -248,6 +248,16 @@ def _work(recipe: Recipe, backend: Backend, rundir: RunDir, options: RunOptions,
         with record_plan(recipe, rundir.root):
             pipeline.run(recipe.stages, backend, rundir, observer)
     return rundir.notes
+
+
+def _server_notes(recipe: Recipe) -> list[str]:
+    """Return a line for each server that is named with a model which its list lacks."""
+    named = [value for path, value in flatten(recipe.tree).items() if path.rpartition(".")[2] == "model" and isinstance(value, str)]
+    if not (servers := [name for name in dict.fromkeys(named) if is_endpoint(name)]):
+        return []
+    from aha.backends.openai.look import name_notes
+
+    return name_notes(servers)
 
 
 def audit_lines(stage: Stage, backend: Backend) -> list[str]:

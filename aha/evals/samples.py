@@ -19,7 +19,7 @@ from threading import Lock
 from typing import Any
 
 from aha.answers import gradable
-from aha.codec import check_fields, decode, encode
+from aha.codec import check_fields, decode, differences, encode
 from aha.durable import Disk, append_journal, disk_errors, naming_file, read_document, read_journal, read_records, replace_file, seal
 from aha.errors import BadInput, DiskTrouble
 from aha.evals.benchmark import Benchmark, BenchmarkExample
@@ -27,7 +27,6 @@ from aha.grading import Graders
 from aha.lazy import lazy_pattern
 from aha.redact import hide
 from aha.rundir.record import EXAMPLES, OLD_REPLIES, RESULT, SAMPLES, SETTINGS, sample_lines
-from aha.settings import differences
 from aha.text import count_words
 from aha.types import Count, FinishReason, Positive, Reference, Reply, Right, Wrong
 

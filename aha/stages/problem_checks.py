@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -161,9 +161,9 @@ def problems_digest(problems: Iterable[Problem]) -> str:
     return seen.hexdigest()
 
 
-def row_lines(problems: Iterable[Problem]) -> list[str]:
-    """Return lines about rows that ask the same as another row, which are asked more often than others, and about rows whose answer is a
-    sentence."""
+def row_lines(problems: Iterable[Problem], sources: Iterable[Problems] = ()) -> list[str]:
+    """Return lines about rows that ask the same as another row, which are asked more often than others, about rows whose answer is a
+    sentence, and about rows of the sources whose worked solution ends in another answer."""
     seen, twice, contradictions, sentences = dict[bytes, tuple[str, Reference]](), 0, list[str](), list[str]()
     for problem in problems:
         text = "\n".join([*(turn.content for turn in problem.turns), problem.question])
@@ -182,7 +182,21 @@ def row_lines(problems: Iterable[Problem]) -> list[str]:
             f"{len(sentences):,} of the answers have {SENTENCE} words or more, and a reply is right only where it says the same ones "
             f"({sentences[0]}): --answer-field names another column"
         )
+    if other := [f"{name}: {answers}" for source in sources for name, answers in _contradictions(source).items()]:
+        lines.append(
+            f"{len(other):,} of the rows have a worked solution that ends in another answer than theirs, which is paid ({other[0]})"
+        )
     return lines
+
+
+def _contradictions(source: Problems) -> Mapping[str, str]:
+    match source:
+        case RowProblems():
+            asked = {problem.id for problem in source.contents.problems}
+            return {name: answers for name, answers in source.contents.contradictions.items() if name in asked}
+        case MixedProblems():
+            return {name: answers for part, _ in source.parts for name, answers in _contradictions(part).items()}
+    return {}
 
 
 SENTENCE, WORD = 6, lazy_pattern(r"(?<![\\\w])[^\W\d_]{2,}")  # so many words, none of them a command of LaTeX

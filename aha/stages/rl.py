@@ -197,7 +197,7 @@ class Rl:
             seen, total = seen_of(self.against, WORDS), len(list(self._problems(rows=True)))
             stage = self._keep_problems(lambda problem: not seen.knows_any((problem.question,)), all_shared(self.against))
             lines.append(comparison_text(self.against, total, total - len(list(stage._problems(rows=True)))))
-        lines += row_lines(stage._problems(rows=True))
+        lines += row_lines(stage._problems(rows=True), stage.sources)
         sizes, lost_lines = prompt_sizes(stage._problems(), self.template, tokenizer)
         lines += lost_lines
         room = Room(tokenizer.context, self.longest_reply, self.too_long, why=getattr(tokenizer, "why", ""))

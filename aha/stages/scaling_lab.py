@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from aha.codec import decode, encode
+from aha.codec import decode, differences, encode
 from aha.durable import Disk, append_journal, disk_errors, read_document, read_journal, replace_file
 from aha.errors import BadInput, DiskTrouble
 from aha.evals.run import Evaluation
@@ -21,7 +21,6 @@ from aha.evals.samples import GradedSample, Key, ProblemSamples
 from aha.evals.scaling import Arm, budgets
 from aha.protocols import Ask, Engine, Tokenizer
 from aha.sampling.rollouts import completion_text
-from aha.settings import differences
 from aha.template import END_THINK, THINK, ChatTemplate, Delimited, FewShot, Template
 from aha.types import Completion, Count, FinishReason, Language
 

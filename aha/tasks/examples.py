@@ -27,13 +27,14 @@ from aha.errors import BadInput
 from aha.protocols import Tokenizer
 from aha.settings import nearest
 from aha.tasks.chats import TURN_FIELDS, ExampleLayout, RowTurns, blank, chat_of, elements_of, is_pair, prompt_like
-from aha.tasks.forms import language_of
-from aha.tasks.golds import Bad, text_of
+from aha.tasks.forms import ANSWERS, language_of
+from aha.tasks.golds import Bad, contradiction, text_of
 from aha.tasks.reading import LONGEST_LINE, DataRow, RefusedRow, check_split, rows_of
 from aha.types import Conversation, Example, Labelled, Message, Open, Origin, Pair, Problem
 
 BadRows = Literal["stop", "skip"]
 OUR_COLUMNS = ("id", "domain", "language", "origin")  # columns that describe a row and are not shown to the model
+GOLDS = tuple(name for name in ANSWERS if name != "solution")  # columns with an answer alone
 MOST_SKIPS = 0.01
 AS_IT_IS = ExampleLayout()
 
@@ -49,12 +50,14 @@ class LoadedExamples:
 @dataclass
 class ExampleRows:
     """The rows of a source as examples, read one after another without keeping them. Afterwards `read` holds the role of each column that
-    was used, and `unread` in how many rows each unused column held something."""
+    was used, `unread` in how many rows each unused column held something, and `contradictions` the rows whose reply ends in another answer
+    than such a column has."""
 
     source: str
     layout: ExampleLayout = AS_IT_IS
     read: dict[str, set[str]] = field(default_factory=dict)
     unread: Counter[str] = field(default_factory=Counter)
+    contradictions: list[str] = field(default_factory=list)
     _places: dict[bytes, int] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Example | RefusedRow]:
@@ -78,6 +81,9 @@ class ExampleRows:
         roles = {role: [name for name, parts in self.read.items() if role in parts] for parts in self.read.values() for role in parts}
         lines = [", ".join(f"{role} from {' and '.join(names)}" for role, names in roles.items())] if set(self.read) - {"messages"} else []
         unread = ", ".join(f"{name or repr(name)} ({count:,} rows)" for name, count in self.unread.items())
+        if self.contradictions:
+            seen = f"{len(self.contradictions):,} replies end in another answer than their row's column has"
+            lines.append(f"{seen} ({self.contradictions[0]}): they are learned as they are")
         return [*lines, *([f"columns that are not used: {unread}"] if unread else [])]
 
     def _examples(self, row: DataRow) -> Sequence[Example | RefusedRow]:
@@ -100,6 +106,10 @@ class ExampleRows:
         self.unread.update(unread)
         for name in (name for name, role in chat.read.items() if role == "turns"):
             self.unread.update(sorted(_unread_in_turns(row.fields[name], name)))
+        golds = {
+            name: answers for name in GOLDS if name in unread if (answers := contradiction(row.fields[name], chat.messages[-1].content))
+        }
+        self.contradictions += [f"{row.place}, column {name!r}: {answers}" for name, answers in list(golds.items())[:1]]
         suspects = [name for name in unread if name not in self.layout.ignore]
         text = "\n".join(message.content for message in chat.messages) if suspects else ""
         for name in suspects:

@@ -12,13 +12,14 @@ from aha.errors import BadInput
 from aha.json_text import NotJson, parse_json
 from aha.lazy import lazy_pattern
 from aha.tasks.chats import ABSENT, SYSTEM_FIELDS, at_path, blank, messages_in, prompt_like, usual, weighed_turns, with_beside
-from aha.tasks.golds import LONGEST_TEXT, OPTIONS, Bad, Kind, reference_of, text_of, with_options
+from aha.tasks.golds import LONGEST_TEXT, OPTIONS, Bad, Kind, contradiction, reference_of, text_of, with_options
 from aha.tasks.reading import DataRow, RefusedRow
 from aha.types import Asserts, Calls, Choice, Code, Countdown, Judged, Language, Message, Open, Problem, Reference, Stdio, Text
 
 QUESTIONS = ("question", "problem", "prompt", "query", "instruction")
 WITHOUT_ANSWER = ("countdown", "stdio", "calls", "asserts", "open")  # the references of these stand in fields of other names
 ANSWERS = ("answer", "final_answer", "ground_truth", "expected_answer", "reward_model.ground_truth", "answerkey", "answer_key", "solution")
+WORKED = ("solution", "worked_solution", "reference_solution", "rationale", "explanation")  # columns that may end in an answer of their own
 OUR_COLUMNS = ("id", "domain", "language", "kind")  # columns that describe a row and are not shown to the model
 
 TESTS = ("tests", "test", "input_output", "inputs", "outputs", "prompt", "signature", "examples")
@@ -70,6 +71,12 @@ class RowForm:
             reference,
             turns,
         )
+
+    def contradiction(self, row: DataRow) -> str:
+        """Return the two answers of a row whose worked solution ends in another one than its gold answer; empty for others."""
+        name = self.answer if self.answer != "auto" else usual(row.fields, ANSWERS)
+        worked = (row.fields.get(column) for column in WORKED if column not in (name, *self.ignore))
+        return next(filter(None, (contradiction(at_path(row.fields, name), text) for text in worked)), "") if name else ""
 
     def _check_unread(self, place: str, rest: Mapping[str, object], turns: Sequence[Message], question: str, reference: Reference) -> None:
         own_fields = READ_BY.get(type(reference), ())

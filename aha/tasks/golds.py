@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
+from fractions import Fraction
 from math import isfinite
 from typing import Literal, get_args
 
@@ -21,7 +22,7 @@ from aha.types import Asserts, Calls, Choice, Countdown, Judged, Latex, Number, 
 Kind = Literal["auto", "number", "latex", "choice", "text", "countdown", "stdio", "calls", "asserts", "judged", "open"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 OPTIONS = ("options", "choices")
-LONGEST_TEXT, LONGEST_GOLD = 100_000, 2_000
+LONGEST_TEXT, LONGEST_GOLD, LONGEST_COMPARED = 100_000, 2_000, 60
 CODE_S = Stdio.seconds
 
 _UNSOUND = lazy_pattern("[\0\ud800-\udfff]")
@@ -33,7 +34,8 @@ _OPTION = lazy_pattern(r"(?i:(option|opt|op|choice|ending|sol)[_ -]?([A-Ja-j]|\d
 _LETTER = lazy_pattern(r"\(?([A-Z])\)?[.)]?")
 _LETTERS = lazy_pattern("[A-Z]{2,10}")  # AD, for a question with two right options
 _TEXTS = lazy_pattern(r'\s*\["(?:[^"\\]|\\.)*"(?:\s*,\s*"(?:[^"\\]|\\.)*")*\]\s*', re.S)
-_MISSING_VALUE = lazy_pattern(r"nan|None|null|N/?A|<NA>", re.I)  # texts that tables write for a missing value
+MISSING_VALUE = lazy_pattern(r"nan|None|null|N/?A|<NA>|<?no ?input>?", re.I)  # texts that tables write for a missing value
+_NO_ANSWER = lazy_pattern(r"not ?found|no answer|proof|see (?:the )?(?:solution|proof|figure|explanation)s?(?: (?:above|below))?\.?", re.I)
 _SENTENCES = lazy_pattern(r"\s(?:[a-z]{2,}|\d+)[.!?]\s+[A-Z][a-z]*,?\s+[a-z0-9$\\]")
 LONG_FLOATS, SHORTER = (16, 17), 4  # digits
 _SEPARATOR = lazy_pattern(r"\s*(?:\band\b|[,;、/&和]|\s)\s*")
@@ -79,8 +81,8 @@ def reference_of(name: str, value: object, fields: Mapping[str, object], kind: K
 def _mathematics(name: str, value: object, kind: Kind, solution: bool) -> Number | Latex:
     text, is_numeral = _numeral(name, value), not isinstance(value, str)
     gold, has_hashes = final(text, name) if solution or "####" in text else (text.strip(), False)
-    if _MISSING_VALUE.fullmatch(gold):
-        raise Bad(f"a row without an answer: field {name!r} holds {gold!r}, which tables write for none; --kind text takes it as a word")
+    if MISSING_VALUE.fullmatch(gold) or _NO_ANSWER.fullmatch(gold):
+        raise Bad(f"a row without an answer: field {name!r} holds {gold!r}, which data sets write for none; --kind text takes it as a word")
     if _SENTENCES.search(gold):
         raise Bad(
             f"gold answer {gold[:60]!r} of field {name!r} is a text of several sentences, which no reply equals as mathematics: name the "
@@ -110,6 +112,28 @@ def final(text: str, name: str) -> tuple[str, bool]:
     text = text.strip()
     in_dollars = text.count("$") == 1 or (text.count("$") == 2 and text[0] == text[-1] == "$")
     return (text.strip("$").strip() if in_dollars else text), False
+
+
+def contradiction(gold: object, worked: object) -> str:
+    """Return both answers, in words, of a row whose worked solution ends in another number or letter than its gold answer; empty if they
+    agree, or if one of them is of another form, of which this cannot be told without a grader."""
+    if not isinstance(worked, str) or not ("####" in worked or "\\boxed" in worked) or not isinstance(gold, str | int | float | Decimal):
+        return ""
+    first, second = (final(text, "")[0] for text in (str(gold), worked))
+    return f"{first!r} and {second!r}" if isinstance(gold, bool) is False and _differ(first, second) else ""
+
+
+def _differ(first: str, second: str) -> bool:
+    """Return True for two numbers apart by more than the last place that either is written with, and for two letters."""
+    if first.strip() == second.strip() or max(len(first), len(second)) > LONGEST_COMPARED:
+        return False
+    if all(len(text) == 1 and text in LETTERS for text in (first, second)):
+        return True
+    numbers = [number for text in (first, second) if (number := rational(text)) is not None]
+    if len(numbers) < 2 or numbers[0].percent != numbers[1].percent:
+        return False
+    unit = max((Fraction(1, 10**number.places) for number in numbers if number.places), default=Fraction(0))
+    return abs(numbers[0].exact - numbers[1].exact) > unit
 
 
 def says_no(verdict: object) -> bool:

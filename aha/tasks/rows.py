@@ -5,7 +5,7 @@ Rows from elsewhere that join a set beside the sampled ones: another run's, a pe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from random import Random
@@ -26,10 +26,12 @@ AUTO = "auto"  # the domain follows from the kind of the answer
 
 @dataclass(frozen=True)
 class LoadedProblems:
-    """The problems of a source, in its order, and the rows that were left out, with the reasons."""
+    """The problems of a source, in its order, and the rows that were left out, with the reasons. `contradictions`: both answers of each
+    problem, by its id, whose worked solution ends in another answer than its gold one."""
 
     problems: tuple[Problem, ...]
     refusals: tuple[RefusedRow, ...]
+    contradictions: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class RowProblems:
         form = RowForm(
             self.question_field, self.answer_field, self.id_field, self.language, self.kind, self.domain, self.ignore, self.label
         )
-        problems, refusals, places = list[Problem](), list[RefusedRow](), dict[str, str]()
+        problems, refusals, places, contradictions = list[Problem](), list[RefusedRow](), dict[str, str](), dict[str, str]()
         check_split(self.source, self.split, self.subset)
         for row in rows_of(self.source, self.split, self.subset):
             problem = _problem_of(form, row) if isinstance(row, DataRow) else row
@@ -71,12 +73,14 @@ class RowProblems:
             if isinstance(problem, Problem):
                 places[problem.id] = row.place
                 problems.append(problem)
+                if isinstance(row, DataRow) and (answers := form.contradiction(row)):
+                    contradictions[problem.id] = answers
             elif self.bad_rows == "stop":
                 raise BadInput(str(problem))
             else:
                 refusals.append(problem)
         self._accept(len(problems), refusals)
-        return LoadedProblems(tuple(problems), tuple(refusals))
+        return LoadedProblems(tuple(problems), tuple(refusals), contradictions)
 
     def _accept(self, good: int, refusals: list[RefusedRow]) -> None:
         if refusals and len(refusals) > MOST_SKIPS * (good + len(refusals)):
@@ -84,7 +88,7 @@ class RowProblems:
                 f"{self.source}: {len(refusals)} of {good + len(refusals)} rows are bad, more than 1 %; the first: {refusals[0]}"
             )
         if not good:
-            raise BadInput(f"{self.source} is empty: one JSON object a line, with a question and an answer, is needed")
+            raise BadInput(f"{self.source} is empty: rows with a question and an answer are needed")
 
     def keep_problems(self, keep: Callable[[Problem], bool], why: str) -> RowProblems:
         """Return the same source with only the problems that `keep` accepts. BadInput, with `why`, if none is left."""
@@ -92,7 +96,7 @@ class RowProblems:
         if not rows:
             raise BadInput(f"{self.source}: none of its {len(self.contents.problems):,} rows is left to be asked: {why}")
         copy = replace(self)
-        vars(copy)["contents"] = LoadedProblems(rows, self.contents.refusals)
+        vars(copy)["contents"] = replace(self.contents, problems=rows)
         return copy
 
     def at(self, rollout: int, round: int, count: int, seed: int) -> list[Problem]:

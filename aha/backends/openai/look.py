@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from aha.backends.openai.call import LATE, EndpointFailure, EndpointServer, EventLoop
 from aha.backends.openai.endpoint import FORM, Endpoint
-from aha.errors import BadInput, EndpointDown
+from aha.errors import AhaError, BadInput, EndpointDown
 from aha.json_text import NotJson, parse_json
-from aha.protocols import ChatOptions
+from aha.protocols import ASK_ONCE, ChatOptions
 from aha.types import Conversation
 
 WAIT_S = 30.0  # for a list of models, from an idle server
 TRIES, PAUSE_S = 3, 0.5
+MOST_NAMES = 8  # of models, in a line
 SAMPLE_SIZE = 32  # the most conversations whose tokens the server counts
 CONTEXT = (
     "max_model_len",
@@ -30,11 +32,12 @@ BYTES_A_TOKEN, OVERHEAD = 3, 64  # for an estimate if the server does not count
 @dataclass(frozen=True)
 class Look:
     """The facts about a server. `endpoint`: with the model's name. `context`: tokens of prompt and reply, if the server says so. `longest`:
-    the tokens of the longest prompt, an estimate if the server does not count."""
+    the tokens of the longest prompt, an estimate if the server does not count. `note`: a line if its list of models lacks the name."""
 
     endpoint: Endpoint
     context: int | None
     longest: int = 0
+    note: str = ""
 
 
 def look(name: str, options: ChatOptions, conversations: Sequence[Conversation] = ()) -> Look:
@@ -53,11 +56,32 @@ def look(name: str, options: ChatOptions, conversations: Sequence[Conversation] 
 async def _look(server: EndpointServer, endpoint: Endpoint, conversations: Sequence[Conversation]) -> Look:
     models = await _models(server, endpoint)
     if not endpoint.model and len(models) != 1:
-        has = f"it has {len(models)} models ({', '.join(map(str, list(models)[:8]))})" if models else "it does not say which models it has"
+        has = (
+            f"it has {len(models)} models ({', '.join(map(str, list(models)[:MOST_NAMES]))})"
+            if models
+            else "it does not say which models it has"
+        )
         raise BadInput(f"{endpoint.url}: {has}; say which: {endpoint.url}#{next(iter(models), 'name')}")
     target = endpoint if endpoint.model else Endpoint(endpoint.url, next(iter(models)))
     context = next((value for key in CONTEXT if type(value := models.get(target.model, {}).get(key)) is int and value > 0), None)
-    return Look(target, context, await _longest(server, target.model, conversations) if context else 0)
+    return Look(target, context, await _longest(server, target.model, conversations) if context else 0, _unlisted(target, list(models)))
+
+
+def _unlisted(target: Endpoint, names: Sequence[str]) -> str:
+    """Return a line for a name that a server's list of models lacks; it may be an alias, which some servers do not list."""
+    if not names or target.model in names:
+        return ""
+    others = f"{', '.join(names[:MOST_NAMES])}{' and more' if len(names) > MOST_NAMES else ''}"
+    return f"{target.url}: its list of models has no {target.model!r} (it has {others}); it is asked all the same, as an alias"
+
+
+def name_notes(names: Sequence[str]) -> list[str]:
+    """Return a line for each server whose list of models lacks the name; none for one that does not answer now."""
+    lines = []
+    for name in names:
+        with suppress(AhaError):
+            lines.append(look(name, ASK_ONCE).note)
+    return [line for line in lines if line]
 
 
 async def _models(server: EndpointServer, endpoint: Endpoint) -> dict[str, dict[str, Any]]:
