@@ -70,7 +70,7 @@ def plain(value: object) -> object:
 ELSEWHERE = {  # other trainers' name of a setting -> the names here, the first that a recipe has; with dashes: a flag; a colon: why not
     **dict.fromkeys(("learning_rate", "lr"), "optim.lr"),
     **dict.fromkeys(("num_train_epochs", "num_epochs", "total_epochs"), "epochs|steps"),
-    **dict.fromkeys(("per_device_train_batch_size", "train_batch_size", "batch"), "batch|questions, each with --samples replies"),
+    **dict.fromkeys(("per_device_train_batch_size", "train_batch_size", "batch"), "batch|--questions, each with --samples replies"),
     **dict.fromkeys(("max_seq_length", "max_seq_len", "max_length", "cutoff_len"), "max_tokens|sampling.max_tokens"),
     **dict.fromkeys(("max_completion_length", "max_new_tokens", "max_tokens", "max_response_length"), "sampling.max_tokens"),
     "max_prompt_length": "too_long, for prompts that leave no room for a reply",

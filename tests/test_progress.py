@@ -51,6 +51,16 @@ def test_a_stage_without_rewards_shows_its_loss() -> None:
     assert line(0, None, {"step": 3.0, "loss": 2.5}, {}, None) == "1 rollout · step 3 · loss 2.5"
 
 
+@pytest.mark.parametrize("kind", ["rollout", "step", "chunk"])
+def test_a_stage_says_of_what_its_lines_are(kind: str) -> None:
+    out = io.StringIO()
+    with Lines(out, 3) as lines:
+        for number in range(2):
+            lines.begin(kind, number)
+            lines.rollout(number, {"loss": 0.7}, TIMINGS, ())
+    assert [text.split(" · ")[0] for text in out.getvalue().splitlines()] == [f"1/3 {kind}s", f"2/3 {kind}s"]
+
+
 def test_rollouts_beyond_those_planned_are_counted_alone() -> None:
     assert line(2, 2, {"step": 3.0, "loss": 2.5}, {}, None) == "3 rollouts · step 3 · loss 2.5"
     assert estimate_seconds([4.0, 6.0], -1) is None and estimate_seconds([4.0, 6.0], 0) == 0

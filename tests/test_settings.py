@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -11,7 +13,8 @@ from hypothesis import strategies as st
 from aha.codec import differences
 from aha.errors import BadInput
 from aha.protocols import Adam
-from aha.settings import check_types, flatten, override, resolve
+from aha.recipes import RECIPES
+from aha.settings import ELSEWHERE, check_types, flatten, override, resolve
 from aha.stages.sft import Sft
 from aha.template import Instruct, R1Zero
 
@@ -288,6 +291,24 @@ class Trainer:
 def test_a_setting_of_another_trainer_is_answered_with_ours(path: str, ours: str) -> None:
     with pytest.raises(BadInput, match=f"--{path}: there is no such setting; here it is {ours}"):
         override({"sft": Trainer()}, [(path, "1")])
+
+
+def test_each_name_of_other_trainers_is_answered_with_a_setting_that_a_recipe_has() -> None:
+    """Or with a flag, or the reason why there is none; whatever sections stand before the name."""
+    trees = [RECIPES[name]().tree for name in ("sft", "r1-zero")]
+    for name, answer in ELSEWHERE.items():
+        said = []
+        for tree in trees:
+            with suppress(BadInput):
+                assert resolve(tree, name)  # a setting of ours
+                said.append("ours")
+                continue
+            with pytest.raises(BadInput) as refusal:
+                resolve(tree, f"trainer.{name}")
+            said.append(str(refusal.value))
+            if (place := re.search(r"here it is --([\w.]+)", said[-1])) and f"--{place[1]}" not in answer:
+                assert resolve(tree, place[1])
+        assert any(line == "ours" or "here it is" in line or "no such setting: " in line for line in said), (name, said)
 
 
 @pytest.mark.parametrize(

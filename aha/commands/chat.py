@@ -171,6 +171,8 @@ def _lines(is_terminal: bool, terminal: Terminal) -> Iterator[str]:
             return
         except UnicodeDecodeError as error:
             raise BadInput(f"the input is not UTF-8 ({error.reason}): write it in UTF-8") from error
+        if any("\ud800" <= sign <= "\udfff" for sign in line):  # in the C locale, Python keeps such bytes as halves of pairs
+            raise BadInput("the input is not UTF-8: write it in UTF-8")
         if line:
             yield line
 

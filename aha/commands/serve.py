@@ -141,7 +141,10 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
             address = f"http://{arguments.host}:{server.port}/v1"
             places = {"host": arguments.host, "port": server.port, "template": model.form, "cache_tokens": cache_tokens}
             terminal.tell("serving", model=model.name, url=address, **places)
-            terminal.say(f"{address}#{model.name} answers (template {model.form}, {cache_tokens:,} tokens at a time); ctrl-C ends it")
+            draws = f"temperature {usual.temperature:g} and top-p {usual.top_p:g} where a request names none"
+            terminal.say(
+                f"{address}#{model.name} answers (template {model.form}, {cache_tokens:,} tokens at a time, {draws}); ctrl-C ends it"
+            )
             number = _end(ends, lambda: server.engine.alive)
             terminal.note("aha: finishing the accepted requests; ctrl-C again stops at once")
             whole = server.drain(arguments.drain_s)

@@ -27,6 +27,11 @@ EARLIER = {
     False: "conversations hold several replies: the last one is learned, the others are read",
     True: "rows hold earlier replies, which are only read in them: each has a row of its own",
 }
+CHAT_MARKS = (  # of the chat templates of known models
+    *(f"<|{name}|>" for name in ("im_start", "im_end", "endoftext", "end_of_text", "begin_of_text", "eot_id", "start_header_id")),
+    *(f"<|{name}|>" for name in ("channel", "message", "return", "user", "assistant", "system")),
+    *("<start_of_turn>", "<end_of_turn>", "[INST]", "[/INST]", "<<SYS>>", "</s>", "<｜User｜>", "<｜Assistant｜>", "<｜end▁of▁sentence｜>"),
+)
 DIGEST_LIMIT = 1_000_000  # rows of which repetitions are counted, in 60 MB
 SHORTEST_QUESTION = 20  # letters; a reply may begin with a shorter one by chance
 REASONS = 100  # the most reasons kept of rows that cannot be learned
@@ -37,7 +42,8 @@ class Audit:
     """The result of an audit. `left_out`: the reasons for the first of the `unusable` rows, which cannot be learned; `columns`: the columns
     that were read, as what, and those that were not; `too_long`: rows beyond `limit` tokens, of which `cut` are learned without their end;
     `silent`: replies without a chain of thought; `turns`: rows with earlier replies, which are only read, and
-    learned in rows of their own if `all_replies` is true; `echoes`: replies that begin with their question; `twice`: rows again."""
+    learned in rows of their own if `all_replies` is true; `echoes`: replies that begin with their question; `twice`: rows again;
+    `marked`: rows with marks of other models' chat templates, as in `first_marked`."""
 
     source: str
     examples: int
@@ -57,6 +63,8 @@ class Audit:
     all_replies: bool = False
     echoes: int = 0
     twice: int = 0
+    marked: int = 0
+    first_marked: str = ""
 
     def lines(self) -> list[str]:
         """Return the audit as lines for a person, before the start."""
@@ -70,6 +78,7 @@ class Audit:
             f"{self.turns:,} {EARLIER[self.all_replies]}": self.turns,
             f"{self.echoes:,} replies begin with their whole question, which is learned with them": self.echoes,
             f"{self.twice:,} rows are the same as an earlier one and learned once more": self.twice,
+            f"{self.marked:,} rows have marks of another model's chat template, letters to this one ({self.first_marked})": self.marked,
             f"{self.cut:,} replies are cut at {self.limit:,} tokens: they teach a reply that does not end": self.cut,
             f"{self.too_long - self.cut:,} rows are longer than {self.limit:,} tokens and left out": self.too_long > self.cut,
             f"{self.unusable:,} rows cannot be learned and are left out; the first: {''.join(self.left_out[:1])}": self.left_out,
@@ -102,6 +111,9 @@ class _Count:
     echoes: int = 0
     twice: int = 0
     digests: set[bytes] = field(default_factory=set)
+    foreign: tuple[str, ...] = ()  # marks of chat templates that are letters to the tokenizer
+    marked: int = 0
+    first_marked: str = ""
     longest: int = 0
     tokens: int = 0
     target_tokens: int = 0
@@ -119,7 +131,8 @@ def audited_together(
     """Return the rows as training sequences, and the audit of them. Each part of the source has the number of times that its rows are in
     the set; a fraction is drawn by the rows' ids. BadInput for what would be learned wrong."""
     check_form(template, tokenizer)
-    sequences, count, columns = TokenizedExamples(), _Count(), template_lines(template, tokenizer)
+    foreign = tuple(mark for mark in CHAT_MARKS if len(tokenizer.encode(mark)) != 1)
+    sequences, count, columns = TokenizedExamples(), _Count(foreign=foreign), template_lines(template, tokenizer)
     for rows, weight in parts:
         count.all_replies |= isinstance(rows, ExampleRows) and rows.layout.replies == "all"
         for row in rows:
@@ -150,6 +163,8 @@ def audited_together(
         all_replies=count.all_replies,
         echoes=count.echoes,
         twice=count.twice,
+        marked=count.marked,
+        first_marked=count.first_marked,
         longest=count.longest,
         tokens=count.tokens,
         learned=count.target_tokens,
@@ -195,6 +210,9 @@ def _take(sequence: TokenizedExample, example: Example, times: int, sequences: T
     count.turns += times * any(message.role == "assistant" for message in messages[:-1])
     count.echoes += times * _repeats(messages)
     count.twice += times * _is_known(sequence, count.digests)
+    if mark := next((mark for mark in count.foreign if any(mark in message.content for message in messages)), ""):
+        count.marked += times
+        count.first_marked = count.first_marked or f"{example.id}: {mark!r}"
     count.longest = max(count.longest, len(sequence))
     count.tokens += times * len(sequence)
     count.target_tokens += times * len(sequence.reply)

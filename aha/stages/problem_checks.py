@@ -182,10 +182,9 @@ def row_lines(problems: Iterable[Problem], sources: Iterable[Problems] = ()) -> 
             f"{len(sentences):,} of the answers have {SENTENCE} words or more, and a reply is right only where it says the same ones "
             f"({sentences[0]}): --answer-field names another column"
         )
-    if other := [f"{name}: {answers}" for source in sources for name, answers in _contradictions(source).items()]:
-        lines.append(
-            f"{len(other):,} of the rows have a worked solution that ends in another answer than theirs, which is paid ({other[0]})"
-        )
+    if other := {name: answers for source in sources for name, answers in _contradictions(source).items()}:
+        first = next(f"{name}: {answers}" for name, answers in other.items())
+        lines.append(f"{len(other):,} rows have a worked solution that ends in another answer than their own, which is paid ({first})")
     return lines
 
 

@@ -18,13 +18,13 @@ from typing import Literal
 
 from aha.json_text import NotJson, parse_json
 from aha.lazy import lazy_pattern
-from aha.tasks.golds import Bad, says_no, text_of
+from aha.tasks.golds import MISSING_VALUE, Bad, says_no, text_of
 from aha.tasks.reading import LONGEST_LINE
 from aha.template import from_any_marks
 from aha.types import Message
 
 ABSENT = object()
-EMPTY = ("[]", "{}", "null", "None", "nan", "NaN")  # texts that stand for no value
+EMPTY = ("[]", "{}")  # texts that stand for no value
 LABELS = frozenset(
     (
         "id ids uuid idx index hash len length lengths tokens count type source name url language lang category difficulty "
@@ -87,7 +87,7 @@ def prompt_like(name: str, value: object, read_text: str) -> bool:
     words = [word.lower() for word in _WORD.findall(name)]
     if not words or words[-1] in LABELS or PROMPT_WORDS.isdisjoint(words):
         return False
-    texts = [text for text in texts_in(value) if text.strip() and text.strip() not in EMPTY]
+    texts = [text for text in texts_in(value) if text.strip() and not MISSING_VALUE.fullmatch(text.strip()) and text.strip() not in EMPTY]
     return any(text.strip() not in read_text for text in texts)
 
 
@@ -233,7 +233,8 @@ def _question_and_reply(fields: Mapping[str, object], layout: ExampleLayout) -> 
 
 def with_beside(fields: Mapping[str, object], column: str, question: str) -> tuple[str, list[str]]:
     """Return the question of a column, followed by its further parts from columns of their own, and the names of those columns."""
-    beside = [name for name in (usual(fields, (usual_name,)) for usual_name in BESIDE) if name is not None and name != column]
+    present = [name for name in (usual(fields, (usual_name,)) for usual_name in BESIDE) if name is not None and name != column]
+    beside = [name for name in present if not MISSING_VALUE.fullmatch(str(fields[name]).strip())]  # as tables of Alpaca's rows have
     texts = [text_of(name, fields[name], LONGEST_LINE) for name in beside]
     return "\n\n".join([question, *(text for text in texts if text.strip() not in question)]), beside
 

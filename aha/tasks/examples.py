@@ -106,10 +106,9 @@ class ExampleRows:
         self.unread.update(unread)
         for name in (name for name, role in chat.read.items() if role == "turns"):
             self.unread.update(sorted(_unread_in_turns(row.fields[name], name)))
-        golds = {
-            name: answers for name in GOLDS if name in unread if (answers := contradiction(row.fields[name], chat.messages[-1].content))
-        }
-        self.contradictions += [f"{row.place}, column {name!r}: {answers}" for name, answers in list(golds.items())[:1]]
+        reply = chat.messages[-1].content
+        golds = [(name, answers) for name in GOLDS if name in unread and (answers := contradiction(row.fields[name], reply))]
+        self.contradictions += [f"{row.place}, column {name!r}: {answers}" for name, answers in golds[:1]]
         suspects = [name for name in unread if name not in self.layout.ignore]
         text = "\n".join(message.content for message in chat.messages) if suspects else ""
         for name in suspects:

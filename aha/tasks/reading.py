@@ -352,9 +352,8 @@ def _check_card(folder: Path) -> None:
     import yaml  # of the `datasets` library, and only needed here
 
     card = folder / "README.md"
-    if not card.exists():
-        return
-    _, mark, rest = read_file(card, LARGEST_CARD).decode("utf-8", "replace").removeprefix("\ufeff").partition("---")
+    data = read_file(card, LARGEST_CARD) if card.exists() else b""
+    _, mark, rest = data.decode("utf-8", "replace").removeprefix("\ufeff").partition("---")
     try:
         record = yaml.safe_load(rest.partition("\n---")[0]) if mark else None
     except (yaml.YAMLError, *OF_LIBRARIES) as error:
@@ -394,6 +393,8 @@ def _refusal(name: str, split: str, subset: str | None, reason: str) -> str:
         return f"{name} has the configurations {match[1]}: choose one with --subset NAME (subset is {subset!r})"
     if match := _SPLITS.search(words):
         return f"{name} has the splits {match[1]}: choose one with --split NAME (split is {split!r})"
+    if "data files found" in words and (Path(name) / "README.md").exists():
+        return f"{name}/README.md: none of the files that it names is there; correct its `configs`, or name a file of rows"
     return (
         f"{name} (split {split!r}, subset {subset!r}) is neither a file nor a data set that loads: {reason.splitlines()[0]}; where there "
         "is no network, name a file or a folder of its rows"

@@ -119,7 +119,8 @@ class RowProblems:
 
     def _enough(self, count: int) -> None:
         if not 1 <= count <= len(self.contents.problems):
-            raise BadInput(f"{count} problems were asked for at once: {self.source} has {len(self.contents.problems)}, so 1 to that many")
+            has = len(self.contents.problems)
+            raise BadInput(f"{count} problems were asked for at once: {self.source} has {has}, so 1 to that many (--questions, --prompts)")
 
 
 def drawn_once(problems: Problems, count: int | None, seed: int) -> list[Problem]:

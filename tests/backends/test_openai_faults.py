@@ -244,6 +244,10 @@ def test_when_a_server_asks_for_a_pause_nobody_asks_before_it_is_over():
     assert len(others) == 3 and min(others) - first >= 1.0
 
 
+def refused(message: str, code: str) -> Answer:
+    return Answer(json.dumps({"error": {"message": message, "code": code, "param": "max_tokens"}}).encode(), status=400)
+
+
 # --- what cannot get better -------------------------------------------------------------------------------------------
 
 
@@ -253,6 +257,8 @@ def test_when_a_server_asks_for_a_pause_nobody_asks_before_it_is_over():
         (Answer(b'{"error": {"message": "Incorrect API key"}}', status=401), "HTTP 401 .*Incorrect API key"),
         (Answer(b'{"error": {"message": "no such model"}}', status=404), "HTTP 404 .*no such model"),
         (Answer(status=307, headers={"location": "http://elsewhere/"}), "HTTP 307"),
+        (refused("Unsupported parameter: use max_completion_tokens", ""), "HTTP 400 .*; --client.limit max_completion_tokens sends that"),
+        (refused("only 1 is supported", "unsupported_value"), "HTTP 400 .*only 1 is supported"),
     ],
 )
 def test_a_key_or_a_model_that_is_refused_is_bad_input_at_once(answer: Answer, says: str):

@@ -13,9 +13,10 @@ import pytest
 
 from aha.backends.openai.call import LARGEST, LARGEST_REFUSAL, EndpointFailure, EndpointServer, EventLoop
 from aha.backends.openai.endpoint import Endpoint
-from aha.backends.openai.look import look
+from aha.backends.openai.look import look, name_notes
 from aha.protocols import ChatOptions
 from aha.types import Conversation, Message
+from tests.servers import Server, said
 
 QUICK = ChatOptions(attempt_s=20.0, deadline_s=30.0, retries=0)
 ROOM = 16 << 20  # what the sockets on both sides may hold beyond what is read
@@ -100,6 +101,16 @@ def test_a_look_at_a_server_of_endless_bodies_ends():
     with endless() as server:
         assert look(f"http://127.0.0.1:{server.port}/v1#m", QUICK, ASKED).longest == 0
         assert server.sent < LARGEST + ROOM
+
+
+@pytest.mark.parametrize(("models", "name", "notes"), [(["m", "n"], "x", 1), (["m", "n"], "n", 0), ([], "x", 0), (["m"], "", 0)])
+def test_a_name_that_a_server_does_not_list_is_noted_and_asked(models: list[str], name: str, notes: int):
+    with Server(lambda request, number: said("x"), models) as server:
+        place = f"{server.url}#{name}" if name else server.url
+        lines = name_notes([place])
+        assert look(place, QUICK, ASKED).note == "".join(lines)
+    assert len(lines) == notes and all("has no 'x' (it has m, n)" in line for line in lines)
+    assert name_notes([place]) == []  # nobody answers any more: the first real request says so
 
 
 def test_a_body_that_was_packed_unasked_is_not_unpacked():

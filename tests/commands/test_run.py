@@ -155,7 +155,8 @@ def test_more_questions_than_rows_are_refused_before_a_directory_is_made(aha: Ah
 def test_settings_with_which_nothing_would_be_learned_are_refused(
     words: tuple[str, str], line: str, aha: Aha, model: str, problems: str
 ) -> None:
-    done = aha("run", "r1-zero", "--model", model, "--problems", problems, *words)
+    flags = {"--model": model, "--problems": problems, words[0]: words[1]}
+    done = aha("run", "r1-zero", *(word for pair in flags.items() for word in pair))
     assert (done.code, done.err.splitlines()[-1][: len(line) + 5]) == (2, f"aha: {line}")
 
 

@@ -218,3 +218,11 @@ def test_what_is_learned_twice_is_counted(tokenizer: HFTokenizer) -> None:
 def test_of_a_reply_that_is_not_read_back_the_mark_is_named(tokenizer: HFTokenizer) -> None:
     said = refusal(Bytes(), [example("a", "x <think> y")], Instruct(suffix=""))
     assert "its text holds <think> of the template's own marks" in said
+
+
+def test_marks_of_another_models_chats_are_counted_and_those_that_the_tokenizer_knows_are_not(tokenizer: HFTokenizer) -> None:
+    turns = (Message("user", "[INST] 2 + 2 [/INST]"), Message("assistant", "4"))
+    rows = loaded(GOOD, example("r", "3 <|eot_id|>"), example("s", "4", None, *turns))
+    _, audit = audit_rows("file.jsonl", rows, TINY, tokenizer, replace(RULES, limit=99))
+    assert (audit.marked, audit.first_marked) == (2, "r: '<|eot_id|>'")
+    assert any(line.startswith("2 rows have marks of another model's chat template") for line in audit.lines())

@@ -206,6 +206,18 @@ def test_answers_that_are_sentences_are_told_and_those_of_a_few_words_are_not(as
     )
 
 
+def test_rows_whose_solution_ends_in_another_answer_are_named_and_asked(asks: Rl, tmp_path: Path) -> None:
+    rows = [{"question": "a", "answer": "7", "solution": "So \\boxed{5}."}, {"question": "b", "answer": "5", "solution": "So \\boxed{5}."}]
+    source = wrote(tmp_path / "s.jsonl", *rows, {"question": "c", "answer": "6", "rationale": "#### 8"})
+    for problems in (RowProblems(source), MixedProblems(((RowProblems(source), 1.0), (RowProblems(source, label="b"), 2.0)))):
+        stage, lines = replace(asks, problems=problems).ready(Letters(context=None))
+        times = 1 if isinstance(problems, RowProblems) else 2
+        said = f"{2 * times} rows have a worked solution that ends in another answer than their own, which is paid (s.jsonl:1: '7' and '5')"
+        assert said in lines and len(list(stage._problems())) == 3 * times
+    _, lines = replace(asks, problems=RowProblems(source, ignore=("solution", "rationale"))).ready(Letters(context=None))
+    assert not any("worked solution" in line for line in lines)
+
+
 class Lower(Letters):
     """Knows no capitals."""
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from fractions import Fraction
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from aha.tasks.golds import Bad, Kind, reference_of, with_options
+from aha.tasks.golds import Bad, Kind, contradiction, reference_of, with_options
 from aha.types import Asserts, Calls, Choice, Countdown, Judged, Latex, Number, Open, Reference, Stdio, Text
 
 ABC = ["red", "green", "blue"]
@@ -117,3 +120,39 @@ def test_a_sum_of_floats_is_the_short_decimal_that_was_meant(value: object, mean
 
 def test_a_way_that_ends_in_a_short_sentence_is_no_answer() -> None:
     assert "a text of several sentences" in refusal("He has 3 and then 2 more. So 5.")
+
+
+@pytest.mark.parametrize("word", ["proof", "notfound", "Not found", "no answer", "see solution", "See the figure below.", "N/A"])
+def test_a_word_that_data_sets_write_for_no_answer_is_none_unless_words_are_asked_for(word: str) -> None:
+    assert "a row without an answer" in refusal(word)
+    assert read(word, "text") == Text((word,))
+
+
+@given(st.fractions(max_denominator=9), st.fractions(max_denominator=9))
+def test_a_worked_solution_contradicts_a_gold_answer_of_another_value_and_no_notation_of_the_same(gold: Fraction, other: Fraction) -> None:
+    over, under = gold.numerator, gold.denominator
+    forms = [f"{over}/{under}", rf"\frac{{{over}}}{{{under}}}", rf"\dfrac{{{2 * over}}}{{{2 * under}}}"]
+    for form in forms:
+        assert contradiction(forms[0], f"So \\boxed{{{form}}}.") == contradiction(forms[0], f"It is.\n#### {form}") == ""
+        found = contradiction(form, f"First \\boxed{{{gold}}}, and then \\boxed{{{other}}}.")
+        assert bool(found) == (gold != other)
+
+
+@pytest.mark.parametrize(
+    ("gold", "worked", "found"),
+    [
+        ("7", "So \\boxed{5}.", "'7' and '5'"),
+        (7, "#### 5", "'7' and '5'"),
+        ("B", "\\boxed{C}", "'B' and 'C'"),
+        ("3.14", "\\boxed{3.1416}", ""),  # rounded
+        ("1,000", "\\boxed{1000}", ""),
+        ("50", "\\boxed{50\\%}", ""),
+        ("x + 1", "\\boxed{5}", ""),  # only a grader could tell
+        ("7", "So it is 5.", ""),
+        (True, "\\boxed{5}", ""),
+        (["7"], "\\boxed{5}", ""),
+        ("7", ["\\boxed{5}"], ""),
+    ],
+)
+def test_only_numbers_and_letters_are_held_against_each_other(gold: object, worked: object, found: str) -> None:
+    assert contradiction(gold, worked) == found

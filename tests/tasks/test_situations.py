@@ -63,6 +63,12 @@ READ: dict[str, tuple[str, str, Read, list[str]]] = {
         examples,
         ["u:q a:a u:q a:a"],
     ),
+    "an input that a table wrote for none": (
+        "a.jsonl",
+        lines(*({"instruction": "Say it.", "input": word, "output": "a"} for word in ("nan", "<noinput>", "None", "N/A", " "))),
+        examples,
+        ["u:Say it. a:a"] * 5,
+    ),
     "a column of tools that holds an empty list as text": ("a.jsonl", lines({"conversations": CHAT, "tools": "[]"}), examples, ["u:q a:a"]),
     "an array of rows in a file called .txt": (
         "a.txt",

@@ -166,6 +166,7 @@ ADVICE_OF_CODES = {  # advice by OpenSSL's numbers
 NOT_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST")
 TRANSIENT = (408, 409, 425, 429)  # HTTP statuses to retry, with all from 500 on
 HOPELESS = (301, 302, 303, 307, 308, 401, 404, 405)
+UNSUPPORTED = ("unsupported_parameter", "unsupported_value")  # of a request whose settings no other request would change
 RAW = "x-stainless-raw-response"  # a header by which the client returns the response unread
 REQUEST_HEADERS = {RAW, "host", "accept", "accept-encoding", "connection", "content-type", "content-length", "authorization", "user-agent"}
 
@@ -257,9 +258,12 @@ class EndpointServer:
         message = clip(error.message)
         if place := error.response.headers.get("location"):
             message = f"to {clip(place, 100)}: nobody is followed elsewhere with a key; if that is the right address, give it"
+        unsupported = status in (400, 422) and (error.code in UNSUPPORTED or "unsupported parameter" in message.lower())
+        if unsupported and "max_completion_tokens" in message:
+            message = f"{message.rstrip('.')}; --client.limit max_completion_tokens sends that"
         again = status in TRANSIENT or status >= 500
         after = retry_after(error.response.headers) if again else None
-        return EndpointFailure(f"HTTP {status} ({message})", again=again, after_s=after, hopeless=status in HOPELESS)
+        return EndpointFailure(f"HTTP {status} ({message})", again=again, after_s=after, hopeless=unsupported or status in HOPELESS)
 
     async def _bare(self, request: httpx2.Request) -> None:
         """Remove all headers that the call does not need: the client's own variables may hold headers for another server."""
