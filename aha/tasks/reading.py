@@ -352,10 +352,9 @@ def _check_card(folder: Path) -> None:
     import yaml  # of the `datasets` library, and only needed here
 
     card = folder / "README.md"
-    data = read_file(card, LARGEST_CARD) if card.exists() else b""
-    _, mark, rest = data.decode("utf-8", "replace").removeprefix("\ufeff").partition("---")
-    try:
-        record = yaml.safe_load(rest.partition("\n---")[0]) if mark else None
+    text = read_file(card, LARGEST_CARD).decode("utf-8", "replace") if card.exists() else ""
+    try:  # a mark of byte order may stand before the first dashes
+        record = yaml.safe_load(text.partition("---")[2].partition("\n---")[0])
     except (yaml.YAMLError, *OF_LIBRARIES) as error:
         raise BadInput(f"{card}: the description of its data is not YAML ({' '.join(str(error).split())[:200]})") from None
     for place in _paths_in(record if isinstance(record, dict) else {}):
