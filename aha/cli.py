@@ -11,7 +11,6 @@ from contextlib import suppress
 from itertools import pairwise
 from typing import NoReturn
 
-from aha.commands.arguments import refuse_two_values
 from aha.commands.catalog import COMMANDS
 from aha.commands.choose import own_mistake
 from aha.commands.terminal import GROUPS, Terminal, closed_streams, leave
@@ -166,35 +165,27 @@ def run_command(words: list[str], terminal: Terminal) -> int:
         return int(exit.code or 0)
     if arguments.command is None:
         raise BadInput(f"name a command: {', '.join(COMMANDS)}")
-    _refuse_repeats(parser, words, arguments.command)
+    _refuse_two_sources(words)
     if rest and not COMMANDS[arguments.command].settings:
         _refuse_rest(parser, rest[0], arguments.command)
     arguments.argv, arguments.build_parser = ("aha", *words), build_parser
     return COMMANDS[arguments.command].run(arguments, rest, terminal)
 
 
-def _refuse_repeats(parser: ArgumentParser, words: list[str], command: str) -> None:
-    """Raise BadInput for a flag of one value that is given two: the parser would forget the first."""
-    for action in _actions_of(parser, command):
-        if type(action).__name__ == "_StoreAction" and action.nargs is None and action.option_strings:
-            values = [
-                after if word in action.option_strings else word.partition("=")[2]
-                for word, after in pairwise([*words, ""])
-                if word.partition("=")[0] in action.option_strings
-            ]
-            refuse_two_values(action.option_strings[-1], values)
-
-
-def _actions_of(parser: ArgumentParser, command: str) -> list[Action]:
-    subparsers = next(action for action in parser._actions if isinstance(action.choices, dict))
-    assert isinstance(subparsers.choices, dict)
-    actions: list[Action] = subparsers.choices[command]._actions
-    return actions
+def _refuse_two_sources(words: Sequence[str]) -> None:
+    """Raise BadInput for data that are named twice: both are meant, and the parser would forget the first."""
+    for flag in ("--data", "--problems"):
+        pairs = pairwise([*words, ""])
+        values = [after if word == flag else word.partition("=")[2] for word, after in pairs if word.partition("=")[0] == flag]
+        if len(set(values)) > 1:
+            raise BadInput(f"{flag} is given twice, {values[0]!r} and {values[1]!r}: write one, or several with commas between them")
 
 
 def _refuse_rest(parser: ArgumentParser, word: str, command: str) -> None:
     """Raise BadInput for a word that a command without settings does not take, with a similar flag of the command."""
-    actions = _actions_of(parser, command)
+    subparsers = next(action for action in parser._actions if isinstance(action.choices, dict))
+    assert isinstance(subparsers.choices, dict)
+    actions = subparsers.choices[command]._actions
     flags = [flag for action in actions for flag in action.option_strings if flag.startswith("--") and action.help != SUPPRESS]
     advice = nearest(word.partition("=")[0], flags) if word.startswith("--") else ""
     raise BadInput(f"{word}: this command takes no more than that{advice or f'; `aha {command} --help` lists its flags'}")

@@ -127,15 +127,7 @@ def read_settings(rest: Sequence[str]) -> list[tuple[str, str]]:
         if not equals_sign:
             value = words.pop(0) if words and not words[0].startswith("--") else MISSING
         settings.append((path, value))
-    for path in dict.fromkeys(path for path, _ in settings):
-        refuse_two_values(f"--{path}", [value for other, value in settings if other == path])
     return settings
-
-
-def refuse_two_values(flag: str, values: Sequence[str]) -> None:
-    """Raise BadInput if a flag of one value has two different ones, of which only one could count."""
-    if len(set(values)) > 1:
-        raise BadInput(f"{flag} is given twice, {values[0]!r} and {values[-1]!r}: which is meant? Several sources have commas between them")
 
 
 # --- checks ------------------------------------------------------------------------------------------------------------
