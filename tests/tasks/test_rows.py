@@ -189,8 +189,8 @@ def test_a_passage_belongs_to_the_question_and_an_unknown_column_stops_until_it_
 
 def test_what_is_not_there_is_said(tmp_path: Path) -> None:
     assert "nowhere.jsonl was not found" in refusal(str(tmp_path / "nowhere.jsonl"))
-    assert "is empty: one JSON object a line" in refusal(written(tmp_path))
-    assert "is empty: one JSON object a line" in refusal(written(tmp_path, "", "\n"))
+    assert "is empty: rows with a question and an answer are needed" in refusal(written(tmp_path))
+    assert "is empty: rows with a question and an answer are needed" in refusal(written(tmp_path, "", "\n"))
 
 
 def test_a_wrong_field_name_lists_the_fields_that_are_there(tmp_path: Path) -> None:
