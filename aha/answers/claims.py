@@ -199,7 +199,8 @@ def _at_once(text: str) -> Claim | None:
         return None
     if before(head[-_ROOM:], content) != "" or not states_plainly(head) or final_answer(text[:at]) is not None:
         return None
-    return Claim(without_style(content.strip()), marked=True, boxes=1)
+    behind = "" if unit is None or unit in _UNITS else f"\\text{{ {unit}}}"
+    return Claim(f"{without_style(content.strip())}{behind}", marked=True, boxes=1)
 
 
 def _mark(text: str, how: How) -> tuple[Claim, int] | None:

@@ -11,7 +11,7 @@ from typing import Literal
 
 from aha.answers.grammar import IN_FEWER_WORDS, LookupTable, kind_of, kinds, leads, leads_of_kinds, upholds
 from aha.answers.languages import ONLY_ENGLISH
-from aha.answers.lexicon import MAY_BE_THAT, OTHER_QUANTITY
+from aha.answers.lexicon import MAY_BE_DONE, MAY_BE_THAT, OTHER_QUANTITY
 from aha.lazy import lazy_pattern
 
 _CLASSES = {
@@ -106,8 +106,7 @@ _ANNOUNCES = lazy_pattern(
     r"\W*(?:(?:[Ss]o|[Tt]hus|[Hh]ence|[Tt]herefore),? )?(?:[Tt]he|[Oo]ur|[Mm]y)? ?(?:[Ff]inal |[Cc]orrect )?[Aa]nswer(?: is)?\W*"
 )
 _ANNOUNCED_PLAINLY = lazy_pattern(r"(?:(?:So|Thus|Hence|Therefore),? )?[Tt]he (?:final |correct )?answer is")
-_SHORT = lazy_pattern(r"[\W_]*(?:A|(?:[Ff]inal )?[Aa]nswer)[\W_]*")
-_CLOSES = lazy_pattern(r"(?:[\s$})\]*_]|\\[)\],;!. ])*")
+_SHORT, _CLOSES = map(lazy_pattern, (r"[\W_]*(?:A|(?:[Ff]inal )?[Aa]nswer)[\W_]*", r"(?:[\s$})\]*_]|\\[)\],;!. ])*"))
 _ANOTHER_PATTERN = lazy_pattern(  # "the answer is 8", "it must be 8", "edit: 8"
     r"(?i)(?:(?<!ck our )(?<!ck the )(?<!ck this )(?<!fy our )(?<!fy the )\banswer\b\s*[:=]"
     r"|\b(?:answer|result)\b(?: \w+)?\s*(?:is|was|should be|must be|equals)|\bit (?:is|must be|should be|equals)"
@@ -289,6 +288,7 @@ def _stance(text: str, start: int, end: int | None, head: str) -> Literal["state
         return "stated"  # on a line of its own below a finished sentence
     rest = "" if end is None else _beside(text[end : end + _ROOM])
     counts = rest[:1].isalpha() and kinds(rest)[:1] in ("w", "s", "n", "a", "b")
+    sentence = MAY_BE_DONE.sub("can", sentence) if "may be " in sentence else sentence
     sentence = _COULD.sub("can", _LITERALLY.sub("has", sentence)) if counts else sentence  # he wrote 12 pages, he could buy 30 oranges
     if (suspect(sentence) or ("nswer" in sentence and not _ANNOUNCES.fullmatch(sentence))) and takes_away(row(sentence)):
         return "denied"

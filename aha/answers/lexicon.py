@@ -375,3 +375,6 @@ MAY_BE_THAT = (  # doubt about the whole sentence: it may be that, chances are
     r"|chances are|(?:it is|it['’]s) (?:\w+ )?(?:im)?(?:possible|conceivable|plausible) that|(?:perhaps|maybe)\b[^;.]*\bthat"
     r"|(?:is|['’]s|be) (?:a|some|every) (?:\w+ )?(?:chance|possibility|probability|risk) (?:that|of))\b[^;.]*\Z"
 )
+MAY_BE_DONE = lazy_pattern(  # a permission, no doubt: they may be arranged in
+    r"\bmay(?= be (?:arranged|chosen|selected|seated|ordered|placed|painted|distributed|written|divided|drawn|filled)\b)"
+)

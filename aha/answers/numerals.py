@@ -55,8 +55,12 @@ def in_digits(text: str) -> str:
         return f"\\frac{{{top}}}{{{PARTS.get(parts[2].lower(), 4)}}}"
     if (over := _OVER.fullmatch(text)) and None not in (sides := [side if side.isdigit() else english(side) for side in over.groups()]):
         return f"\\frac{{{sides[0]}}}{{{sides[1]}}}"
-    if (below := _BELOW_ZERO.match(text)) and (word := english(text[below.end() :])) is not None:
-        return f"-{word}"
+    if (
+        (below := _BELOW_ZERO.match(text))
+        and (value := in_digits(text[below.end() :])) != text[below.end() :]
+        and value[0] in "\\0123456789"
+    ):
+        return f"-{value}"
     if (word := english(text)) is not None:
         return str(word)
     run = _RUN.match(text)

@@ -93,6 +93,11 @@ _OTHERWISE = lazy_pattern(
     rf"(?i){_CLOSERS}\s*,?\s*\(?\b(?:or|to|through)\b\s+(?:maybe |possibly |perhaps |just )?(?![^\n]{{0,8}}f?box)(\$[^$\n]{{1,60}}\$"
     rf"|\\\([^$\n]{{1,60}}\\\)|-?[0-9][0-9.,/]*)"
 )
+_UNIT_BEHIND = lazy_pattern(  # in the sentence behind the formula of a box, as in $\\boxed{12}$ square centimetres
+    r"[}\s]{0,3}(?:\$|\\\)|\\\])\s{1,2}"
+    r"(?P<unit>(?:square |cubic )?(?P<words>[A-Za-zµμΩ°]{1,20}(?:(?:/| per )[A-Za-z]{1,12})?)(?:²|³|\^\{?[23]\}?)?)"
+    r"(?=(?:\s(?:long|wide|high|tall|deep|thick|apart|away|each))?(?:[.,;:!?)]|\s*\n|\s*\Z))"
+)
 _UNIT_SIGN = lazy_pattern(r"\\(?:mu|Omega|AA|circ|degree|prime)(?![A-Za-z])")
 _UNIT_WORDS = lazy_pattern(r"(?<!\\)\b[A-Za-zµμΩÅ]+")
 _UNEQUAL = lazy_pattern(r"(?:^|\s)!=\Z")
@@ -264,6 +269,8 @@ def _after(text: str, end: int, *, inside: bool) -> tuple[str, int]:
         return (hit.group(), hit.end()) if hit else ("", end)
     if hit := _SCALED_PATTERN.match(text, end):
         return f" {hit[1]}", hit.end()
+    if (hit := _UNIT_BEHIND.match(text, end)) and all(map(measures, hit["words"].replace("/", " ").replace(" per ", " ").split())):
+        return f"\\text{{ {hit['unit']}}}", end
     if hit := _MORE.match(text, end):
         return f" {hit[1] or '+'}", hit.end()
     if hit := _OTHERWISE.match(text, end):

@@ -294,6 +294,7 @@ def _in_usual_form(text: str) -> str:
 
 _CASES = lazy_pattern(r"\\begin\s*\{d?cases\}.*?\\end\s*\{d?cases\}", re.S)
 _COMMA_BEFORE = lazy_pattern(r"\s*[,;:]?\s*&\s*")
+_ROW_ENDS = lazy_pattern(r"\s*[,;.]\s*(?=\\\\|\\end\b)")
 _IN_CASE = lazy_pattern(  # \\text{if } x > 0, \\text{if $x>0$}
     r"\\(?:text\w{0,2}|mathrm|mbox)\s*\{\s*(?:if|for|when|where)\s*(?:\$([^$]*)\$|([-0-9a-z\s<>=.]*?))\s*\}|(?<![A-Za-z\\{])(?:if|for|when)(?=\s)"
 )
@@ -308,7 +309,7 @@ def in_pieces(text: str) -> str:
 
 
 def _piece(text: str) -> str:
-    text = _OTHERWISE.sub(r" \\text{otherwise}", _COMMA_BEFORE.sub(" & ", text.replace("dcases", "cases")))
+    text = _OTHERWISE.sub(r" \\text{otherwise}", _COMMA_BEFORE.sub(" & ", _ROW_ENDS.sub(" ", text.replace("dcases", "cases"))))
     return _IN_CASE.sub(lambda hit: f" {hit[1] or hit[2] or ''} ", text)
 
 

@@ -100,7 +100,8 @@ def _quick(
     gold = _read_reference(reference.value)
     if not gold.readable:
         return Abstained(f"the reference {_quote(reference.value)} cannot be read as mathematics: {gold.why}")
-    if (gold.node and is_degrees(gold.node)) or len(reply_claim.text) > LONGEST_CACHED_CLAIM:  # the whole answer may mention degrees
+    speaks = ":" in reply_claim.text or (gold.node and is_degrees(gold.node))  # the whole answer may mention odds or degrees
+    if speaks or len(reply_claim.text) > LONGEST_CACHED_CLAIM:
         verdict_ = verdict(gold, reply_claim, answer, settings)
     else:
         verdict_ = compare(reference.value, reply_claim, settings)

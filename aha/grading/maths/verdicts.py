@@ -112,7 +112,8 @@ def unsure(claim: Claim) -> bool:
 
 
 def _verdict(gold: Reading, claim: Claim, answer: str, settings: Settings) -> bool | None:
-    odds = "odds" in claim.text and gold.node is not None and not is_call(gold.node, ":")  # odds of 1:2 are no chance of 1/2
+    said_of = claim.text + answer[-LONGEST_FORMULA:] if ":" in claim.text else claim.text
+    odds = "odds" in said_of and gold.node is not None and not is_call(gold.node, ":")  # odds of 1:2 are no chance of 1/2
     if odds or (unsure(claim) and gold.text != claim.text):
         return False
     claim_tree = read(claim.text) if claim.marked or len(claim.text) <= LONGEST_FORMULA else Reading(claim.text)
