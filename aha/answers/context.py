@@ -288,7 +288,7 @@ def _stance(text: str, start: int, end: int | None, head: str) -> Literal["state
         return "stated"  # on a line of its own below a finished sentence
     rest = "" if end is None else _beside(text[end : end + _ROOM])
     counts = rest[:1].isalpha() and kinds(rest)[:1] in ("w", "s", "n", "a", "b")
-    sentence = MAY_BE_DONE.sub("can", sentence) if "may be " in sentence else sentence
+    sentence = MAY_BE_DONE.sub("can", sentence) if counts else sentence
     sentence = _COULD.sub("can", _LITERALLY.sub("has", sentence)) if counts else sentence  # he wrote 12 pages, he could buy 30 oranges
     if (suspect(sentence) or ("nswer" in sentence and not _ANNOUNCES.fullmatch(sentence))) and takes_away(row(sentence)):
         return "denied"

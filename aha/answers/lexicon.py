@@ -375,6 +375,7 @@ MAY_BE_THAT = (  # doubt about the whole sentence: it may be that, chances are
     r"|chances are|(?:it is|it['’]s) (?:\w+ )?(?:im)?(?:possible|conceivable|plausible) that|(?:perhaps|maybe)\b[^;.]*\bthat"
     r"|(?:is|['’]s|be) (?:a|some|every) (?:\w+ )?(?:chance|possibility|probability|risk) (?:that|of))\b[^;.]*\Z"
 )
-MAY_BE_DONE = lazy_pattern(  # a permission, no doubt: they may be arranged in
-    r"\bmay(?= be (?:arranged|chosen|selected|seated|ordered|placed|painted|distributed|written|divided|drawn|filled)\b)"
-)
+MAY_BE_DONE = lazy_pattern(
+    r"\b(?:may|could)(?= be [a-z]+(?: up| out)?(?: in| as)?\W*\Z)(?! be\W*\Z)"
+)  # a permission: they may be arranged in
+BRACED_BOX = lazy_pattern(r"(?<![A-Za-z}^_\\\]])\{(\\boxed\{[^{}]{1,80}\})\}")  # {\\boxed{7}}^2

@@ -13,7 +13,7 @@ from aha.answers import languages
 from aha.answers.context import is_attempt, row, suspect, takes_away
 from aha.answers.formulas import SPAN
 from aha.answers.grammar import is_remark_understood, kinds, misleads
-from aha.answers.lexicon import OF_A_PART, SAYS_MORE
+from aha.answers.lexicon import BRACED_BOX, OF_A_PART, SAYS_MORE
 from aha.answers.numerals import count_of, english
 from aha.answers.units import known_unit
 from aha.lazy import lazy_pattern
@@ -26,8 +26,7 @@ _CONTRAST = lazy_pattern(  # "isn't 32 but 64"
     + rf"|不(是){VALUE}[，,]?而是(?={VALUE})"
 )
 _NOT_AFTER = lazy_pattern(rf"(?i)(?<=[0-9*$€}}]),\s(?:{languages.NOT_AFTER})\s{VALUE}(?:\s[^\W\d_]+)?(?=[.!]?\s*(?:\n|\Z))")
-_DIGIT = lazy_pattern(r"(?![0-9])\d|(?<=\d)[٫٬](?=\d)")
-_OTHER_DIGIT = lazy_pattern(r"[^\x00-\x7f](?<=[\d٫٬])")
+_DIGIT, _OTHER_DIGIT = map(lazy_pattern, (r"(?![0-9])\d|(?<=\d)[٫٬](?=\d)", r"[^\x00-\x7f](?<=[\d٫٬])"))
 _AMOUNT = r"(?=\s?(?:€|EUR\b|[Ee]uros?\b|zł\b|₺|kr\b|₽))"
 _MAY_BE_MONEY = lazy_pattern("[€₺₽ł\u202f\u00a0'’](?:(?<=[€₺₽ł])|(?<=[0-9].)(?=[0-9]{3}))")  # currencies, separators of thousands
 _POINTS = lazy_pattern(rf"(?<![\d.,])([0-9]{{1,3}}(?:\.[0-9]{{3}})+)(?![\d.]){_AMOUNT}")
@@ -53,6 +52,7 @@ _OFFERS = lazy_pattern(  # a question to the reader behind the answer
 
 def in_plain_signs(text: str) -> str:
     """Return the text with a tilde before a number as the sign of an approximation, and without an offer of more help at its end."""
+    text = BRACED_BOX.sub(r"\1", text) if "{\\boxed" in text else text
     text = _ABOUT.sub(r"\1≈", _STRUCK_PATTERN.sub("", text)) if "~" in text else text
     return _OFFERS.sub("", text) if text.rstrip()[-1:] == "?" else text
 

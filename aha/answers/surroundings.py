@@ -93,10 +93,11 @@ _OTHERWISE = lazy_pattern(
     rf"(?i){_CLOSERS}\s*,?\s*\(?\b(?:or|to|through)\b\s+(?:maybe |possibly |perhaps |just )?(?![^\n]{{0,8}}f?box)(\$[^$\n]{{1,60}}\$"
     rf"|\\\([^$\n]{{1,60}}\\\)|-?[0-9][0-9.,/]*)"
 )
+_SIGN_BEHIND = lazy_pattern(r"[}\s]{0,3}(?:\$|\\\)|\\\])\s?(\\?%|[kK](?![A-Za-z])|(?:bn|mln)\b)")
 _UNIT_BEHIND = lazy_pattern(  # in the sentence behind the formula of a box, as in $\\boxed{12}$ square centimetres
     r"[}\s]{0,3}(?:\$|\\\)|\\\])\s{1,2}"
     r"(?P<unit>(?:square |cubic )?(?P<words>[A-Za-zµμΩ°]{1,20}(?:(?:/| per )[A-Za-z]{1,12})?)(?:²|³|\^\{?[23]\}?)?)"
-    r"(?=(?:\s(?:long|wide|high|tall|deep|thick|apart|away|each))?(?:[.,;:!?)]|\s*\n|\s*\Z))"
+    r"(?=(?:\s(?:long|wide|high|tall|deep|thick|apart|away|each)|\sof\s[a-z]+(?:\s[a-z]+)?)?(?:[.,;:!?)]|\s*\n|\s*\Z))"
 )
 _UNIT_SIGN = lazy_pattern(r"\\(?:mu|Omega|AA|circ|degree|prime)(?![A-Za-z])")
 _UNIT_WORDS = lazy_pattern(r"(?<!\\)\b[A-Za-zµμΩÅ]+")
@@ -104,6 +105,29 @@ _UNEQUAL = lazy_pattern(r"(?:^|\s)!=\Z")
 _APPLICATION = lazy_pattern(r"[A-Za-z0-9}]\(\Z")
 _DASH = lazy_pattern(r"[A-Za-z:*]\s+[-–]\s+\Z")
 _FORMULA_END = lazy_pattern(r"(?:\\text\w*\{[^{}]*\}|\\\))[\s&]*\Z")
+
+
+_OPERATION_BEFORE = lazy_pattern(  # the square root of $\\boxed{7}$, the product of 2 and
+    r"(?i)(?:\bthe (?:(?!final |grand |total |same |new |correct |right |overall |exact )[a-z]+ ){0,2}"
+    r"(?!(?<!absolute )(?:value|total|sum|answer|result|amount|count|price|cost|score|figure|solution|size|age|sort|kind|form|case|need"
+    r"|use)s? of)[a-z]+ of"
+    r"|\b(?:root|logarithm|log|reciprocal|inverse|derivative|integral|factorial|floor|ceiling|sine|cosine|tangent|complement) of"
+    r"|\b(?:product|sum|average|mean|difference|quotient|ratio|gcd|lcm|maximum|minimum|larger|smaller) of [-$\\(0-9a-z^{})]{1,20} and"
+    r"|\b(?:anything|everything|all) (?:but|except|other than)"
+    r"|\b(?:days?|weeks?|months?|years?|hours?|minutes?|numbers?|integers?|digits?|letters?|ones?"
+    r"|primes?) (?:after|before|following|preceding)"
+    r"|\b(?:racine(?: \w+)?|carré|cube|double|triple|moitié|inverse|opposé|logarithme|tiers|quart|cuadrado|cubo|doble|mitad|raíz(?: \w+)?"
+    r"|inverso|opuesto|logaritmo|tercio|quadrato|doppio|metà|radice(?: \w+)?|quadrado|dobro|metade|raiz(?: \w+)?) d(?:e|i|el|o|a|')"
+    r"|\b(?:Kehrwert|Quadrat|Quadratwurzel|Wurzel|Doppelte|Dreifache|Hälfte|Logarithmus|Drittel|Viertel|Gegenzahl) von)[\s$\\(\[{*]*\Z"
+)
+_OPERATION_BEHIND = lazy_pattern(  # $\\boxed{7}$ cubed, 是$\\boxed{7}$的平方根
+    r"(?i)[\s$)\]}\\*]{0,6}(?:(?:cubed|squared|halved|doubled|tripled|factorial|plus|minus|modulo|mod|divided|multiplied|raised)\b"
+    r"|(?:over|choose|less|point|times) (?:[$\\(]{0,3}[0-9a-z](?![a-z])|(?:one|two|three|four|five|six|seven|eight|nine|ten|itself)\b)"
+    r"|to the (?:power|[a-z]+ power)\b|and a (?:half|third|quarter)\b|in (?:hexadecimal|binary|octal)\b"
+    r"|[的の](?:平方|立方|一半|半分|[两二三四五六七八九十0-9]+倍|倒数|逆数|相反数|绝对值|对数|二乗|三乗|[二三四五六七八九十]分之)"
+    r"|[减加乘除][以去上]?\s?[$\\(]{0,3}[0-9一二三四五六七八九十]|의 ?(?:제곱|세제곱|절반|두 ?배|세 ?배|역수))"
+)
+_GLUED_PATTERN = lazy_pattern(r"[0-9][.,]?\Z|(?:\A|[\s$(\-−+])\.\Z")  # $0.\\boxed{12}$
 
 
 @dataclass(frozen=True)
@@ -125,6 +149,8 @@ def around(text: str, box: Box, *, last: bool = True) -> HeldText:
     head = text[max(0, start - _ROOM) : start]
     sign = before(head, content if last else "")
     if sign is None:
+        return DENIALS
+    if last and _OPERATION_BEHIND.match(text, end):
         return DENIALS
     hit = ATTACHMENTS.match(text, end)
     after, ends = (hit.group(), hit.end()) if hit else ("", end)
@@ -177,6 +203,10 @@ def before(head: str, content: str = "") -> str | None:
     """Return the operators before a box that belong to its formula, mostly none, or None if the box is denied, is a bound or estimates its
     `content`."""
     bare = head.rstrip()
+    if content[:1].isdigit() and _GLUED_PATTERN.search(head):
+        return None
+    if _OPERATION_BEFORE.search(head):
+        return None
     if bare[-1:] == "=" and bare[-2:-1] != "!":
         return None if _MULTIPLE.search(bare) and not _NAMES_A_MULTIPLE.search(bare) else ""
     if content and head[-30:].rstrip(_OPENERS)[-13:].lower().endswith(_ESTIMATES) and _is_estimated(head, content):
@@ -269,6 +299,8 @@ def _after(text: str, end: int, *, inside: bool) -> tuple[str, int]:
         return (hit.group(), hit.end()) if hit else ("", end)
     if hit := _SCALED_PATTERN.match(text, end):
         return f" {hit[1]}", hit.end()
+    if hit := _SIGN_BEHIND.match(text, end):
+        return hit[1], end
     if (hit := _UNIT_BEHIND.match(text, end)) and all(map(measures, hit["words"].replace("/", " ").replace(" per ", " ").split())):
         return f"\\text{{ {hit['unit']}}}", end
     if hit := _MORE.match(text, end):

@@ -287,11 +287,13 @@ def clean(text: str) -> str:
 def _in_usual_form(text: str) -> str:
     """Return the text with degrees, fractions and comparisons that are typed in an unusual way, and with rows and pieces in one form."""
     text = _OVER_O.sub(r"^{\\circ}", text) if "^o" in text or "^{o" in text or "{o}" in text else text
+    text = _FACTORIAL_EQUALS.sub("! =", text) if "!=" in text else text
     text = _SLASH_FRACTION.sub(r"\\frac{\1\2}{\3\4}", text) if "/_" in text else text
     text = text.replace("&lt;", "<").replace("&gt;", ">") if "&lt;" in text or "&gt;" in text else text
     return in_pieces(_ROW_GAP.sub(r"\\\\", text)) if "\\begin" in text else text
 
 
+_FACTORIAL_EQUALS = lazy_pattern(r"(?<=[0-9])!=(?!=)")
 _CASES = lazy_pattern(r"\\begin\s*\{d?cases\}.*?\\end\s*\{d?cases\}", re.S)
 _COMMA_BEFORE = lazy_pattern(r"\s*[,;:]?\s*&\s*")
 _ROW_ENDS = lazy_pattern(r"\s*[,;.]\s*(?=\\\\|\\end\b)")

@@ -325,3 +325,52 @@ def are_one_segment(gold: Node, claim: Node | None) -> bool:
 def _two_points(letters: str) -> frozenset[str] | None:
     letters = letters.removeprefix("text:")
     return frozenset(letters) if len({*letters}) == 2 == len(letters) and letters.isalpha() and letters.isupper() else None
+
+
+def noun(part: Node) -> str:
+    """Return the noun that a value is counted in, or the word of an extreme, as in "4 men" and "max 7"; "" for others and for units."""
+    match part:
+        case Call("unit", (_, Sym(name))) if unit(name) is None:
+            return name.lower().removesuffix("s")
+        case Call("min" | "max" as name, (Num(),)):
+            return name
+    return ""
+
+
+def by_noun(nouns: Sequence[str], claims: Sequence[Node]) -> Sequence[Node]:
+    """Return the claims in the order of the reference's nouns; in their own order if they share none of them."""
+    own = list(map(noun, claims))
+    return [claims[own.index(each)] for each in nouns if each in own] if set(own) & set(nouns) else claims
+
+
+def condition(node: Node) -> Node:
+    """Return a condition in words, such as "n is odd", as one name, so that other words are another condition; else the node."""
+    match node:
+        case Call("unit", (Sym(name), Sym(words))) if unit(words) is None:
+            return Sym(f"{name} {' '.join(word for word in words.lower().split() if word not in ('is', 'are', 'an', 'a'))}")
+    return node
+
+
+def as_matrix(node: Node) -> Node:
+    """Return `[[1, 2], [3, 4]]` as the matrix with these rows; any other node unchanged."""
+    rows = node.args if isinstance(node, Call) and node.name in ("()", "[]") else ()
+    if len(rows) < 2 or not all(is_call(row, "()", "[]") for row in rows):
+        return node
+    parts = [row.args for row in rows if isinstance(row, Call)]
+    return Call("matrix", tuple(Call("row", part) for part in parts)) if len({*map(len, parts)}) == 1 else node
+
+
+def components(node: Node) -> Sequence[Node]:
+    """Return the components of a tuple, a column or a row; empty for anything else."""
+    if is_call(node, "matrix"):
+        rows = cells(node)
+        return [row[0] for row in rows] if len(rows[0]) == 1 else rows[0] if len(rows) == 1 else ()
+    return node.args if isinstance(node, Call) and node.name in ("()", "[]") else ()
+
+
+def speaks_of_odds(text: str, answer: str) -> bool:
+    """Return True if a claim names odds, or is a ratio in an answer whose end does."""
+    return "odds" in text or (":" in text and "odds" in answer[-_NEAR:])
+
+
+_NEAR = 300  # characters at the end of an answer that tell what its claim is

@@ -6,7 +6,21 @@ from collections.abc import Sequence
 
 from aha.answers.formulas import BRACKETS, LISTS, RELATIONS, Call, Node, Sym, is_call, nodes, symbols
 from aha.grading.maths.algebra import Settings
-from aha.grading.maths.claims import LabeledValue, are_congruent, are_one_segment, cells, items, multiply, quantities, statement
+from aha.grading.maths.claims import (
+    LabeledValue,
+    are_congruent,
+    are_one_segment,
+    as_matrix,
+    by_noun,
+    cells,
+    components,
+    condition,
+    items,
+    multiply,
+    noun,
+    quantities,
+    statement,
+)
 from aha.grading.maths.scalars import equal
 from aha.grading.maths.sets import is_set, relations, same_spans, spans
 
@@ -116,7 +130,7 @@ def _same_value_of(gold: LabeledValue, claim: LabeledValue, settings: Settings) 
         return _labels_differ(gold, claim, settings)
     gold_value, claim_value = multiply(gold.value), multiply(claim.value)
     if is_call(gold_value, "matrix") or is_call(claim_value, "matrix"):
-        gold_value, claim_value = _as_matrix(gold_value), _as_matrix(claim_value)
+        gold_value, claim_value = as_matrix(gold_value), as_matrix(claim_value)
     if _has_several(gold_value) or _has_several(claim_value):
         return are_same(gold_value, claim_value, settings)
     if is_set(gold_value) or is_set(claim_value):
@@ -241,6 +255,8 @@ def _lists(gold: Node, golds: list[Node], claim: Node, claims: list[Node], setti
         return _in_order([statement(part).value for part in golds], inside, settings)
     if len(golds) == 1 and len(claims) > 1 and is_call(claim, "list", "parts"):
         return False
+    if len(golds) == len(claims) > 1 and (nouns := list(map(noun, golds))) and all(nouns) and len(set(nouns)) == len(nouns):
+        return _in_order(golds, by_noun(nouns, claims), settings)
     if len(golds) == len(claims) > 1 and (order := _order(gold, golds, claim, claims)) is not None:
         return _in_order([statement(part).value for part in golds], order, settings)
     return _match_members(golds, claims, settings)
@@ -355,7 +371,7 @@ def _tuples(gold: Node, claim: Node, settings: Settings) -> Verdict:
             if ((len(gold_cells), len(gold_cells[0])) == (len(claim_cells), len(claim_cells[0])))
             else False
         )
-    golds, claims = _components(gold), _components(claim)
+    golds, claims = components(gold), components(claim)
     return _in_order(golds, claims, settings) if golds and claims else False
 
 
@@ -363,25 +379,10 @@ def _pieces(gold: Node, claim: Node, settings: Settings) -> Verdict:
     """Compare two functions in pieces: the same values under the same conditions, in any order. Only algebra compares one with |x|."""
     if not (isinstance(gold, Call) and isinstance(claim, Call) and gold.name == claim.name == "pieces"):
         return None if symbols(gold) and symbols(claim) else False
-    golds, claims = ([Call("()", piece.args) for piece in side.args if isinstance(piece, Call)] for side in (gold, claim))
+    golds, claims = (
+        [Call("()", tuple(map(condition, piece.args))) for piece in side.args if isinstance(piece, Call)] for side in (gold, claim)
+    )
     return _match_members(golds, claims, settings)
-
-
-def _as_matrix(node: Node) -> Node:
-    """Return `[[1, 2], [3, 4]]` as the matrix with these rows; any other node unchanged."""
-    rows = node.args if isinstance(node, Call) and node.name in ("()", "[]") else ()
-    if len(rows) < 2 or not all(is_call(row, "()", "[]") for row in rows):
-        return node
-    parts = [row.args for row in rows if isinstance(row, Call)]
-    return Call("matrix", tuple(Call("row", part) for part in parts)) if len({*map(len, parts)}) == 1 else node
-
-
-def _components(node: Node) -> Sequence[Node]:
-    """Return the components of a tuple, a column or a row; empty for anything else."""
-    if is_call(node, "matrix"):
-        rows = cells(node)
-        return [row[0] for row in rows] if len(rows[0]) == 1 else rows[0] if len(rows) == 1 else ()
-    return node.args if isinstance(node, Call) and node.name in ("()", "[]") else ()
 
 
 # --- names ------------------------------------------------------------------------------------------------------------

@@ -4,8 +4,10 @@ Also relations: two equations or inequalities agree if one is a multiple of the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from math import prod
 
 from aha.answers.formulas import BRACKETS, Call, Node, Sym, bare, is_call, symbols
 from aha.grading.maths.algebra import Settings
@@ -264,7 +266,49 @@ def proportion(gold: Node, claim: Node, names: list[str]) -> Value | None:
 def _solutions_agree(gold: Node, claim: Node, names: list[str]) -> bool | None:
     """Return whether each is zero where the other is, at some points; None if one is linear in no variable: its zeros are unknown."""
     verdicts = [_zero_where(first, second, names, place) for first, second in ((gold, claim), (claim, gold)) for place in range(_POINTS)]
-    return False if False in verdicts else None if None in verdicts else True
+    if None in verdicts or False in verdicts:
+        return False if False in verdicts else None
+    return not any(_has_own_zero(*pair, names, name) for name in names for pair in ((gold, claim), (claim, gold)))
+
+
+_MOST_POWERS = 3  # of a factor that one equation may have and the other has not
+_PLACES = [Fraction(number, 7) for number in (3, -5, 11, -13, 17, 23, -29)]
+_ROOTS = sorted({Fraction(top, under) for top in range(-12, 13) for under in (1, 2, 3, 4)})
+
+
+def _has_own_zero(first: Node, second: Node, names: list[str], name: str) -> bool:
+    """Return True if `second` has a factor in this variable that is zero at a point where `first` is defined and is not zero: (y - x) x = 0
+    for y = x. Only factors that are polynomials with rational roots are seen."""
+    point = {each: sample(each, 0) for each in names}
+
+    def at(node: Node, value: Fraction) -> Value:
+        return At({**point, name: value}, real=True).of(node)
+
+    try:
+        values = [(at(first, place), at(second, place)) for place in _PLACES]
+        if not all(isinstance(one, Fraction) and isinstance(other, Fraction) and one for one, other in values):
+            return False
+        factors = [other / one for one, other in values if isinstance(one, Fraction) and isinstance(other, Fraction)]
+    except (Undefined, Beyond, Opaque):
+        return False
+    known = list(zip(_PLACES, factors, strict=True))[: _MOST_POWERS + 1]
+    if any(_through(known, place) != factor for place, factor in zip(_PLACES, factors, strict=True)) or len(set(factors)) == 1:
+        return False
+
+    def is_zero_alone(root: Fraction) -> bool:
+        try:
+            return bool(at(first, root) != 0)
+        except (Undefined, Beyond, Opaque):
+            return False
+
+    start, slope = _through(known, Fraction(0)), _through(known, Fraction(1)) - _through(known, Fraction(0))
+    roots = [*_ROOTS, -start / slope] if slope else _ROOTS  # the last one is that of a factor of first degree
+    return any(_through(known, root) == 0 and is_zero_alone(root) for root in roots)
+
+
+def _through(points: Sequence[tuple[Fraction, Fraction]], place: Fraction) -> Fraction:
+    """Return the value at a place of the polynomial through these points (Lagrange)."""
+    return sum((value * prod((place - other) / (own - other) for other, _ in points if other != own) for own, value in points), Fraction(0))
 
 
 def _zero_where(first: Node, second: Node, names: list[str], place: int) -> bool | None:

@@ -16,7 +16,7 @@ from aha.answers.sentences import claimed_formula, closing_side
 from aha.answers.surroundings import opens_with, states_words
 from aha.answers.symbols import bare, fold
 from aha.grading.maths.algebra import Settings
-from aha.grading.maths.claims import are_one_segment, wordy
+from aha.grading.maths.claims import are_one_segment, speaks_of_odds, wordy
 from aha.grading.maths.functions import Beyond, Opaque, Undefined
 from aha.grading.maths.same import are_same
 from aha.grading.maths.values import At
@@ -112,8 +112,7 @@ def unsure(claim: Claim) -> bool:
 
 
 def _verdict(gold: Reading, claim: Claim, answer: str, settings: Settings) -> bool | None:
-    said_of = claim.text + answer[-LONGEST_FORMULA:] if ":" in claim.text else claim.text
-    odds = "odds" in said_of and gold.node is not None and not is_call(gold.node, ":")  # odds of 1:2 are no chance of 1/2
+    odds = speaks_of_odds(claim.text, answer) and gold.node is not None and not is_call(gold.node, ":")  # odds of 1:2 are no chance of 1/2
     if odds or (unsure(claim) and gold.text != claim.text):
         return False
     claim_tree = read(claim.text) if claim.marked or len(claim.text) <= LONGEST_FORMULA else Reading(claim.text)
