@@ -285,13 +285,18 @@ _DENIED_PATTERN = lazy_pattern(
 _TURNED_PATTERN = lazy_pattern(r"(?:ist|lautet) die (?:\w+ )?\Z")
 _WRONG = lazy_pattern(r"(?i)(?:wrong|incorrect|false|previous|earlier|other|falsche?|错误|不正确)[ \t]*$")
 _NOT_EQUAL = lazy_pattern(r"(?:\bnot|n['’]t|\\neq?|≠)[\s$]*(?:\\text\w*\s*\{)?\s*\Z")
-_SHORT, _SENTENCES = lazy_pattern(r"[ \t]*A:[ \t]*(?=\S)"), lazy_pattern(r"[.!?]\s+\S|,\s(?:so|thus|then|and then|hence)\b")
+_SHORT, _SENTENCES = (
+    lazy_pattern(r"[ \t]*A:[ \t]*(?=\S)"),
+    lazy_pattern(
+        r"(?!(?i:no|yes|wrong|right|true|false)\b)[^\n]*?(?:[.!?]\s+\S|,\s(?:so|thus|then|and then|hence)\b)"  # A: no. B: yes.
+    ),
+)
 
 
 def announcements(text: str) -> Iterator[tuple[int, int]]:
     """Yield the start of each announcement and the start of what it announces, the last announcement first."""
     line = text.rstrip().rfind("\n") + 1
-    if (short := _SHORT.match(text, line)) and not _SENTENCES.search(text, short.end()):  # A: and its reasoning is no announcement
+    if (short := _SHORT.match(text, line)) and not _SENTENCES.match(text, short.end()):  # A: and its reasoning is no announcement
         yield short.start(), short.end()
     window, end = max(0, len(text) - 400), len(text)
     while end > 0:
