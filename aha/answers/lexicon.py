@@ -379,3 +379,4 @@ MAY_BE_DONE = lazy_pattern(
     r"\b(?:may|could)(?= be [a-z]+(?: up| out)?(?: in| as)?\W*\Z)(?! be\W*\Z)"
 )  # a permission: they may be arranged in
 BRACED_BOX = lazy_pattern(r"(?<![A-Za-z}^_\\\]])\{(\\boxed\{[^{}]{1,80}\})\}")  # {\\boxed{7}}^2
+SIDE_BY_SIDE = lazy_pattern(r"(?<![\w.,])([0-9][0-9.,]*) \1(?![\w.,%])")  # a number twice, with nothing that joins the two

@@ -113,6 +113,8 @@ def read(text: str) -> Reading:
         return Reading(text, cleaned, congruence)
     if _GOES_ON.search(text) and _GOES_ON.search(clean(text)):
         return Reading(text, cleaned, exotic="," in cleaned or ":" in cleaned, why="it goes on")
+    if "或" in text and _OR_NUMERAL.search(text):
+        return Reading(text, cleaned, why="another value behind 或")
     tree = _letters_of(text, cleaned) if _MAY_BE_WORDS.search(text) else Reading(text, cleaned)
     if tree.clock or tree.node:
         return tree
@@ -129,6 +131,7 @@ def read(text: str) -> Reading:
     return replace(tree, node=node, phrase=_phrase(text) if figures else "")
 
 
+_OR_NUMERAL = lazy_pattern("[0-9][^0-9，。,或]{0,4}或者?[零〇一二两三四五六七八九十百千万亿]")  # 14个或十五个
 _IN_BASE = lazy_pattern(  # 1011 in base 2, 1011_{\text{base }2}
     r"(?<![\w.,])([0-9]{1,60})(?:\s|\\ )*(?:_\s*\{?\s*)?"
     r"(?:\\text\s*\{\s*)?\(?(?:in )?base[\s-]*\}?\s*(?:\\text\s*\{)?([0-9]{1,2})\)?\s*\}{0,2}(?=[\s.$*)]*\Z)"

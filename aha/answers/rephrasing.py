@@ -13,7 +13,7 @@ from aha.answers import languages
 from aha.answers.context import is_attempt, row, suspect, takes_away
 from aha.answers.formulas import SPAN
 from aha.answers.grammar import is_remark_understood, kinds, misleads
-from aha.answers.lexicon import BRACED_BOX, OF_A_PART, SAYS_MORE
+from aha.answers.lexicon import BRACED_BOX, OF_A_PART, SAYS_MORE, SIDE_BY_SIDE
 from aha.answers.numerals import count_of, english
 from aha.answers.units import known_unit
 from aha.lazy import lazy_pattern
@@ -377,7 +377,7 @@ def in_plain_words(sentence: str, *, sums: bool = False) -> str:
     sentence = _THAT_IS.sub("that is", _SOUGHT_PATTERN.sub("the answer is", _OF_THOSE_PATTERN.sub("", _IS_MINE.sub("", sentence))))
     sentence = _IT_IS.sub(r"The answer is \g<said>", _REPLIES.sub("", _IN_SHORT.sub("", sentence)))
     sentence = _IS_ZERO.sub("The answer is 0", _TRUE_IN_BRACKETS.sub(_without_true_sum, sentence))
-    if _OF_THE_ANSWER.match(sentence) or _says_two_values(sentence):
+    if _OF_THE_ANSWER.match(sentence) or _says_two_values(sentence) or SIDE_BY_SIDE.search(sentence.replace(f"{IS_RESULT} ", "")):
         return ""
     sentence = _ON_DAYS.sub("", _WITHOUT_IT_PATTERN.sub("", sentence))
     sentence = _OVER_ALL_PATTERN.sub(

@@ -126,3 +126,19 @@ def test_a_sign_before_a_fraction_in_words_is_read(words: str, value: str) -> No
     for sign in ("minus", "negative"):
         assert pays(Latex(rf"-\frac{{{value}}}"), f"The answer is {sign} {words}.")
         assert not pays(Latex(rf"\frac{{{value}}}"), f"The answer is {sign} {words}.")
+
+
+@pytest.mark.parametrize("middle", ["-7x o y + 8", "3x", "2x ou y - 1"])
+def test_a_chain_with_another_value_in_the_middle_states_nothing(middle: str) -> None:
+    assert not pays(Latex("y = -7x + 8"), f"y - 8 = {middle} = -7x") and pays(Latex("y = -7x + 8"), "y - 8 = -7x = -(7x)")
+
+
+@pytest.mark.parametrize("joint", ["或", "或者"])
+def test_another_value_in_han_numerals_is_another_value(joint: str) -> None:
+    for first, second in (("140000元", "一千四百"), ("14个", "十五个")):
+        assert not pays(Latex(first.rstrip("元个")), f"{first}{joint}{second}") and pays(Latex(first.rstrip("元个")), first)
+
+
+def test_a_sum_twice_side_by_side_and_a_signed_last_line_are_no_plain_number() -> None:
+    assert not pays(Number("4938"), "4931 + 7 = 4938 4931 + 7 = 4938") and pays(Number("4938"), "So 4931 + 7 = 4938")
+    assert not pays(Number("1/4"), "我们先列出已知条件。\n- \\, \\frac{1}{4}")

@@ -57,6 +57,8 @@ def statement(node: Node) -> LabeledValue:
         return LabeledValue(first)
     if all(equal(_without_unit(side), _without_unit(last), DEFAULT) for side in sides[:-1]):
         return LabeledValue(last)
+    if any(not equal(side, last, DEFAULT) and not equal(side, first, DEFAULT) for side in sides[1:-1]):
+        return LabeledValue(Call("=", tuple(sides)))  # y - 8 = 3x = -7x
     return LabeledValue(Call("=", (first, last)))  # false, or of unknowns
 
 

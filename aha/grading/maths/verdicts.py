@@ -50,7 +50,7 @@ LONGEST_FORMULA, LONGEST_HEDGE, MOST_LINES = 300, 60, 12
 _HEADING = lazy_pattern(
     r"(?i)[#*\s]*(?:(?:so|thus|hence|therefore),? )?(?:the )?(?:final )?(?:solutions?|roots|values|zeros)(?: are)?[:：][*\s]*"
 )
-_BULLET = lazy_pattern(r"(?:[-*•]|[0-9]{1,2}[.)])\s+(?=[$\\A-Za-z(])")
+_BULLET = lazy_pattern(r"(?:[-*•]|[0-9]{1,2}[.)])\s+(?=[$A-Za-z(]|\\(?:[(\[]|text|boxed|mathbf))")
 _HEDGE = lazy_pattern(
     r"(?i)\W*(?:(?:about|around|roughly|approximately|approx\.?|some|maybe|perhaps|probably|possibly)\s+|(?:[≈~∼]|\\(?:approx|sim))\s*)"
     r"-?[$\\]*[0-9][0-9,]*(?:\.0+)?(?:\s[^0-9]*)?\.?"
