@@ -69,6 +69,12 @@ def in_digits(text: str) -> str:
     return text
 
 
+def lists_numeral(text: str) -> bool:
+    """Return True if a numeral in English words stands alone behind a comma: 84 cm, eighty-three."""
+    parts = [part.strip(" .}$") for part in text.split(",")[1:]] if "," in text else []
+    return any(part[:1].isalpha() and count_of(part).isdigit() for part in parts)
+
+
 def count_of(text: str) -> str:
     """Return the text with each English numeral in digits, except a lone "one" and numerals within a hyphenated word."""
 

@@ -15,7 +15,7 @@ from aha.answers.grammar import kinds, plain_forms
 from aha.answers.joining import join_values, once
 from aha.answers.languages import ONLY_ENGLISH
 from aha.answers.lexicon import HAS_QUANTITY, OF_MONEY, PARTS, SAYS_MORE, SCALES, SUSPECT
-from aha.answers.numerals import count_of, counted_abroad, in_digits, mixed_in_digits
+from aha.answers.numerals import count_of, counted_abroad, in_digits, lists_numeral, mixed_in_digits
 from aha.answers.rephrasing import IS_RESULT, in_plain_words, leads_to_sum, without_asides
 from aha.answers.symbols import money_behind
 from aha.answers.units import known_unit, measures
@@ -129,7 +129,7 @@ def claimed_formula(text: str, *, marked: bool, boxed: bool = False) -> str | No
         return None
     text = mixed_in_digits(_TIMES.sub("*", _SPACES.sub(" ", text)).replace("per cent", "percent"))
     sentences = _sentences(text)
-    if (boxed and sentences[1:]) or _IF_IF.search(text) or _LIST_PHRASE.search(text) or _TO_GRADER.search(text):
+    if (boxed and sentences[1:]) or lists_numeral(text) or _IF_IF.search(text) or _LIST_PHRASE.search(text) or _TO_GRADER.search(text):
         return None  # all of a box is the claim
     if sentences and (" than " in (last := sentences[0 if marked else -1]) or " dozen " in last):
         sentences[0 if marked else -1] = _with_digits(last)  # seven more than; a dozen

@@ -78,8 +78,8 @@ def test_what_may_be_done_in_so_many_ways_is_no_doubt(verb: str) -> None:
 
 
 def test_reasoning_behind_a_letter_of_a_dialogue_is_no_announcement() -> None:
-    reply = "A: Janet sells 16 - 3 - 4 = 9 eggs. She makes 9 * $2 = $18. The answer is 18."
-    for reply in (reply, f"{reply}\n\nQ: How many bolts does a robe take?"):
+    janet = "A: Janet sells 16 - 3 - 4 = 9 eggs. She makes 9 * $2 = $18. The answer is 18."
+    for reply in (janet, f"{janet}\n\nQ: How many bolts does a robe take?"):
         for kind in (Number, Latex):
             assert pays(kind("18"), reply) and not pays(kind("9"), reply)
     assert pays(Number("18"), "A: 18") and pays(Number("720"), r"$\boxed{6!=720}$") is False and pays(Latex("720"), r"$\boxed{6!=720}$")
@@ -142,3 +142,9 @@ def test_another_value_in_han_numerals_is_another_value(joint: str) -> None:
 def test_a_sum_twice_side_by_side_and_a_signed_last_line_are_no_plain_number() -> None:
     assert not pays(Number("4938"), "4931 + 7 = 4938 4931 + 7 = 4938") and pays(Number("4938"), "So 4931 + 7 = 4938")
     assert not pays(Number("1/4"), "我们先列出已知条件。\n- \\, \\frac{1}{4}")
+
+
+def test_a_numeral_in_words_behind_a_comma_is_another_value() -> None:
+    for end in (", eighty-three", ", eighty", ", one hundred"):
+        assert not pays(Number("84"), f"#### 84 cm{end}") and not pays(Number("84"), rf"\boxed{{84\text{{ cm}}{end}}}")
+    assert pays(Number("84"), "#### 84 cm, as required.")
