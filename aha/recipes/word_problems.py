@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from aha.objectives import Advantages, Filter, Grpo
 from aha.protocols import Adam, Compute, Sampling, Stage
 from aha.recipes.recipe import NEEDS_MODEL, YOURS, Recipe
-from aha.rewards import paper
-from aha.stages.evaluate import Measure
+from aha.rewards import Accuracy, RewardPart, Rewards, paper
+from aha.stages.evaluate import Equal, Measure
 from aha.stages.rl import Rl
 from aha.stages.sample import Sample
 from aha.stages.sft import Sft
@@ -136,3 +138,32 @@ def word_problems() -> Recipe:
         compute=Compute(micro_tokens=1_024),
         apart=True,
     )
+
+
+def word_problems_vs_rl() -> Recipe:
+    """Return the comparison, on the same real model, of RL without a cold start and of distilling R1's right replies (paper 4.1, Table 6)."""
+    whole = word_problems()
+    needs = ("cold-start", "sft1", "rl", "rejection", "sft2", "measure-sft2")
+    untaught = replace(
+        rl(NEEDS_MODEL),
+        rewards=Rewards((RewardPart("accuracy", Accuracy(reads="last"), 1.0, "summary"),)),
+        sampling=Sampling(1.0, 1.0, 128),
+        save_every=4,
+        keep_last=7,
+    )
+    longer = replace(GREEDY, max_tokens=128)
+    sources = {
+        **whole.sources,
+        "rl-alone": "[paper 2.2: RL from the model as it comes, with no cold start; a rule reads the last number, as it knows no tags]",
+        "rl-alone.model": YOURS,
+        "measure-rl-alone": whole.sources["measure-rl"],
+        "equal": "[paper Table 6: the same base both ways; equal arithmetic is ours, the paper compares finished models]",
+    }
+    stages: list[tuple[str, Stage]] = [
+        *((name, stage) for name, stage in whole.stages if name in needs),
+        ("rl-alone", untaught),
+        ("measure-rl-alone", replace(measure("@rl-alone"), sampling=longer)),
+        ("equal", Equal("@sft2", "@rl-alone", AS_IT_COMES[0], (), False, FORM, FORM, problems=500, samples=1, sampling=longer)),
+    ]
+    about = "word problems on a real chat model: distilling beside RL without a cold start, also at equal compute"
+    return replace(whole, name="word-problems-vs-rl", about=about, stages=tuple(stages), sources=sources)

@@ -238,18 +238,20 @@ def _parameter_count(path: Path) -> int:
 @dataclass(frozen=True)
 class Equal:
     """`taught_of` and `rl_of` are the run directories of a fine-tuning and of RL on the same base. The RL is measured at its first
-    checkpoint that cost at least as much arithmetic as the whole fine-tuning, so that RL never gets less; `domains` are those that both
-    could learn, each asked in the form that it was learned. The student is charged for its own training; the cost of the teacher's samples
-    is not charged."""
+    checkpoint that cost at least as much arithmetic as the whole fine-tuning, so that RL never gets less; `domains` are those of the
+    benchmark that both could learn (none: all of it), each asked in the form that it was learned. The student is charged for its own
+    training; the cost of the teacher's samples is not charged."""
 
     taught_of: str
     rl_of: str
+    benchmark: str = "tiny-world"
     domains: tuple[str, ...] = ("countdown",)
     reference: bool = True
     taught_template: Template = Delimited()
     rl_template: Template = Short()
     problems: Positive = 100
     samples: Positive = 4
+    sampling: Sampling = Sampling(temperature=1.0, top_p=1.0, max_tokens=300)
     seed: int = 0
 
     def run(self, backend: Backend, rundir: RunDir, observer: Observer) -> None:
@@ -290,13 +292,13 @@ class Equal:
     def _measure(
         self, rundir: RunDir, name: str, at: Checkpoint, template: Template, backend: Backend, observer: Observer
     ) -> list[GradedSample]:
-        measure = Measure(str(at.folder), "tiny-world", self.samples, self.problems, 1, template, seed=self.seed)
+        measure = Measure(str(at.folder), self.benchmark, self.samples, self.problems, 1, template, self.sampling, seed=self.seed)
         return measure.ask(backend, observer, rundir.root / "evals" / name)
 
 
 def _grades(samples: Sequence[GradedSample], domains: Sequence[str]) -> list[list[float]]:
-    """Return the grades of each problem's samples in these domains."""
-    problems = by_problem(sample for sample in samples if sample.category in domains)
+    """Return the grades of each problem's samples in these domains; of all problems if none is named."""
+    problems = by_problem(sample for sample in samples if not domains or sample.category in domains)
     return [[sample.grade or 0.0 for sample in samples_of] for samples_of in problems.values()]
 
 
