@@ -147,11 +147,12 @@ def word_problems_vs_rl() -> Recipe:
     untaught = replace(
         rl(NEEDS_MODEL),
         rewards=Rewards((RewardPart("accuracy", Accuracy(reads="last"), 1.0, "summary"),)),
-        sampling=Sampling(1.0, 1.0, 128),
+        template=ChatTemplate(),
+        sampling=Sampling(1.0, 1.0, 160),
         save_every=4,
         keep_last=7,
     )
-    longer = replace(GREEDY, max_tokens=128)
+    longer = replace(GREEDY, max_tokens=256)
     sources = {
         **whole.sources,
         "rl-alone": "[paper 2.2: RL from the model as it comes, with no cold start; a rule reads the last number, as it knows no tags]",
@@ -162,8 +163,8 @@ def word_problems_vs_rl() -> Recipe:
     stages: list[tuple[str, Stage]] = [
         *((name, stage) for name, stage in whole.stages if name in needs),
         ("rl-alone", untaught),
-        ("measure-rl-alone", replace(measure("@rl-alone"), sampling=longer)),
-        ("equal", Equal("@sft2", "@rl-alone", AS_IT_COMES[0], (), False, FORM, FORM, problems=500, samples=1, sampling=longer)),
+        ("measure-rl-alone", Measure("@rl-alone", AS_IT_COMES[0], k=1, template=ChatTemplate(), sampling=longer)),
+        ("equal", Equal("@sft2", "@rl-alone", AS_IT_COMES[0], (), False, FORM, ChatTemplate(), 500, 1, longer)),
     ]
     about = "word problems on a real chat model: distilling beside RL without a cold start, also at equal compute"
     return replace(whole, name="word-problems-vs-rl", about=about, stages=tuple(stages), sources=sources)
