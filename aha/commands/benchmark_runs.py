@@ -259,7 +259,7 @@ def plan_evaluation(
     """Return the evaluation with the template chosen, `think` decided, and `max_tokens` reduced to the room in the model's context, which
     is noted; a server's limit is taken from `folder` if that has every sample already. EndpointDown if no server answers."""
     benchmark, chosen, is_server = run.benchmark, run.settings, is_endpoint(model)
-    template = chosen.template
+    template = ChatTemplate() if chosen.template is None and is_server else chosen.template  # a server applies its own chat template
     if template is None:
         engine, tokenizer = machine.engine(model), machine.tokenizer(model)
         template = choose_template(benchmark, engine, tokenizer, chosen.sampling, graders, chosen.seed, lambda progress: None)

@@ -78,9 +78,6 @@ def run(arguments: Namespace, rest: Sequence[str], terminal: Terminal) -> int:
     for chosen in benchmarks:
         if chosen.generator is None:
             check_source(chosen, data)
-            continue
-        for model in models:
-            check_model(model)
     from aha.commands.benchmark_runs import EvalOptions, evaluate
 
     contests = rater(arguments, "as many --changes FILE… as --standings FILE…") if arguments.standings or arguments.changes else None

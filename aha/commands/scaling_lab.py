@@ -26,10 +26,11 @@ from aha.commands.benchmark_runs import (
 from aha.commands.interrupts import Interrupts
 from aha.commands.terminal import Terminal
 from aha.errors import BadInput
-from aha.evals.benchmark import Benchmark
+from aha.evals.benchmark import PAPER_SAMPLING, Benchmark
+from aha.evals.comparison import by_problem
 from aha.evals.reading import read_sample_set
 from aha.evals.run import Evaluation, template_settings
-from aha.evals.samples import Key, SampleJournal, SampleSet, read_samples, read_settings
+from aha.evals.samples import GradedSample, Key, SampleJournal, SampleSet, read_samples, read_settings
 from aha.evals.scaling import Arm, Scaling, scaling
 from aha.grading import Graders
 from aha.protocols import Backend, Compute, Sampling, is_endpoint
@@ -38,9 +39,11 @@ from aha.rundir.record import SAMPLES
 from aha.settings import flatten, override
 from aha.stages.scaling_lab import FREE, Scale, ScalingLab, ScalingTrial, TrialJournal
 from aha.stages.served_lab import ServedLab
+from aha.template import ChatTemplate
 from aha.types import Conversation, Message
 
 K, PROBLEMS = 64, 100
+JUDGE_FIRST = "{}: only a language model can grade it; aha eval --judge does, and aha scale takes the folder it writes"
 ARM_NAMES = {FREE: "thinking without a limit"}
 TINY_SCALE = Scale(wait_en=" wait", wait_zh=" 等等")  # words in the tiny world's corpus
 IDENTITY_SETTINGS = (
@@ -83,13 +86,13 @@ def scale(options: ScaleOptions, terminal: Terminal, write: WriteScaling) -> int
         return _scale_server(options, terminal, write)
     benchmark, is_generator = options.benchmark, options.benchmark.generator is not None
     if benchmark.needs_judge:
-        raise BadInput(
-            f"{benchmark.name}: only a language model can grade it; aha eval --judge does, and aha scale takes the folder it writes"
-        )
+        raise BadInput(JUDGE_FIRST.format(benchmark.name))
+    knows_chat = any(isinstance(template, ChatTemplate) for template in benchmark.templates)
     usual = replace(EvalSettings.usual(benchmark), cache=None)
+    usual = usual if usual.sampling.temperature else replace(usual, sampling=_varied(usual.sampling))
     tree = {
         "evaluate": replace(usual, k=K, problems=PROBLEMS) if is_generator else usual,
-        "scale": TINY_SCALE if is_generator else Scale(),
+        "scale": TINY_SCALE if is_generator and not knows_chat else Scale(),
         "compute": Compute(),
     }
     new_tree = override(tree, options.settings, main="evaluate")
@@ -117,6 +120,11 @@ def scale(options: ScaleOptions, terminal: Terminal, write: WriteScaling) -> int
     result = scaling(samples, scorers, cut, longer, settings.seed)
     facts, example = _facts(options.model, evaluation.sampling), _example(evaluation, journal, cut)
     return write(result, benchmark.name, facts, example, options.folder, terminal)
+
+
+def _varied(sampling: Sampling) -> Sampling:
+    """Return the sampling of a benchmark that is measured by greedy replies, at the paper's temperature: equal samples scale nothing."""
+    return replace(PAPER_SAMPLING, max_tokens=sampling.max_tokens)
 
 
 def _check_budgets(lab_settings: Scale, sampling: Sampling) -> None:
@@ -205,10 +213,17 @@ def _scale_server(options: ScaleOptions, terminal: Terminal, write: WriteScaling
     """Ask as `aha eval` does. A server's thoughts can be cut afterwards; with `--scale.forced` they are ended early or extended, if the
     server continues a reply that is begun for it."""
     benchmark = options.benchmark
-    if benchmark.generator is not None or options.scorers:
-        raise BadInput(f"{benchmark.name}: a server is asked published benchmarks, without --scorer; for this give the folder of a model")
+    if benchmark.needs_judge:
+        raise BadInput(JUDGE_FIRST.format(benchmark.name))
+    for model in options.scorers:
+        check_score_head(model)
     lab_pairs = tuple(pair for pair in options.settings if pair[0].startswith("scale."))
     eval_pairs = tuple(pair for pair in options.settings if pair not in lab_pairs)
+    if benchmark.generator is not None:  # as many as a model on this machine is asked
+        given = {path.removeprefix("evaluate.") for path, _ in eval_pairs}
+        sampling = benchmark.sampling if benchmark.sampling.temperature else _varied(benchmark.sampling)
+        values = {"k": K, "problems": PROBLEMS, "sampling.temperature": sampling.temperature, "sampling.top_p": sampling.top_p}
+        eval_pairs += tuple((name, str(value)) for name, value in values.items() if name not in given)
     lab_settings = override({"scale": Scale(forced=0)}, lab_pairs)["scale"]
     if lab_pairs and not lab_settings.forced:
         raise BadInput(f"--{lab_pairs[0][0]}: say with --scale.forced how many of a problem's samples have their thoughts forced")
@@ -219,8 +234,29 @@ def _scale_server(options: ScaleOptions, terminal: Terminal, write: WriteScaling
     cut, longer = _force_server(eval_options, lab_settings, folder, terminal) if lab_settings.forced else ((), ())
     settings = read_settings(folder)
     facts = _facts(options.model, Sampling(settings["temperature"], settings["top_p"], settings["max_tokens"]))
-    result = scaling(read_sample_set(folder), {}, cut, longer)
+    scorers = _scorers_of_texts(options.scorers, eval_options, folder) if options.scorers else {}
+    result = scaling(read_sample_set(folder), scorers, cut, longer)
     return write(result, benchmark.name, facts, None, options.folder, terminal)
+
+
+def _scorers_of_texts(models: Sequence[str], options: EvalOptions, folder: Path) -> dict[str, list[list[float]]]:
+    """Return the scores of each model with a score head for the replies that a server gave, problem by problem."""
+    (benchmark,) = options.benchmarks
+    tree = evaluation_settings(benchmark, options)
+    questions = {example.id: example.prompt for example in load_run(benchmark, tree["evaluate"], options.data).examples}
+    machine, scores = local_backend(tree["compute"]), {}
+    for model in models:
+        scorer = machine.scorer(model)
+        scores[f"scorer {short_name(model)}"] = [
+            scorer.score([_of_sample(questions[problem], sample) for sample in samples])
+            for problem, samples in by_problem(read_samples(folder / SAMPLES)).items()
+        ]
+    return scores
+
+
+def _of_sample(question: str, sample: GradedSample) -> Conversation:
+    text = ChatTemplate().write(sample.thought, sample.text) if sample.thought is not None else sample.text
+    return Conversation((Message("user", question), Message("assistant", text)))
 
 
 def _force_server(options: EvalOptions, lab_settings: Scale, folder: Path, terminal: Terminal) -> tuple[list[Arm], list[Arm]]:

@@ -141,7 +141,7 @@ def word_problems() -> Recipe:
 
 
 def word_problems_vs_rl() -> Recipe:
-    """Return the comparison, on the same real model, of RL without a cold start and of distilling R1's right replies (paper 4.1, Table 6)."""
+    """Return the comparison of RL without a cold start and of distilling R1's right replies, both on the same model (paper 4.1)."""
     whole = word_problems()
     needs = ("cold-start", "sft1", "rl", "rejection", "sft2", "measure-sft2")
     untaught = replace(
