@@ -7,7 +7,7 @@ import pytest
 
 from aha.protocols import Adam, Compute
 from tests.commands.test_examine import rows, solves
-from tests.servers import Server
+from tests.servers import Server, said
 from tests.serving.chats import ScriptedEngine, scripted, served, url
 
 FEW = ("--k", 4, "--problems", 3, "--sampling.max_tokens", 24, "--scale.answer_tokens", 16)
@@ -56,6 +56,21 @@ def test_a_server_is_asked_and_its_samples_are_judged_once(aha, tmp_path):
     assert (result["pass@1"], result["k"]) == (pytest.approx(2 / 3), 4)
     same = json.loads(aha("scale", "s", "--out", "t", "--json").out)
     assert same["samples"] == result["samples"]
+
+
+def test_a_server_is_asked_generated_problems_and_a_score_head_chooses_among_its_replies(aha, model):
+    from aha.backends.local_backend import LocalBackend
+
+    learner = LocalBackend(Compute()).learner(model, Adam(), reference=False, head="score")
+    learner.save(Path("judge"))
+    with Server(lambda request, turn: said(f"It is {turn}.", reasoning_content="so")) as server:
+        words = ("--problems", 3, "--k", 2, "--scorer", "judge", "--out", "s", "--json")
+        found = aha("scale", "word-problems", "--model", f"{server.url}#m", *words)
+        assert found.code == 0, found.err
+        assert len(server.requests) == 6
+        assert {request.body["temperature"] for request in server.requests} == {0.6}  # greedy samples would all be equal
+    names = [curve["name"] for curve in json.loads(found.out)["samples"]]
+    assert names[-2:] == ["best of n by scorer judge", "vote weighted by scorer judge"]
 
 
 def thinks(prompt: str, seed: int) -> str:
@@ -145,7 +160,8 @@ def test_a_model_with_a_score_head_chooses(aha, model):
         (("countdwon", "--model", "x"), "did you mean countdown"),
         (("countdown",), "it asks a model; give one with --model FOLDER"),
         (("countdown", "--model", "./none"), "there is no such folder"),
-        (("countdown", "--model", "http://127.0.0.1:9/v1#m"), "a server is asked published benchmarks"),
+        (("simpleqa", "--model", "http://127.0.0.1:9/v1#m", "--data", "q.csv"), "only a language model can grade it"),
+        (("countdown", "--model", "http://127.0.0.1:9/v1#m", "--scorer", "MODEL"), "head"),
         (("tiny-world", "--model", "MODEL"), "several domains"),
         (("simpleqa", "--model", "MODEL", "--data", "q.csv"), "only a language model can grade it"),
         (("judged.jsonl", "--model", "MODEL"), "these samples were judged before"),
