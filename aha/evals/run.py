@@ -102,8 +102,12 @@ class Evaluation:
 
     def read_chat(self, reply: ChatReply, opened: bool = False) -> Reply:
         """Return the reply of a chat, which may have split off the thought itself. `opened`: the prompt has opened the thought."""
-        if reply.thought is not None:
+        if reply.thought is not None and (isinstance(self.template, ChatTemplate) or not self.benchmark.grades_all):
             return Reply(reply.text, reply.thought, reply.text, reply.tokens, reply.finished)
+        if reply.thought is not None:  # the whole reply is graded, as one that is sampled here
+            ended = bool(reply.text) or reply.finished == "stop"
+            text = self.template.write(reply.thought.strip("\n"), reply.text) if ended else f"{OPENING}{reply.thought}"
+            return self.template.read(text, reply.tokens, reply.finished)
         if isinstance(self.template, ChatTemplate) and not opened:
             return Reply(reply.text, None, reply.text, reply.tokens, reply.finished)
         template = replace(self.template, prefilled=opened) if isinstance(self.template, ChatTemplate) else self.template
@@ -112,7 +116,7 @@ class Evaluation:
     def reply_of(self, sample: GradedSample) -> Reply:
         """Return the reply of a sample, to be graded again."""
         tokens, finished = sample.tokens or 0, sample.finished or "stop"
-        if self.benchmark.grades_all:
+        if self.benchmark.grades_all and sample.thought is None:
             return self.template.read(sample.text, tokens, finished)
         return Reply(sample.text, sample.thought, sample.text, tokens, finished)
 

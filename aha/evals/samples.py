@@ -183,7 +183,7 @@ def grade_sample(
         grade=share,
         reason="" if isinstance(result.grade, Right) else result.grade.reason[:200],
         text=reply.text,
-        thought=None if benchmark.grades_all else reply.thought,  # the text is everything sampled, including the thought
+        thought=None if benchmark.grades_all and (reply.thought or "") in reply.text else reply.thought,  # the text may contain it
         claim=result.vote,
         refused=not right and reply.finished == "stop" and refuses(visible),
         tokens=reply.tokens,

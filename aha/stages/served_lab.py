@@ -105,7 +105,9 @@ class ServedLab:
     def _cut(self, limit: int, samples: Mapping[Key, GradedSample]) -> dict[Key, BegunReply]:
         """Return the first `limit` tokens of each thought, closed. Replies that had ended by then, or without a thought, are left out."""
         answer = self._fit(self.scale.answer_tokens, limit + ROUNDING)
-        keys = {key for key, sample in samples.items() if sample.thought is not None and ((sample.tokens or 0) > limit or _unended(sample))}
+        keys = {
+            key for key, sample in samples.items() if _thought(sample)[0] is not None and ((sample.tokens or 0) > limit or _unended(sample))
+        }
         if not keys or answer < min(LEAST, self.scale.answer_tokens):
             return {}
         beginnings = {}
@@ -137,11 +139,11 @@ class ServedLab:
         beginnings = {}
         more = self.scale.more_tokens or max(1, self.evaluation.sampling.max_tokens // 2)
         for key, sample in samples.items():
-            token_count = sample.tokens or 0
-            if not sample.thought or not sample.text or self._fit(more, token_count + ROUNDING) < more:
+            token_count, (thought, visible) = sample.tokens or 0, _thought(sample)
+            if not thought or not visible or self._fit(more, token_count + ROUNDING) < more:
                 continue
             wait = self.scale.wait_zh if self.evaluation.example(key).language == "zh" else self.scale.wait_en
-            beginnings[key] = BegunReply(f"{OPENING}{sample.thought}{wait}", token_count, more)
+            beginnings[key] = BegunReply(f"{OPENING}{thought}{wait}", token_count, more)
         return beginnings
 
     # --- texts --------------------------------------------------------------------------------------------------------------
@@ -176,5 +178,13 @@ def _whole_letters(thought: str) -> str:
     return thought.lstrip("\n").rstrip("\ufffd")
 
 
+def _thought(sample: GradedSample) -> tuple[str | None, str]:
+    """Return the thought of a sample and the text after it; the text of some benchmarks' samples contains the thought."""
+    if sample.thought is not None:
+        return sample.thought, sample.text
+    visible, thought = apart(sample.text)
+    return (None if thought is None else _whole_letters(thought)), visible
+
+
 def _unended(sample: GradedSample) -> bool:
-    return sample.finished == "length" and not sample.text
+    return sample.finished == "length" and not _thought(sample)[1]

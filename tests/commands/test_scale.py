@@ -101,6 +101,24 @@ def test_a_server_that_continues_replies_is_made_to_end_its_thoughts_and_to_go_o
     assert (kept["thought"].strip(), kept["text"]) == ("x" * 10, "\\boxed{7}")
 
 
+def test_thoughts_of_generated_problems_are_forced_on_a_server_too(aha, tmp_path):
+    """The whole reply to these is graded, thought included, so the thought is found in its text."""
+
+    def opens(prompt: str, seed: int) -> str:
+        reply = thinks(prompt, seed).replace("\\boxed{1}", "the last number is 99")
+        return reply if "<think>" in prompt else f"<think>\n{reply}"
+
+    forced = ("--scale.forced", 1, "--scale.budgets", "10,30", "--scale.answer_tokens", 32, "--scale.longer", 1)
+    with served(scripted(ScriptedEngine(opens))) as server:
+        address = ("scale", "word-problems", "--model", f"{url(server)}#m", "--problems", 1, "--k", 2, "--template", "instruct")
+        found = aha(*address, *forced, "--sampling.max_tokens", 100, "--out", "s", "--json")
+        assert found.code == 0, found.err
+    cut = {budget: json.loads(Path(f"s/arms/word-problems-cut-{budget}/samples.jsonl").read_text().splitlines()[0]) for budget in (10, 30)}
+    assert [cut[10]["reason"][:20], cut[30]["reason"][:21]] == ["the last number is 7", "the last number is 99"]
+    longer = json.loads(Path("s/arms/word-problems-longer-1/samples.jsonl").read_text().splitlines()[0])
+    assert longer["reason"].startswith("the last number is 8")
+
+
 def test_settings_of_forced_thoughts_are_not_ignored_for_a_server(aha, tmp_path):
     found = aha("scale", "gsm8k", "--model", "http://127.0.0.1:9/v1#m", "--data", rows(tmp_path / "g.jsonl"), "--scale.budgets", "0,9")
     assert (found.code, "say with --scale.forced how many of a problem's samples" in found.err) == (2, True)
