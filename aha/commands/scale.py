@@ -118,9 +118,11 @@ def write_scaling(result: Scaling, title: str, facts: dict[str, str], example: C
     if terminal.json:
         print(json.dumps({**numbers, "page": str(out / PAGE)}, ensure_ascii=False))
         return 0
-    for curve in (*result.samples, *result.budget, *([result.longer] if result.longer else [])):
+    curves = (*result.samples, *result.budget, *([result.longer] if result.longer else []))
+    width = max(len(curve.name) for curve in curves) + 1
+    for curve in curves:
         ends = " -> ".join(f"{100 * point.value.value:.1f} % at {point.x:g}" for point in (curve.points[0], curve.points[-1]))
-        terminal.say(f"{curve.name:28}{ends} {UNITS[curve.x]}")
+        terminal.say(f"{curve.name:{width}}{ends} {UNITS[curve.x]}")
     terminal.say(str(out / PAGE))
     return 0
 

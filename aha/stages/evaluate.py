@@ -292,7 +292,9 @@ class Equal:
     def _measure(
         self, rundir: RunDir, name: str, at: Checkpoint, template: Template, backend: Backend, observer: Observer
     ) -> list[GradedSample]:
-        measure = Measure(str(at.folder), self.benchmark, self.samples, self.problems, 1, template, self.sampling, seed=self.seed)
+        generator = benchmark(self.benchmark).generator
+        prompts = 1 if generator is not None and generator.prompts else 0  # as few as there can be: they are in none of the domains
+        measure = Measure(str(at.folder), self.benchmark, self.samples, self.problems, prompts, template, self.sampling, seed=self.seed)
         return measure.ask(backend, observer, rundir.root / "evals" / name)
 
 

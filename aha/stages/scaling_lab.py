@@ -308,7 +308,10 @@ class ScalingLab:
             return None
         wait = self.scale.wait_zh if self.evaluation.example(key).language == "zh" else self.scale.wait_en
         more = self.scale.more_tokens or max(1, self.evaluation.sampling.max_tokens // 2)
-        return Continuation(trial.tokens[: span.end] + tuple(self.tokenizer.encode(wait)), more, more)
+        end = span.end
+        while end > span.start and not self.tokenizer.decode(trial.tokens[end - 1 : end]).strip():
+            end -= 1  # as a server, which shows a thought without the blank before its end
+        return Continuation(trial.tokens[:end] + tuple(self.tokenizer.encode(wait)), more, more)
 
     def _budgets(self) -> Sequence[int]:
         trials = [trial for problem in self.problems for trial in self.journal.trials[FREE, problem]]
