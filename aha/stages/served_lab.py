@@ -112,7 +112,7 @@ class ServedLab:
             return {}
         beginnings = {}
         for key, reply in self._first_tokens(limit, keys).items():
-            thought, visible = self._parts(reply, self.evaluation.think)
+            thought, visible = self._parts(reply, opened=True)
             if thought is None:
                 continue
             text = f"{OPENING}{thought}{self._early}{visible or ''}"
@@ -130,7 +130,8 @@ class ServedLab:
             replies_by_key[slots[index]] = replies[0]
 
         sampler = RolloutSampler(replace(self.evaluation.sampling, max_tokens=min(limit, self.evaluation.sampling.max_tokens)))
-        conversations = [self.evaluation.conversation(key) for key in slots]
+        opened = replace(self.evaluation, think=True)  # the limit is of the thought, without the mark that opens it
+        conversations = [opened.conversation(key) for key in slots]
         sampler.chat(self.chat, conversations, keep, lambda done, _: self.progress(f"the first {limit} tokens", done, len(slots)))
         return {key: replies_by_key[key] for key in slots if key in keys}
 
