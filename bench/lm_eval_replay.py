@@ -1,11 +1,14 @@
 """Stored replies through lm-evaluation-harness and through our own graders: are the verdicts equal?
 
-    AHA_DATA=... python bench/lm_eval_replay.py --lm-eval /path/to/env/bin/python
+    AHA_DATA=... python bench/lm_eval_replay.py --lm-eval /path/to/env/bin/python [--generate MODEL --limit 128 --tokens 1280]
 
 The harness runs whole in an environment of its own (pip install lm-eval immutabledict langdetect nltk): `simple_evaluate`, its two tasks
 with their rows taken from local files, and a model that says what is stored. IFEval: 541 published replies, by prompt and by instruction,
 strictly and loosely, but for those with a letter that the harness replaces by a random one (`#`, `!`). GSM8K: the solutions of four models
 to 660 of its problems, by the harness's `flexible-extract` (the last number).
+
+With `--generate`, each side asks a model itself instead: IFEval's first rows, greedy, in float32; the harness by transformers, ours by
+`aha eval ifeval`. Scores by prompt with 95 % intervals.
 """
 
 from __future__ import annotations
@@ -74,8 +77,13 @@ def theirs(rows_file: Path, task: str) -> None:
     (folder / "local.yaml").write_text(text)
     from lm_eval.tasks import TaskManager
 
+    chosen: dict[str, Any] = {"model": Replay()}
+    if model := stored.get("model"):
+        limits = f"do_sample=False,max_gen_toks={stored['tokens']}"
+        chosen = {"model": "hf", "model_args": {"pretrained": model, "dtype": "float32"}, "gen_kwargs": limits}
+        chosen |= {"apply_chat_template": True, "batch_size": 32, "device": "cpu"}
     result = lm_eval.simple_evaluate(
-        model=Replay(), tasks=[f"{task}_local"], task_manager=TaskManager(include_path=str(folder)), log_samples=True, bootstrap_iters=0
+        **chosen, tasks=[f"{task}_local"], task_manager=TaskManager(include_path=str(folder)), log_samples=True, bootstrap_iters=0
     )
     samples = result["samples"][f"{task}_local"]
     if task == "gsm8k":
@@ -110,6 +118,31 @@ def ours(task: str, rows: list[dict[str, Any]], replies: list[str]) -> list[Any]
         ]
 
 
+def generated(arguments: argparse.Namespace, root: Path, environment: dict[str, str]) -> None:
+    """Prints both sides' scores on replies that each side sampled itself."""
+    from aha.evals.intervals import wilson
+
+    data, folder, sampling = Path(os.environ["AHA_DATA"]), root / "generated", ("--sampling.temperature", "0", "--sampling.max_tokens")
+    folder.mkdir()
+    rows = lines_of(data / "ifeval/input_data.jsonl")[: arguments.limit]
+    stored = {"rows": rows, "replies": [], "model": arguments.generate, "tokens": arguments.tokens}
+    (folder / "stored.json").write_text(json.dumps(stored))
+    command = [arguments.lm_eval, __file__, "--theirs", str(folder / "stored.json"), "ifeval"]
+    subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    their_verdicts = json.loads((folder / "verdicts.json").read_text())
+    own = [sys.executable, "-m", "aha", "eval", "ifeval", "--model", arguments.generate, "--k", "1", "--problems", str(len(rows))]
+    own += [*sampling, str(arguments.tokens), "--cache", "none", "--out", str(folder / "ours")]
+    subprocess.run(own, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    graded = {sample["problem"]: sample["measures"] for sample in lines_of(folder / "ours/ifeval/samples.jsonl")}
+    our_rights = [bool(graded[str(row["key"])]["prompt_strict"]) for row in rows]
+    rights = {"theirs": [bool(verdict[0]) for verdict in their_verdicts], "ours": our_rights}
+    for side, flags in rights.items():
+        low, high = wilson(sum(flags) / len(flags), len(flags))
+        print(f"{side:<7} prompts strict {sum(flags) / len(flags):.3f} ({low:.3f} to {high:.3f})")
+    equal = sum(first == second for first, second in zip(*rights.values(), strict=True))
+    print(f"{equal} of {len(rows)} verdicts equal")
+
+
 def main() -> int:
     """Prints how many verdicts of each set are equal; exit code 1 where one of IFEval's is not."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -119,6 +152,9 @@ def main() -> int:
         default=sys.executable,
         help="the interpreter of an environment that has lm-eval; this one if none is named",
     )
+    parser.add_argument("--generate", metavar="MODEL", help="the folder of a model that each side asks itself")
+    parser.add_argument("--limit", type=int, default=128, help="rows of IFEval to ask with --generate")
+    parser.add_argument("--tokens", type=int, default=1_280, help="the most new tokens of a reply with --generate")
     parser.add_argument("--theirs", nargs=2, metavar=("FILE", "TASK"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.theirs:
@@ -138,6 +174,9 @@ def main() -> int:
             "HF_HUB_OFFLINE": "1",
         }
         environment.pop("PYTHONPATH", None)
+        if arguments.generate:
+            generated(arguments, Path(root), environment)
+            return 0
         for name, rows, replies in sets(Path(os.environ["AHA_DATA"])):
             task, folder = name.split()[0], Path(root) / name.replace(" ", "-")
             folder.mkdir()

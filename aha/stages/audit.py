@@ -125,13 +125,21 @@ class _Count:
             self.reasons.append(reason)
 
 
+def _is_own(mark: str, tokenizer: Tokenizer) -> bool:
+    """Return True if a mark is one token of the tokenizer, be it one that the model has no row for."""
+    try:
+        return len(tokenizer.encode(mark)) == 1
+    except BadInput:
+        return True
+
+
 def audited_together(
     source: str, parts: Sequence[tuple[Iterable[Example | RefusedRow], float]], template: Template, tokenizer: Tokenizer, rules: AuditRules
 ) -> tuple[TokenizedExamples, Audit]:
     """Return the rows as training sequences, and the audit of them. Each part of the source has the number of times that its rows are in
     the set; a fraction is drawn by the rows' ids. BadInput for what would be learned wrong."""
     check_form(template, tokenizer)
-    foreign = tuple(mark for mark in CHAT_MARKS if len(tokenizer.encode(mark)) != 1)
+    foreign = tuple(mark for mark in CHAT_MARKS if not _is_own(mark, tokenizer))
     sequences, count, columns = TokenizedExamples(), _Count(foreign=foreign), template_lines(template, tokenizer)
     for rows, weight in parts:
         count.all_replies |= isinstance(rows, ExampleRows) and rows.layout.replies == "all"

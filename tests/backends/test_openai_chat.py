@@ -102,7 +102,7 @@ def test_a_server_without_seeds_and_with_the_newer_limit_can_be_asked():
 def test_a_server_that_asks_for_the_other_limit_is_answered_with_the_setting():
     words = "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
     refusal = Answer(json.dumps({"error": {"message": words}}).encode(), status=400)
-    expected = pytest.raises(EndpointDown, match="; --client.limit max_completion_tokens says it so$")
+    expected = pytest.raises(BadInput, match="--client.limit max_completion_tokens sends that")
     with Server(lambda request, number: refusal) as server, expected:
         replies(server, "a", "b")
 

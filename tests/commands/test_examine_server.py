@@ -87,12 +87,20 @@ def test_what_is_no_servers_address_is_told_before_a_row_is_read(aha, tmp_path, 
     assert found.code == 2 and len(found.err.splitlines()) == 1 and "secret" not in found.err
 
 
-@pytest.mark.parametrize("command", [("doctor", "r1-zero", "--problems", "p.jsonl"), ("eval", "countdown")])
-def test_a_server_is_no_model_where_weights_are_needed(aha, tmp_path, command):
+def test_a_server_is_no_model_where_weights_are_needed(aha, tmp_path):
     (tmp_path / "p.jsonl").write_text('{"question": "1 + 1?", "answer": "2"}\n')
-    found = aha(*command, "--model", "http://127.0.0.1:9/v1#m")
+    found = aha("doctor", "r1-zero", "--problems", "p.jsonl", "--model", "http://127.0.0.1:9/v1#m")
     assert (found.code, len(found.err.splitlines())) == (2, 1)
     assert "it is a server" in found.err
+
+
+def test_a_server_is_asked_generated_problems_by_its_own_chat_template_only(aha):
+    found = aha("eval", "countdown", "--model", "http://127.0.0.1:9/v1#m")
+    assert (found.code, len(found.err.splitlines())) == (2, 1)
+    assert "a server applies its model's own chat template; take chat or instruct" in found.err
+    with Server(lambda request, turn: said(f"It is {turn}.")) as server:
+        found = aha("eval", "word-problems", "--model", f"{server.url}#m", "--problems", 3, "--json")
+        assert found.code == 0 and len(server.requests) == 3, found.err
 
 
 def test_settings_of_a_server_that_change_its_answers_make_another_run_and_others_do_not(aha, tmp_path):
