@@ -11,7 +11,7 @@ from typing import Literal
 
 from aha.answers.grammar import IN_FEWER_WORDS, LookupTable, kind_of, kinds, leads, leads_of_kinds, upholds
 from aha.answers.languages import ONLY_ENGLISH
-from aha.answers.lexicon import MAY_BE_DONE, MAY_BE_THAT, OTHER_QUANTITY
+from aha.answers.lexicon import MAY_BE_DONE, MAY_BE_THAT, OTHER_QUANTITY, RULE_OF
 from aha.lazy import lazy_pattern
 
 _CLASSES = {
@@ -100,7 +100,7 @@ _LATER = (
     r"[.?!,][kt]?[,e]{0,2}(?:[pa]|f(?!&))[^.?!v,]{0,4}(?:n[ce]{0,2}w?y|j(?!o)|n?D|ns(?=[p.]))",  # this is wrong
 )
 _ENDS = lazy_pattern(r".*(?:[.?!](?:\$|\)|\*\*|[\"”])?\s|\n\s*\n|。|(?:\$\$|[.?!]\$|\\\]|\\end\{[a-z]{5,8}\*?\})\s?(?=[A-Z]))", re.S)
-_STOPS = lazy_pattern(r"[.!?。](?:\s|$)|\n")
+_STOPS, _MAY_CONCLUDE = map(lazy_pattern, (r"[.!?。](?:\s|$)|\n", r"[0-9$]|\\\("))
 _ROOM, LONGEST, _LOOKED_AT = 300, 1_500, 1_000  # characters that are read before a claim, after it and for another conclusion
 _ANNOUNCES = lazy_pattern(
     r"\W*(?:(?:[Ss]o|[Tt]hus|[Hh]ence|[Tt]herefore),? )?(?:[Tt]he|[Oo]ur|[Mm]y)? ?(?:[Ff]inal |[Cc]orrect )?[Aa]nswer(?: is)?\W*"
@@ -124,7 +124,6 @@ _CONCLUDES = lazy_pattern(  # ", thus 3690 seconds"
     r"(?:(?<![A-Za-z_^{\d.])\\?\$?(?P<figure>[0-9]+(?:\.[0-9]+)?)|\$(?P<formula>(?:[^$A-Za-z]|\\[a-z]+){1,40})\$|\\\((?P<inline>-?[0-9.,]{1,12})\\\))"
     r"(?!\s?[-+*/=^\\])[$°%]?(?:\s+[a-z]+){0,6}(?:[.!?,]|\s*\Z)"
 )
-_MAY_CONCLUDE = lazy_pattern(r"[0-9$]|\\\(")
 _CHECKS = lazy_pattern(
     r"(?i)\b(?:check\w*|verif\w+|indeed|note|notice|example|instance|cases?|alternatively|another|proof|prove\w*|step|since|because|means|if"
     r"|when|we could)\b|\$[^$\d\\\s,]*[A-Za-z]"
@@ -385,6 +384,7 @@ def row(text: str) -> str:
     if " by" in text or " out " in text or " to be" in text:
         for words, plain in IN_FEWER_WORDS:
             text = text.replace(words, plain)
+    text = RULE_OF.sub(r"\1method", text) if "rule" in text else text
     text = text.replace("\\$", "") if "\\$" in text else text  # a price does not open a formula
     return "".join([_LETTERS[token] for token in TOKEN.findall(text)])
 

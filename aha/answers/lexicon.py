@@ -144,7 +144,9 @@ SUBJECTS = (  # nouns for a calculation and its subject
     "method approach argument theorem lemma rule law induction symmetry definition substitution simplification elimination "
     "factorization expansion multiplication addition subtraction division algebra arithmetic inspection discriminant denominator "
     "numerator exponent logarithm sine cosine tangent modulus conjugate inverse period frequency amplitude step fact problem question "
-    "condition system others left right hand pythagoras pythagorean vieta euler heron cauchy schwarz am gm all everything triangle "
+    "condition system others left right hand pythagoras pythagorean vieta euler heron cauchy schwarz gauss newton fermat "
+    "lagrange pascal cramer simpson bayes stirling wilson stewart ptolemy ceva menelaus descartes archimedes euclid legendre laplace "
+    "taylor maclaurin riemann jensen chebyshev bernoulli burnside hooke ohm kepler am gm all everything triangle "
     "circle square rectangle polygon coordinate center midpoint vertex vertices unit cent dollar hour minute meter metre foot feet inch "
     "inches stack group pool pattern list table quadratic asymptote half polynomial coefficient parabola residue word part letter "
     "explanation remark proof verification justification detail source credit reason luck thing"
@@ -380,3 +382,4 @@ MAY_BE_DONE = lazy_pattern(
 )  # a permission: they may be arranged in
 BRACED_BOX = lazy_pattern(r"(?<![A-Za-z}^_\\\]])\{(\\boxed\{[^{}]{1,80}\})\}")  # {\\boxed{7}}^2
 SIDE_BY_SIDE = lazy_pattern(r"(?<![\w.,])([0-9][0-9.,]*) \1(?![\w.,%])")  # a number twice, with nothing that joins the two
+RULE_OF = lazy_pattern(r"\b((?:[A-Za-z]+['’]s|[Tt]he(?: [a-z]+)?|[Tt]his|[Bb]y) )rule\b(?! out)")  # Cramer's rule, which rules nothing out

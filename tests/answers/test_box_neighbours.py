@@ -148,3 +148,9 @@ def test_a_numeral_in_words_behind_a_comma_is_another_value() -> None:
     for end in (", eighty-three", ", eighty", ", one hundred"):
         assert not pays(Number("84"), f"#### 84 cm{end}") and not pays(Number("84"), rf"\boxed{{84\text{{ cm}}{end}}}")
     assert pays(Number("84"), "#### 84 cm, as required.")
+
+
+@pytest.mark.parametrize("who", ["Newton", "Gauss", "Euler", "Pascal", "Ohm"])
+def test_the_name_of_a_rule_or_of_its_author_takes_nothing_away(who: str) -> None:
+    assert pays(Latex("12"), rf"{who}: the sum is $\boxed{{12}}$.") and pays(Latex("12"), rf"{who}'s rule gives $\boxed{{12}}$.")
+    assert not pays(Latex("12"), r"We rule out $\boxed{12}$.") and not pays(Latex("12"), r"Gut feeling: the sum is $\boxed{12}$.")
