@@ -359,7 +359,8 @@ def plainly_chosen(line: str, letters: str, options: Sequence[str]) -> str | Non
     choices = [
         token.strip("()").upper()
         for token, follower in zip(tokens, [*tokens[1:], ""], strict=False)
-        if re.fullmatch(r"[A-Z]|\([a-z]\)", token) and not (token == "I" and (follower.isalpha() or follower in ("'", "’")))
+        if re.fullmatch(r"[A-Z]|\([a-z]\)", token)
+        and not (token == "I" and ((follower.isalpha() and follower not in ("and", "or", "nor")) or follower in ("'", "’")))
     ]
     is_plain = all(
         token.lower() in _CHOICE_WORDS or token in _CHOICE_SIGNS or re.fullmatch(r"[A-Z]|\([a-z]\)", token) is not None for token in tokens
@@ -376,7 +377,7 @@ def without_texts(statement: str, letters: str, options: Sequence[str]) -> str:
 
 
 _NOT_IT = r"(?<=[A-J)\]]),? (?:(?:and |but )?not|instead of|rather than) (?:the |(?:option |choice ))?"
-_RIVAL_LETTER = lazy_pattern(_NOT_IT.replace("A-J", r"\w") + r"(?:\([A-J]\)|[A-J]{1,5}(?=[.):]\s|\W*\Z)[.:)]?)[ .\w]{0,40}\Z")
+_RIVAL_LETTER = lazy_pattern(_NOT_IT.replace("A-J", r"\w") + r"(?:[(\[][A-J][)\]]|[A-J]{1,5}(?=[.):]\s|\W*\Z)[.:)]?)[ .\w]{0,40}\Z")
 
 
 def without_rival(statement: str, options: Sequence[str]) -> str:

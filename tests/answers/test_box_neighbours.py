@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from aha.types import Latex, Number, Reference, Right, Text
+from aha.types import Choice, Latex, Number, Reference, Right, Text
 from tests.graders import grade
 
 
@@ -154,3 +154,12 @@ def test_a_numeral_in_words_behind_a_comma_is_another_value() -> None:
 def test_the_name_of_a_rule_or_of_its_author_takes_nothing_away(who: str) -> None:
     assert pays(Latex("12"), rf"{who}: the sum is $\boxed{{12}}$.") and pays(Latex("12"), rf"{who}'s rule gives $\boxed{{12}}$.")
     assert not pays(Latex("12"), r"We rule out $\boxed{12}$.") and not pays(Latex("12"), r"Gut feeling: the sum is $\boxed{12}$.")
+
+
+@pytest.mark.parametrize("joint", ["and", "or", "nor", "&", ","])
+def test_the_ninth_option_beside_another_is_no_pronoun(joint: str) -> None:
+    options = tuple("ant bee cow dog eel fox gnu hen ibex jay".split())
+    for texts in (options, ()):
+        for reply in (f"I {joint} H", f"The answer is I {joint} H.", rf"\[\text{{I {joint} H}}\]"):
+            assert not pays(Choice("H", texts), reply) and not pays(Choice("I", texts), reply), reply
+    assert pays(Choice("H", options), "I choose H") and pays(Choice("J", ()), "The answer is J, not [I].")
