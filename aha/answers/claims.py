@@ -159,7 +159,9 @@ def claim(text: str, how: How = "auto") -> Claim:
     if hit is None and how == "auto":
         hit = _closing_formula(text := with_delimiters(join_values_at_end(text)))
     if hit is None:
-        denied = how in ("box", "line") or _NOT_IT_PATTERN.search(text) or ("=" in text and stance(text, text.rfind("=")) == "denied")
+        place_of_first = text.find("=", max(text.rfind(". "), text.rfind("\n"), 0))  # of the last sentence
+        equates = [place for place in (place_of_first, text.rfind("=")) if place >= 0]
+        denied = how in ("box", "line") or _NOT_IT_PATTERN.search(text) or any(stance(text, place) == "denied" for place in equates)
         first = _ANSWER_FIRST.match(text) if not denied and how == "auto" else None
         if first and not (suspect(first["why"]) or "?" in first["why"]) and upholds(first["why"], opens=False):
             return Claim(first["value"], marked=True)

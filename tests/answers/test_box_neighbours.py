@@ -163,3 +163,9 @@ def test_the_ninth_option_beside_another_is_no_pronoun(joint: str) -> None:
         for reply in (f"I {joint} H", f"The answer is I {joint} H.", rf"\[\text{{I {joint} H}}\]"):
             assert not pays(Choice("H", texts), reply) and not pays(Choice("I", texts), reply), reply
     assert pays(Choice("H", options), "I choose H") and pays(Choice("J", ()), "The answer is J, not [I].")
+
+
+def test_a_denial_before_the_first_of_two_signs_takes_a_calculation_away() -> None:
+    assert not pays(Number("38"), r"It is not \text{total} = 36 + 2 = 38.") and pays(
+        Number("38"), "It is not 5. So the total = 36 + 2 = 38."
+    )
