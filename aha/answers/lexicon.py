@@ -374,12 +374,10 @@ def exception(text: str, letters: str) -> str | None:
 
 MAY_BE_THAT = (  # doubt about the whole sentence: it may be that, chances are
     r"\b(?:(?:it|that|this)\s(?:may|might|could|can|cannot|can['’]t|would)\s(?:well |also |not )?be\s(?:(?:true|so|the case)\s)?that"
-    r"|chances are|(?:it is|it['’]s) (?:\w+ )?(?:im)?(?:possible|conceivable|plausible) that|(?:perhaps|maybe)\b[^;.]*\bthat"
-    r"|(?:is|['’]s|be) (?:a|some|every) (?:\w+ )?(?:chance|possibility|probability|risk) (?:that|of))\b[^;.]*\Z"
+    r"|chances are|(?:it is|it['’]s) (?:\w+ )?(?:im)?(?:possible|conceivable|plausible) that|(?:perhaps|maybe)\b[^,;.]*\bthat"
+    r"|(?:is|['’]s|be) (?:a|some|every) (?:\w+ )?(?:(?:chance|possibility|probability|risk) that|possibility of))\b[^,;.]*\Z"
 )
-MAY_BE_DONE = lazy_pattern(
-    r"\b(?:may|could)(?= be [a-z]+(?: up| out)?(?: in| as)?\W*\Z)(?! be\W*\Z)"
-)  # a permission: they may be arranged in
+MAY_BE_DONE = lazy_pattern(r"\b(?:may|could)(?= be [a-z]+(?: up| out)? in\W*\Z)")  # a permission: they may be arranged in
 BRACED_BOX = lazy_pattern(r"(?<![A-Za-z}^_\\\]])\{(\\boxed\{[^{}]{1,80}\})\}")  # {\\boxed{7}}^2
 SIDE_BY_SIDE = lazy_pattern(r"(?<![\w.,])([0-9][0-9.,]*) \1(?![\w.,%])")  # a number twice, with nothing that joins the two
 RULE_OF = lazy_pattern(r"\b((?:[A-Za-z]+['’]s|[Tt]he(?: [a-z]+)?|[Tt]his|[Bb]y) )rule\b(?! out)")  # Cramer's rule, which rules nothing out

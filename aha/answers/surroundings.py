@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from aha.answers.closings import is_denied
 from aha.answers.context import taken_back
 from aha.answers.grammar import kinds, leads
-from aha.answers.lexicon import SCALE
+from aha.answers.lexicon import QUANTITIES, SCALE
 from aha.answers.replies import Box, boxes, closes
 from aha.answers.symbols import bare
 from aha.answers.units import measures
@@ -107,10 +107,15 @@ _DASH = lazy_pattern(r"[A-Za-z:*]\s+[-–]\s+\Z")
 _FORMULA_END = lazy_pattern(r"(?:\\text\w*\{[^{}]*\}|\\\))[\s&]*\Z")
 
 
+_TAKEN_OF_NUMBERS = frozenset("derivative integral function polynomial determinant matrix vector limit".split())
+_QUANTITIES = "|".join(
+    word
+    for word in f"{QUANTITIES} value total answer result count cost score figure solution size sort kind form case need use".split()
+    if word not in _TAKEN_OF_NUMBERS
+)
 _OPERATION_BEFORE = lazy_pattern(  # the square root of $\\boxed{7}$, the product of 2 and
     r"(?i)(?:\bthe (?:(?!final |grand |total |same |new |correct |right |overall |exact )[a-z]+ ){0,2}"
-    r"(?!(?<!absolute )(?:value|total|sum|answer|result|amount|count|price|cost|score|figure|solution|size|age|sort|kind|form|case|need"
-    r"|use)s? of)[a-z]+ of"
+    rf"(?!(?<!absolute )(?:{_QUANTITIES})s? of)[a-z]+ of"
     r"|\b(?:root|logarithm|log|reciprocal|inverse|derivative|integral|factorial|floor|ceiling|sine|cosine|tangent|complement) of"
     r"|\b(?:product|sum|average|mean|difference|quotient|ratio|gcd|lcm|maximum|minimum|larger|smaller) of [-$\\(0-9a-z^{})]{1,20} and"
     r"|\b(?:anything|everything|all) (?:but|except|other than)"
@@ -121,9 +126,9 @@ _OPERATION_BEFORE = lazy_pattern(  # the square root of $\\boxed{7}$, the produc
     r"|\b(?:Kehrwert|Quadrat|Quadratwurzel|Wurzel|Doppelte|Dreifache|Hälfte|Logarithmus|Drittel|Viertel|Gegenzahl) von)[\s$\\(\[{*]*\Z"
 )
 _OPERATION_BEHIND = lazy_pattern(  # $\\boxed{7}$ cubed, 是$\\boxed{7}$的平方根
-    r"(?i)[\s$)\]}\\*]{0,6}(?:(?:cubed|squared|halved|doubled|tripled|factorial|plus|minus|modulo|mod|divided|multiplied|raised)\b"
-    r"|(?:over|choose|less|point|times) (?:[$\\(]{0,3}[0-9a-z](?![a-z])|(?:one|two|three|four|five|six|seven|eight|nine|ten|itself)\b)"
-    r"|to the (?:power|[a-z]+ power)\b|and a (?:half|third|quarter)\b|in (?:hexadecimal|binary|octal)\b"
+    r"(?i)[\s$)\]}\\*]{0,6}(?:(?:cubed|squared|halved|doubled|tripled|factorial|plus|minus|divided|multiplied|raised)\b"
+    r"|(?:over|choose|less|point|times) (?:[$\\(]{0,3}[0-9b-hj-z](?![a-z])|(?:one|two|three|four|five|six|seven|eight|nine|ten|itself)\b)"
+    r"|to the (?:power|[a-z]+ power)\b|and a (?:half|third|quarter)\b"
     r"|[的の](?:平方|立方|一半|半分|[两二三四五六七八九十0-9]+倍|倒数|逆数|相反数|绝对值|对数|二乗|三乗|[二三四五六七八九十]分之)"
     r"|[减加乘除][以去上]?\s?[$\\(]{0,3}[0-9一二三四五六七八九十]|의 ?(?:제곱|세제곱|절반|두 ?배|세 ?배|역수))"
 )

@@ -106,7 +106,9 @@ class ServedLab:
         """Return the first `limit` tokens of each thought, closed. Replies that had ended by then, or without a thought, are left out."""
         answer = self._fit(self.scale.answer_tokens, limit + ROUNDING)
         keys = {
-            key for key, sample in samples.items() if _thought(sample)[0] is not None and ((sample.tokens or 0) > limit or _unended(sample))
+            key
+            for key, sample in samples.items()
+            if _thought_and_text(sample)[0] is not None and ((sample.tokens or 0) > limit or _unended(sample))
         }
         if not keys or answer < min(LEAST, self.scale.answer_tokens):
             return {}
@@ -140,7 +142,7 @@ class ServedLab:
         beginnings = {}
         more = self.scale.more_tokens or max(1, self.evaluation.sampling.max_tokens // 2)
         for key, sample in samples.items():
-            token_count, (thought, visible) = sample.tokens or 0, _thought(sample)
+            token_count, (thought, visible) = sample.tokens or 0, _thought_and_text(sample)
             if not thought or not visible or self._fit(more, token_count + ROUNDING) < more:
                 continue
             wait = self.scale.wait_zh if self.evaluation.example(key).language == "zh" else self.scale.wait_en
@@ -179,7 +181,7 @@ def _whole_letters(thought: str) -> str:
     return thought.lstrip("\n").rstrip("\ufffd")
 
 
-def _thought(sample: GradedSample) -> tuple[str | None, str]:
+def _thought_and_text(sample: GradedSample) -> tuple[str | None, str]:
     """Return the thought of a sample and the text after it; the text of some benchmarks' samples contains the thought."""
     if sample.thought is not None:
         return sample.thought, sample.text
@@ -188,4 +190,4 @@ def _thought(sample: GradedSample) -> tuple[str | None, str]:
 
 
 def _unended(sample: GradedSample) -> bool:
-    return sample.finished == "length" and not _thought(sample)[1]
+    return sample.finished == "length" and not _thought_and_text(sample)[1]

@@ -37,7 +37,7 @@ def test_a_scale_behind_a_box_belongs_to_it(sign: str) -> None:
 BEFORE = ["the square root of", "the logarithm of", "the cube root of", "the sine of", "the absolute value of", "the derivative of"]
 BEFORE += ["the square of", "the negative of", "the integer part of", "the product of 2 and", "the average of 10 and", "anything but"]
 BEFORE += ["the number before", "two days after", "la racine carrée de", "der Kehrwert von", "el cuadrado de", "l'inverse de"]
-BEHIND = [" cubed", " over 5", " choose 2", " halved", " doubled", " times itself", " less one", " point five", " in hexadecimal"]
+BEHIND = [" cubed", " over 5", " choose 2", " halved", " doubled", " times itself", " less one", " point five"]
 BEHIND += [" and a half", " to the power of 2", " to the power of $n$"]
 HAN_BEHIND = ["的平方根。", "的一半。", "的两倍。", "的倒数。", "减1。", "の平方根である。", "の半分である。"]
 
@@ -169,3 +169,9 @@ def test_a_denial_before_the_first_of_two_signs_takes_a_calculation_away() -> No
     assert not pays(Number("38"), r"It is not \text{total} = 36 + 2 = 38.") and pays(
         Number("38"), "It is not 5. So the total = 36 + 2 = 38."
     )
+
+
+@pytest.mark.parametrize("quantity", ["area", "maximum", "probability", "average", "length", "ratio", "remainder", "speed"])
+def test_a_quantity_of_so_much_is_no_operation(quantity: str) -> None:
+    for article in ("the", "a"):
+        assert pays(Latex("12"), rf"So we get {article} {quantity} of $\boxed{{12}}$.")

@@ -306,3 +306,26 @@ def test_all_lines_of_a_box_are_the_claim(command: str) -> None:
         claim_text = command.format(blank.join(map(str, range(89, 94))))
         for reference in (Number("89"), Latex("89"), Number("93"), Latex("93")):
             assert not pays(reference, rf"The answer is $\boxed{{{claim_text}}}$."), claim_text
+
+
+RULED_OUT = ["It is impossible that x is negative, so", "It cannot be that x = 3, so", "Since it is possible that all fail,"]
+
+
+@pytest.mark.parametrize("clause", [*RULED_OUT, "Perhaps surprisingly, we find that"])
+def test_doubt_about_another_clause_leaves_the_claim(clause: str) -> None:
+    for claim_text in (r"$\boxed{7}$", "$7$", "7"):
+        assert pays(Latex("7"), f"{clause} the answer is {claim_text}."), claim_text
+
+
+@pytest.mark.parametrize("noun", ["probability", "chance"])
+def test_the_value_of_a_probability_is_no_doubt(noun: str) -> None:
+    for claim_text in (r"$\boxed{\frac{3}{4}}$", "3/4"):
+        assert pays(Latex(r"\frac{3}{4}"), f"There is a {noun} of {claim_text}.")
+        assert not pays(Latex(r"\frac{3}{4}"), f"There is a {noun} that the answer is {claim_text}.")
+
+
+@pytest.mark.parametrize("adverb", ["exactly", "only", "just", "about", "at most"])
+def test_an_adverb_between_makes_no_permission_of_a_doubt(adverb: str) -> None:
+    for may in ("may", "could", "might"):
+        for number in ("7", r"$\boxed{7}$"):
+            assert not pays(Number("7"), f"It {may} be {adverb} {number} cups.")

@@ -100,8 +100,8 @@ def _quick(
     gold = _read_reference(reference.value)
     if not gold.readable:
         return Abstained(f"the reference {_quote(reference.value)} cannot be read as mathematics: {gold.why}")
-    speaks = ":" in reply_claim.text or (gold.node and is_degrees(gold.node))  # the whole answer may mention odds or degrees
-    if speaks or len(reply_claim.text) > LONGEST_CACHED_CLAIM:
+    needs_whole = ":" in reply_claim.text or (gold.node and is_degrees(gold.node))  # the whole answer may mention odds or degrees
+    if needs_whole or len(reply_claim.text) > LONGEST_CACHED_CLAIM:
         verdict_ = verdict(gold, reply_claim, answer, settings)
     else:
         verdict_ = compare(reference.value, reply_claim, settings)

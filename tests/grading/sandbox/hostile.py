@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from aha.grading.sandbox.job import Job, Limits, Outcome, Sandbox
+from tests.grading.sandbox.here import begun_since
 
 LIMITS = Limits(cpu_s=1.0, wall_s=2.5, memory_mb=256, output_bytes=1 << 20)
 CANARY = "CANARY-7f3a9c"
@@ -117,7 +118,7 @@ def opened(sandbox: Callable[..., Opened]) -> Iterator[Opened]:
     it, and is not ours."""
     os.environ["AHA_TEST_API_KEY"] = CANARY
     BEFORE.clear()
-    BEFORE.update(each.pid for each in psutil.Process().children(recursive=True))
+    BEFORE.update(each.pid for each in psutil.Process().children())
     made = sandbox(workers=2)
     try:
         yield made
@@ -128,7 +129,7 @@ def opened(sandbox: Callable[..., Opened]) -> Iterator[Opened]:
 
 def ours() -> list[psutil.Process]:
     """The processes that the sandbox of `opened` began."""
-    return [each for each in psutil.Process().children(recursive=True) if each.pid not in BEFORE]
+    return begun_since(BEFORE)
 
 
 def assert_contained(sandbox: Sandbox, attack: Attack, made: Trap, room_mb: int) -> None:

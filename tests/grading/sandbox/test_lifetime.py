@@ -23,7 +23,7 @@ from aha.grading.sandbox.bwrap import BwrapSandbox, why_not
 from aha.grading.sandbox.job import Job, Outcome
 from aha.grading.sandbox.namespace import SandboxUser, interpreter, ways
 from aha.grading.sandbox.slot import Order, Slot, SlotError, memory_file
-from tests.grading.sandbox.here import is_root, needs_bwrap
+from tests.grading.sandbox.here import begun_since, is_root, needs_bwrap
 from tests.house import ROOT
 
 pytestmark = needs_bwrap
@@ -45,11 +45,11 @@ BEFORE: set[int] = set()
 def _others() -> None:
     """Graders that other tests of this process opened go on beside ours; what a test counts began after it."""
     BEFORE.clear()
-    BEFORE.update(each.pid for each in psutil.Process().children(recursive=True))
+    BEFORE.update(each.pid for each in psutil.Process().children())
 
 
 def children() -> list[psutil.Process]:
-    return [each for each in psutil.Process().children(recursive=True) if each.pid not in BEFORE]
+    return begun_since(BEFORE)
 
 
 def kill(processes: list[psutil.Process]) -> None:
